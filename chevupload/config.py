@@ -1,0 +1,155 @@
+"""Frozen settings with their units and the reasons of their defaults, checked at construction.
+
+May know: :mod:`chevupload.errors`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from datetime import timedelta, tzinfo
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from chevupload.errors import ConfigError
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP")
+"""Picture formats that can be accepted, by Pillow's names."""
+
+
+def _positive(settings: object, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) <= 0:
+            raise ConfigError(f"{type(settings).__name__}.{name} must be positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may cost. Sizes are in bytes (decimal units, as Chevereto counts), times in seconds.
+
+    Raises:
+        ConfigError: a limit is zero or negative.
+    """
+
+    max_bytes: int = 100_000_000
+    """Largest file of a user. Chevereto's default."""
+    max_guest_bytes: int = 10_000_000
+    """Largest file of a guest. Chevereto's default."""
+    max_pixels: int = 50_000_000
+    """Width times height. A 50-megapixel camera fits; a full decode of it costs 200 MB."""
+    max_total_pixels: int = 500_000_000
+    """Width times height times frames. Only the first frame is decoded here, yet viewers decode them all."""
+    max_frames: int = 2_000
+    """Frames of an animation."""
+    max_fields: int = 100
+    """Fields and parts of one form. No client sends more than twenty."""
+    max_field_bytes: int = 262_144
+    """One text field other than the source, once decoded. Chevereto's description column holds 65,535."""
+    body_seconds: float = 300.0
+    """From the first to the last byte of a body."""
+    refusal_scan_bytes: int = 16_777_216
+    """How much of a refused request's body is read (and dropped) to learn which format the refusal should have."""
+    decode_seconds: float = 20.0
+    """Wall time for inspecting and rendering one picture, after which its worker is killed."""
+    decode_memory_bytes: int = 1_073_741_824
+    """Address space of one worker process."""
+    decode_workers: int = 2
+    """Worker processes for each process of the server; also the number of pictures decoded at a time."""
+    queue_seconds: float = 30.0
+    """How long an upload waits for a free worker before it is answered with 503."""
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        _positive(self, *(field.name for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renditions:
+    """The derived pictures. Sides are in pixels; defaults are Chevereto V4's.
+
+    Raises:
+        ConfigError: a side is not positive, or the quality is outside 1..100.
+    """
+
+    thumb_side: int = 320
+    """Side of the square, cover-cropped thumbnail."""
+    medium_width: int = 500
+    """Width of the medium picture, made when the original is wider, or animated."""
+    quality: int = 90
+    """Quality of lossy encoders, 1..100."""
+
+    def __post_init__(self) -> None:
+        """Check sides and quality."""
+        _positive(self, "thumb_side", "medium_width", "quality")
+        if self.quality > 100:
+            raise ConfigError("Renditions.quality must be at most 100")
+
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """Where the component answers, below its mount point. None switches a route off.
+
+    Raises:
+        ConfigError: a route holds anything but letters, digits, ``_``, ``-`` and inner slashes, or two are the same.
+    """
+
+    upload: str | None = "api/1/upload"
+    viewer: str | None = "image"
+    """Viewer, short and delete links of pictures."""
+    video: str | None = "clip"
+    """The same for videos."""
+    files: str | None = "images"
+    """The stored files, and the first part of their public paths."""
+
+    def __post_init__(self) -> None:
+        """Check the spelling of every route."""
+        used = [route for route in (self.upload, self.viewer, self.video, self.files) if route is not None]
+        for route in used:
+            if not _SEGMENT.match(route):
+                raise ConfigError(f"not a usable route: {route!r}")
+        if len(set(used)) != len(used):
+            raise ConfigError("two routes are the same")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a site chooses.
+
+    Raises:
+        ConfigError: an unknown word, or a format that is not in :data:`FORMATS`.
+    """
+
+    formats: tuple[str, ...] = FORMATS
+    """Accepted formats, a subset of :data:`FORMATS`."""
+    naming: Literal["original", "random", "mixed", "id"] = "original"
+    """How stored files are named: the client's name, 32 hex characters, name and 16 hex characters, or the upload's id."""
+    storage_mode: Literal["datefolder", "direct"] = "datefolder"
+    """``YYYY/MM/DD`` folders, or none."""
+    keep_exif: bool = True
+    """Keep Exif, XMP and IPTC in the stored original. Thumbnails never carry them."""
+    duplicates: Literal["allow", "reject"] = "allow"
+    """Whether an owner may upload the same bytes twice within a day. Admins always may."""
+    delete_on_get: bool = False
+    """True deletes on GET, as Chevereto does. Link previews and scanners fetch with GET, so the default asks first."""
+    guests: bool = True
+    """Whether a guest key may upload."""
+    cors_origins: tuple[str, ...] | Literal["*"] = "*"
+    """Origins that browsers may upload from. The key is the credential and no cookie is read, so a star is safe."""
+    timezone: tzinfo = ZoneInfo("UTC")
+    """Of ``date`` in answers and of the date folders."""
+    pending_grace: timedelta = timedelta(hours=1)
+    """Age from which the sweep takes an unfinished upload for abandoned; longer than the longest upload."""
+
+    def __post_init__(self) -> None:
+        """Check words and formats."""
+        if unknown := set(self.formats) - set(FORMATS):
+            raise ConfigError(f"unknown formats: {', '.join(sorted(unknown))}")
+        if self.naming not in ("original", "random", "mixed", "id"):
+            raise ConfigError(f"unknown naming: {self.naming!r}")
+        if self.storage_mode not in ("datefolder", "direct"):
+            raise ConfigError(f"unknown storage mode: {self.storage_mode!r}")
+        if self.duplicates not in ("allow", "reject"):
+            raise ConfigError(f"unknown duplicates policy: {self.duplicates!r}")

@@ -1,0 +1,270 @@
+"""Every error of the package, and the wire's table of refusals.
+
+May know: nothing of the package. Three families leave a function: :class:`ConfigError` is the developer's mistake and is
+raised at construction; :class:`BackendError` says that storage, database or decoder is away; a :class:`Refusal` is
+the client's, and carries what the wire needs. Statuses follow the contract of this API, codes and messages Chevereto V4's.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ChevuploadError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class ConfigError(ChevuploadError):
+    """The component was put together wrongly; raised at construction, never while serving."""
+
+
+class BackendError(ChevuploadError):
+    """Storage, database or decoder cannot do its work now; answered with 503."""
+
+
+class StorageError(BackendError):
+    """The storage refused or failed."""
+
+
+class FileMissing(StorageError):
+    """There is no file at this path."""
+
+
+class FileExists(StorageError):
+    """There is a file at this path already, and it is left as it is."""
+
+
+class CatalogError(BackendError):
+    """The record store refused or failed."""
+
+
+class NameTaken(CatalogError):
+    """Another upload holds this name or id; the caller picks another one."""
+
+
+class Refusal(ChevuploadError):
+    """A client's request is refused.
+
+    Attributes:
+        status: HTTP status of the answer.
+        code: Chevereto's internal code, sent as ``error.code``.
+        message: what the client reads; holds no path, query or traceback.
+        headers: extra response headers, such as ``Allow`` or ``Retry-After``.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[int] = 400
+    text: ClassVar[str] = "Bad request"
+
+    def __init__(self, message: str | None = None, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Refuse with ``message``, or with the class's own text."""
+        self.message = self.text if message is None else message
+        self.headers = headers
+        super().__init__(self.message)
+
+
+# Routes and keys
+
+
+class MissingVersion(Refusal):
+    """``/api`` without a version."""
+
+    status, code, text = 404, 100, "No version provided"
+
+
+class MissingAction(Refusal):
+    """``/api/1`` without an action."""
+
+    status, code, text = 404, 100, "No action provided"
+
+
+class InvalidVersion(Refusal):
+    """``/api/<version>`` with a version other than 1."""
+
+    status, code, text = 404, 110, "Invalid API version."
+
+
+class InvalidAction(Refusal):
+    """``/api/1/<action>`` with an action other than upload."""
+
+    status, code, text = 404, 120, "Invalid API action"
+
+
+class NotFound(Refusal):
+    """Nothing is here."""
+
+    status, code, text = 404, 404, "Not found"
+
+
+class Gone(Refusal):
+    """Something was here, and has expired."""
+
+    status, code, text = 410, 410, "This upload has expired"
+
+
+class MethodNotAllowed(Refusal):
+    """The route is known, the method is not; sent with ``Allow``."""
+
+    status, code, text = 405, 405, "Method not allowed"
+
+
+class MissingKey(Refusal):
+    """No key in header, query or body."""
+
+    status, code, text = 401, 100, "No key provided"
+
+
+class InvalidKey(Refusal):
+    """An unknown, revoked or expired key; all of them alike."""
+
+    status, code, text = 401, 100, "Invalid API key."
+
+
+class RequestDenied(Refusal):
+    """A known key that may not do this."""
+
+    status, code, text = 403, 401, "Request denied"
+
+
+# The request
+
+
+class MalformedRequest(Refusal):
+    """The body cannot be read as what it claims to be."""
+
+    text = "Malformed request body"
+
+
+class SlowBody(Refusal):
+    """The body took longer to arrive than the limit allows."""
+
+    status, code, text = 408, 408, "The request body arrived too slowly"
+
+
+class UnsupportedBody(Refusal):
+    """A body in a content type that carries no parameters."""
+
+    status, code, text = 415, 415, "Unsupported content type of the request body"
+
+
+class TooLarge(Refusal):
+    """A file, field or body over its limit."""
+
+    status, code, text = 413, 400, "File too big"
+
+
+class InvalidParameter(Refusal):
+    """A parameter holds something it cannot mean."""
+
+    text = "Invalid parameter"
+
+
+class ForeignAlbum(Refusal):
+    """The album does not exist or belongs to someone else; both read the same."""
+
+    status, code, text = 403, 403, "Album not found among the key's own albums"
+
+
+class UnknownCategory(Refusal):
+    """There is no category with this id."""
+
+    text = "Unknown category"
+
+
+# The source
+
+
+class MissingSource(Refusal):
+    """No source at all."""
+
+    code, text = 130, "Empty upload source"
+
+
+class EmptySource(Refusal):
+    """A source without content."""
+
+    code, text = 130, "Empty source"
+
+
+class InvalidBase64(Refusal):
+    """Text that is neither base64, a data URI nor a URL."""
+
+    code, text = 120, "Invalid base64 string"
+
+
+class Base64NeedsPost(Refusal):
+    """base64 in a query."""
+
+    code, text = 130, "Upload using base64 source must be done using POST method."
+
+
+class UrlUploadDisabled(Refusal):
+    """A URL source where fetching is switched off."""
+
+    status, code, text = 403, 403, "URL uploading is disabled"
+
+
+class DuplicateUpload(Refusal):
+    """The same bytes were uploaded by the same owner within the last day."""
+
+    code, text = 101, "Duplicated upload"
+
+
+# The picture
+
+
+class NotAnImage(Refusal):
+    """The content is no picture that anyone here knows."""
+
+    code, text = 610, "Can't get target upload source info"
+
+
+class BrokenImage(Refusal):
+    """A picture by its first bytes that cannot be decoded to its end."""
+
+    code, text = 610, "Can't get uploaded info"
+
+
+class UnavailableFormat(Refusal):
+    """A known format that is not accepted here."""
+
+    status, code, text = 415, 613, "Unavailable image format"
+
+
+class DisabledFormat(Refusal):
+    """A format that this site has switched off."""
+
+    status, code, text = 415, 614, "Disabled image format"
+
+
+class TooManyPixels(Refusal):
+    """More pixels or frames than the limits allow."""
+
+    status, code, text = 413, 400, "Image too big"
+
+
+class TooCostly(Refusal):
+    """Decoding needed more time or memory than the limits allow."""
+
+    status, code, text = 413, 400, "Image takes too much time or memory to process"
+
+
+class WidthTooLarge(Refusal):
+    """The target width is larger than the picture."""
+
+    code, text = 610, "Target width is greater than the original image width"
+
+
+# Our side
+
+
+class Busy(Refusal):
+    """Every worker is taken, or a backend is away; the client may try again."""
+
+    status, code, text = 503, 503, "Service unavailable, try again later"
+
+
+class ServerFault(Refusal):
+    """Our own fault; its cause is in the log only."""
+
+    status, code, text = 500, 500, "Internal server error"

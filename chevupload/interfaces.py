@@ -1,0 +1,176 @@
+"""What a host may replace, and the duties that come with it.
+
+May know: :mod:`chevupload.model`, and the errors by name. An implementation is any object with these methods; it is called
+from many threads at once and, under a forking server, in processes forked after its construction. It raises
+:class:`~chevupload.errors.BackendError` subclasses when it cannot do its work, never its library's own exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
+
+from chevupload.model import Album, MediaJob, MediaResult, Principal, Upload
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class KeyBackend(Protocol):
+    """Whose key is this?"""
+
+    def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        """Return whom ``key`` stands for, or None for an unknown, revoked or expired key alike.
+
+        ``key`` is never empty and at most 512 characters. Compare digests, in constant time. Must not read
+        ``wsgi.input``.
+        """
+        ...
+
+
+@runtime_checkable
+class Storage(Protocol):
+    """Where files stay. Paths are relative, with forward slashes, in ``[A-Za-z0-9_./-]``, and never leave the storage."""
+
+    def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
+        """Store what ``file`` holds from its position to its end, without closing it.
+
+        A reader sees the whole file or none.
+
+        Raises:
+            FileExists: where the storage can tell at no cost; otherwise an existing file is replaced.
+            StorageError: nothing was stored.
+        """
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a stored file for reading; the caller closes it. It is seekable.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a file. An absent one is fine: deleting twice is how a sweep finishes what a crash interrupted."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``."""
+        ...
+
+    def url(self, path: str) -> str | None:
+        """Return the public URL of a file, or None when the component should serve it itself."""
+        ...
+
+
+@runtime_checkable
+class AdoptingStorage(Storage, Protocol):
+    """A storage on the server's own disk that can take a file over instead of copying it."""
+
+    def adopt(self, path: str, file_path: str) -> None:
+        """Move the local file ``file_path`` to ``path``, atomically; it is the storage's from then on.
+
+        Raises:
+            FileExists: ``path`` is taken, and ``file_path`` is left alone.
+            StorageError: likewise.
+        """
+        ...
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """Where records stay.
+
+    An upload is *pending* from ``reserve`` to ``publish``, then *ready*, and *deleting* from ``withdraw`` to ``forget``.
+    Each method is lasting when it returns.
+    """
+
+    def reserve(self, upload: Upload) -> None:
+        """Record ``upload`` as pending, before any of its files is written.
+
+        Raises:
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload.
+        """
+        ...
+
+    def publish(self, upload_id: str) -> None:
+        """Make a pending upload ready.
+
+        Raises:
+            CatalogError: it is not pending any more; a sweep took it for abandoned.
+        """
+        ...
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return a ready upload, expired or not."""
+        ...
+
+    def find(self, stem: str) -> Upload | None:
+        """Return the ready upload, expired or not, whose :attr:`~chevupload.model.Upload.stem` is ``stem``."""
+        ...
+
+    def count_view(self, upload_id: str) -> None:
+        """Add one to a ready upload's views."""
+        ...
+
+    def withdraw(self, upload_id: str) -> bool:
+        """Mark a pending or ready upload as deleting: gone for every reader. False when there is none."""
+        ...
+
+    def forget(self, upload_id: str) -> None:
+        """Remove the record of an upload in state deleting, its files being gone. An absent one is fine."""
+        ...
+
+    def abandoned(self, *, now: datetime, pending_before: datetime) -> Iterator[Upload]:
+        """Yield what a sweep has to remove: expired at ``now``, pending since before ``pending_before``, deleting.
+
+        The caller withdraws and forgets while it iterates.
+        """
+        ...
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield every ready upload, for a check; without holding a transaction open in between."""
+        ...
+
+    def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
+        """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
+        ...
+
+    def album(self, album_id: str) -> Album | None:
+        """Return an album."""
+        ...
+
+    def has_category(self, category_id: int) -> bool:
+        """Whether there is such a category."""
+        ...
+
+
+class Fetcher(Protocol):
+    """Brings the file behind a URL."""
+
+    def fetch(self, url: str, into: BinaryIO) -> str | None:
+        """Write what ``url`` holds into ``into``, which refuses what is too large, and return the file's name if known.
+
+        Raises:
+            Refusal: the URL is not acceptable, or did not answer as it should.
+        """
+        ...
+
+
+class Renderer(Protocol):
+    """Inspects and renders pictures: in worker processes, or inline."""
+
+    def process(self, job: MediaJob) -> MediaResult:
+        """Do one job. On any error nothing is left in the job's folder.
+
+        Raises:
+            Refusal: the picture is not accepted.
+            Busy: no worker became free in time.
+        """
+        ...
+
+    def close(self) -> None:
+        """End every worker."""
+        ...

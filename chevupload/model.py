@@ -1,0 +1,251 @@
+"""The values that travel through one upload: frozen, and free of any library.
+
+May know: nothing of the package but its errors. Times are aware UTC datetimes with whole seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+MIME_TYPES = {
+    "avif": "image/avif",
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+}
+"""Content type of each stored extension. Source: Chevereto V4, field ``mime``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who a key stands for.
+
+    Attributes:
+        user_id: the owner of what is uploaded, in the host's own spelling; None is a guest.
+        is_admin: may use ``use_file_date`` and upload duplicates.
+        max_bytes: a limit of this user's own, instead of the site's.
+    """
+
+    user_id: str | None = None
+    is_admin: bool = False
+    max_bytes: int | None = None
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether uploads of this principal have no owner."""
+        return self.user_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """How long an upload lives: calendar months, then seconds."""
+
+    months: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """The optional parameters of one request, each as its type; None is absent. Source: contract of the API, section 3."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    album_id: str | None = None
+    category_id: int | None = None
+    width: int | None = None
+    expiration: Expiration | None = None
+    nsfw: bool = False
+    use_file_date: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaJob:
+    """What a media worker is asked to do: one file to inspect and render. Plain values only, it crosses a pipe as JSON.
+
+    Attributes:
+        source: path of the file; it is only read.
+        folder: where the worker may write, on the same file system as the source.
+        formats: accepted formats by Pillow's names.
+        width: target width of the original, None to keep it.
+        keep_exif: False removes Exif, XMP and IPTC from the original.
+    """
+
+    source: str
+    folder: str
+    formats: tuple[str, ...]
+    width: int | None
+    keep_exif: bool
+    thumb_side: int
+    medium_width: int
+    quality: int
+    max_pixels: int
+    max_total_pixels: int
+    max_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile:
+    """A file that a media worker wrote; whoever receives it owns it and moves or removes it. ``size`` is in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaResult:
+    """What a media worker found and made.
+
+    Attributes:
+        format: Pillow's name of the stored original's format, so PNG for a BMP.
+        width: of the stored original in pixels, upright.
+        height: likewise.
+        frames: 1 for a still picture.
+        is_360: an equirectangular panorama, by its XMP packet.
+        title: embedded title, or None.
+        description: embedded description, or None.
+        exif: what PHP's Exif reader would say as a JSON-able dict without the file's name and date; None when
+            there is none or it was removed.
+        taken_at: the Exif date as ``YYYY-MM-DD HH:MM:SS``, or None.
+        original: the file to store instead of the source, or None to store the source as it is.
+        original_md5: its hash, when there is one.
+        resized: whether ``width`` changed the original.
+        thumb: the thumbnail.
+        medium: the medium picture, or None.
+    """
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    is_360: bool
+    title: str | None
+    description: str | None
+    exif: dict[str, Any] | None
+    taken_at: str | None
+    original: MediaFile | None
+    original_md5: str | None
+    resized: bool
+    thumb: MediaFile
+    medium: MediaFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One upload's record.
+
+    Attributes:
+        id: its public id, used in viewer, short and delete links.
+        owner_id: the principal's user id, or None for a guest's.
+        folder: ``YYYY/MM/DD``, or the empty string.
+        name: stored base name without extension.
+        size: bytes of the stored original; width and height are its pixels.
+        md5: of the stored original; ``source_md5`` of what was received, when a resize changed it.
+        original_exifdata: JSON text, or None.
+        thumb_size: bytes; medium_size and frame_size likewise, 0 when there is no such file.
+        duration: whole seconds, 0 for pictures.
+        expires_at: None lives for ever.
+    """
+
+    id: str
+    owner_id: str | None
+    created_at: datetime
+    folder: str
+    name: str
+    extension: str
+    size: int
+    width: int
+    height: int
+    md5: str
+    source_md5: str | None = None
+    original_filename: str
+    original_exifdata: str | None = None
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    nsfw: bool = False
+    album_id: str | None = None
+    category_id: int | None = None
+    storage_mode: str
+    is_animated: bool = False
+    is_360: bool = False
+    duration: int = 0
+    thumb_size: int = 0
+    medium_size: int = 0
+    frame_size: int = 0
+    expires_at: datetime | None = None
+    views: int = 0
+
+    @property
+    def type(self) -> Literal["image", "video"]:
+        """Image or video, by the stored extension."""
+        return "video" if self.mime.startswith("video/") else "image"
+
+    @property
+    def mime(self) -> str:
+        """Content type of the stored original."""
+        return MIME_TYPES[self.extension]
+
+    @property
+    def stem(self) -> str:
+        """Folder and base name: what no two uploads share, whatever their extensions."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
+
+    @property
+    def derived_extension(self) -> str:
+        """Extension of thumb and medium: the original's, or jpeg for videos."""
+        return "jpeg" if self.type == "video" else self.extension
+
+    @property
+    def path(self) -> str:
+        """Storage path of the original."""
+        return f"{self.stem}.{self.extension}"
+
+    @property
+    def thumb_path(self) -> str | None:
+        """Storage path of the thumbnail, if there is one."""
+        return f"{self.stem}.th.{self.derived_extension}" if self.thumb_size else None
+
+    @property
+    def medium_path(self) -> str | None:
+        """Storage path of the medium picture, if there is one."""
+        return f"{self.stem}.md.{self.derived_extension}" if self.medium_size else None
+
+    @property
+    def frame_path(self) -> str | None:
+        """Storage path of a video's frame, if there is one."""
+        return f"{self.stem}.fr.jpeg" if self.frame_size else None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Storage paths of every file, the original first."""
+        derived = (self.medium_path, self.thumb_path, self.frame_path)
+        return (self.path, *(path for path in derived if path is not None))
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether the upload is gone at ``now``."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """An album: its public id, its owner's user id and its title."""
+
+    id: str
+    owner_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category: its integer id and its name."""
+
+    id: int
+    name: str

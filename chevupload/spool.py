@@ -1,0 +1,91 @@
+"""A bounded temporary file that counts and hashes what is written to it.
+
+May know: :mod:`chevupload.errors`. Everything a client sends lands here first, on disk, whatever its size: memory stays
+the same for one byte and for the largest file, and a media worker can open it by its path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+from chevupload.errors import TooLarge
+
+PREFIX = "chevupload-"
+"""Every temporary file's name starts so, for the sweep to tell them from others in a shared folder."""
+
+
+class Spool:
+    """A temporary file, removed on close unless somebody adopted it.
+
+    Attributes:
+        path: where it is.
+        size: bytes written so far.
+    """
+
+    def __init__(self, folder: str, max_bytes: int) -> None:
+        """Create it in ``folder``; writing more than ``max_bytes`` bytes raises :class:`~chevupload.errors.TooLarge`."""
+        self._max_bytes = max_bytes
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        descriptor, self.path = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+        self._file = os.fdopen(descriptor, "w+b", buffering=0)
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close and remove it."""
+        self.close()
+
+    @property
+    def md5(self) -> str:
+        """Hash of what was written, in lower-case hexadecimal digits."""
+        return self._md5.hexdigest()
+
+    @property
+    def file(self) -> BinaryIO:
+        """The file itself, for reading."""
+        return cast(BinaryIO, self._file)
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Append ``data``.
+
+        Raises:
+            TooLarge: the spool would hold more than its limit.
+        """
+        self.size += len(data)
+        if self.size > self._max_bytes:
+            raise TooLarge(f"File too big - max {format_bytes(self._max_bytes)}")
+        self._md5.update(data)
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        return len(data)
+
+    def close(self) -> None:
+        """Close and remove it; closing twice is fine, and so is a file that was adopted."""
+        self._file.close()
+        with contextlib.suppress(FileNotFoundError):
+            Path(self.path).unlink()
+
+
+def format_bytes(size: int) -> str:
+    """Spell ``size`` in decimal units with at most one decimal: ``999 B``, ``53.2 KB``, ``3 MB``.
+
+    Source: Chevereto V4, field ``size_formatted``: halves round up, and 999,950 is ``1000 KB``.
+    """
+    if size < 1000:
+        return f"{size} B"
+    unit, power = next((u, p) for u, p in (("KB", 1), ("MB", 2), ("GB", 3), ("TB", 4)) if size < 1000 ** (p + 1) or p == 4)
+    tenths = (size * 20 // 1000**power + 1) // 2
+    whole, tenth = divmod(tenths, 10)
+    return f"{whole}.{tenth} {unit}" if tenth else f"{whole} {unit}"
