@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from chevupload.errors import ConfigError
 
@@ -125,7 +124,7 @@ class Policy:
     formats: tuple[str, ...] = FORMATS
     """Accepted formats, a subset of :data:`FORMATS`."""
     naming: Literal["original", "random", "mixed", "id"] = "original"
-    """How stored files are named: the client's name, 32 hex characters, name and 16 hex characters, or the upload's id."""
+    """How stored files are named: the client's name, 32 hex digits, name and 16 hex digits, or the upload's id."""
     storage_mode: Literal["datefolder", "direct"] = "datefolder"
     """``YYYY/MM/DD`` folders, or none."""
     keep_exif: bool = True
@@ -138,7 +137,7 @@ class Policy:
     """Whether a guest key may upload."""
     cors_origins: tuple[str, ...] | Literal["*"] = "*"
     """Origins that browsers may upload from. The key is the credential and no cookie is read, so a star is safe."""
-    timezone: tzinfo = ZoneInfo("UTC")
+    timezone: tzinfo = UTC
     """Of ``date`` in answers and of the date folders."""
     pending_grace: timedelta = timedelta(hours=1)
     """Age from which the sweep takes an unfinished upload for abandoned; longer than the longest upload."""

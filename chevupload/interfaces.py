@@ -1,7 +1,7 @@
 """What a host may replace, and the duties that come with it.
 
-May know: :mod:`chevupload.model`, and the errors by name. An implementation is any object with these methods; it is called
-from many threads at once and, under a forking server, in processes forked after its construction. It raises
+May know: :mod:`chevupload.model`, and the errors by name. An implementation is any object with these methods; it is
+called from many threads at once and, under a forking server, in processes forked after its construction. It raises
 :class:`~chevupload.errors.BackendError` subclasses when it cannot do its work, never its library's own exceptions.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
 
 from chevupload.model import Album, MediaJob, MediaResult, Principal, Upload
@@ -31,7 +32,7 @@ class KeyBackend(Protocol):
 
 @runtime_checkable
 class Storage(Protocol):
-    """Where files stay. Paths are relative, with forward slashes, in ``[A-Za-z0-9_./-]``, and never leave the storage."""
+    """Where files stay. Paths are relative, with forward slashes, in ``[A-Za-z0-9_./-]``, and never leave it."""
 
     def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
         """Store what ``file`` holds from its position to its end, without closing it.
@@ -67,7 +68,13 @@ class Storage(Protocol):
 
 @runtime_checkable
 class AdoptingStorage(Storage, Protocol):
-    """A storage on the server's own disk that can take a file over instead of copying it."""
+    """A storage on the server's own disk that can take a file over instead of copying it.
+
+    Attributes:
+        incoming: the folder from which adopting costs no copy; what clients send is spooled there.
+    """
+
+    incoming: Path
 
     def adopt(self, path: str, file_path: str) -> None:
         """Move the local file ``file_path`` to ``path``, atomically; it is the storage's from then on.
@@ -83,8 +90,8 @@ class AdoptingStorage(Storage, Protocol):
 class Catalog(Protocol):
     """Where records stay.
 
-    An upload is *pending* from ``reserve`` to ``publish``, then *ready*, and *deleting* from ``withdraw`` to ``forget``.
-    Each method is lasting when it returns.
+    An upload is *pending* from ``reserve`` to ``publish``, then *ready*, and *deleting* from ``withdraw`` to
+    ``forget``. What a method did is lasting when it returns.
     """
 
     def reserve(self, upload: Upload) -> None:
@@ -147,10 +154,18 @@ class Catalog(Protocol):
         ...
 
 
+class Sink(Protocol):
+    """Takes bytes, as many as it likes."""
+
+    def write(self, data: bytes) -> int:
+        """Take ``data``, or raise :class:`~chevupload.errors.TooLarge`."""
+        ...
+
+
 class Fetcher(Protocol):
     """Brings the file behind a URL."""
 
-    def fetch(self, url: str, into: BinaryIO) -> str | None:
+    def fetch(self, url: str, into: Sink) -> str | None:
         """Write what ``url`` holds into ``into``, which refuses what is too large, and return the file's name if known.
 
         Raises:

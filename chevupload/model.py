@@ -53,7 +53,7 @@ class Expiration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The optional parameters of one request, each as its type; None is absent. Source: contract of the API, section 3."""
+    """The optional parameters of one request, each as its type; None is absent. Source: this API's contract, 3."""
 
     title: str | None = None
     description: str | None = None
@@ -144,6 +144,8 @@ class Upload:
     Attributes:
         id: its public id, used in viewer, short and delete links.
         owner_id: the principal's user id, or None for a guest's.
+        created_at: the date it shows, which ``use_file_date`` takes from the picture.
+        received_at: when it came, whatever date it shows.
         folder: ``YYYY/MM/DD``, or the empty string.
         name: stored base name without extension.
         size: bytes of the stored original; width and height are its pixels.
@@ -157,6 +159,7 @@ class Upload:
     id: str
     owner_id: str | None
     created_at: datetime
+    received_at: datetime
     folder: str
     name: str
     extension: str

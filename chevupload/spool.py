@@ -29,7 +29,7 @@ class Spool:
     """
 
     def __init__(self, folder: str, max_bytes: int) -> None:
-        """Create it in ``folder``; writing more than ``max_bytes`` bytes raises :class:`~chevupload.errors.TooLarge`."""
+        """Create it in ``folder``, to hold ``max_bytes`` bytes at most."""
         self._max_bytes = max_bytes
         self._md5 = hashlib.md5(usedforsecurity=False)
         descriptor, self.path = tempfile.mkstemp(prefix=PREFIX, dir=folder)
@@ -85,7 +85,8 @@ def format_bytes(size: int) -> str:
     """
     if size < 1000:
         return f"{size} B"
-    unit, power = next((u, p) for u, p in (("KB", 1), ("MB", 2), ("GB", 3), ("TB", 4)) if size < 1000 ** (p + 1) or p == 4)
+    power = min(4, (len(str(size)) - 1) // 3)
+    unit = ("KB", "MB", "GB", "TB")[power - 1]
     tenths = (size * 20 // 1000**power + 1) // 2
     whole, tenth = divmod(tenths, 10)
     return f"{whole}.{tenth} {unit}" if tenth else f"{whole} {unit}"

@@ -1,4 +1,7 @@
-"""Signpost to the top-level ``contrib`` folder of a checkout; an installation has that folder's own ``__init__`` here."""
+"""Signpost to the top-level ``contrib`` folder of a checkout.
+
+An installation has that folder's own ``__init__`` here instead.
+"""
 
 from pathlib import Path
 

@@ -1,0 +1,49 @@
+"""Mount a Chevereto-compatible upload API into any WSGI application.
+
+Names are loaded when they are first used: importing this package costs nothing that is not needed, and a media worker
+stays as small as its decoder.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chevupload.app import ChevUpload as ChevUpload
+    from chevupload.config import Limits as Limits
+    from chevupload.config import Policy as Policy
+    from chevupload.config import Renditions as Renditions
+    from chevupload.config import Routes as Routes
+    from chevupload.errors import BackendError as BackendError
+    from chevupload.errors import ChevuploadError as ChevuploadError
+    from chevupload.errors import ConfigError as ConfigError
+    from chevupload.errors import Refusal as Refusal
+    from chevupload.model import Principal as Principal
+    from chevupload.model import Upload as Upload
+    from chevupload.site import embedded as embedded
+
+_HOMES = {
+    "ChevUpload": "app",
+    "Limits": "config",
+    "Policy": "config",
+    "Renditions": "config",
+    "Routes": "config",
+    "BackendError": "errors",
+    "ChevuploadError": "errors",
+    "ConfigError": "errors",
+    "Refusal": "errors",
+    "Principal": "model",
+    "Upload": "model",
+    "embedded": "site",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

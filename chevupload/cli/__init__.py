@@ -1,0 +1,39 @@
+"""The command line: serve, manage accounts, sweep and check, upload.
+
+May know: everything. Each command is a function of the parsed arguments that returns its exit status; what a program
+would read goes to standard output, as JSON with ``--json``, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from chevupload.cli import accounts, client, maintenance, serve
+from chevupload.errors import ChevuploadError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 when it failed, 2 for wrong usage."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except ChevuploadError as error:
+        print(f"chevupload: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"chevupload: {error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = argparse.ArgumentParser(prog="chevupload", description="A Chevereto-compatible upload server.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve.add_commands(commands)
+    accounts.add_commands(commands)
+    maintenance.add_commands(commands)
+    client.add_commands(commands)
+    return parser

@@ -1,0 +1,139 @@
+"""Commands for users, keys, albums and categories.
+
+May know: the accounts of an embedded site.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+from chevupload.cli.common import Commands, add_command, open_site, show
+from chevupload.errors import ConfigError, InvalidParameter
+from chevupload.request.parameters import add_months, parse_expiration
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``user``, ``key``, ``album`` and ``category``."""
+    users = _group(commands, "user", "manage users")
+    add = add_command(users, "add", add_user, "add a user")
+    add.add_argument("name")
+    add.add_argument("--admin", action="store_true", help="may use use_file_date and upload duplicates")
+    add_command(users, "list", list_users, "list users")
+
+    keys = _group(commands, "key", "manage keys")
+    add = add_command(keys, "add", add_key, "make a key, which is shown this once")
+    add.add_argument("user")
+    add.add_argument("--label", default="", help="what the key is for")
+    add.add_argument("--style", choices=("chevereto", "imgbb"), default="chevereto", help="spelling (%(default)s)")
+    add.add_argument("--expires", metavar="DURATION", help="end the key after this ISO 8601 duration, such as P90D")
+    add_command(keys, "list", list_keys, "list keys, never their texts")
+    add_command(keys, "revoke", revoke_key, "end a key for good").add_argument("id", help="the key's id, from key list")
+
+    albums = _group(commands, "album", "manage albums")
+    add = add_command(albums, "add", add_album, "add an album and print the id that album_id takes")
+    add.add_argument("user")
+    add.add_argument("title")
+    add_command(albums, "list", list_albums, "list a user's albums").add_argument("user")
+
+    categories = _group(commands, "category", "manage categories")
+    add = add_command(categories, "add", add_category, "add a category and print the id that category_id takes")
+    add.add_argument("name")
+    add_command(categories, "list", list_categories, "list categories")
+
+
+def _group(commands: Commands, name: str, help_text: str) -> Commands:
+    return commands.add_parser(name, help=help_text).add_subparsers(required=True, metavar="COMMAND")
+
+
+def add_user(options: argparse.Namespace) -> int:
+    """Add a user."""
+    with open_site(options) as site:
+        user_id = site.accounts.add_user(options.name, is_admin=options.admin)
+    show(options, {"id": user_id, "name": options.name, "is_admin": options.admin}, f"added user {options.name}")
+    return 0
+
+
+def list_users(options: argparse.Namespace) -> int:
+    """List users."""
+    with open_site(options) as site:
+        users = site.accounts.list_users()
+    lines = (f"{user.name}{'  admin' if user.is_admin else ''}" for user in users)
+    show(options, [dataclasses.asdict(user) for user in users], "\n".join(lines))
+    return 0
+
+
+def add_key(options: argparse.Namespace) -> int:
+    """Make a key."""
+    expires_at = _end(options.expires, datetime.now(UTC).replace(microsecond=0))
+    with open_site(options) as site:
+        made = site.accounts.add_key(options.user, label=options.label, style=options.style, expires_at=expires_at)
+    show(options, {"id": made.id, "key": made.key, "expires_at": expires_at}, made.key)
+    return 0
+
+
+def _end(duration: str | None, now: datetime) -> datetime | None:
+    try:
+        expiration = parse_expiration(duration)
+        if expiration is None:
+            return None
+        return add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
+    except (InvalidParameter, ValueError, OverflowError):
+        raise ConfigError(f"not a duration: {duration}") from None
+
+
+def list_keys(options: argparse.Namespace) -> int:
+    """List keys."""
+    now = datetime.now(UTC)
+    with open_site(options) as site:
+        keys = site.accounts.list_keys()
+    lines = []
+    for key in keys:
+        state = "usable" if key.is_usable(now) else "revoked" if key.revoked_at else "expired"
+        lines.append(f"{key.id}  {key.user}  {state}  {key.created_at:%Y-%m-%d}  {key.label}".rstrip())
+    show(options, [dataclasses.asdict(key) for key in keys], "\n".join(lines))
+    return 0
+
+
+def revoke_key(options: argparse.Namespace) -> int:
+    """End a key."""
+    with open_site(options) as site:
+        revoked = site.accounts.revoke_key(options.id)
+    text = f"revoked {options.id}" if revoked else f"there is no usable key {options.id}"
+    show(options, {"id": options.id, "revoked": revoked}, text)
+    return 0 if revoked else 1
+
+
+def add_album(options: argparse.Namespace) -> int:
+    """Add an album."""
+    with open_site(options) as site:
+        album_id = site.accounts.add_album(options.user, options.title)
+    show(options, {"id": album_id, "title": options.title}, album_id)
+    return 0
+
+
+def list_albums(options: argparse.Namespace) -> int:
+    """List a user's albums."""
+    with open_site(options) as site:
+        albums = site.accounts.list_albums(options.user)
+    lines = (f"{album.id}  {album.title}" for album in albums)
+    show(options, [dataclasses.asdict(album) for album in albums], "\n".join(lines))
+    return 0
+
+
+def add_category(options: argparse.Namespace) -> int:
+    """Add a category."""
+    with open_site(options) as site:
+        category_id = site.accounts.add_category(options.name)
+    show(options, {"id": category_id, "name": options.name}, str(category_id))
+    return 0
+
+
+def list_categories(options: argparse.Namespace) -> int:
+    """List categories."""
+    with open_site(options) as site:
+        categories = site.accounts.list_categories()
+    lines = (f"{category.id}  {category.name}" for category in categories)
+    show(options, [dataclasses.asdict(category) for category in categories], "\n".join(lines))
+    return 0

@@ -1,0 +1,100 @@
+"""``chevupload serve``: a ready server on a data folder, which makes its own first user and key.
+
+May know: waitress, and the embedded site.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import shlex
+import signal
+import threading
+from pathlib import Path
+
+from chevupload.app import ChevUpload
+from chevupload.cli.common import Commands, add_command, open_site
+from chevupload.cli.example import write_example
+from chevupload.config import Policy
+from chevupload.errors import BackendError, ConfigError
+from chevupload.site import Site
+
+logger = logging.getLogger("chevupload")
+
+FIRST_USER = "admin"
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``serve``."""
+    parser = add_command(commands, "serve", serve, "run a server on the data folder", json_output=False)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen at; 0 picks a free one (%(default)s)")
+    parser.add_argument("--threads", type=int, default=8, help="requests served at a time (%(default)s)")
+    parser.add_argument("--guest-key", metavar="KEY", help="let guests upload with this key")
+    parser.add_argument("--base-url", metavar="URL", help="the server's address as clients see it")
+    parser.add_argument(
+        "--trusted-proxies", type=int, default=0, metavar="N", help="proxies in front that set X-Forwarded headers"
+    )
+    parser.add_argument(
+        "--sweep-minutes", type=float, default=10, metavar="N", help="sweep this often; 0 never does (%(default)s)"
+    )
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    if importlib.util.find_spec("waitress") is None:
+        raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
+    from chevupload.cli.server import create_server  # noqa: PLC0415  # waitress is an extra
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Ending on SIGTERM as on Ctrl-C lets workers and sockets be closed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with open_site(options) as site:
+        component = site.component(
+            guest_key=options.guest_key, base_url=options.base_url, trusted_proxies=options.trusted_proxies
+        )
+        server, address = create_server(component, host=options.host, port=options.port, threads=options.threads)
+        try:
+            _greet(site, options.base_url or address)
+            _sweep_regularly(component, options.sweep_minutes * 60)
+            server.run()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.close()
+            component.close()
+    return 0
+
+
+def _greet(site: Site, address: str) -> None:
+    """Say where the server is and, on a first start, how to use it."""
+    print(f"Serving {site.folder} at {address}", flush=True)
+    if site.accounts.list_users():
+        return
+    site.accounts.add_user(FIRST_USER, is_admin=True)
+    key = site.accounts.add_key(FIRST_USER, label="first key").key
+    example = write_example(site.folder / "example.jpg")
+    print(f"\nMade the user {FIRST_USER!r} with this key, which is shown only now:\n\n  {key}\n")
+    print(f"Send a picture:\n\n  {curl_line(key, example, address)}\n", flush=True)
+
+
+def curl_line(key: str, file: Path, address: str) -> str:
+    """Return a shell command that uploads ``file``."""
+    header, source, url = f"X-API-Key: {key}", f"source=@{file}", f"{address}/api/1/upload"
+    return f"curl --fail-with-body -H {shlex.quote(header)} -F {shlex.quote(source)} {shlex.quote(url)}"
+
+
+def _sweep_regularly(component: ChevUpload, seconds: float) -> None:
+    if seconds <= 0:
+        return
+    pause = threading.Event()
+
+    def sweep() -> None:
+        while not pause.wait(seconds):
+            try:
+                component.upkeep.sweep(grace=Policy().pending_grace)
+            except BackendError:
+                logger.exception("a sweep failed; the next one tries again")
+
+    threading.Thread(target=sweep, name="chevupload-sweep", daemon=True).start()

@@ -1,0 +1,132 @@
+"""API keys: making them, digesting them, and asking several backends whose they are.
+
+May know: :mod:`chevupload.errors`, :mod:`chevupload.model`, :mod:`chevupload.interfaces`. Source: contract of the API,
+section 2: a key is ``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients that insist on ImgBB's form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from chevupload.errors import ConfigError
+from chevupload.interfaces import KeyBackend
+from chevupload.model import Principal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+KeyStyle: TypeAlias = Literal["chevereto", "imgbb"]
+"""The two spellings of a key."""
+
+KeyFunction: TypeAlias = "Callable[[str, WSGIEnvironment], Principal | None]"
+"""A key backend as a plain function."""
+
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+"""Alphabet of random ids."""
+
+_IMGBB = string.digits + string.ascii_lowercase
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made: its public id, and its text, which is shown once and never stored."""
+
+    id: str
+    key: str = field(repr=False)
+
+
+def random_id(length: int, alphabet: str = BASE62) -> str:
+    """Return ``length`` unpredictable characters of ``alphabet``."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def new_key(style: KeyStyle = "chevereto") -> NewKey:
+    """Make a key: 256 random bits in Chevereto's form, 165 in ImgBB's.
+
+    Raises:
+        ConfigError: an unknown style.
+    """
+    key_id = random_id(6)
+    if style == "chevereto":
+        return NewKey(key_id, f"chv_{key_id}_{secrets.token_hex(32)}")
+    if style == "imgbb":
+        return NewKey(key_id, random_id(32, _IMGBB))
+    raise ConfigError(f"unknown key style: {style!r}")
+
+
+def digest(key: str) -> str:
+    """Return the SHA-256 of the whole key in hexadecimal digits: the only form in which a key is stored.
+
+    A fast hash is right here. Slow ones make guessing of weak passwords costly; a key has more than 128 random bits, so
+    nobody guesses it, and a slow hash on every upload would only help whoever floods the site.
+    """
+    # Text from a request may hold lone surrogates: an unknown key then, not an error.
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class GuestKey:
+    """The one key with which anybody uploads without an owner.
+
+    Raises:
+        ConfigError: the key is empty.
+    """
+
+    def __init__(self, key: str) -> None:
+        """Accept ``key``, of which only the digest is kept."""
+        if not key:
+            raise ConfigError("the guest key is empty")
+        self._digest = digest(key)
+
+    def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        """Return the guest for the guest key, else None. Digests are compared, in constant time."""
+        return Principal() if hmac.compare_digest(digest(key), self._digest) else None
+
+
+class _FunctionBackend:
+    """A plain function in the shape of a key backend."""
+
+    def __init__(self, function: KeyFunction) -> None:
+        self._function = function
+
+    def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        """Ask the function."""
+        return self._function(key, environ)
+
+
+def as_key_backend(backend: KeyBackend | KeyFunction) -> KeyBackend:
+    """Return ``backend`` as an object with ``authenticate``, whether it is one or a plain function.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if callable(getattr(backend, "authenticate", None)):
+        return cast(KeyBackend, backend)
+    if callable(backend):
+        return _FunctionBackend(backend)
+    raise ConfigError(f"a key backend has a method authenticate(key, environ), or is a function: {backend!r}")
+
+
+class KeyChain:
+    """Several backends asked in turn; the first that knows the key wins.
+
+    Raises:
+        ConfigError: one of them is no key backend.
+    """
+
+    def __init__(self, *backends: KeyBackend | KeyFunction) -> None:
+        """Ask ``backends`` in this order."""
+        self._backends = tuple(as_key_backend(backend) for backend in backends)
+
+    def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        """Return whom the first backend that knows ``key`` says it stands for."""
+        for backend in self._backends:
+            principal = backend.authenticate(key, environ)
+            if principal is not None:
+                return principal
+        return None

@@ -1,0 +1,198 @@
+"""One worker process as its parent sees it: start it, ask it, believe it only so far, kill it.
+
+May know: the floors below. Its other side is :mod:`chevupload.media.worker`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from chevupload import errors
+from chevupload.config import Limits
+from chevupload.errors import BackendError, BrokenImage, ChevuploadError, TooCostly
+from chevupload.model import MediaFile, MediaJob, MediaResult
+from chevupload.spool import PREFIX
+
+START_SECONDS = 60.0
+"""How long a worker may take to start; it imports Pillow, which takes 0.2 s on an idle machine."""
+END_SECONDS = 2.0
+"""How long an idle worker may take to end before it is killed."""
+MAX_JOBS = 2_000
+"""Jobs after which a worker retires: what a library leaks ends with it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Child:
+    """One process."""
+
+    def __init__(self, python: str, limits: Limits) -> None:
+        """Start it, without waiting for it.
+
+        Raises:
+            BackendError: it cannot be started.
+        """
+        settings = {
+            "memory_bytes": limits.decode_memory_bytes,
+            "file_bytes": max(limits.max_bytes, 4 * limits.max_pixels) + 1_000_000,
+            "seconds": limits.decode_seconds,
+        }
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - nothing of a request is in it
+                [python, "-P", "-m", "chevupload.media.worker", json.dumps(settings)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env=_environment(),
+            )
+        except OSError as error:
+            raise BackendError("a media worker cannot be started") from error
+        self._received = b""
+        self._jobs = 0
+        self._is_ready = False
+        self._is_spent = False
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it may be given another job."""
+        return not self._is_spent and self._jobs < MAX_JOBS and self._process.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Wait until it takes jobs.
+
+        Raises:
+            BackendError: it does not start.
+        """
+        if self._is_ready:
+            return
+        try:
+            self._send({})
+            self._receive(START_SECONDS)
+        except (OSError, EOFError) as error:
+            raise BackendError(f"a media worker did not start, exit code {self.end()}") from error
+        self._is_ready = True
+
+    def process(self, job: MediaJob, seconds: float) -> MediaResult:
+        """Let it do one job in at most ``seconds``; on any error nothing is left in the job's folder.
+
+        Raises:
+            Refusal: the picture is not accepted.
+            BackendError: its files cannot be read or written, or it was gone before it was asked.
+        """
+        # Names of this job's own, so that they can be removed when it cannot tell any more.
+        prefix = f"{PREFIX}{secrets.token_hex(8)}-"
+        self._jobs += 1
+        try:
+            return self._result(job, prefix, seconds)
+        except BaseException as error:
+            if not isinstance(error, ChevuploadError) or isinstance(error, TooCostly):
+                self._is_spent = True
+                self.kill()
+            for path in Path(job.folder).glob(f"{prefix}*"):
+                path.unlink(missing_ok=True)
+            raise
+
+    def _result(self, job: MediaJob, prefix: str, seconds: float) -> MediaResult:
+        try:
+            self._send({"job": dataclasses.asdict(job), "prefix": prefix})
+        except OSError as error:
+            self._is_spent = True
+            raise BackendError("a media worker is gone") from error
+        try:
+            return _checked(json.loads(self._receive(seconds)), job.folder, prefix)
+        except TimeoutError as error:
+            _log.warning("media worker %d was killed after %.1f s", self._process.pid, seconds)
+            raise TooCostly from error
+        except (EOFError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+            self._is_spent = True
+            code = self.end()
+            _log.warning("media worker %d ended with exit code %d", self._process.pid, code)
+            # SIGKILL is the kernel's answer to want of memory; 1 is a MemoryError where nobody could catch it.
+            costly = code in (-signal.SIGXCPU, -signal.SIGKILL, 1)
+            raise (TooCostly if costly else BrokenImage) from error
+
+    def _send(self, document: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(document).encode() + b"\n")
+
+    def _receive(self, seconds: float) -> bytes:
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._received:
+            left = deadline - time.monotonic()
+            if left <= 0 or not poll.poll(math.ceil(left * 1000)):
+                raise TimeoutError
+            piece = os.read(descriptor, 65_536)
+            if not piece:
+                raise EOFError
+            self._received += piece
+        line, _, self._received = self._received.partition(b"\n")
+        return line
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._close()
+
+    def end(self) -> int:
+        """Let it end, or kill it when it does not; return its exit code."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        return self._close()
+
+    def forget(self) -> None:
+        """Close the pipes in a forked child of the server: this process is not its parent's."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.returncode = 0
+
+    def _close(self) -> int:
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        return self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return what a worker may know of the server's environment: where the modules are, and nothing secret."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+    return kept | {"PYTHONPATH": path, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+
+
+def _checked(answer: Any, folder: str, prefix: str) -> MediaResult:
+    """Build the result, or raise the error, that a worker sent: a process that hostile bytes may have taken over."""
+    if "error" in answer:
+        kind = getattr(errors, answer["error"])
+        raise kind(answer["message"]) if issubclass(kind, ChevuploadError) else TypeError(kind)
+    values = dict(answer["result"])
+    for name in ("original", "thumb", "medium"):
+        if values[name] is not None:
+            file = MediaFile(**values[name])
+            head, tail = os.path.split(file.path)
+            if head != folder.rstrip("/") or not tail.startswith(prefix) or os.path.islink(file.path):
+                raise ValueError(file.path)
+            values[name] = file
+    return MediaResult(**values)

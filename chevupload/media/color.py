@@ -1,0 +1,66 @@
+"""Turns any pixel mode into one that can be resized, and then into one that a browser shows.
+
+May know: Pillow. A derived picture keeps its profile where the profile still describes its pixels; otherwise its pixels
+are converted to sRGB and the profile is left out.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageCms
+
+MAX_PROFILE_BYTES = 65_536
+"""Profiles larger than this are not repeated in every derived picture."""
+_SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "L": b"GRAY", "LA": b"GRAY", "CMYK": b"CMYK"}
+
+
+def continuous(image: Image.Image) -> Image.Image:
+    """Return ``image`` in a mode whose pixels can be blended: L, LA, RGB, RGBA or CMYK. It may be the same object."""
+    if image.mode in ("RGB", "L"):
+        return image.convert("RGBA") if "transparency" in image.info else image
+    if image.mode in ("RGBA", "LA", "CMYK"):
+        return image
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _eight_bits(image)
+    return image.convert("RGBA" if image.mode in ("RGBa", "La") else "RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit gray by its range, and any wider kind by the values in use: a plain conversion clips to white."""
+    image = image if image.mode == "F" else image.convert("F")
+    low, high = (float(bound) for bound in image.getextrema())  # type: ignore[arg-type]
+    low, high = (0.0, 65_535.0) if low >= 0 and 255 < high <= 65_535 else (min(low, 0.0), max(high, 1.0))
+    factor = 255 / (high - low)
+    return image.point(lambda value: value * factor + (0.5 - low * factor)).convert("L")
+
+
+def displayable(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """Return ``image`` as L, RGB or RGBA with the profile that belongs to it, if any.
+
+    An alpha channel that hides nothing is dropped: the file is a tenth smaller and quicker to write.
+    """
+    if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() == (255, 255):
+        image = image.convert("RGB" if image.mode == "RGBA" else "L")
+    fits = profile is not None and profile[16:20] == _SPACES.get(image.mode)
+    if profile is not None and fits and (image.mode == "CMYK" or len(profile) > MAX_PROFILE_BYTES):
+        image, fits = _to_srgb(image, profile), False
+    if image.mode == "CMYK":
+        image = image.convert("RGB")
+    if image.mode == "LA":
+        image, fits = image.convert("RGBA"), False
+    return image, profile if fits else None
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    mode = image.mode if image.mode in ("RGB", "RGBA") else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image  # a broken profile describes nothing
+    return image if converted is None else converted

@@ -1,0 +1,41 @@
+"""Renders pictures in the server's own process, for hosts that cannot start others.
+
+May know: the floors below; :mod:`chevupload.media.image` is imported on the first picture. A decoder's crash is the
+server's crash here and there is no deadline, so :class:`~chevupload.media.pool.WorkerPool` is the default.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from chevupload.config import Limits
+from chevupload.errors import Busy
+from chevupload.model import MediaJob, MediaResult
+
+
+class InlineRenderer:
+    """A renderer without worker processes."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """Render at most ``limits.decode_workers`` pictures at a time."""
+        self._limits = limits if limits is not None else Limits()
+        self._seats = threading.BoundedSemaphore(self._limits.decode_workers)
+
+    def process(self, job: MediaJob) -> MediaResult:
+        """Do one job. On any error nothing is left in the job's folder.
+
+        Raises:
+            Refusal: the picture is not accepted.
+            Busy: too many pictures were being rendered for too long.
+        """
+        from chevupload.media import image  # noqa: PLC0415 - a process that only serves files needs no decoder
+
+        if not self._seats.acquire(timeout=self._limits.queue_seconds):
+            raise Busy
+        try:
+            return image.process(job)
+        finally:
+            self._seats.release()
+
+    def close(self) -> None:
+        """There is nothing to end."""

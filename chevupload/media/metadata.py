@@ -1,0 +1,195 @@
+"""What a picture says about itself: embedded title, description, date, panorama, and the Exif answer of the API.
+
+May know: :mod:`chevupload.media.exif`, Pillow's tag names. Source: PHP's ``exif_read_data`` as Chevereto V4 stores it
+in ``original_exifdata``: every scalar a string, MakerNote removed, what is no UTF-8 null. Nothing here raises on
+hostile data: broken Exif is an answer without tags.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from PIL import ExifTags
+
+from chevupload.media.exif import Entry, Exif
+
+MAX_PACKET_BYTES = 1_048_576
+"""How much of an XMP packet is searched."""
+MAX_COMMENT_BYTES = 2_048
+"""How much of a JPEG comment is answered."""
+
+_MAKER_NOTE = 0x927C
+_NAMES = {
+    0x8769: "Exif_IFD_Pointer",
+    0x8825: "GPS_IFD_Pointer",
+    0xA005: "InteroperabilityOffset",
+    0xA003: "ExifImageLength",
+    0x9290: "SubSecTime",
+    0x9291: "SubSecTimeOriginal",
+    0x9292: "SubSecTimeDigitized",
+    0x9C9B: "Title",
+    0x9C9C: "Comments",
+    0x9C9D: "Author",
+    0x9C9E: "Keywords",
+    0x9C9F: "Subject",
+}
+_WINDOWS_TAGS = range(0x9C9B, 0x9CA0)
+_GPS_NAMES = {0: "GPSVersion"}
+_INTEROP_NAMES = {1: "InterOperabilityIndex", 2: "InterOperabilityVersion"}
+_PANORAMA = re.compile(rb"ProjectionType\s*(?:=\s*[\"']|>)\s*equirectangular")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Embedded texts: title, description and the date as ``YYYY-MM-DD HH:MM:SS``; None where there is none."""
+
+    title: str | None = None
+    description: str | None = None
+    taken_at: str | None = None
+
+
+def is_panorama(packet: object) -> bool:
+    """Whether an XMP packet says that the picture is an equirectangular panorama."""
+    return isinstance(packet, bytes) and _PANORAMA.search(packet, 0, MAX_PACKET_BYTES) is not None
+
+
+def read_texts(exif: Exif, object_name: str | None) -> Texts:
+    """Read the texts; IPTC's ``object_name`` wins over the title that Windows writes."""
+    windows = exif.find("IFD0", 0x9C9B)
+    title = object_name or (_clean(windows.data.decode("utf-16-le", "ignore")) if windows else None)
+    written = exif.find("IFD0", 0x010E)
+    description = _clean(_text(written.data.split(b"\0", 1)[0])) if written else None
+    dates = (exif.find("EXIF", 0x9003), exif.find("IFD0", 0x0132))
+    taken = (_date(entry.data) for entry in dates if entry is not None)
+    return Texts(title, description, next((date for date in taken if date), None))
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _clean(text: str) -> str | None:
+    return _CONTROLS.sub(" ", text.replace("\0", "")).strip() or None
+
+
+def _date(data: bytes) -> str | None:
+    try:
+        text = data.split(b"\0", 1)[0].decode("ascii").strip()
+        moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
+    return moment.isoformat(" ") if moment.year >= 1000 and len(text) == 19 else None
+
+
+def object_name(photoshop: object) -> str | None:
+    """Return IPTC's object name (2:005) from Photoshop's resources, as Pillow finds them in a JPEG."""
+    records = photoshop.get(0x0404) if isinstance(photoshop, dict) else None
+    if not isinstance(records, bytes):
+        return None
+    at = 0
+    while records[at : at + 1] == b"\x1c" and at + 5 <= len(records):
+        size = int.from_bytes(records[at + 3 : at + 5], "big")
+        if size & 0x8000:  # an extended length; nothing that matters here has one
+            return None
+        if records[at + 1 : at + 3] == b"\x02\x05":
+            return _clean(_text(records[at + 5 : at + 5 + size]))
+        at += 5 + size
+    return None
+
+
+def php_exif(
+    exif: Exif, *, size: tuple[int, int], is_color: bool, comment: object = None, title: str | None = None
+) -> dict[str, Any]:
+    """Return the answer of PHP's reader for a JPEG of ``size`` as stored, without the file's name, date and size."""
+    width, height = (str(side) for side in size)
+    computed = {
+        "html": f'width="{width}" height="{height}"',
+        "Height": height,
+        "Width": width,
+        "IsColor": "1" if is_color else "0",
+    }
+    if exif.is_motorola is not None:
+        computed["ByteOrderMotorola"] = "1" if exif.is_motorola else "0"
+    if aperture := _aperture(exif):
+        computed["ApertureFNumber"] = aperture
+    sections = _sections(exif)
+    if isinstance(comment, bytes) and comment:
+        sections["COMMENT"] = {"COMMENT": [_utf8(comment[:MAX_COMMENT_BYTES].rstrip(b"\0"))]}
+    if thumbnail := sections["THUMBNAIL"]:
+        sections["THUMBNAIL"] = {"THUMBNAIL": thumbnail}
+    found = [name for name, tags in sections.items() if tags]
+    if any(entry.tag in _WINDOWS_TAGS for entry in exif.entries):
+        found.append("WINXP")
+    answer: dict[str, Any] = {
+        "FileType": "2",
+        "MimeType": "image/jpeg",
+        "SectionsFound": ", ".join(["ANY_TAG", *found] if exif.entries else found),
+        "COMPUTED": computed,
+    }
+    for tags in sections.values():
+        answer.update(tags)
+    return answer | {"IPTC": {"title": title} if title else [], "width": width, "height": height}
+
+
+def _sections(exif: Exif) -> dict[str, dict[str, Any]]:
+    """Group the tags in PHP's order of sections."""
+    sections: dict[str, dict[str, Any]] = {
+        name: {} for name in ("IFD0", "THUMBNAIL", "COMMENT", "EXIF", "GPS", "INTEROP")
+    }
+    for entry in exif.entries:
+        if entry.tag != _MAKER_NOTE:
+            sections[entry.directory][_name(entry)] = _value(entry)
+    return sections
+
+
+def _aperture(exif: Exif) -> str | None:
+    entry = exif.find("EXIF", 0x829D)
+    if entry is None or entry.kind not in (5, 10):
+        return None
+    number, divisor = entry.numbers()[:2]
+    return f"f/{number / divisor:.1f}" if divisor else None
+
+
+def _name(entry: Entry) -> str:
+    if entry.directory == "GPS":
+        name = _GPS_NAMES.get(entry.tag) or ExifTags.GPSTAGS.get(entry.tag)
+    elif entry.directory == "INTEROP":
+        name = _INTEROP_NAMES.get(entry.tag) or ExifTags.TAGS.get(entry.tag)
+    else:
+        name = _NAMES.get(entry.tag) or ExifTags.TAGS.get(entry.tag)
+    return name or f"UndefinedTag:0x{entry.tag:04X}"
+
+
+def _value(entry: Entry) -> str | list[str | None] | None:
+    if entry.tag in _WINDOWS_TAGS and entry.kind in (1, 7):
+        return entry.data.decode("utf-16-le", "ignore").split("\0", 1)[0]
+    if entry.kind == 2:
+        return _utf8(entry.data.split(b"\0", 1)[0])
+    if entry.kind == 7 or (entry.kind in (1, 6) and len(entry.data) > 1):
+        return _utf8(entry.data)
+    numbers = entry.numbers()
+    values: list[str | None]
+    if entry.kind in (5, 10):
+        values = [f"{n}/{d}" for n, d in zip(numbers[::2], numbers[1::2], strict=True)]
+    else:
+        values = [_number(number) for number in numbers]
+    return values[0] if len(values) == 1 else values
+
+
+def _number(number: int | float) -> str | None:
+    return str(number) if isinstance(number, int) or math.isfinite(number) else None
+
+
+def _utf8(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

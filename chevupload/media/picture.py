@@ -1,0 +1,129 @@
+"""Opens a picture with one decoder, decodes it once at the scale that is needed, and cuts smaller pictures out of it.
+
+May know: Pillow. Decoders are named by class, so neither Pillow's forty other parsers nor a plugin of the host can run.
+Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVERSAMPLING`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import BinaryIO, TypeVar
+
+from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+OVERSAMPLING = 1.5
+"""How much larger than its result the source of a resize is at least.
+
+At 1.5 medium pictures and thumbs of photographs measure 50 dB and more against LANCZOS on the full decode; at 1.0 they
+fall to 39 dB, and at 2.0 a 1920-pixel photograph misses the half scale and costs 2.5 times as much.
+"""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+Side = TypeVar("Side", int, float)
+
+
+class _Jpeg(JpegImageFile):
+    """A JPEG decoder that leaves Exif alone when it opens: Pillow's Exif reader copies without bounds."""
+
+    def _read_dpi_from_exif(self) -> None:
+        pass
+
+
+_DECODERS: dict[str, type[ImageFile]] = {
+    "JPEG": _Jpeg,
+    "PNG": PngImageFile,
+    "GIF": GifImageFile,
+    "WEBP": WebPImageFile,
+    "AVIF": AvifImageFile,
+    "BMP": BmpImageFile,
+}
+
+
+def open_picture(file: BinaryIO, name: str) -> ImageFile:
+    """Open ``file`` with the decoder of format ``name``; nothing is decoded yet."""
+    file.seek(0)
+    return _DECODERS[name](file)
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return ``image`` turned as its Exif orientation says; the same object when there is nothing to turn."""
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def upright_size(size: tuple[Side, Side], orientation: int) -> tuple[Side, Side]:
+    """Return what ``size`` becomes by :func:`upright`, and the reverse."""
+    return (size[1], size[0]) if orientation >= 5 else size
+
+
+def fitted(size: tuple[int, int], width: int) -> tuple[int, int]:
+    """Scale ``size`` to ``width``; the height is rounded half up and at least 1."""
+    return width, max(1, (2 * size[1] * width + size[0]) // (2 * size[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Decoded pixels, and the exact extent of the picture in them: a scaled decode rounds up to whole pixels."""
+
+    image: Image.Image
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, image: Image.Image) -> Picture:
+        """Take ``image`` as it is."""
+        return cls(image, *image.size)
+
+    @classmethod
+    def decoded(cls, image: ImageFile, scale: float) -> Picture:
+        """Decode ``image`` at ``scale`` or larger; only JPEG can be decoded smaller than it is."""
+        width, height = image.size
+        extent: tuple[float, float] = (width, height)
+        if isinstance(image, JpegImageFile) and scale < 1:
+            drafted = image.draft(image.mode, (math.ceil(width * scale), math.ceil(height * scale)))
+            if drafted is not None:
+                extent = drafted[1][2:]
+        image.load()
+        return cls(image, *extent)
+
+    def shrunk(self, scale: float) -> Picture:
+        """Average whole blocks of pixels where ``scale`` allows it; a cheap first step of every resize that follows."""
+        factor = int(1 / scale)
+        if factor < 2:
+            return self
+        return Picture(self.image.reduce(factor), self.width / factor, self.height / factor)
+
+    def resized(self, size: tuple[int, int]) -> Image.Image:
+        """Return the whole picture in ``size``."""
+        return self.image.resize(
+            size, Image.Resampling.LANCZOS, box=(0, 0, self.width, self.height), reducing_gap=OVERSAMPLING
+        )
+
+    def square(self, side: int) -> Image.Image:
+        """Return the largest centered square in ``side`` pixels, enlarged where it is smaller."""
+        edge = min(self.width, self.height)
+        left, top = (self.width - edge) / 2, (self.height - edge) / 2
+        return self.image.resize(
+            (side, side),
+            Image.Resampling.LANCZOS,
+            box=(left, top, left + edge, top + edge),
+            reducing_gap=OVERSAMPLING,
+        )

@@ -1,0 +1,227 @@
+"""A picture's format by its first bytes, and its size and frame count by its container, without decoding anything.
+
+May know: :mod:`chevupload.errors`. Pillow's WebP decoder allocates two canvases when it opens a file, and counting
+frames with Pillow walks the whole animation; so GIF, PNG and WEBP are measured here first, by seeking, in bounded time.
+Sources: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12 (the brands of AVIF, HEIF and MP4).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from chevupload.errors import BrokenImage, NotAnImage, TooManyPixels, UnavailableFormat
+
+HEAD_BYTES = 64
+"""How much of a file :func:`sniff` looks at."""
+MAX_PIECES = 1_000_000
+"""Chunks or blocks of one file. A GIF of 100 MB has 400,000; a file of one-byte blocks would cost minutes."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_BMP = re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
+_UNAVAILABLE = re.compile(
+    rb"II[*+]\0|MM\0[*+]"  # TIFF
+    rb"|\0\0[\x01\x02]\0[^\0]\0"  # ICO, CUR
+    rb"|8BPS\0[\x01\x02]"  # PSD
+    rb"|\xff\x0a|\0\0\0\x0cJXL |\0\0\0\x0cjP  |\xff\x4f\xff\x51"  # JPEG XL, JPEG 2000
+    rb"|\x1a\x45\xdf\xa3"  # WebM, Matroska
+    rb"|RIFF.{4}AVI |\0\0\x01[\xb3\xba]|FLV\x01"
+    rb"|.{4}(?:moov|mdat|wide|free|skip|pnot)",  # QuickTime without a brand
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a container says of its picture.
+
+    Attributes:
+        width: pixels of the canvas.
+        height: likewise.
+        frames: 1 for a still picture.
+    """
+
+    width: int
+    height: int
+    frames: int
+
+    def check(self, *, max_pixels: int, max_total_pixels: int, max_frames: int) -> None:
+        """Hold it against the limits.
+
+        Raises:
+            TooManyPixels: one of them is exceeded.
+        """
+        if self.frames > max_frames:
+            raise TooManyPixels(f"Image has too many frames - max {max_frames}")
+        pixels = self.width * self.height
+        if pixels > max_pixels:
+            raise TooManyPixels(f"Image has too many pixels - {self.width}x{self.height}, max {max_pixels}")
+        if pixels * self.frames > max_total_pixels:
+            raise TooManyPixels(f"Image has too many pixels in all its frames - max {max_total_pixels}")
+
+
+def sniff(head: bytes) -> str:
+    """Name the format of a file that starts with ``head``, by Pillow's names.
+
+    Raises:
+        UnavailableFormat: a known picture or video format that is not for this package.
+        NotAnImage: anything else.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(_PNG):
+        return "PNG"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        return _brand(head)
+    if _BMP.match(head):
+        return "BMP"
+    if _UNAVAILABLE.match(head):
+        raise UnavailableFormat
+    raise NotAnImage
+
+
+def _brand(head: bytes) -> str:
+    if head[8:12] in (b"avif", b"avis"):
+        return "AVIF"
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    compatible = {head[at : at + 4] for at in range(16, end - 3, 4)}
+    if head[8:12] in (b"mif1", b"msf1", b"miaf") and compatible & {b"avif", b"avis"}:
+        return "AVIF"
+    if head[8:11] in (b"M4A", b"M4B", b"M4P"):
+        raise NotAnImage
+    raise UnavailableFormat
+
+
+def measure(file: BinaryIO, name: str, *, max_frames: int) -> Structure | None:
+    """Measure a GIF, PNG or WEBP file from its container; None for the formats whose decoder opens without allocating.
+
+    Raises:
+        BrokenImage: the container is malformed or ends early.
+        TooManyPixels: it has more than ``max_frames`` frames; the rest is not walked.
+    """
+    walk = {"GIF": _measure_gif, "PNG": _measure_png, "WEBP": _measure_webp}.get(name)
+    if walk is None:
+        return None
+    file.seek(0)
+    try:
+        return walk(file, max_frames)
+    except (struct.error, IndexError) as error:
+        raise BrokenImage from error
+
+
+def _check_frames(frames: int, max_frames: int) -> None:
+    if frames > max_frames:
+        raise TooManyPixels(f"Image has too many frames - max {max_frames}")
+
+
+def file_end(file: BinaryIO) -> int:
+    """Return the size of ``file`` and keep its position."""
+    here = file.tell()
+    end = file.seek(0, 2)
+    file.seek(here)
+    return end
+
+
+def _measure_png(file: BinaryIO, max_frames: int) -> Structure:
+    end = file_end(file)
+    file.seek(len(_PNG))
+    _, kind, width, height = struct.unpack(">I4sII", file.read(16))
+    if kind != b"IHDR":
+        raise BrokenImage
+    frames, animated, data = 1, False, False
+    at = len(_PNG)
+    for _ in range(MAX_PIECES):
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        at += length + 12
+        if at > end:
+            break
+        if kind == b"IEND":
+            if not data:
+                break
+            return Structure(width, height, frames)
+        if kind == b"IDAT":
+            data = True
+        elif kind == b"acTL" and not data:
+            frames = int.from_bytes(file.read(4), "big")
+            _check_frames(frames, max_frames)
+            if animated or not frames:
+                raise BrokenImage
+            animated = True
+    raise BrokenImage
+
+
+def _measure_webp(file: BinaryIO, max_frames: int) -> Structure:
+    file.seek(4)
+    end = 8 + int.from_bytes(file.read(4), "little")
+    if end > file_end(file):
+        raise BrokenImage
+    size: tuple[int, int] | None = None
+    frames, at = 0, 12
+    for _ in range(MAX_PIECES):
+        if at + 8 > end:
+            break
+        file.seek(at)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if size is None:
+            size = _webp_canvas(kind, file.read(10))
+        frames += kind == b"ANMF"
+        _check_frames(frames, max_frames)
+        at += 8 + length + length % 2
+    # The padding byte of the last chunk is often left out.
+    if size is None or at + 8 <= end or at > end + 1:
+        raise BrokenImage
+    return Structure(*size, max(frames, 1))
+
+
+def _webp_canvas(kind: bytes, data: bytes) -> tuple[int, int]:
+    if kind == b"VP8X":
+        return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
+    if kind == b"VP8 " and data[3:6] == b"\x9d\x01\x2a":
+        width, height = struct.unpack("<HH", data[6:10])
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L" and data[:1] == b"\x2f":
+        bits = int.from_bytes(data[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    raise BrokenImage
+
+
+def color_table_bytes(flags: int) -> int:
+    """Return the size of the GIF color table that ``flags`` announce."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _measure_gif(file: BinaryIO, max_frames: int) -> Structure:
+    file.seek(6)
+    width, height, flags = struct.unpack("<HHBxx", file.read(7))
+    file.seek(color_table_bytes(flags), 1)
+    end = file_end(file)
+    frames, pieces = 0, 0
+    while (introducer := file.read(1)) != b";":
+        if introducer == b",":
+            left, top, wide, high, flags = struct.unpack("<HHHHB", file.read(9))
+            frames += 1
+            _check_frames(frames, max_frames)
+            if frames == 1:  # a first frame larger than the canvas enlarges it
+                width, height = max(width, left + wide), max(height, top + high)
+            file.seek(color_table_bytes(flags) + 1, 1)
+        elif introducer == b"!":
+            file.seek(1, 1)
+        elif introducer == b"" and frames and file.tell() == end:
+            break  # the trailer is missing, which every viewer forgives
+        else:
+            raise BrokenImage
+        while length := file.read(1)[0]:
+            file.seek(length, 1)
+            pieces += 1
+            if pieces > MAX_PIECES:
+                raise BrokenImage
+    if not frames:
+        raise BrokenImage
+    return Structure(width, height, frames)

@@ -1,0 +1,88 @@
+"""Names: public ids, stored base names, default titles and viewer slugs.
+
+May know: the standard library only. Source: Chevereto V4's rules for file names, default titles and viewer slugs.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+import unicodedata
+from urllib.parse import quote
+
+ID_ALPHABET = string.ascii_letters + string.digits
+ID_LENGTH = 8
+"""Random ids of 62**8 values: not to be guessed or counted through, and short enough to read out."""
+
+MAX_NAME = 200
+"""Longest stored base name, in characters, before its extension."""
+
+_CYRILLIC = dict(
+    zip(
+        "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+        "a b v g d e yo zh z i y k l m n o p r s t u f kh ts ch sh shch - y - e yu ya".replace("-", "").split(" "),
+        strict=True,
+    )
+)
+_LETTERS = str.maketrans(
+    {
+        **_CYRILLIC,
+        **{upper.upper(): latin.capitalize() for upper, latin in _CYRILLIC.items()},
+        **{"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "þ": "th"},
+    }
+)
+_OWN_SUFFIX = re.compile(r"\.(th|md|fr|original|lg)$", re.IGNORECASE)
+
+
+def new_id() -> str:
+    """Make a random public id."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+
+
+def client_filename(text: str) -> str:
+    """Reduce what a client sent as file name to its last path segment, at most 255 characters."""
+    return re.split(r"[/\\]", text)[-1].strip()[:255]
+
+
+def split_extension(filename: str) -> tuple[str, str]:
+    """Split at the last dot: ``photo.final.JPG`` into ``photo.final`` and ``jpg``."""
+    base, dot, extension = filename.rpartition(".")
+    return (base, extension.lower()) if dot else (filename, "")
+
+
+def default_title(filename: str) -> str | None:
+    """Make a title of a file name: without extension, each run of ``-``, ``_`` and white space one space."""
+    return re.sub(r"[-_\s]+", " ", split_extension(filename)[0].strip()) or None
+
+
+def base_name(filename: str) -> str:
+    """Make the stored base name of a client's file name: ASCII letters, digits, ``_``, ``-`` and inner dots.
+
+    Returns 32 random hexadecimal digits where nothing is left of it.
+    """
+    base, extension = split_extension(filename)
+    base = base.lstrip(".")
+    if extension and base.lower().endswith("." + extension):
+        base = base[: -len(extension) - 1]
+    # A name that ends like our own derivatives could otherwise meet them.
+    while (shorter := _OWN_SUFFIX.sub("", base)) != base:
+        base = shorter
+    ascii_only = unicodedata.normalize("NFKD", base.translate(_LETTERS)).encode("ascii", "ignore").decode()
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "", re.sub(r"\s+", "-", ascii_only).strip("-"))
+    safe = safe[:MAX_NAME].strip(".")
+    return _OWN_SUFFIX.sub("", safe) or secrets.token_hex(16)
+
+
+def with_suffix(name: str) -> str:
+    """Append 16 random hexadecimal digits, cutting the name so that the whole stays within its length."""
+    return name[: MAX_NAME - 16] + secrets.token_hex(8)
+
+
+def viewer_slug(title: str | None) -> str:
+    """Make the readable part of a viewer link, percent-encoded; empty when the title has nothing to offer."""
+    if not title:
+        return ""
+    kept = re.sub(r"[\\/~&!'\"?]", "", title)
+    kept = re.sub(r"<[^>]*>", "", kept)
+    return quote(re.sub(r"[\s-]+", " ", kept).strip().replace(" ", "-"), safe="")

@@ -1,0 +1,1 @@
+"""What enters: from a WSGI environ to parameters and one source."""

@@ -1,0 +1,272 @@
+"""Reads a request: its query, and an urlencoded, multipart or JSON body, streamed.
+
+May know: werkzeug, and this package's body readers. Rules: the contract of this API, section 3. A body value wins over
+a query value, of two values of one name the last, and unknown names are skipped without being kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio import multipart
+from werkzeug.wsgi import get_content_length, get_input_stream
+
+from chevupload.config import Limits
+from chevupload.errors import MalformedRequest, SlowBody, TooLarge, UnsupportedBody
+from chevupload.request.json_body import read_json
+from chevupload.request.source_text import SourceText
+from chevupload.request.urlencoded import Field, read_urlencoded
+from chevupload.spool import Spool, format_bytes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+TEXT_NAMES = frozenset(
+    (
+        *("key", "title", "name", "description", "tags", "album_id", "category_id"),
+        *("width", "expiration", "nsfw", "format", "use_file_date"),
+    )
+)
+SOURCE_NAMES = ("source", "image")
+"""Chevereto's name for the source, and ImgBB's; the first wins."""
+
+_READ_BYTES = 262_144
+"""One read of ``wsgi.input``: gunicorn copies its read-ahead at each, so few and large ones cost least."""
+_FEED_BYTES = 65_536
+"""What the multipart parser gets at a time; it slows down on larger pieces."""
+_PART_HEADER_BYTES = 65_536
+_FORM_OVERHEAD = 1_048_576
+
+
+class _Discard:
+    """Takes what nobody asked for."""
+
+    keeps_plus = True
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+
+class _TextField:
+    """Collects one bounded text field."""
+
+    keeps_plus = False
+
+    def __init__(self, max_bytes: int, store: Callable[[str], None]) -> None:
+        self._max_bytes = max_bytes
+        self._store = store
+        self._value = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._value += data
+        if len(self._value) > self._max_bytes:
+            raise TooLarge(f"Field too long - max {format_bytes(self._max_bytes)}")
+
+    def finish(self) -> None:
+        self._store(self._value.decode("utf-8", "replace"))
+
+
+class _SourceField:
+    """Hands one text source on."""
+
+    keeps_plus = True
+
+    def __init__(self, text: SourceText) -> None:
+        self.write = text.write
+        self.finish = text.finish
+
+
+class _FilePart:
+    """Writes one file part into its spool, made at its first byte."""
+
+    keeps_plus = True
+
+    def __init__(self, file: UploadedFile, open_spool: Callable[[], Spool]) -> None:
+        self._file = file
+        self._open_spool = open_spool
+
+    def write(self, data: bytes) -> None:
+        if data:
+            if self._file.spool is None:
+                self._file.spool = self._open_spool()
+            self._file.spool.write(data)
+
+    def finish(self) -> None:
+        pass
+
+
+class UploadedFile:
+    """One file part: the client's name for it, and its spool; None when it is empty."""
+
+    def __init__(self, filename: str) -> None:
+        """Start without content."""
+        self.filename = filename
+        self.spool: Spool | None = None
+
+
+class Opener(Protocol):
+    """Makes a spool for one source, bounded by what the uploader may send."""
+
+    def __call__(self) -> Spool:
+        """Make it."""
+
+
+class Form:
+    """What a request says, growing while it is read: a refusal half-way knows what came before it.
+
+    Attributes:
+        fields: the known text parameters.
+        files: file parts by name, ``source`` and ``image`` only.
+        texts: text sources, likewise.
+        has_image: whether a parameter or part is named ``image``: the client speaks ImgBB's dialect.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Start empty."""
+        self._limits = limits
+        self._count = 0
+        self.fields: dict[str, str] = {}
+        self.files: dict[str, UploadedFile] = {}
+        self.texts: dict[str, SourceText] = {}
+        self.has_image = False
+
+    def get(self, name: str) -> str | None:
+        """Return a text parameter; an empty one is absent."""
+        return self.fields.get(name) or None
+
+    def read_query(self, environ: WSGIEnvironment, open_spool: Opener | None) -> None:
+        """Read the parameters of the query. Without ``open_spool``, sources are skipped."""
+        query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
+        read_urlencoded([query], lambda name: self._open(name, open_spool))
+
+    def read_body(self, environ: WSGIEnvironment, *, max_bytes: int, open_spool: Opener | None) -> None:
+        """Read the parameters of the body, whose largest file may have ``max_bytes`` bytes.
+
+        Raises:
+            TooLarge: body, file or field are over their limits.
+            MalformedRequest: the body ends early, or is not what its content type says.
+            UnsupportedBody: its content type carries no parameters.
+            SlowBody: it took too long to arrive.
+        """
+        length = get_content_length(environ)
+        content_type, options = parse_options_header(environ.get("CONTENT_TYPE"))
+        if not content_type and not length and not environ.get("wsgi.input_terminated"):
+            return
+        if length is not None and length > body_limit(content_type, max_bytes):
+            raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
+        with_source = "multipart/form-data", "application/json", "application/x-www-form-urlencoded"
+        if content_type not in with_source:
+            if length == 0 or not content_type:
+                return
+            raise UnsupportedBody
+        chunks = read_chunks(environ, max_bytes=body_limit(content_type, max_bytes), seconds=self._limits.body_seconds)
+        # A body's value replaces the query's, and a body's source the query's of the same name.
+        self._count = 0
+        if content_type == "multipart/form-data":
+            self._read_multipart(chunks, options.get("boundary", ""), open_spool)
+        elif content_type == "application/json":
+            read_json(chunks, lambda name: self._open(name, open_spool))
+        else:
+            read_urlencoded(chunks, lambda name: self._open(name, open_spool))
+
+    def _open(self, name: str, open_spool: Opener | None) -> Field:
+        self._count += 1
+        if self._count > self._limits.max_fields:
+            raise TooLarge(f"Too many fields - max {self._limits.max_fields}")
+        self.has_image |= name == "image"
+        if name in TEXT_NAMES:
+            return _TextField(self._limits.max_field_bytes, lambda value: self.fields.__setitem__(name, value))
+        if name in SOURCE_NAMES and open_spool is not None:
+            self.texts[name] = SourceText(open_spool)
+            return _SourceField(self.texts[name])
+        return _Discard()
+
+    def _open_file(self, name: str, filename: str, open_spool: Opener | None) -> Field:
+        self.has_image |= name == "image"
+        if name not in SOURCE_NAMES or open_spool is None:
+            return _Discard()
+        self.files[name] = UploadedFile(filename)
+        return _FilePart(self.files[name], open_spool)
+
+    def _read_multipart(self, chunks: Iterator[bytes], boundary: str, open_spool: Opener | None) -> None:
+        if not boundary or len(boundary) > 200:
+            raise MalformedRequest("Missing or unusable multipart boundary")
+        try:
+            for event in _events(chunks, boundary.encode("latin-1", "replace"), self._limits.max_fields):
+                if isinstance(event, multipart.File):
+                    field = self._open_file(event.name or "", event.filename, open_spool)
+                elif isinstance(event, multipart.Field):
+                    field = self._open(event.name or "", open_spool)
+                elif isinstance(event, multipart.Data):
+                    field.write(event.data)
+                    if not event.more_data:
+                        field.finish()
+        except RequestEntityTooLarge:
+            raise TooLarge("Too many or too large form parts") from None
+        except ValueError:
+            raise MalformedRequest("Malformed multipart body") from None
+
+
+def _events(chunks: Iterator[bytes], boundary: bytes, max_parts: int) -> Iterator[multipart.Event]:
+    decoder = multipart.MultipartDecoder(boundary, _FEED_BYTES + _PART_HEADER_BYTES, max_parts=max_parts)
+    pieces = (chunk[start : start + _FEED_BYTES] for chunk in chunks for start in range(0, len(chunk), _FEED_BYTES))
+    while True:
+        piece = next(pieces, None)
+        decoder.receive_data(piece)
+        while not isinstance(event := decoder.next_event(), multipart.NeedData):
+            yield event
+            if isinstance(event, multipart.Epilogue):
+                return
+
+
+def body_limit(content_type: str, max_bytes: int) -> int:
+    """Return how long a body may be that carries a file of ``max_bytes`` bytes, in bytes.
+
+    base64 takes four characters for three bytes; percent-encoded, three of its 65 characters take three times as much.
+    """
+    text = max_bytes * 4 // 3
+    return _FORM_OVERHEAD + (text * 2 if content_type == "application/x-www-form-urlencoded" else text)
+
+
+def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> Iterator[bytes]:
+    """Yield the body in pieces, whether its length was declared or it came chunked.
+
+    Raises:
+        TooLarge: there are more than ``max_bytes`` bytes.
+        MalformedRequest: the body ended before its declared length.
+        SlowBody: more than ``seconds`` passed before its end.
+    """
+    stream = cast(BinaryIO, get_input_stream(environ, max_content_length=max_bytes))
+    deadline = time.monotonic() + seconds
+    try:
+        while chunk := stream.read(_READ_BYTES):
+            yield chunk
+            if time.monotonic() > deadline:
+                raise SlowBody
+    except ClientDisconnected:
+        raise MalformedRequest("The request body is shorter than declared, or was read by the host already") from None
+    except RequestEntityTooLarge:
+        raise TooLarge(f"Request too big - max {format_bytes(max_bytes)}") from None
+    except TimeoutError:
+        raise SlowBody from None
+
+
+class Spools:
+    """Opens the spools of one request and closes every one of them at its end."""
+
+    def __init__(self, folder: str, stack: ExitStack) -> None:
+        """Make them in ``folder``, until ``stack`` closes."""
+        self._folder = folder
+        self._stack = stack
+
+    def opener(self, max_bytes: int) -> Opener:
+        """Return what makes one spool of at most ``max_bytes`` bytes."""
+        return lambda: self._stack.enter_context(Spool(self._folder, max_bytes))

@@ -1,0 +1,163 @@
+"""``application/json``, read in a stream: one flat object whose long strings are never whole in memory.
+
+May know: the errors. Source: RFC 8259; values are strings, numbers, booleans or null, and nothing is nested.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from chevupload.errors import MalformedRequest, TooLarge
+from chevupload.request.urlencoded import Field
+
+_MAX_NAME_BYTES = 1024
+_MAX_TOKEN_BYTES = 64
+_MALFORMED = "The JSON body must be one object of strings, numbers, booleans and nulls"
+_SPACE = b" \t\r\n"
+_PLAIN = re.compile(rb'[^"\\\x00-\x1f]+')
+_TOKEN = re.compile(rb"[-+.0-9A-Za-z]+")
+_ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_HEX = re.compile(rb"[0-9A-Fa-f]{4}\Z")
+
+
+class _Scanner:
+    """Reads ahead as far as a step needs, and forgets what was read."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._buffer = b""
+        self._position = 0
+
+    def peek(self) -> bytes:
+        """Return the next byte, or nothing at the end."""
+        while self._position >= len(self._buffer):
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return b""
+            self._buffer, self._position = chunk, 0
+        return self._buffer[self._position : self._position + 1]
+
+    def take(self) -> bytes:
+        """Return the next byte and move on.
+
+        Raises:
+            MalformedRequest: there is none.
+        """
+        byte = self.peek()
+        if not byte:
+            raise MalformedRequest(_MALFORMED)
+        self._position += 1
+        return byte
+
+    def expect(self, wanted: bytes) -> bytes:
+        """Skip white space and take one of the bytes ``wanted``."""
+        self.skip_space()
+        byte = self.take()
+        if byte not in wanted:
+            raise MalformedRequest(_MALFORMED)
+        return byte
+
+    def skip_space(self) -> None:
+        """Move to the next byte that means something."""
+        while (byte := self.peek()) and byte in _SPACE:
+            self._position += 1
+
+    def run(self, pattern: re.Pattern[bytes]) -> bytes:
+        """Take what matches ``pattern`` here in the current chunk, perhaps nothing."""
+        self.peek()
+        found = pattern.match(self._buffer, self._position)
+        if found is None:
+            return b""
+        self._position = found.end()
+        return found.group()
+
+
+def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Field]) -> None:
+    """Write each member's value to what ``open_field`` returns for its name.
+
+    Raises:
+        MalformedRequest: the body is something else than one flat object.
+        TooLarge: a name is longer than 1,024 bytes.
+    """
+    scanner = _Scanner(chunks)
+    scanner.expect(b"{")
+    scanner.skip_space()
+    closed = scanner.peek() == b"}" and scanner.take() == b"}"
+    while not closed:
+        scanner.expect(b'"')
+        field = open_field(_name(scanner))
+        scanner.expect(b":")
+        scanner.skip_space()
+        for piece in _value(scanner):
+            field.write(piece)
+        field.finish()
+        closed = scanner.expect(b",}") == b"}"
+    scanner.skip_space()
+    if scanner.peek():
+        raise MalformedRequest(_MALFORMED)
+
+
+def _name(scanner: _Scanner) -> str:
+    name = b""
+    for piece in _string(scanner):
+        name += piece
+        if len(name) > _MAX_NAME_BYTES:
+            raise TooLarge("Field name too long")
+    return name.decode("utf-8", "replace")
+
+
+def _value(scanner: _Scanner) -> Iterator[bytes]:
+    if scanner.peek() == b'"':
+        scanner.take()
+        yield from _string(scanner)
+        return
+    token = b""
+    while (piece := scanner.run(_TOKEN)) and len(token) <= _MAX_TOKEN_BYTES:
+        token += piece
+    try:
+        value = json.loads(token[:_MAX_TOKEN_BYTES])
+    except ValueError:
+        raise MalformedRequest(_MALFORMED) from None
+    if isinstance(value, bool):
+        yield b"1" if value else b"0"
+    elif value is not None:
+        yield token
+
+
+def _string(scanner: _Scanner) -> Iterator[bytes]:
+    """Yield the decoded pieces of a string whose opening quote was taken, up to its closing one."""
+    while True:
+        if piece := scanner.run(_PLAIN):
+            yield piece
+            continue
+        byte = scanner.take()
+        if byte == b'"':
+            return
+        if byte != b"\\":
+            raise MalformedRequest(_MALFORMED)
+        yield _escape(scanner)
+
+
+def _escape(scanner: _Scanner) -> bytes:
+    byte = scanner.take()
+    if byte != b"u":
+        try:
+            return _ESCAPED[byte]
+        except KeyError:
+            raise MalformedRequest(_MALFORMED) from None
+    text = chr(_code_unit(scanner))
+    if "\ud800" <= text <= "\udbff" and scanner.peek() == b"\\":
+        scanner.take()
+        if scanner.take() != b"u":
+            raise MalformedRequest(_MALFORMED)
+        text += chr(_code_unit(scanner))
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _code_unit(scanner: _Scanner) -> int:
+    digits = b"".join(scanner.take() for _ in range(4))
+    if not _HEX.match(digits):
+        raise MalformedRequest(_MALFORMED)
+    return int(digits, 16)

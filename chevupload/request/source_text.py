@@ -1,0 +1,163 @@
+"""A source that came as text: base64, a data URI or a URL, told apart by its first bytes and decoded while it arrives.
+
+May know: the spool and the errors. Rules: the contract of this API, section 3. A bad text is remembered, not raised, so
+that the rest of the form is still read: an unknown key is the better refusal, and ``format`` may come last.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+
+from chevupload.errors import EmptySource, InvalidBase64, Refusal, TooLarge
+from chevupload.spool import Spool
+
+_HEAD_BYTES = 32
+"""Enough to recognise ``data:`` and every URL scheme; shorter texts are recognised at their end."""
+_MAX_DATA_HEADER = 1024
+_MAX_URL = 8192
+_URL = re.compile(rb"[a-z][a-z0-9+.-]{0,19}://", re.IGNORECASE)
+_DATA = re.compile(rb"data:[^,]*;base64\Z", re.IGNORECASE)
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_WHITE_SPACE = b" \t\r\n\v\f"
+
+
+class Base64Writer:
+    """Decodes base64 into a spool, piece by piece: either alphabet, white space ignored, padding optional."""
+
+    def __init__(self, spool: Spool) -> None:
+        """Decode into ``spool``."""
+        self._spool = spool
+        self._rest = b""
+        self._padding = 0
+
+    def write(self, data: bytes) -> None:
+        """Decode what is complete of ``data``.
+
+        Raises:
+            InvalidBase64: a character outside the alphabets, or text behind the padding.
+        """
+        text = data.translate(_URL_SAFE, _WHITE_SPACE)
+        text, pad, behind = text.partition(b"=")
+        if (text and self._padding) or behind.strip(b"="):
+            raise InvalidBase64
+        self._padding += len(pad) + len(behind)
+        text = self._rest + text
+        whole = len(text) - len(text) % 4
+        self._decode(text[:whole])
+        self._rest = text[whole:]
+
+    def finish(self) -> None:
+        """Decode the last, unpadded group.
+
+        Raises:
+            InvalidBase64: it is one character long, or there is more padding than base64 knows.
+        """
+        if self._padding > 2 or len(self._rest) == 1:
+            raise InvalidBase64
+        self._decode(self._rest + b"=" * (-len(self._rest) % 4))
+
+    def _decode(self, text: bytes) -> None:
+        try:
+            self._spool.write(binascii.a2b_base64(text, strict_mode=True))
+        except binascii.Error:
+            raise InvalidBase64 from None
+
+
+class SourceText:
+    """One text source while it arrives, and what became of it.
+
+    Attributes:
+        url: the URL, if it is one.
+        spool: the decoded bytes, if it is base64 or a data URI.
+    """
+
+    def __init__(self, open_spool: Callable[[], Spool]) -> None:
+        """Decode into what ``open_spool`` makes, should it be base64."""
+        self._open_spool = open_spool
+        self._head = b""
+        self._sink: Callable[[bytes], None] = self._collect_head
+        self._decoder: Base64Writer | None = None
+        self._error: Refusal | None = None
+        self.url: str | None = None
+        self.spool: Spool | None = None
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece.
+
+        Raises:
+            TooLarge: the decoded bytes are more than the spool takes.
+        """
+        if self._error is None:
+            self._guarded(self._sink, data)
+
+    def finish(self) -> None:
+        """Take the end of the text."""
+        if self._error is None:
+            self._guarded(self._end)
+
+    def check(self) -> None:
+        """Raise what was wrong with the text.
+
+        Raises:
+            EmptySource: it was empty, or white space.
+            InvalidBase64: it was nothing else either.
+        """
+        if self._error is not None:
+            raise self._error
+
+    def _guarded(self, step: Callable[..., None], *arguments: bytes) -> None:
+        try:
+            step(*arguments)
+        except TooLarge:
+            raise
+        except Refusal as refusal:
+            self._error = refusal
+
+    def _collect_head(self, data: bytes) -> None:
+        self._head = (self._head + data).lstrip(_WHITE_SPACE)
+        if len(self._head) >= _HEAD_BYTES:
+            self._recognise()
+
+    def _recognise(self) -> None:
+        head, self._head = self._head, b""
+        if _URL.match(head):
+            self._sink = self._collect_url
+        elif head[:5].lower() == b"data:":
+            self._sink = self._collect_data_header
+        else:
+            self._start_base64()
+        self._sink(head)
+
+    def _start_base64(self) -> None:
+        self.spool = self._open_spool()
+        self._decoder = Base64Writer(self.spool)
+        self._sink = self._decoder.write
+
+    def _collect_url(self, data: bytes) -> None:
+        self._head += data
+        if len(self._head) > _MAX_URL:
+            raise InvalidBase64("URL too long")
+
+    def _collect_data_header(self, data: bytes) -> None:
+        self._head += data
+        header, comma, content = self._head.partition(b",")
+        if len(header) > _MAX_DATA_HEADER or (comma and not _DATA.match(header)):
+            raise InvalidBase64
+        if comma:
+            self._head = b""
+            self._start_base64()
+            self._sink(content)
+
+    def _end(self) -> None:
+        if self._sink == self._collect_head:
+            if not self._head:
+                raise EmptySource
+            self._recognise()
+        if self._decoder is not None:
+            self._decoder.finish()
+        elif self._sink == self._collect_url:
+            self.url = self._head.strip(_WHITE_SPACE).decode("utf-8", "replace")
+        else:
+            raise InvalidBase64

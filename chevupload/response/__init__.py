@@ -1,0 +1,1 @@
+"""What leaves: JSON documents, pages and files as WebOb responses."""

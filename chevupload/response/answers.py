@@ -1,0 +1,108 @@
+"""Answers of the API in the format that was asked for, and the headers that go with them.
+
+May know: WebOb, documents. Source: the contract of this API, sections 4 and 5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from webob import Response
+
+from chevupload.errors import Refusal
+from chevupload.model import Upload
+from chevupload.response.documents import Document, refusal_document
+from chevupload.response.links import Links
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+Format = Literal["json", "txt", "redirect"]
+
+
+def answer_format(text: str | None) -> Format:
+    """Read ``format``; anything unknown is json."""
+    if text == "txt":
+        return "txt"
+    return "redirect" if text == "redirect" else "json"
+
+
+def json_answer(document: Document, *, status: int = 200) -> Response:
+    """Send a document."""
+    body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+    response = Response(body=body, status=status, content_type="application/json", charset=None)
+    response.headers["Content-Type"] = "application/json; charset=UTF-8"
+    return _uncached(response)
+
+
+def text_answer(text: str, *, status: int = 200) -> Response:
+    """Send plain text."""
+    response = Response(body=text.encode(), status=status, content_type="text/plain", charset="utf-8")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return _uncached(response)
+
+
+def upload_answer(form: Format, document: Document, upload: Upload, links: Links) -> Response:
+    """Send the outcome of an upload: the document, its direct URL, or a redirect to its viewer."""
+    if form == "txt":
+        return text_answer(links.file(upload.path))
+    if form == "redirect":
+        return redirect_answer(links.viewer_path(upload))
+    return json_answer(document)
+
+
+class PathRedirect(Response):  # type: ignore[misc]  # WebOb is untyped
+    """A redirect whose ``Location`` stays a path.
+
+    WebOb would make it absolute from the Host header, which a client controls.
+    """
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as a WSGI application."""
+        start_response(self.status, self.headerlist)
+        return [self.body] if environ["REQUEST_METHOD"] != "HEAD" else []
+
+
+def redirect_answer(path: str) -> Response:
+    """Redirect with 302 to a path of ours, which is built from an id and a percent-encoded slug only."""
+    response = _uncached(PathRedirect(status=302, content_type="text/plain", charset="utf-8"))
+    response.headers["Location"] = path
+    return response
+
+
+def refusal_answer(form: Format, refusal: Refusal, *, imgbb: bool = False) -> Response:
+    """Send a refusal in the format that was asked for."""
+    if form == "json":
+        response = json_answer(refusal_document(refusal, imgbb=imgbb), status=refusal.status)
+    else:
+        response = text_answer(refusal.message, status=refusal.status)
+    response.headers.extend(refusal.headers)
+    return response
+
+
+def preflight_answer(methods: str) -> Response:
+    """Answer OPTIONS, a browser's question before it uploads."""
+    response = Response(status=204)
+    del response.content_type
+    response.headers["Allow"] = methods
+    response.headers["Access-Control-Allow-Methods"] = methods
+    response.headers["Access-Control-Allow-Headers"] = "Cache-Control, X-Requested-With, Content-Type, X-API-Key"
+    response.headers["Access-Control-Max-Age"] = "86400"
+    return response
+
+
+def allow_origin(response: Response, origins: tuple[str, ...] | Literal["*"], origin: str | None) -> None:
+    """Let pages of the allowed origins read the answer, refusals too."""
+    if origins == "*":
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return
+    response.headers.add("Vary", "Origin")
+    if origin in origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+
+
+def _uncached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,18 @@
+"""What time it is, as stores ask for it.
+
+May know: nothing of the package. Every store takes a clock at construction, so that tests decide what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Returns the present as an aware UTC datetime."""
+
+
+def utc_now() -> datetime:
+    """Return the present in UTC with whole seconds, which is what every record keeps."""
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,175 @@
+"""Files in a folder of the server's own disk: the default storage.
+
+May know: :mod:`chevupload.store.storage`, and how spools are named. A file is written under a temporary name and then
+linked to its own, which no reader can see half done and no second writer can repeat. Source: POSIX ``link()``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from fsspec.implementations.local import LocalFileSystem
+
+from chevupload.errors import FileExists, FileMissing, StorageError
+from chevupload.spool import PREFIX
+from chevupload.store.paths import checked_path
+from chevupload.store.storage import CHUNK_BYTES, FsspecStorage, translated
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+class LocalStorage(FsspecStorage):
+    """A storage in a local folder, which can also adopt files.
+
+    Attributes:
+        incoming: folder of unfinished files. Spools made here are adopted without copying a byte.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        incoming: str | os.PathLike[str] | None = None,
+        public_url: str | None = None,
+        fsync: bool = False,
+    ) -> None:
+        """Keep files in ``folder``; it and ``incoming`` are made when they are missing.
+
+        Args:
+            folder: where the files go.
+            incoming: where unfinished ones are, best on the same file system; ``.incoming`` in the folder by default.
+            public_url: where the files can be fetched by anybody; None lets the component serve them.
+            fsync: True survives a power failure, at the price of a few milliseconds for each file.
+
+        Raises:
+            StorageError: a folder cannot be made.
+        """
+        self._folder = Path(folder).absolute()
+        super().__init__(LocalFileSystem(), self._folder.as_posix(), public_url=public_url)
+        self._own_incoming = self._folder / ".incoming"
+        self.incoming = self._own_incoming if incoming is None else Path(incoming).absolute()
+        self._fsync = fsync
+        with translated("make", "the storage's folders"):
+            _make_folder(self._folder)
+            self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _target(self, path: str) -> Path:
+        target = self._folder / checked_path(path)
+        if self.incoming in target.parents or self._own_incoming in target.parents:
+            raise StorageError("not a storage path")
+        return target
+
+    def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
+        """Store what ``file`` holds from its position to its end.
+
+        Raises:
+            FileExists: ``path`` is taken; the file there stays as it is.
+            StorageError: nothing was stored.
+        """
+        with translated("save", path):
+            target = self._target(path)
+            with contextlib.ExitStack() as stack:
+                self._place(self._receive(file, self.incoming, stack), target, stack)
+
+    def adopt(self, path: str, file_path: str) -> None:
+        """Move the local file ``file_path`` to ``path``.
+
+        Raises:
+            FileExists: ``path`` is taken, and ``file_path`` is left alone.
+            StorageError: likewise.
+        """
+        with translated("adopt a file as", path):
+            target, source = self._target(path), Path(file_path)
+            with contextlib.ExitStack() as stack:
+                self._finish(source)
+                self._place(source, target, stack)
+            with contextlib.suppress(FileNotFoundError):  # renamed already, where there are no links
+                source.unlink()
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a stored file for reading; the caller closes it. It has a descriptor, for servers that send files.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        with translated("open", path):
+            try:
+                return self._target(path).open("rb")
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                raise FileMissing(f"no file at {path}") from error
+
+    def _receive(self, file: BinaryIO, folder: Path, stack: contextlib.ExitStack) -> Path:
+        """Copy ``file`` into a temporary file that ``stack`` removes."""
+        descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+        temporary = Path(name)
+        stack.callback(temporary.unlink, missing_ok=True)
+        with os.fdopen(descriptor, "wb", buffering=0) as target:
+            shutil.copyfileobj(file, target, CHUNK_BYTES)
+        self._finish(temporary)
+        return temporary
+
+    def _finish(self, file: Path) -> None:
+        """Make a complete file readable for a web server beside us, and lasting."""
+        file.chmod(0o644)
+        if self._fsync:
+            _sync(file)
+
+    def _place(self, source: Path, target: Path, stack: contextlib.ExitStack) -> None:
+        """Give a finished file its final name."""
+        try:
+            _link(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self._own_incoming.mkdir(mode=0o700, exist_ok=True)
+            with source.open("rb") as file:
+                _link(self._receive(file, self._own_incoming, stack), target)
+        if self._fsync:
+            for folder in target.parents[: len(target.relative_to(self._folder).parts)]:
+                _sync(folder)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give ``source`` the name ``target`` if nothing has it; the old name may be gone afterwards."""
+    if not target.parent.is_dir():
+        _make_folder(target.parent)
+    try:
+        os.link(source, target)
+    except FileExistsError as error:
+        raise FileExists("a file with this name exists") from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A file system without hard links. Names are reserved in the catalog before they are written, so that
+        # nobody can take this one between the look and the rename.
+        if target.exists():
+            raise FileExists("a file with this name exists") from error
+        source.rename(target)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, each open to readers whatever the umask says."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+    else:
+        folder.chmod(0o755)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

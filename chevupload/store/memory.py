@@ -1,0 +1,182 @@
+"""Storage, catalog and keys in a process' own memory: the interfaces in their shortest form.
+
+May know: the interfaces, the values and the errors. For tests and trials: nothing survives the process, and
+processes of one server share nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, StorageError
+from chevupload.keys import digest
+from chevupload.model import Album, Category, Principal, Upload
+from chevupload.store.paths import checked_path, joined_url
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class MemoryStorage:
+    """A storage in a dict."""
+
+    def __init__(self, *, public_url: str | None = None) -> None:
+        """Start empty."""
+        self._files: dict[str, bytes] = {}
+        self._public_url = public_url
+
+    def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
+        """Keep what ``file`` holds from its position to its end; an existing file is replaced."""
+        checked_path(path)
+        try:
+            content = file.read()
+        except ChevuploadError:
+            raise
+        except Exception as error:
+            raise StorageError(f"cannot save {path}") from error
+        self._files[path] = content
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        try:
+            return BytesIO(self._files[checked_path(path)])
+        except KeyError:
+            raise FileMissing(f"no file at {path}") from None
+
+    def delete(self, path: str) -> None:
+        """Remove a file; an absent one is fine."""
+        self._files.pop(checked_path(path), None)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``."""
+        return checked_path(path) in self._files
+
+    def url(self, path: str) -> str | None:
+        """Return the file's address below the public URL, or None without one."""
+        return joined_url(self._public_url, path)
+
+
+@dataclass(slots=True)
+class _Record:
+    upload: Upload
+    state: Literal["pending", "ready", "deleting"]
+
+
+class MemoryCatalog:
+    """A catalog in a dict behind one lock."""
+
+    def __init__(self, *, albums: Iterable[Album] = (), categories: Iterable[Category] = ()) -> None:
+        """Start with these albums and categories, and no upload."""
+        self._lock = threading.Lock()
+        self._records: dict[str, _Record] = {}
+        self._albums = {album.id: album for album in albums}
+        self._categories = {category.id for category in categories}
+
+    def reserve(self, upload: Upload) -> None:
+        """Record ``upload`` as pending.
+
+        Raises:
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload.
+        """
+        stem = upload.stem.lower()
+        with self._lock:
+            if upload.id in self._records or any(r.upload.stem.lower() == stem for r in self._records.values()):
+                raise NameTaken("id or name taken")
+            self._records[upload.id] = _Record(upload, "pending")
+
+    def publish(self, upload_id: str) -> None:
+        """Make a pending upload ready.
+
+        Raises:
+            CatalogError: it is not pending any more.
+        """
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state != "pending":
+                raise CatalogError("the upload is not pending any more")
+            record.state = "ready"
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return a ready upload."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            return record.upload if record is not None and record.state == "ready" else None
+
+    def find(self, stem: str) -> Upload | None:
+        """Return the ready upload with this stem."""
+        return next((upload for upload in self.uploads() if upload.stem == stem), None)
+
+    def count_view(self, upload_id: str) -> None:
+        """Add one to a ready upload's views."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is not None and record.state == "ready":
+                record.upload = replace(record.upload, views=record.upload.views + 1)
+
+    def withdraw(self, upload_id: str) -> bool:
+        """Mark a pending or ready upload as deleting. False when there is none."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state == "deleting":
+                return False
+            record.state = "deleting"
+            return True
+
+    def forget(self, upload_id: str) -> None:
+        """Remove the record of an upload in state deleting."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is not None and record.state == "deleting":
+                del self._records[upload_id]
+
+    def abandoned(self, *, now: datetime, pending_before: datetime) -> Iterator[Upload]:
+        """Yield what a sweep has to remove."""
+        with self._lock:
+            records = list(self._records.values())
+        for record in records:
+            expired = record.state == "ready" and record.upload.is_expired(now)
+            stale = record.state == "pending" and record.upload.received_at < pending_before
+            if expired or stale or record.state == "deleting":
+                yield record.upload
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield every ready upload."""
+        with self._lock:
+            ready = [record.upload for record in self._records.values() if record.state == "ready"]
+        yield from ready
+
+    def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
+        """Whether ``owner_id`` has a ready upload of these bytes since then."""
+        return any(
+            upload.owner_id == owner_id and upload.received_at >= since and md5 in (upload.md5, upload.source_md5)
+            for upload in self.uploads()
+        )
+
+    def album(self, album_id: str) -> Album | None:
+        """Return an album."""
+        return self._albums.get(album_id)
+
+    def has_category(self, category_id: int) -> bool:
+        """Whether there is such a category."""
+        return category_id in self._categories
+
+
+class StaticKeys:
+    """Keys and whom they stand for, given once."""
+
+    def __init__(self, principals: Mapping[str, Principal]) -> None:
+        """Keep digests of the keys of ``principals``."""
+        self._principals = {digest(key): principal for key, principal in principals.items()}
+
+    def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        """Return whom ``key`` stands for. Looking up a digest tells nothing about the key by its timing."""
+        return self._principals.get(digest(key))

@@ -1,0 +1,35 @@
+"""Records in any database that SQLAlchemy knows: a catalog, keys and accounts, on tables of ours or of the host."""
+
+from chevupload.store.sql.accounts import AccountKey, Accounts, UnknownName, User
+from chevupload.store.sql.catalog import SqlCatalog
+from chevupload.store.sql.engine import Database, sqlite_engine
+from chevupload.store.sql.keys import SqlKeys
+from chevupload.store.sql.tables import (
+    AlbumMixin,
+    CategoryMixin,
+    KeyMixin,
+    Tables,
+    TagMixin,
+    UploadMixin,
+    UploadTagMixin,
+    UserMixin,
+)
+
+__all__ = [
+    "AccountKey",
+    "Accounts",
+    "AlbumMixin",
+    "CategoryMixin",
+    "Database",
+    "KeyMixin",
+    "SqlCatalog",
+    "SqlKeys",
+    "Tables",
+    "TagMixin",
+    "UnknownName",
+    "UploadMixin",
+    "UploadTagMixin",
+    "User",
+    "UserMixin",
+    "sqlite_engine",
+]

@@ -1,0 +1,163 @@
+"""Records of uploads in a database.
+
+May know: the interfaces, values, errors and tables. Statements of an upload are built once, and compiled once by
+SQLAlchemy's cache. A transaction's first statement is a change, never a read, so that SQLite takes the write lock
+before anything can go stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from chevupload.errors import CatalogError, NameTaken
+from chevupload.model import Album, Upload
+from chevupload.store.sql.engine import Database
+from chevupload.store.sql.tables import Tables
+from chevupload.store.sql.tags import TagRows
+
+PAGE_SIZE = 200
+"""How many records an iteration reads at a time."""
+
+_FIELDS = tuple(field.name for field in fields(Upload) if field.name != "tags")
+
+
+class SqlCatalog:
+    """The catalog on the tables of uploads, tags, albums and categories."""
+
+    def __init__(self, database: Database, *, tables: Tables | None = None) -> None:
+        """Keep records in ``database``."""
+        self._database = database
+        found = Tables.default() if tables is None else tables
+        self._tags = TagRows(database, found)
+        self._uploads = uploads = found.uploads
+        self._albums, self._categories = found.albums, found.categories
+        column, id_ = uploads.c, uploads.c.id == bindparam("upload_id")
+        self._insert = insert(uploads)
+        self._select: Any = select(*(column[name] for name in _FIELDS), column.has_tags)
+        self._get = self._select.where(id_, column.state == "ready")
+        self._find = self._select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
+        self._publish = update(uploads).where(id_, column.state == "pending").values(state="ready")
+        self._withdraw = update(uploads).where(id_, column.state.in_(["pending", "ready"])).values(state="deleting")
+        self._forget = delete(uploads).where(id_, column.state == "deleting")
+        self._count_view = update(uploads).where(id_, column.state == "ready").values(views=column.views + 1)
+        md5 = bindparam("md5", type_=column.md5.type)
+        same = or_(column.md5 == md5, column.source_md5 == md5)
+        recent = select(true()).where(same, column.received_at >= bindparam("since"), column.state == "ready").limit(1)
+        self._duplicate = recent.where(column.owner_id == bindparam("owner_id"))
+        self._guest_duplicate = recent.where(column.owner_id.is_(None))
+
+    def reserve(self, upload: Upload) -> None:
+        """Record ``upload`` as pending, before any of its files is written.
+
+        Raises:
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload.
+        """
+        row = {name: getattr(upload, name) for name in _FIELDS}
+        row |= {"state": "pending", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
+        tag_ids = self._tags.ids(upload.tags) if upload.tags else ()
+        try:
+            with self._database.begin() as connection:
+                connection.execute(self._insert, row)
+                if tag_ids:
+                    self._tags.attach(connection, upload.id, tag_ids)
+        except IntegrityError as error:
+            raise NameTaken("id or name taken") from error
+
+    def publish(self, upload_id: str) -> None:
+        """Make a pending upload ready.
+
+        Raises:
+            CatalogError: it is not pending any more; a sweep took it for abandoned.
+        """
+        with self._database.begin() as connection:
+            if connection.execute(self._publish, {"upload_id": upload_id}).rowcount != 1:
+                raise CatalogError("the upload is not pending any more")
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return a ready upload, expired or not."""
+        return self._one(self._get, {"upload_id": upload_id})
+
+    def find(self, stem: str) -> Upload | None:
+        """Return the ready upload, expired or not, with this stem."""
+        upload = self._one(self._find, {"stem_key": stem.lower()})
+        return upload if upload is not None and upload.stem == stem else None
+
+    def count_view(self, upload_id: str) -> None:
+        """Add one to a ready upload's views."""
+        with self._database.begin() as connection:
+            connection.execute(self._count_view, {"upload_id": upload_id})
+
+    def withdraw(self, upload_id: str) -> bool:
+        """Mark a pending or ready upload as deleting. False when there is none."""
+        with self._database.begin() as connection:
+            return connection.execute(self._withdraw, {"upload_id": upload_id}).rowcount == 1
+
+    def forget(self, upload_id: str) -> None:
+        """Remove the record of an upload in state deleting. An absent one is fine."""
+        with self._database.begin() as connection:
+            if connection.execute(self._forget, {"upload_id": upload_id}).rowcount == 1:
+                self._tags.detach(connection, upload_id)
+
+    def abandoned(self, *, now: datetime, pending_before: datetime) -> Iterator[Upload]:
+        """Yield what a sweep has to remove: expired at ``now``, pending since before ``pending_before``, deleting."""
+        column = self._uploads.c
+        # Deleting ones first: what the caller withdraws on the way enters that state, and must not come twice.
+        yield from self._pages(column.state == "deleting")
+        yield from self._pages(and_(column.state == "pending", column.received_at < pending_before))
+        yield from self._pages(and_(column.state == "ready", column.expires_at <= now))
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield every ready upload, without holding a transaction open in between."""
+        return self._pages(self._uploads.c.state == "ready")
+
+    def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
+        """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
+        query = self._guest_duplicate if owner_id is None else self._duplicate
+        with self._database.connect() as connection:
+            parameters = {"md5": md5, "owner_id": owner_id, "since": since}
+            return connection.execute(query, parameters).first() is not None
+
+    def album(self, album_id: str) -> Album | None:
+        """Return an album."""
+        column = self._albums.c
+        query = select(column.id, column.owner_id, column.title).where(column.id == album_id)
+        with self._database.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Album(*row)
+
+    def has_category(self, category_id: int) -> bool:
+        """Whether there is such a category."""
+        query = select(true()).where(self._categories.c.id == category_id)
+        with self._database.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
+        with self._database.connect() as connection:
+            row = connection.execute(query, parameters).first()
+            if row is None:
+                return None
+            tags = self._tags.of(connection, [row.id]) if row.has_tags else {}
+        return _upload(row, tags.get(row.id, ()))
+
+    def _pages(self, condition: ColumnElement[bool]) -> Iterator[Upload]:
+        """Yield uploads in the order of their ids, a page for each transaction."""
+        query = self._select.where(condition).order_by(self._uploads.c.id).limit(PAGE_SIZE)
+        rows: Sequence[Row[Any]] = ()
+        while not rows or len(rows) == PAGE_SIZE:
+            page = query.where(self._uploads.c.id > rows[-1].id) if rows else query
+            with self._database.connect() as connection:
+                rows = connection.execute(page).all()
+                tags = self._tags.of(connection, [row.id for row in rows if row.has_tags])
+            if not rows:
+                return
+            yield from (_upload(row, tags.get(row.id, ())) for row in rows)
+
+
+def _upload(row: Row[Any], tags: tuple[str, ...]) -> Upload:
+    return Upload(**dict(zip(_FIELDS, row, strict=False)), tags=tags)

@@ -1,0 +1,144 @@
+"""A database as the stores use it: short transactions, safe across forks, with our own errors.
+
+May know: :mod:`chevupload.errors` and the tables. Sources: SQLite's pages on WAL and on how to corrupt a database
+(never carry a connection across a fork), SQLAlchemy's on engines in several processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import MetaData, Table
+
+from chevupload.errors import CatalogError
+from chevupload.store.sql.tables import Tables
+
+_CREATE_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.05
+
+
+def sqlite_engine(path: str | os.PathLike[str], *, busy_seconds: float = 30.0) -> Engine:
+    """Return an engine for a SQLite file that many processes and threads can use at once.
+
+    Args:
+        path: the file; it is made when it is missing, its folder is not.
+        busy_seconds: how long a writer waits for the others.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=os.fspath(path)),
+        # A transaction takes the write lock before its first change: one that reads first and locks later fails at
+        # once, however long the wait, when somebody else has written in between.
+        connect_args={"timeout": busy_seconds, "isolation_level": "IMMEDIATE"},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+        _enable_wal(connection, busy_seconds)
+        # NORMAL keeps every commit when the process dies; at a power failure the last ones may be lost, never torn.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def _enable_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Switch to WAL. SQLite does not wait for others here as it does elsewhere, so this waits itself."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+class Database:
+    """An engine, opened anew in every process that is forked after its construction.
+
+    Attributes:
+        engine: the engine itself; it stays the owner's, who disposes of it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Use ``engine``, whichever way it was made."""
+        self.engine = engine
+        self._process = os.getpid()
+        self._locks: dict[int, threading.Lock] = {}
+        self._inherited: list[Any] = []
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that commits when the block ends well.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+            IntegrityError: a constraint was violated; only the caller knows what that means.
+        """
+        with self._errors(), self._own_engine().begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Give a connection for reading.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+        """
+        with self._errors(), self._own_engine().connect() as connection:
+            yield connection
+
+    def create_tables(self, tables: Iterable[Table] | None = None) -> None:
+        """Make the tables that are missing; several processes may do so at once.
+
+        Raises:
+            CatalogError: they cannot be made.
+        """
+        wanted = list(Tables.default() if tables is None else tables)
+        groups: dict[MetaData, list[Table]] = {}
+        for table in wanted:
+            groups.setdefault(table.metadata, []).append(table)
+        for attempt in range(1, _CREATE_ATTEMPTS + 1):
+            try:
+                with self._own_engine().begin() as connection:
+                    for metadata, members in groups.items():
+                        metadata.create_all(connection, tables=members)
+                return
+            except SQLAlchemyError as error:
+                # Another process may have made one of them between our look and our attempt; the next look sees it.
+                if attempt == _CREATE_ATTEMPTS:
+                    raise CatalogError("the tables cannot be made") from error
+                time.sleep(_PAUSE_SECONDS)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _errors() -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            raise CatalogError("the database cannot do its work") from error
+
+    def _own_engine(self) -> Engine:
+        """Return the engine, with no connection of a parent process in it."""
+        process = os.getpid()
+        if self._process != process:
+            # A lock for each process: a common one might be held, at the moment of the fork, by a thread that the
+            # child does not have.
+            with self._locks.setdefault(process, threading.Lock()):
+                if self._process != process:
+                    # Kept alive and never closed: closing an inherited connection says goodbye on the parent's socket.
+                    self._inherited.append(self.engine.pool)
+                    self.engine.dispose(close=False)
+                    self._process = process
+        return self.engine

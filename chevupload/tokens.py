@@ -1,0 +1,36 @@
+"""Delete tokens: signatures of an upload's id.
+
+May know: itsdangerous. Nothing is stored for a token, so a leaked database deletes nothing; an id is never used twice,
+so the token of a deleted upload leads nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from itsdangerous import Signer
+
+from chevupload.errors import ConfigError
+
+
+class DeleteTokens:
+    """Signs and checks delete tokens."""
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        """Sign with the last of ``secret_keys``, accept all of them: oldest first, so that a rotation appends.
+
+        Raises:
+            ConfigError: there is no key, or one is shorter than 16 characters.
+        """
+        if not secret_keys or any(len(key) < 16 for key in secret_keys):
+            raise ConfigError("secret_keys needs at least one key, each of 16 characters or more")
+        self._signer = Signer(list(secret_keys), salt="chevupload.delete", digest_method=hashlib.sha256)
+
+    def sign(self, upload_id: str) -> str:
+        """Return the token that deletes ``upload_id``, safe in a URL."""
+        return self._signer.get_signature(upload_id).decode("ascii")
+
+    def verify(self, upload_id: str, token: str) -> bool:
+        """Whether ``token`` deletes ``upload_id``, in constant time."""
+        return self._signer.verify_signature(upload_id, token)

@@ -1,0 +1,97 @@
+"""What keeps records and files agreeing: the sweep, and the check that proves it.
+
+May know: the way of an upload and the interfaces. A sweep may run at any time, beside running servers and other sweeps.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from chevupload.errors import BackendError
+from chevupload.interfaces import Catalog, Storage
+from chevupload.spool import PREFIX
+from chevupload.uploads import Uploads
+
+logger = logging.getLogger("chevupload")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What a sweep removed, and what it could not."""
+
+    uploads: int
+    temporary_files: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What a check looked at, and the ``(upload id, storage path)`` pairs it missed."""
+
+    uploads: int
+    missing: tuple[tuple[str, str], ...]
+
+
+class Upkeep:
+    """Sweeps and checks."""
+
+    def __init__(
+        self, *, uploads: Uploads, catalog: Catalog, storage: Storage, spool_folder: str, clock: Callable[[], datetime]
+    ) -> None:
+        """Use these parts."""
+        self._uploads = uploads
+        self._catalog = catalog
+        self._storage = storage
+        self._spool_folder = spool_folder
+        self._clock = clock
+
+    def sweep(self, *, grace: timedelta) -> SweepReport:
+        """Remove expired and half-deleted uploads, and unfinished ones and temporary files older than ``grace``.
+
+        Raises:
+            BackendError: the catalog is away. One upload that cannot be removed is logged, counted and left for later.
+        """
+        now = self._clock()
+        removed = failed = 0
+        for upload in self._catalog.abandoned(now=now, pending_before=now - grace):
+            try:
+                self._catalog.withdraw(upload.id)
+                self._uploads.clear(upload)
+                removed += 1
+            except BackendError:
+                logger.exception("upload %s could not be swept", upload.id)
+                failed += 1
+        return SweepReport(uploads=removed, temporary_files=self._sweep_spools(grace), failed=failed)
+
+    def check(self) -> CheckReport:
+        """Look for every file of every ready upload.
+
+        Raises:
+            BackendError: catalog or storage are away.
+        """
+        missing: list[tuple[str, str]] = []
+        count = 0
+        for upload in self._catalog.uploads():
+            count += 1
+            missing.extend((upload.id, path) for path in upload.paths if not self._storage.exists(path))
+        return CheckReport(uploads=count, missing=tuple(missing))
+
+    def _sweep_spools(self, grace: timedelta) -> int:
+        oldest = time.time() - grace.total_seconds()
+        removed = 0
+        for file in self._temporary_files():
+            try:
+                if file.stat().st_mtime <= oldest:
+                    file.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue
+        return removed
+
+    def _temporary_files(self) -> Iterator[Path]:
+        return (file for file in Path(self._spool_folder).glob(f"{PREFIX}*") if file.is_file())

@@ -1,0 +1,254 @@
+"""The way of one upload, from a spooled source to a published record: inspect, render, reserve, put, publish.
+
+May know: every floor below by its interfaces. The order of writes is the promise: a record names every file before the
+file is written and is ready only after the last one, so a crash at any point leaves either a whole upload or a pending
+record from which the sweep removes everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chevupload.config import Limits, Policy, Renditions
+from chevupload.errors import (
+    BackendError,
+    CatalogError,
+    DuplicateUpload,
+    FileExists,
+    ForeignAlbum,
+    NameTaken,
+    UnknownCategory,
+)
+from chevupload.interfaces import AdoptingStorage, Catalog, Renderer, Storage
+from chevupload.model import MediaFile, MediaJob, MediaResult, Parameters, Principal, Upload
+from chevupload.naming import base_name, client_filename, default_title, new_id, split_extension, with_suffix
+from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at
+from chevupload.request.sources import Source, random_filename
+
+logger = logging.getLogger("chevupload")
+
+_EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
+_NAME_ATTEMPTS = 8
+"""Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
+_DUPLICATE_WINDOW = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A local file on its way into the storage."""
+
+    path: str
+    size: int
+
+
+class Uploads:
+    """Takes uploads in and takes them away again."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        storage: Storage,
+        renderer: Renderer,
+        limits: Limits,
+        renditions: Renditions,
+        policy: Policy,
+        spool_folder: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Use these parts; ``spool_folder`` is where workers write, ``clock`` returns an aware UTC time."""
+        self._catalog = catalog
+        self._storage = storage
+        self._adopting = storage if isinstance(storage, AdoptingStorage) else None
+        self._renderer = renderer
+        self._limits = limits
+        self._renditions = renditions
+        self._policy = policy
+        self._spool_folder = spool_folder
+        self._clock = clock
+
+    def create(self, source: Source, parameters: Parameters, principal: Principal) -> Upload:
+        """Take one source in and return its published record.
+
+        Raises:
+            Refusal: parameters or picture are not acceptable; nothing was stored.
+            BackendError: a part is away; nothing was stored, or the sweep will remove it.
+        """
+        self._check(source, parameters, principal)
+        result = self._renderer.process(self._job(source, parameters))
+        with _owned(result):
+            drafted = self._draft(source, parameters, principal, result)
+            files = _files(source, result)
+            for upload in self._named(drafted, source):
+                with contextlib.suppress(NameTaken, FileExists):
+                    return self._store(upload, files)
+        raise CatalogError("no free name")
+
+    def delete(self, upload: Upload) -> bool:
+        """Take an upload away: gone for readers at once, then its files, then its record. False when it was gone.
+
+        Raises:
+            BackendError: a part is away. Once the record is marked, the sweep finishes the rest.
+        """
+        if not self._catalog.withdraw(upload.id):
+            return False
+        self.clear(upload)
+        return True
+
+    def clear(self, upload: Upload) -> None:
+        """Remove the files, then the record, of an upload that is marked as deleting."""
+        for path in upload.paths:
+            self._storage.delete(path)
+        self._catalog.forget(upload.id)
+
+    def _check(self, source: Source, parameters: Parameters, principal: Principal) -> None:
+        """Refuse what costs nothing to refuse, before anything is decoded."""
+        if parameters.album_id is not None:
+            album = self._catalog.album(parameters.album_id)
+            if album is None or principal.is_guest or album.owner_id != principal.user_id:
+                raise ForeignAlbum
+        if parameters.category_id is not None and not self._catalog.has_category(parameters.category_id):
+            raise UnknownCategory
+        if self._policy.duplicates == "reject" and not principal.is_admin:
+            since = self._now() - _DUPLICATE_WINDOW
+            if self._catalog.has_duplicate(source.spool.md5, owner_id=principal.user_id, since=since):
+                raise DuplicateUpload
+
+    def _job(self, source: Source, parameters: Parameters) -> MediaJob:
+        return MediaJob(
+            source=source.spool.path,
+            folder=self._spool_folder,
+            formats=self._policy.formats,
+            width=parameters.width,
+            keep_exif=self._policy.keep_exif,
+            thumb_side=self._renditions.thumb_side,
+            medium_width=self._renditions.medium_width,
+            quality=self._renditions.quality,
+            max_pixels=self._limits.max_pixels,
+            max_total_pixels=self._limits.max_total_pixels,
+            max_frames=self._limits.max_frames,
+        )
+
+    def _draft(self, source: Source, parameters: Parameters, principal: Principal, result: MediaResult) -> Upload:
+        """Describe the upload, all but its final name."""
+        now = self._now()
+        created_at = now
+        if parameters.use_file_date and result.taken_at:
+            created_at = datetime.fromisoformat(result.taken_at).replace(tzinfo=UTC)
+        extension = _EXTENSIONS[result.format]
+        filename = client_filename(source.filename or "") or random_filename(extension)
+        if result.format == "JPEG" and split_extension(filename)[1] == "jpg":
+            extension = "jpg"
+        description = parameters.description or result.description
+        return Upload(
+            id=new_id(),
+            owner_id=principal.user_id,
+            created_at=created_at,
+            received_at=now,
+            folder=self._folder(created_at),
+            name=base_name(filename),
+            extension=extension,
+            size=result.original.size if result.original else source.spool.size,
+            width=result.width,
+            height=result.height,
+            md5=result.original_md5 or source.spool.md5,
+            source_md5=source.spool.md5 if result.resized else None,
+            original_filename=filename,
+            original_exifdata=_exif_text(result, filename, source.spool.size, now),
+            title=(parameters.title or result.title or default_title(filename) or "")[:MAX_TITLE] or None,
+            description=description[:MAX_DESCRIPTION] if description else None,
+            tags=parameters.tags,
+            nsfw=parameters.nsfw,
+            album_id=parameters.album_id,
+            category_id=parameters.category_id,
+            storage_mode=self._policy.storage_mode,
+            is_animated=result.frames > 1,
+            is_360=result.is_360,
+            thumb_size=result.thumb.size,
+            medium_size=result.medium.size if result.medium else 0,
+            expires_at=expires_at(parameters.expiration, now) if parameters.expiration else None,
+        )
+
+    def _folder(self, date: datetime) -> str:
+        if self._policy.storage_mode == "direct":
+            return ""
+        return date.astimezone(self._policy.timezone).strftime("%Y/%m/%d")
+
+    def _named(self, drafted: Upload, source: Source) -> Iterator[Upload]:
+        """Yield the upload under one name after the other, each with an id of its own."""
+        for attempt in range(_NAME_ATTEMPTS):
+            upload_id = new_id()
+            name = {
+                "original": drafted.name if attempt == 0 else with_suffix(drafted.name),
+                "mixed": with_suffix(drafted.name),
+                "random": base_name(""),
+                "id": upload_id,
+            }[self._policy.naming]
+            yield replace(drafted, id=upload_id, name=name)
+
+    def _store(self, upload: Upload, files: tuple[_File, ...]) -> Upload:
+        """Reserve, put and publish; on any error undo what was done."""
+        self._catalog.reserve(upload)
+        stored: list[str] = []
+        try:
+            for path, file in zip(upload.paths, files, strict=True):
+                self._put(path, file, content_type=upload.mime)
+                stored.append(path)
+            self._catalog.publish(upload.id)
+        except BaseException:
+            self._undo(upload, stored)
+            raise
+        return upload
+
+    def _put(self, path: str, file: _File, *, content_type: str) -> None:
+        if self._adopting is not None:
+            self._adopting.adopt(path, file.path)
+            return
+        with open(file.path, "rb") as content:
+            self._storage.save(path, content, content_type=content_type)
+
+    def _undo(self, upload: Upload, stored: list[str]) -> None:
+        """Remove what an interrupted upload left; what cannot be removed now, the sweep removes later."""
+        try:
+            if self._catalog.withdraw(upload.id):
+                for path in stored:
+                    self._storage.delete(path)
+                self._catalog.forget(upload.id)
+        except BackendError:
+            logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
+
+    def _now(self) -> datetime:
+        return self._clock().replace(microsecond=0)
+
+
+def _files(source: Source, result: MediaResult) -> tuple[_File, ...]:
+    """List the local files in the order of :attr:`Upload.paths`."""
+    original = _File(source.spool.path, source.spool.size)
+    if result.original:
+        original = _File(result.original.path, result.original.size)
+    return (original, *(_File(file.path, file.size) for file in (result.medium, result.thumb) if file))
+
+
+@contextlib.contextmanager
+def _owned(result: MediaResult) -> Iterator[None]:
+    """Remove the files of ``result`` that nobody adopted."""
+    made: list[MediaFile] = [file for file in (result.original, result.medium, result.thumb) if file]
+    try:
+        yield
+    finally:
+        for file in made:
+            Path(file.path).unlink(missing_ok=True)
+
+
+def _exif_text(result: MediaResult, filename: str, size: int, now: datetime) -> str | None:
+    """Spell Exif as Chevereto does: PHP's reading of it, as JSON text."""
+    if result.exif is None:
+        return None
+    file = {"FileName": filename, "FileDateTime": str(int(now.timestamp())), "FileSize": str(size)}
+    return json.dumps({**file, **result.exif}, allow_nan=False, separators=(",", ":"))
