@@ -150,7 +150,6 @@ def _strip_gif(source: BinaryIO, target: BinaryIO) -> None:
             if kept:
                 target.write(introducer + label + bytes([len(first)]) + first)
             if not first:
-                target.write(b"\0" if kept else b"")
                 continue
         _copy_blocks(source, target if kept else None)
     target.write(b";")

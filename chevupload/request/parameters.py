@@ -63,9 +63,17 @@ def clean_text(text: str) -> str:
 
 
 def parse_tags(text: str) -> tuple[str, ...]:
-    """Split a comma separated list: trimmed, doubles dropped, unusable ones dropped too."""
+    """Split a comma separated list: trimmed, doubles dropped, unusable ones dropped too.
+
+    Names that differ from an earlier one by upper and lower case only come last. Source: recorded answers of Chevereto.
+    """
     names = (" ".join(clean_text(item).split()) for item in text.split(","))
-    return tuple(dict.fromkeys(name for name in names if _is_tag(name)))
+    spellings: dict[str, str] = {}
+    variants: dict[str, None] = {}
+    for name in filter(_is_tag, names):
+        if spellings.setdefault(name.casefold(), name) != name:
+            variants[name] = None
+    return (*spellings.values(), *variants)
 
 
 def _is_tag(name: str) -> bool:

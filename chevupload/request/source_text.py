@@ -116,7 +116,8 @@ class SourceText:
             self._error = refusal
 
     def _collect_head(self, data: bytes) -> None:
-        self._head = (self._head + data).lstrip(_WHITE_SPACE)
+        # A form may have spelled leading spaces as plus signs; no picture's base64 starts with one.
+        self._head = (self._head + data).lstrip(_WHITE_SPACE + b"+")
         if len(self._head) >= _HEAD_BYTES:
             self._recognise()
 
