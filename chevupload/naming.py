@@ -32,6 +32,7 @@ _LETTERS = str.maketrans(
         **{"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "þ": "th"},
     }
 )
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _OWN_SUFFIX = re.compile(r"\.(th|md|fr|original|lg)$", re.IGNORECASE)
 
 
@@ -41,8 +42,8 @@ def new_id() -> str:
 
 
 def client_filename(text: str) -> str:
-    """Reduce what a client sent as file name to its last path segment, at most 255 characters."""
-    return re.split(r"[/\\]", text)[-1].strip()[:255]
+    """Reduce what a client sent as file name to its last path segment, at most 255 characters, none for control."""
+    return _CONTROL.sub("\ufffd", re.split(r"[/\\]", text)[-1].strip()[:255])
 
 
 def split_extension(filename: str) -> tuple[str, str]:
@@ -65,13 +66,17 @@ def base_name(filename: str) -> str:
     base = base.lstrip(".")
     if extension and base.lower().endswith("." + extension):
         base = base[: -len(extension) - 1]
-    # A name that ends like our own derivatives could otherwise meet them.
-    while (shorter := _OWN_SUFFIX.sub("", base)) != base:
-        base = shorter
+    base = _without_own_suffix(base)
     ascii_only = unicodedata.normalize("NFKD", base.translate(_LETTERS)).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9_.-]", "", re.sub(r"\s+", "-", ascii_only).strip("-"))
-    safe = safe[:MAX_NAME].strip(".")
-    return _OWN_SUFFIX.sub("", safe) or secrets.token_hex(16)
+    return _without_own_suffix(safe[:MAX_NAME].strip(".")) or secrets.token_hex(16)
+
+
+def _without_own_suffix(name: str) -> str:
+    """Cut what our own derivatives end in: another upload's name could otherwise meet them."""
+    while (shorter := _OWN_SUFFIX.sub("", name).rstrip(".")) != name:
+        name = shorter
+    return name
 
 
 def with_suffix(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from chevupload.errors import TooLarge
+from chevupload.errors import StorageError, TooLarge
 
 PREFIX = "chevupload-"
 """Every temporary file's name starts so, for the sweep to tell them from others in a shared folder."""
@@ -29,10 +29,17 @@ class Spool:
     """
 
     def __init__(self, folder: str, max_bytes: int) -> None:
-        """Create it in ``folder``, to hold ``max_bytes`` bytes at most."""
+        """Create it in ``folder``, to hold ``max_bytes`` bytes at most.
+
+        Raises:
+            StorageError: the folder cannot be written to.
+        """
         self._max_bytes = max_bytes
         self._md5 = hashlib.md5(usedforsecurity=False)
-        descriptor, self.path = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+        try:
+            descriptor, self.path = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+        except OSError as error:
+            raise StorageError("no temporary file can be made") from error
         self._file = os.fdopen(descriptor, "w+b", buffering=0)
         self.size = 0
 
@@ -61,14 +68,18 @@ class Spool:
 
         Raises:
             TooLarge: the spool would hold more than its limit.
+            StorageError: the disk is full, or gone.
         """
         self.size += len(data)
         if self.size > self._max_bytes:
             raise TooLarge(f"File too big - max {format_bytes(self._max_bytes)}")
         self._md5.update(data)
         view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise StorageError("a temporary file cannot be written") from error
         return len(data)
 
     def close(self) -> None:

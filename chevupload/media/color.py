@@ -27,7 +27,7 @@ def continuous(image: Image.Image) -> Image.Image:
         return image.convert("L")
     if image.mode == "F" or image.mode.startswith("I"):
         return _eight_bits(image)
-    return image.convert("RGBA" if image.mode in ("RGBa", "La") else "RGB")
+    return image.convert({"RGBa": "RGBA", "La": "LA"}.get(image.mode, "RGB"))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

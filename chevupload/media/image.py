@@ -226,8 +226,8 @@ def _derived(
     image, profile = displayable(base.image, source.image.info.get("icc_profile"))
     base = Picture(image, base.width, base.height)
     medium = base.resized(upright_size(plan.medium, orientation)) if plan.medium else None
-    # Made from the medium picture a thumb measures 47 dB and more, and costs a fifth. Where it would have to be enlarged
-    # it falls to 46 dB (16:9) and 35 dB (panoramas).
+    # Made from the medium picture a thumb measures 47 dB and more, and costs a fifth. Where it would have to be
+    # enlarged it falls to 46 dB (16:9) and 35 dB (panoramas).
     enough = medium is not None and min(medium.size) >= job.thumb_side
     thumb = (Picture.of(medium) if medium is not None and enough else base).square(job.thumb_side)
     source.image.close()

@@ -39,7 +39,8 @@ _READ_BYTES = 262_144
 """One read of ``wsgi.input``: gunicorn copies its read-ahead at each, so few and large ones cost least."""
 _FEED_BYTES = 65_536
 """What the multipart parser gets at a time; it slows down on larger pieces."""
-_PART_HEADER_BYTES = 65_536
+_PART_HEADER_BYTES = 16_384
+"""Headers of one part; browsers and clients send some hundred bytes."""
 _FORM_OVERHEAD = 1_048_576
 
 
@@ -144,6 +145,7 @@ class Form:
 
     def read_query(self, environ: WSGIEnvironment, open_spool: Opener | None) -> None:
         """Read the parameters of the query. Without ``open_spool``, sources are skipped."""
+        self._count = 0
         query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
         read_urlencoded([query], lambda name: self._open(name, open_spool))
 
@@ -158,8 +160,7 @@ class Form:
         """
         length = get_content_length(environ)
         content_type, options = parse_options_header(environ.get("CONTENT_TYPE"))
-        if not content_type and not length and not environ.get("wsgi.input_terminated"):
-            return
+        content_type = content_type.lower()
         if length is not None and length > body_limit(content_type, max_bytes):
             raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
         with_source = "multipart/form-data", "application/json", "application/x-www-form-urlencoded"
@@ -201,6 +202,8 @@ class Form:
             raise MalformedRequest("Missing or unusable multipart boundary")
         try:
             for event in _events(chunks, boundary.encode("latin-1", "replace"), self._limits.max_fields):
+                if isinstance(event, multipart.File | multipart.Field):
+                    _check_headers(event)
                 if isinstance(event, multipart.File):
                     field = self._open_file(event.name or "", event.filename, open_spool)
                 elif isinstance(event, multipart.Field):
@@ -227,13 +230,20 @@ def _events(chunks: Iterator[bytes], boundary: bytes, max_parts: int) -> Iterato
                 return
 
 
+def _check_headers(part: multipart.File | multipart.Field) -> None:
+    """Refuse a flood of headers at its first part: reading them costs more than anything else in a form."""
+    if sum(len(name) + len(value) for name, value in part.headers) > _PART_HEADER_BYTES:
+        raise TooLarge("Too large headers of a form part")
+
+
 def body_limit(content_type: str, max_bytes: int) -> int:
     """Return how long a body may be that carries a file of ``max_bytes`` bytes, in bytes.
 
-    base64 takes four characters for three bytes; percent-encoded, three of its 65 characters take three times as much.
+    base64 takes four characters for three bytes, and up to an eighth more with line breaks and JSON's escapes;
+    percent-encoded, three of its 65 characters take three times as much.
     """
     text = max_bytes * 4 // 3
-    return _FORM_OVERHEAD + (text * 2 if content_type == "application/x-www-form-urlencoded" else text)
+    return _FORM_OVERHEAD + (text * 2 if content_type == "application/x-www-form-urlencoded" else text * 9 // 8)
 
 
 def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> Iterator[bytes]:
@@ -244,19 +254,24 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
         MalformedRequest: the body ended before its declared length.
         SlowBody: more than ``seconds`` passed before its end.
     """
-    stream = cast(BinaryIO, get_input_stream(environ, max_content_length=max_bytes))
     deadline = time.monotonic() + seconds
+    received = 0
     try:
+        stream = cast(BinaryIO, get_input_stream(environ, max_content_length=max_bytes))
         while chunk := stream.read(_READ_BYTES):
+            received += len(chunk)
             yield chunk
             if time.monotonic() > deadline:
                 raise SlowBody
-    except ClientDisconnected:
+        # A server that ends the input itself ends it early when the client goes away.
+        if received < (get_content_length(environ) or 0):
+            raise ClientDisconnected
+    except ClientDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):
+            raise SlowBody from None
         raise MalformedRequest("The request body is shorter than declared, or was read by the host already") from None
     except RequestEntityTooLarge:
         raise TooLarge(f"Request too big - max {format_bytes(max_bytes)}") from None
-    except TimeoutError:
-        raise SlowBody from None
 
 
 class Spools:

@@ -15,8 +15,10 @@ from chevupload.request.urlencoded import Field
 _MAX_NAME_BYTES = 1024
 _MAX_TOKEN_BYTES = 64
 _MALFORMED = "The JSON body must be one object of strings, numbers, booleans and nulls"
-_SPACE = b" \t\r\n"
-_PLAIN = re.compile(rb'[^"\\\x00-\x1f]+')
+_SPACE = re.compile(rb"[ \t\r\n]+")
+_PLAIN = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt])++')
+"""Characters and short escapes: PHP spells every slash of a base64 text as an escape."""
+_SHORT_ESCAPE = re.compile(rb"\\(.)")
 _TOKEN = re.compile(rb"[-+.0-9A-Za-z]+")
 _ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _HEX = re.compile(rb"[0-9A-Fa-f]{4}\Z")
@@ -61,8 +63,8 @@ class _Scanner:
 
     def skip_space(self) -> None:
         """Move to the next byte that means something."""
-        while (byte := self.peek()) and byte in _SPACE:
-            self._position += 1
+        while self.run(_SPACE):
+            pass
 
     def run(self, pattern: re.Pattern[bytes]) -> bytes:
         """Take what matches ``pattern`` here in the current chunk, perhaps nothing."""
@@ -114,10 +116,12 @@ def _value(scanner: _Scanner) -> Iterator[bytes]:
         yield from _string(scanner)
         return
     token = b""
-    while (piece := scanner.run(_TOKEN)) and len(token) <= _MAX_TOKEN_BYTES:
+    while len(token) <= _MAX_TOKEN_BYTES and (piece := scanner.run(_TOKEN)):
         token += piece
     try:
-        value = json.loads(token[:_MAX_TOKEN_BYTES])
+        if len(token) > _MAX_TOKEN_BYTES:
+            raise ValueError(token)
+        value = json.loads(token, parse_constant=_refuse)
     except ValueError:
         raise MalformedRequest(_MALFORMED) from None
     if isinstance(value, bool):
@@ -126,33 +130,45 @@ def _value(scanner: _Scanner) -> Iterator[bytes]:
         yield token
 
 
+def _refuse(constant: str) -> None:
+    """Refuse NaN and the infinities, which Python reads and JSON does not know."""
+    raise ValueError(constant)
+
+
 def _string(scanner: _Scanner) -> Iterator[bytes]:
     """Yield the decoded pieces of a string whose opening quote was taken, up to its closing one."""
     while True:
         if piece := scanner.run(_PLAIN):
-            yield piece
+            yield _SHORT_ESCAPE.sub(lambda found: _ESCAPED[found.group(1)], piece) if b"\\" in piece else piece
             continue
         byte = scanner.take()
         if byte == b'"':
             return
         if byte != b"\\":
             raise MalformedRequest(_MALFORMED)
-        yield _escape(scanner)
+        yield from _escape(scanner)
 
 
-def _escape(scanner: _Scanner) -> bytes:
-    byte = scanner.take()
-    if byte != b"u":
-        try:
-            return _ESCAPED[byte]
-        except KeyError:
-            raise MalformedRequest(_MALFORMED) from None
-    text = chr(_code_unit(scanner))
-    if "\ud800" <= text <= "\udbff" and scanner.peek() == b"\\":
+def _escape(scanner: _Scanner) -> Iterator[bytes]:
+    """Yield what the escape behind a backslash stands for; half of a surrogate pair becomes U+FFFD."""
+    half = ""
+    while (byte := scanner.take()) == b"u":
+        unit = chr(_code_unit(scanner))
+        if not "\ud800" <= unit <= "\udbff":
+            yield _utf8(half + unit)
+            return
+        yield _utf8(half)
+        half = unit
+        if scanner.peek() != b"\\":
+            yield _utf8(half)
+            return
         scanner.take()
-        if scanner.take() != b"u":
-            raise MalformedRequest(_MALFORMED)
-        text += chr(_code_unit(scanner))
+    if byte not in _ESCAPED:
+        raise MalformedRequest(_MALFORMED)
+    yield _utf8(half) + _ESCAPED[byte]
+
+
+def _utf8(text: str) -> bytes:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 

@@ -48,7 +48,7 @@ def parse_parameters(get: Callable[[str], str | None], *, is_admin: bool, is_gue
         description=_cut(clean_text(description), MAX_DESCRIPTION) or None if description else None,
         # A guest has no tags of his own. Source: Chevereto V4.
         tags=() if is_guest else parse_tags(get("tags") or ""),
-        album_id=(get("album_id") or "").strip()[:64] or None,
+        album_id=clean_text(get("album_id") or "").strip()[:64] or None,
         category_id=_positive("category_id", get("category_id")),
         width=_positive("width", get("width")),
         expiration=parse_expiration(get("expiration")),

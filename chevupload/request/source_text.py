@@ -107,6 +107,11 @@ class SourceText:
         if self._error is not None:
             raise self._error
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the text held nothing but white space."""
+        return isinstance(self._error, EmptySource)
+
     def _guarded(self, step: Callable[..., None], *arguments: bytes) -> None:
         try:
             step(*arguments)

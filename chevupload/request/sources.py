@@ -38,7 +38,9 @@ def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener
         return Source(chosen.spool, chosen.filename or None)
     texts = [form.texts[name] for name in SOURCE_NAMES if name in form.texts]
     if texts:
-        return _from_text(texts[0], method=method, fetcher=fetcher, open_spool=open_spool)
+        # An empty value is an absent one: the next name's counts.
+        text = next((text for text in texts if not text.is_empty), texts[0])
+        return _from_text(text, method=method, fetcher=fetcher, open_spool=open_spool)
     raise EmptySource if files else MissingSource
 
 

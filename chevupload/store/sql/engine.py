@@ -65,6 +65,9 @@ def _enable_wal(connection: sqlite3.Connection, seconds: float) -> None:
 class Database:
     """An engine, opened anew in every process that is forked after its construction.
 
+    Fork before threads use it, as servers do: SQLite's own locks, held by another thread at that moment, stay held in
+    the child.
+
     Attributes:
         engine: the engine itself; it stays the owner's, who disposes of it.
     """

@@ -1,0 +1,64 @@
+"""The code in the documentation, run as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def python_blocks(page: Path) -> str:
+    return "\n\n".join(re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=lambda page: page.name)
+def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
+    """The Python of a page runs from top to bottom in an empty folder, without a warning."""
+    code = python_blocks(page).replace("/tmp/chevupload-example", str(tmp_path / "example")).replace("__main__", "")
+
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:'cgi' is deprecated", "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link of a page leads to a file."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_example_is_the_readmes(tmp_path: Path) -> None:
+    """The example runs, and shows the line that the README shows."""
+    example = (ROOT / "examples" / "plain_wsgi.py").read_text()
+    line = 'application = embedded("uploads").wrap(host)'
+
+    run = subprocess.run(
+        [sys.executable, "-c", example.replace('"__main__"', '"never"')],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert line in example
+    assert line in (ROOT / "README.md").read_text()
+    assert (run.returncode, run.stderr) == (0, "")
+    assert (tmp_path / "uploads" / "chevupload.db").exists()
