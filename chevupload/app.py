@@ -11,17 +11,18 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from webob import Response
 
+from chevupload.clock import Clock, utc_now
 from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import (
     BackendError,
     Busy,
     ConfigError,
+    FileMissing,
     Gone,
     InvalidAction,
     InvalidKey,
@@ -75,11 +76,6 @@ _VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200}))?
 _FILE = re.compile(r"([A-Za-z0-9_./-]{1,400}?)(?:\.(?:th|md|fr))?\.[a-z0-9]{3,4}\Z")
 
 
-def utc_now() -> datetime:
-    """Return the present, aware and in UTC."""
-    return datetime.now(UTC)
-
-
 class ChevUpload:
     """A Chevereto-compatible upload API as a WSGI application.
 
@@ -107,7 +103,7 @@ class ChevUpload:
         fetcher: Fetcher | None = None,
         decode: Literal["worker", "inline"] = "worker",
         spool_folder: str | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         """Put a component together.
 
@@ -337,7 +333,12 @@ class ChevUpload:
         self._live(upload)
         if (url := self._storage.url(path)) is not None:
             return redirect_answer(url)
-        return file_answer(upload, path, self._storage, now=self._clock())
+        try:
+            return file_answer(upload, path, self._storage, now=self._clock())
+        except FileMissing as error:
+            # Deleted since the record was read; or lost, which a check would find, too.
+            logger.warning("there is a record and no file at %s", path)
+            raise NotFound from error
 
     def _live(self, upload: Upload | None) -> Upload:
         if upload is None:
@@ -352,8 +353,8 @@ class ChevUpload:
 
     def _unknown(self, environ: WSGIEnvironment) -> Response:
         """Answer a path that is none of ours, standing alone: in JSON below ``/api``, where programs ask."""
-        version, action = (*_path(environ).lower().strip("/").split("/"), "", "")[1:3]
-        if _path(environ).lower().split("/")[1] != "api":
+        first, version, action = (*_path(environ).lower().removeprefix("/").split("/"), "", "")[:3]
+        if first != "api":
             return refusal_page(NotFound())
 
         def refuse(environ: WSGIEnvironment, form: Form) -> Response:

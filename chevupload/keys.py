@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from chevupload.errors import ConfigError
+from chevupload.ids import random_id
 from chevupload.interfaces import KeyBackend
 from chevupload.model import Principal
 
@@ -27,9 +28,6 @@ KeyStyle: TypeAlias = Literal["chevereto", "imgbb"]
 KeyFunction: TypeAlias = "Callable[[str, WSGIEnvironment], Principal | None]"
 """A key backend as a plain function."""
 
-BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-"""Alphabet of random ids."""
-
 _IMGBB = string.digits + string.ascii_lowercase
 
 
@@ -39,11 +37,6 @@ class NewKey:
 
     id: str
     key: str = field(repr=False)
-
-
-def random_id(length: int, alphabet: str = BASE62) -> str:
-    """Return ``length`` unpredictable characters of ``alphabet``."""
-    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def new_key(style: KeyStyle = "chevereto") -> NewKey:

@@ -1,17 +1,17 @@
 """Names: public ids, stored base names, default titles and viewer slugs.
 
-May know: the standard library only. Source: Chevereto V4's rules for file names, default titles and viewer slugs.
+May know: :mod:`chevupload.ids`. Source: Chevereto V4's rules for file names, default titles and viewer slugs.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-import string
 import unicodedata
 from urllib.parse import quote
 
-ID_ALPHABET = string.ascii_letters + string.digits
+from chevupload.ids import random_id
+
 ID_LENGTH = 8
 """Random ids of 62**8 values: not to be guessed or counted through, and short enough to read out."""
 
@@ -38,7 +38,7 @@ _OWN_SUFFIX = re.compile(r"\.(th|md|fr|original|lg)$", re.IGNORECASE)
 
 def new_id() -> str:
     """Make a random public id."""
-    return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+    return random_id(ID_LENGTH)
 
 
 def client_filename(text: str) -> str:

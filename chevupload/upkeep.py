@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
+from chevupload.clock import Clock
 from chevupload.errors import BackendError
 from chevupload.interfaces import Catalog, Storage
 from chevupload.spool import PREFIX
@@ -41,7 +42,7 @@ class Upkeep:
     """Sweeps and checks."""
 
     def __init__(
-        self, *, uploads: Uploads, catalog: Catalog, storage: Storage, spool_folder: str, clock: Callable[[], datetime]
+        self, *, uploads: Uploads, catalog: Catalog, storage: Storage, spool_folder: str, clock: Clock
     ) -> None:
         """Use these parts."""
         self._uploads = uploads
@@ -91,6 +92,9 @@ class Upkeep:
                     removed += 1
             except FileNotFoundError:
                 continue
+            except OSError:
+                # In the system's folder, somebody else's.
+                logger.warning("a temporary file could not be removed", exc_info=True)
         return removed
 
     def _temporary_files(self) -> Iterator[Path]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import (
     BackendError,
@@ -60,7 +61,7 @@ class Uploads:
         renditions: Renditions,
         policy: Policy,
         spool_folder: str,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         """Use these parts; ``spool_folder`` is where workers write, ``clock`` returns an aware UTC time."""
         self._catalog = catalog
@@ -138,9 +139,7 @@ class Uploads:
     def _draft(self, source: Source, parameters: Parameters, principal: Principal, result: MediaResult) -> Upload:
         """Describe the upload, all but its final name."""
         now = self._now()
-        created_at = now
-        if parameters.use_file_date and result.taken_at:
-            created_at = datetime.fromisoformat(result.taken_at).replace(tzinfo=UTC)
+        created_at = (self._file_date(result) if parameters.use_file_date else None) or now
         extension = _EXTENSIONS[result.format]
         filename = client_filename(source.filename or "") or random_filename(extension)
         if result.format == "JPEG" and split_extension(filename)[1] == "jpg":
@@ -175,6 +174,17 @@ class Uploads:
             expires_at=expires_at(parameters.expiration, now) if parameters.expiration else None,
         )
 
+    def _file_date(self, result: MediaResult) -> datetime | None:
+        """Return the picture's own date, unless it has none that the site's time zone can spell."""
+        if result.taken_at is None:
+            return None
+        date = datetime.fromisoformat(result.taken_at).replace(tzinfo=UTC)
+        try:
+            date.astimezone(self._policy.timezone)
+        except OverflowError:
+            return None
+        return date
+
     def _folder(self, date: datetime) -> str:
         if self._policy.storage_mode == "direct":
             return ""
@@ -195,16 +205,27 @@ class Uploads:
     def _store(self, upload: Upload, files: tuple[_File, ...]) -> Upload:
         """Reserve, put and publish; on any error undo what was done."""
         self._catalog.reserve(upload)
-        stored: list[str] = []
+        written: list[str] = []
         try:
+            self._look(upload)
             for path, file in zip(upload.paths, files, strict=True):
+                # Noted before it is there: whatever interrupts the writing, nothing is forgotten.
+                written.append(path)
                 self._put(path, file, content_type=upload.mime)
-                stored.append(path)
             self._catalog.publish(upload.id)
+        except FileExists:
+            # The last of them is a stranger's.
+            self._undo(upload, written[:-1])
+            raise
         except BaseException:
-            self._undo(upload, stored)
+            self._undo(upload, written)
             raise
         return upload
+
+    def _look(self, upload: Upload) -> None:
+        """Find a stranger's file in the way before the first file is adopted, which could not be adopted again."""
+        if self._adopting is not None and any(self._adopting.exists(path) for path in upload.paths):
+            raise FileExists("a file with this name exists")
 
     def _put(self, path: str, file: _File, *, content_type: str) -> None:
         if self._adopting is not None:
@@ -213,11 +234,11 @@ class Uploads:
         with open(file.path, "rb") as content:
             self._storage.save(path, content, content_type=content_type)
 
-    def _undo(self, upload: Upload, stored: list[str]) -> None:
+    def _undo(self, upload: Upload, written: list[str]) -> None:
         """Remove what an interrupted upload left; what cannot be removed now, the sweep removes later."""
         try:
             if self._catalog.withdraw(upload.id):
-                for path in stored:
+                for path in written:
                     self._storage.delete(path)
                 self._catalog.forget(upload.id)
         except BackendError:

@@ -13,10 +13,11 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken
-from chevupload.keys import KeyStyle, NewKey, digest, new_key, random_id
+from chevupload.ids import random_id
+from chevupload.keys import KeyStyle, NewKey, digest, new_key
 from chevupload.model import Album, Category
-from chevupload.store.clock import Clock, utc_now
 from chevupload.store.sql.engine import Database
 from chevupload.store.sql.tables import Tables
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
+from chevupload.clock import Clock, utc_now
 from chevupload.keys import digest
 from chevupload.model import Principal
-from chevupload.store.clock import Clock, utc_now
 from chevupload.store.sql.engine import Database
 from chevupload.store.sql.tables import Tables
 

@@ -1,0 +1,146 @@
+"""Accounts give keys that open until they are revoked, expire, or their user is disabled; and never show them again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chevupload.errors import ConfigError, NameTaken
+from chevupload.keys import digest
+from chevupload.model import Album, Category, Principal
+from chevupload.store.sql import Accounts, SqlKeys, Tables, UnknownName
+
+
+class _Clock:
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(now):
+    return _Clock(now)
+
+
+@pytest.fixture
+def accounts(database, clock):
+    return Accounts(database, clock=clock)
+
+
+@pytest.fixture
+def keys(database, clock):
+    return SqlKeys(database, clock=clock)
+
+
+@pytest.mark.parametrize("style", ["chevereto", "imgbb"])
+def test_a_key_stands_for_its_user(accounts, keys, style):
+    admin, user = accounts.add_user("root", is_admin=True), accounts.add_user("user")
+    made = accounts.add_key("root", style=style)
+    assert keys.authenticate(made.key, {}) == Principal(user_id=admin, is_admin=True)
+    assert keys.authenticate(accounts.add_key("user").key, {}) == Principal(user_id=user)
+
+
+def test_nothing_else_opens(accounts, keys):
+    accounts.add_user("user")
+    key = accounts.add_key("user").key
+    for wrong in (key + "x", key[:-1], key.upper(), digest(key), "%", "\ud800", "x"):
+        assert keys.authenticate(wrong, {}) is None
+
+
+def test_a_revoked_key_is_closed_for_good(accounts, keys, now):
+    accounts.add_user("user")
+    made = accounts.add_key("user")
+    assert accounts.revoke_key(made.id) is True
+    assert accounts.revoke_key(made.id) is False
+    assert accounts.revoke_key("nobody") is False
+    assert keys.authenticate(made.key, {}) is None
+    (listed,) = accounts.list_keys()
+    assert listed.revoked_at == now
+    assert not listed.is_usable(now)
+
+
+def test_a_key_expires_at_its_second(accounts, keys, clock, now):
+    accounts.add_user("user")
+    made = accounts.add_key("user", expires_at=now + timedelta(seconds=10))
+    clock.now = now + timedelta(seconds=9)
+    assert keys.authenticate(made.key, {}) is not None
+    assert accounts.list_keys()[0].is_usable(clock.now)
+    clock.now = now + timedelta(seconds=10)
+    assert keys.authenticate(made.key, {}) is None
+    assert not accounts.list_keys()[0].is_usable(clock.now)
+
+
+def test_keys_of_a_disabled_user_are_closed_until_enabled(accounts, keys, now):
+    accounts.add_user("user")
+    key = accounts.add_key("user").key
+    accounts.disable_user("user")
+    assert keys.authenticate(key, {}) is None
+    assert accounts.find_user("user").disabled_at == now
+    accounts.disable_user("user", disabled=False)
+    assert keys.authenticate(key, {}) is not None
+
+
+def test_only_digests_are_stored(accounts, database):
+    accounts.add_user("user")
+    made = accounts.add_key("user", label="laptop")
+    with database.connect() as connection:
+        (row,) = connection.execute(Tables.default().keys.select()).mappings()
+    assert row["digest"] == digest(made.key)
+    secret = made.key.rsplit("_", 1)[1]
+    assert not any(secret in str(value) for value in row.values())
+
+
+def test_listed_keys_tell_everything_but_the_secret(accounts, clock, now):
+    accounts.add_user("user")
+    first = accounts.add_key("user", label="laptop")
+    clock.now = now + timedelta(hours=1)
+    second = accounts.add_key("user", style="imgbb", expires_at=now + timedelta(days=1))
+    one, two = accounts.list_keys()
+    assert (one.id, one.user, one.label, one.style, one.created_at) == (first.id, "user", "laptop", "chevereto", now)
+    assert one.is_usable(now)
+    assert (two.id, two.style, two.expires_at) == (second.id, "imgbb", now + timedelta(days=1))
+    assert first.key not in repr(one)
+    assert second.key not in repr(two)
+
+
+def test_user_names_are_unique_and_differ_by_case(accounts):
+    first = accounts.add_user("Ann")
+    with pytest.raises(NameTaken):
+        accounts.add_user("Ann", is_admin=True)
+    accounts.add_user("ann")
+    assert accounts.find_user("Ann").id == first
+    assert accounts.find_user("ANN") is None
+    assert [(user.name, user.is_admin) for user in accounts.list_users()] == [("Ann", False), ("ann", False)]
+
+
+def test_unknown_users_are_told(accounts):
+    for action in (accounts.add_key, accounts.disable_user, accounts.list_albums):
+        with pytest.raises(UnknownName):
+            action("nobody")
+    with pytest.raises(UnknownName):
+        accounts.add_album("nobody", "Cats")
+
+
+def test_an_unknown_style_is_a_mistake(accounts):
+    accounts.add_user("user")
+    with pytest.raises(ConfigError):
+        accounts.add_key("user", style="uuid")
+    assert accounts.list_keys() == []
+
+
+def test_albums_belong_to_their_user(accounts):
+    owner = accounts.add_user("user")
+    accounts.add_user("other")
+    dogs, cats = accounts.add_album("user", "Dogs"), accounts.add_album("user", "Cats")
+    assert accounts.list_albums("user") == [Album(cats, owner, "Cats"), Album(dogs, owner, "Dogs")]
+    assert accounts.list_albums("other") == []
+
+
+def test_categories_are_numbered(accounts):
+    assert [accounts.add_category(name) for name in ("Animals", "Cars")] == [1, 2]
+    with pytest.raises(NameTaken):
+        accounts.add_category("Cars")
+    assert accounts.list_categories() == [Category(1, "Animals"), Category(2, "Cars")]

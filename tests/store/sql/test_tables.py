@@ -1,0 +1,151 @@
+"""The tables work on a base of the host's, under names of the host's, beside tables of the host's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import ForeignKey, create_mock_engine, inspect
+from sqlalchemy.exc import StatementError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from chevupload.errors import CatalogError, ConfigError
+from chevupload.store.sql import (
+    AlbumMixin,
+    CategoryMixin,
+    Database,
+    KeyMixin,
+    SqlCatalog,
+    Tables,
+    TagMixin,
+    UploadMixin,
+    UploadTagMixin,
+    UserMixin,
+    sqlite_engine,
+)
+from chevupload.store.sql.columns import UtcDateTime
+from chevupload.store.sql.tables import Base
+
+
+class HostBase(DeclarativeBase):
+    """The base of a host."""
+
+
+class Person(HostBase):
+    """A host's own table."""
+
+    __tablename__ = "people"
+    id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Picture(UploadMixin, HostBase):
+    """Uploads under the host's name, with a column more and a foreign key."""
+
+    __tablename__ = "pictures"
+    owner_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    rating: Mapped[int | None] = mapped_column()
+
+
+class Keyword(TagMixin, HostBase):
+    """Tags under the host's name."""
+
+    __tablename__ = "keywords"
+
+
+class PictureKeyword(UploadTagMixin, HostBase):
+    """Tags on uploads under the host's name."""
+
+    __tablename__ = "picture_keywords"
+
+
+def test_the_catalog_works_on_a_hosts_own_tables(tmp_path, make_upload):
+    engine = sqlite_engine(tmp_path / "host.db")
+    tables = Tables.of(Picture, Keyword, PictureKeyword)
+    assert tables.uploads is Picture.__table__
+    assert tables.albums is Tables.default().albums
+    database = Database(engine)
+    HostBase.metadata.create_all(engine)
+    database.create_tables(tables)
+    with Session(engine) as session:
+        session.add(Person(id="user"))
+        session.commit()
+    catalog = SqlCatalog(database, tables=tables)
+    catalog.reserve(make_upload(tags=("cat", "dog")))
+    catalog.publish("a1")
+    assert catalog.get("a1") == make_upload(tags=("cat", "dog"))
+    with Session(engine) as session:
+        picture = session.get(Picture, "a1")
+        assert (picture.name, picture.rating) == ("name-a1", None)
+    names = set(inspect(engine).get_table_names())
+    assert {"people", "pictures", "keywords", "picture_keywords", "chevupload_albums"} <= names
+    assert "chevupload_uploads" not in names
+    engine.dispose()
+
+
+def test_every_mixin_can_be_subclassed():
+    mixins = (UploadMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin)
+
+    class Other(DeclarativeBase):
+        pass
+
+    models = [type(f"M{n}", (mixin, Other), {"__tablename__": f"m{n}"}) for n, mixin in enumerate(mixins)]
+    assert [table.name for table in Tables.of(*models)] == [f"m{n}" for n in range(7)]
+
+
+def test_a_class_without_a_mixin_is_refused():
+    with pytest.raises(ConfigError):
+        Tables.of(Person)
+
+
+def test_the_ready_set_has_its_names():
+    assert {table.name for table in Tables.default()} == {
+        "chevupload_uploads",
+        "chevupload_keys",
+        "chevupload_users",
+        "chevupload_albums",
+        "chevupload_categories",
+        "chevupload_tags",
+        "chevupload_upload_tags",
+    }
+
+
+def test_every_query_of_the_sweep_has_an_index(database):
+    with database.connect() as connection:
+        indexes = inspect(connection).get_indexes("chevupload_uploads")
+    assert {tuple(index["column_names"]) for index in indexes} >= {
+        ("state", "received_at"),
+        ("expires_at",),
+        ("owner_id", "md5"),
+        ("owner_id", "source_md5"),
+    }
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "mariadb", "sqlite"])
+def test_tables_can_be_written_for_other_databases(dialect):
+    statements = []
+    drivers = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+    try:
+        engine = create_mock_engine(
+            f"{drivers.get(dialect, dialect + '+pymysql')}://", lambda ddl, *args: statements.append(ddl)
+        )
+    except ModuleNotFoundError:
+        pytest.skip("no driver")
+    Base.metadata.create_all(engine, checkfirst=False)
+    sql = "\n".join(str(statement.compile(dialect=engine.dialect)) for statement in statements)
+    assert sql.count("CREATE TABLE") == 7
+    assert ("utf8mb4_bin" in sql) == (dialect in ("mysql", "mariadb"))
+
+
+def test_a_naive_time_is_refused(database, make_upload, now):
+    with pytest.raises(ValueError, match="naive"):
+        UtcDateTime().process_bind_param(now.replace(tzinfo=None), None)
+    with pytest.raises(CatalogError) as caught:
+        SqlCatalog(database).reserve(make_upload(created_at=now.replace(tzinfo=None)))
+    assert isinstance(caught.value.__cause__, StatementError)
+
+
+def test_no_time_stays_no_time(now):
+    column = UtcDateTime()
+    assert column.process_bind_param(None, None) is None
+    assert column.process_result_value(None, None) is None
+    assert column.process_bind_param(now + timedelta(0), None) == now.replace(tzinfo=None)

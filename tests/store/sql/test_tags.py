@@ -1,0 +1,38 @@
+"""Tags are shared, keep their order, and two makers of one tag end up with the same."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import insert
+
+from chevupload.errors import CatalogError
+from chevupload.store.sql import Tables
+from chevupload.store.sql.tags import TagRows
+
+
+def test_tags_are_made_once_and_found_again(database):
+    tags = TagRows(database, Tables.default())
+    first = tags.ids(("b", "a"))
+    assert tags.ids(("a", "c", "b", "a"))[::2] == [first[1], first[0]]
+    assert len(set(tags.ids(("a", "b", "c", "A")))) == 4
+
+
+def test_a_tag_that_somebody_else_makes_meanwhile_is_taken(database):
+    class Outrun(TagRows):
+        def _known(self, names):
+            known = super()._known(names)
+            if not known:
+                with database.begin() as connection:
+                    connection.execute(insert(Tables.default().tags), {"name": "a"})
+            return known
+
+    assert Outrun(database, Tables.default()).ids(("a",)) == TagRows(database, Tables.default()).ids(("a",))
+
+
+def test_a_tag_that_comes_back_under_another_name_is_an_error(database):
+    class Folding(TagRows):
+        def _known(self, names):
+            return {name.strip(): number for name, number in super()._known(names).items()}
+
+    with pytest.raises(CatalogError):
+        Folding(database, Tables.default()).ids(("a ",))

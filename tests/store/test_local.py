@@ -1,0 +1,232 @@
+"""The local storage: whole files or none, no file replaced, and adopting without a copy."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from chevupload.errors import FileExists, StorageError
+from chevupload.interfaces import AdoptingStorage
+from chevupload.spool import PREFIX, Spool
+from chevupload.store.local import LocalStorage
+
+
+@pytest.fixture(params=[False, True], ids=["quick", "fsync"])
+def storage(request, tmp_path):
+    return LocalStorage(tmp_path / "files", fsync=request.param)
+
+
+def leftovers(storage):
+    return [path.name for path in storage.incoming.iterdir()]
+
+
+def save(storage, path, data=b"new"):
+    storage.save(path, io.BytesIO(data), content_type="image/png")
+
+
+def test_it_adopts(storage):
+    assert isinstance(storage, AdoptingStorage)
+
+
+def test_an_existing_file_stays_as_it_is(storage, tmp_path):
+    save(storage, "d/a.png", b"old")
+    with pytest.raises(FileExists):
+        save(storage, "d/a.png")
+    other = tmp_path / "other"
+    other.write_bytes(b"new")
+    with pytest.raises(FileExists):
+        storage.adopt("d/a.png", str(other))
+    assert other.read_bytes() == b"new"
+    with storage.open("d/a.png") as file:
+        assert file.read() == b"old"
+    assert leftovers(storage) == []
+
+
+def test_files_and_folders_are_readable_for_a_web_server(storage, tmp_path):
+    before = os.umask(0o077)
+    try:
+        save(storage, "2026/01/a.png")
+    finally:
+        os.umask(before)
+    folder = tmp_path / "files"
+    assert stat.S_IMODE((folder / "2026/01/a.png").stat().st_mode) == 0o644
+    assert stat.S_IMODE((folder / "2026/01").stat().st_mode) == 0o755
+    assert stat.S_IMODE((folder / "2026").stat().st_mode) == 0o755
+    assert stat.S_IMODE(storage.incoming.stat().st_mode) & 0o077 == 0
+
+
+def test_a_half_written_file_is_never_visible(storage):
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Slow(io.RawIOBase):
+        def __init__(self):
+            self.parts = [b"", b"2" * 10, b"1" * 10]
+
+        def read(self, size=-1):
+            if len(self.parts) == 2:
+                reached.set()
+                assert go_on.wait(10)
+            return self.parts.pop()
+
+    writer = threading.Thread(target=lambda: storage.save("a.png", Slow(), content_type="image/png"))
+    writer.start()
+    assert reached.wait(10)
+    assert not storage.exists("a.png")
+    assert [name.startswith(PREFIX) for name in leftovers(storage)] == [True]
+    go_on.set()
+    writer.join()
+    with storage.open("a.png") as file:
+        assert file.read() == b"1" * 10 + b"2" * 10
+
+
+def test_a_failed_save_leaves_no_temporary_file(storage):
+    class Failing(io.RawIOBase):
+        def read(self, size=-1):
+            raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(StorageError):
+        storage.save("a.png", Failing(), content_type="image/png")
+    assert leftovers(storage) == []
+
+
+def test_of_many_writers_one_wins(storage):
+    results = []
+
+    def write(number):
+        try:
+            save(storage, "2026/a.png", str(number).encode())
+            results.append(number)
+        except FileExists:
+            pass
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 1
+    with storage.open("2026/a.png") as file:
+        assert file.read() == str(results[0]).encode()
+
+
+def test_a_spool_is_adopted_without_a_copy(storage, tmp_path):
+    with Spool(str(storage.incoming), 100) as spool:
+        spool.write(b"data")
+        inode = os.stat(spool.path).st_ino
+        storage.adopt("2026/a.png", spool.path)
+        assert not Path(spool.path).exists()
+    target = tmp_path / "files/2026/a.png"
+    assert target.read_bytes() == b"data"
+    assert (target.stat().st_ino, target.stat().st_nlink) == (inode, 1)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+
+
+def test_adopting_what_is_not_there_fails(storage, tmp_path):
+    with pytest.raises(StorageError):
+        storage.adopt("a.png", str(tmp_path / "nothing"))
+    assert not storage.exists("a.png")
+
+
+def test_a_file_where_a_folder_should_be_is_an_error(storage):
+    save(storage, "a")
+    with pytest.raises(StorageError):
+        save(storage, "a/b")
+    with pytest.raises(StorageError):
+        save(storage, "a/b/c")
+    assert leftovers(storage) == []
+
+
+def test_deleting_leaves_folders(storage, tmp_path):
+    save(storage, "2026/a.png")
+    storage.delete("2026/a.png")
+    assert (tmp_path / "files/2026").is_dir()
+    with pytest.raises(StorageError):
+        storage.delete("2026")
+
+
+def test_unfinished_files_cannot_be_reached_as_stored_ones(storage):
+    (storage.incoming / "chevupload-x").write_bytes(b"secret")
+    for action in (storage.open, lambda path: save(storage, path), lambda path: storage.adopt(path, "/dev/null")):
+        with pytest.raises(StorageError):
+            action(".incoming/chevupload-x")
+
+
+@pytest.fixture
+def far(tmp_path):
+    """Return a folder on another file system."""
+    folder = Path("/dev/shm")
+    if not folder.is_dir() or folder.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is one file system only")
+    path = folder / f"{PREFIX}test-{os.getpid()}"
+    path.mkdir()
+    yield path
+    for file in path.iterdir():
+        file.unlink()
+    path.rmdir()
+
+
+def test_files_from_another_file_system_are_copied_first(tmp_path, far):
+    storage = LocalStorage(tmp_path / "files", incoming=far)
+    save(storage, "2026/a.png", b"saved")
+    source = far / "source"
+    source.write_bytes(b"adopted")
+    storage.adopt("2026/b.png", str(source))
+    assert (tmp_path / "files/2026/a.png").read_bytes() == b"saved"
+    assert (tmp_path / "files/2026/b.png").read_bytes() == b"adopted"
+    source.write_bytes(b"again")
+    with pytest.raises(FileExists):
+        storage.adopt("2026/b.png", str(source))
+    assert source.read_bytes() == b"again"
+    source.unlink()
+    assert list(far.iterdir()) == []
+    assert list((tmp_path / "files/.incoming").iterdir()) == []
+
+
+@pytest.fixture
+def without_links(monkeypatch):
+    """Take hard links away, as some network and memory card file systems do."""
+
+    def link(source, target):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+def test_without_hard_links_files_are_renamed(storage, without_links, tmp_path):
+    save(storage, "a.png", b"old")
+    with pytest.raises(FileExists):
+        save(storage, "a.png", b"new")
+    source = tmp_path / "source"
+    source.write_bytes(b"adopted")
+    storage.adopt("b.png", str(source))
+    assert not source.exists()
+    with storage.open("a.png") as one, storage.open("b.png") as two:
+        assert (one.read(), two.read()) == (b"old", b"adopted")
+    assert leftovers(storage) == []
+
+
+def test_other_faults_of_the_disk_are_storage_errors(storage, monkeypatch):
+    def link(source, target):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(StorageError):
+        save(storage, "a.png")
+    assert leftovers(storage) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError):
+        LocalStorage(tmp_path / "file/sub")
+
+
+def test_public_url(tmp_path):
+    assert LocalStorage(tmp_path).url("a.png") is None
+    assert LocalStorage(tmp_path, public_url="/f").url("a.png") == "/f/a.png"

@@ -1,0 +1,230 @@
+"""Every storage keeps whole files, gives them back and forgets them; nothing of a failed save stays."""
+
+from __future__ import annotations
+
+import io
+import os
+from itertools import count
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+
+from chevupload.errors import ConfigError, FileMissing, StorageError, TooLarge
+from chevupload.interfaces import Storage
+from chevupload.store.local import LocalStorage
+from chevupload.store.memory import MemoryStorage
+from chevupload.store.storage import FsspecStorage
+
+ROOTS = count()
+
+
+@pytest.fixture(params=["memory", "fsspec", "fsspec-url", "fsspec-local", "local"])
+def storage(request, tmp_path):
+    """Return each storage in turn, empty, with a public URL."""
+    url = "https://cdn.example/f/"
+    if request.param == "memory":
+        return MemoryStorage(public_url=url)
+    if request.param == "fsspec":
+        return FsspecStorage(MemoryFileSystem(), f"bucket{next(ROOTS)}/", public_url=url)
+    if request.param == "fsspec-url":
+        return FsspecStorage(f"memory://bucket{next(ROOTS)}", "folder", public_url=url)
+    if request.param == "fsspec-local":
+        return FsspecStorage(LocalFileSystem(), str(tmp_path), public_url=url)
+    return LocalStorage(tmp_path, public_url=url)
+
+
+class _Failing(io.RawIOBase):
+    """A file that gives some bytes and then fails."""
+
+    def __init__(self, error, size=3_000_000):
+        self.error, self.left = error, size
+
+    def read(self, size=-1):
+        if not self.left or size < 0:
+            raise self.error
+        taken = min(size, self.left)
+        self.left -= taken
+        return b"x" * taken
+
+
+def content(storage, path):
+    with storage.open(path) as file:
+        return file.read()
+
+
+def test_it_is_a_storage(storage):
+    assert isinstance(storage, Storage)
+
+
+def test_a_file_comes_back_as_it_went_in(storage):
+    data = os.urandom(2_500_000)
+    file = io.BytesIO(b"head" + data)
+    file.seek(4)
+    storage.save("2026/01/02/a.png", file, content_type="image/png")
+    assert not file.closed
+    assert storage.exists("2026/01/02/a.png")
+    with storage.open("2026/01/02/a.png") as stored:
+        assert stored.read(10) == data[:10]
+        stored.seek(-5, os.SEEK_END)
+        assert stored.read() == data[-5:]
+        stored.seek(0)
+        assert stored.read() == data
+
+
+def test_an_empty_file_is_a_file(storage):
+    storage.save("empty", io.BytesIO(), content_type="image/png")
+    assert storage.exists("empty")
+    assert content(storage, "empty") == b""
+
+
+def test_what_is_missing_is_missing(storage):
+    assert not storage.exists("a/b")
+    with pytest.raises(FileMissing):
+        storage.open("a/b")
+    storage.delete("a/b")
+
+
+def test_a_folder_is_no_file(storage):
+    storage.save("folder/a", io.BytesIO(b"1"), content_type="image/png")
+    assert not storage.exists("folder")
+    with pytest.raises(FileMissing):
+        storage.open("folder")
+    with pytest.raises(FileMissing):
+        storage.open("folder/a/b")
+    storage.delete("folder/a/b")
+
+
+def test_deleting_removes_that_file_only_and_may_be_repeated(storage):
+    for path in ("d/a.png", "d/a.th.png", "d/b.png"):
+        storage.save(path, io.BytesIO(path.encode()), content_type="image/png")
+    storage.delete("d/a.png")
+    storage.delete("d/a.png")
+    assert [storage.exists(path) for path in ("d/a.png", "d/a.th.png", "d/b.png")] == [False, True, True]
+
+
+@pytest.mark.parametrize("error", [OSError("disk"), ValueError("odd")])
+def test_nothing_stays_of_a_failed_save(storage, error):
+    with pytest.raises(StorageError) as caught:
+        storage.save("d/a.png", _Failing(error), content_type="image/png")
+    assert caught.value.__cause__ is error
+    assert not storage.exists("d/a.png")
+
+
+def test_a_refusal_passes_through(storage):
+    with pytest.raises(TooLarge):
+        storage.save("a.png", _Failing(TooLarge()), content_type="image/png")
+    assert not storage.exists("a.png")
+
+
+def test_an_interrupted_save_leaves_nothing(storage):
+    with pytest.raises(KeyboardInterrupt):
+        storage.save("a.png", _Failing(KeyboardInterrupt()), content_type="image/png")
+    assert not storage.exists("a.png")
+
+
+def test_url(storage):
+    assert storage.url("d/a.png") == "https://cdn.example/f/d/a.png"
+    assert FsspecStorage("memory://x").url("a") is None
+
+
+class _ObjectFile(AbstractBufferedFile):
+    """Publishes on close, as object stores do."""
+
+    discarded = False
+
+    def _upload_chunk(self, final=False):
+        if final:
+            self.fs.objects[self.path] = (self.buffer.getvalue(), self.kwargs)
+        return False
+
+    def discard(self):
+        self.discarded = True
+
+
+class _ObjectStore(AbstractFileSystem):
+    """An object store with a fault of its own choosing."""
+
+    protocol = ("s3", "s3a")
+    cachable = False
+
+    def __init__(self, fault=None):
+        super().__init__()
+        self.objects = {}
+        self.opened = []
+        self.fault = fault
+
+    def _open(self, path, mode="rb", **kwargs):
+        if self.fault:
+            raise self.fault
+        self.opened.append(_ObjectFile(self, path, mode, **kwargs))
+        return self.opened[-1]
+
+    def _rm(self, path):
+        if self.fault:
+            raise self.fault
+        self.objects.pop(path, None)
+
+    def isfile(self, path):
+        if self.fault:
+            raise self.fault
+        return path in self.objects
+
+
+def test_an_object_store_is_told_the_content_type():
+    store = _ObjectStore()
+    FsspecStorage(store, "bucket").save("a.png", io.BytesIO(b"1"), content_type="image/png")
+    data, options = store.objects["bucket/a.png"]
+    assert (data, options["ContentType"]) == (b"1", "image/png")
+
+
+def test_the_host_chooses_how_a_content_type_is_passed():
+    store = _ObjectStore()
+    storage = FsspecStorage(store, save_options=lambda kind: {"headers": {"Content-Type": kind}})
+    storage.save("a.png", io.BytesIO(b"1"), content_type="image/png")
+    options = store.objects["a.png"][1]
+    assert options["headers"] == {"Content-Type": "image/png"}
+    assert "ContentType" not in options
+
+
+def test_an_object_store_never_gets_half_a_file():
+    store = _ObjectStore()
+    with pytest.raises(StorageError):
+        FsspecStorage(store, "bucket").save("a.png", _Failing(OSError()), content_type="image/png")
+    (opened,) = store.opened
+    assert opened.discarded
+    assert opened.closed
+    assert store.objects == {}
+
+
+def test_a_library_error_becomes_ours_and_tells_no_place():
+    storage = FsspecStorage(_ObjectStore(RuntimeError("secret place")), "bucket")
+    for action in (
+        lambda: storage.open("a"),
+        lambda: storage.delete("a"),
+        lambda: storage.exists("a"),
+        lambda: storage.save("a", io.BytesIO(), content_type="image/png"),
+    ):
+        with pytest.raises(StorageError) as caught:
+            action()
+        assert "secret" not in str(caught.value)
+        assert not isinstance(caught.value, FileMissing)
+
+
+def test_a_url_is_opened_once_in_each_process():
+    storage = FsspecStorage("memory://forked", options={"skip_instance_cache": True})
+    storage.save("a", io.BytesIO(b"1"), content_type="image/png")
+    first = storage._locate("a")[0]
+    assert storage._locate("a")[0] is first
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if storage._locate("a")[0] is not first and storage.exists("a") else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_mistakes_are_told_at_construction():
+    with pytest.raises(ConfigError):
+        FsspecStorage("nonsense://bucket")
+    with pytest.raises(ConfigError):
+        FsspecStorage(MemoryFileSystem(), options={"a": 1})

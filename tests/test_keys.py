@@ -1,0 +1,93 @@
+"""Keys are unpredictable, stored as digests only, and asked of each backend in turn."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+
+from chevupload.errors import ConfigError
+from chevupload.keys import GuestKey, KeyChain, as_key_backend, digest, new_key, random_id
+from chevupload.model import Principal
+
+
+def test_chevereto_key_names_its_id_and_holds_256_random_bits():
+    made = new_key("chevereto")
+    assert re.fullmatch(rf"chv_{made.id}_[0-9a-f]{{64}}", made.key)
+    assert re.fullmatch(r"[0-9A-Za-z]{6}", made.id)
+
+
+def test_imgbb_key_is_32_lower_case_letters_and_digits():
+    made = new_key("imgbb")
+    assert re.fullmatch(r"[0-9a-z]{32}", made.key)
+    assert re.fullmatch(r"[0-9A-Za-z]{6}", made.id)
+
+
+def test_no_two_keys_are_the_same():
+    assert len({new_key().key for _ in range(200)}) == 200
+
+
+def test_an_unknown_style_is_the_developers_mistake():
+    with pytest.raises(ConfigError):
+        new_key("uuid")  # type: ignore[arg-type]
+
+
+def test_a_new_key_does_not_print_its_text():
+    made = new_key()
+    assert made.key not in repr(made)
+
+
+def test_random_id_uses_the_whole_alphabet():
+    assert set(random_id(500, "ab")) == {"a", "b"}
+
+
+def test_digest_covers_the_whole_key():
+    key = "k" * 100
+    assert digest(key) == hashlib.sha256(key.encode()).hexdigest()
+    assert digest(key + "a") != digest(key + "b")
+
+
+def test_digest_takes_any_text():
+    assert digest("\ud800\x00é") != digest("?")
+
+
+def test_guest_key_stands_for_nobody():
+    guest = GuestKey("open sesame")
+    assert guest.authenticate("open sesame", {}) == Principal()
+    assert guest.authenticate("open sesam", {}) is None
+    assert guest.authenticate("öpen", {}) is None
+    assert "sesame" not in repr(vars(guest))
+
+
+def test_an_empty_guest_key_is_refused():
+    with pytest.raises(ConfigError):
+        GuestKey("")
+
+
+def test_the_first_backend_that_knows_a_key_wins():
+    def first(key, environ):
+        return Principal(user_id="function") if key == "one" else None
+
+    chain = KeyChain(first, GuestKey("one"), GuestKey("two"))
+    assert chain.authenticate("one", {}) == Principal(user_id="function")
+    assert chain.authenticate("two", {}) == Principal()
+    assert chain.authenticate("three", {}) is None
+    assert KeyChain().authenticate("one", {}) is None
+
+
+def test_a_function_gets_the_environ():
+    seen = []
+    backend = as_key_backend(lambda key, environ: seen.append((key, environ)))
+    assert backend.authenticate("k", {"a": 1}) is None
+    assert seen == [("k", {"a": 1})]
+
+
+def test_an_object_with_authenticate_is_taken_as_it_is():
+    guest = GuestKey("k")
+    assert as_key_backend(guest) is guest
+
+
+def test_anything_else_is_refused():
+    with pytest.raises(ConfigError):
+        KeyChain(GuestKey("k"), "k")  # type: ignore[arg-type]
