@@ -59,15 +59,36 @@ class Upkeep:
         """
         now = self._clock()
         removed = failed = 0
+        unfinished: set[str] = set()
         for upload in self._catalog.abandoned(now=now, pending_before=now - grace):
             try:
-                self._catalog.withdraw(upload.id)
-                self._uploads.clear(upload)
-                removed += 1
+                if self._catalog.withdraw(upload.id):
+                    self._uploads.clear(upload)
+                    removed += 1
+                else:
+                    unfinished.add(upload.id)
             except BackendError:
                 logger.exception("upload %s could not be swept", upload.id)
                 failed += 1
-        return SweepReport(uploads=removed, temporary_files=self._sweep_spools(grace), failed=failed)
+        finished, stuck = self._finish(unfinished, now=now, grace=grace) if unfinished else (0, 0)
+        return SweepReport(uploads=removed + finished, temporary_files=self._sweep_spools(grace), failed=failed + stuck)
+
+    def _finish(self, unfinished: set[str], *, now: datetime, grace: timedelta) -> tuple[int, int]:
+        """Finish deletions that somebody else began; return how many were finished, and how many could not be.
+
+        They are listed anew: whoever began may have finished meanwhile, and the name may be another upload's by now.
+        """
+        finished = stuck = 0
+        for upload in self._catalog.abandoned(now=now, pending_before=now - grace):
+            if upload.id not in unfinished:
+                continue
+            try:
+                self._uploads.clear(upload)
+                finished += 1
+            except BackendError:
+                logger.exception("upload %s could not be swept", upload.id)
+                stuck += 1
+        return finished, stuck
 
     def check(self) -> CheckReport:
         """Look for every file of every ready upload.

@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ChevuploadError as error:
         print(f"chevupload: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"chevupload: {error.strerror or error}", file=sys.stderr)
+        subject = f"{error.filename}: " if error.filename else ""
+        print(f"chevupload: {subject}{error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1

@@ -74,10 +74,13 @@ def add_key(options: argparse.Namespace) -> int:
 
 
 def _end(duration: str | None, now: datetime) -> datetime | None:
+    if duration is None:
+        return None
     try:
         expiration = parse_expiration(duration)
         if expiration is None:
-            return None
+            # Nothing, where an end was asked for, must not make a key without end.
+            raise ValueError(duration)
         return add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
     except (InvalidParameter, ValueError, OverflowError):
         raise ConfigError(f"not a duration: {duration}") from None

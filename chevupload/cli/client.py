@@ -14,10 +14,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chevupload.cli.common import Commands, add_command
-from chevupload.errors import ConfigError
+from chevupload.errors import BackendError, ConfigError
 
 _PIECE_BYTES = 65_536
 _BAR_WIDTH = 30
@@ -58,16 +58,14 @@ def upload(options: argparse.Namespace) -> int:
 
 
 def _send(file: Path, url: str, key: str, fields: dict[str, str]) -> dict[str, Any]:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"not the address of a server: {url}")
+    parts, port = _address(url)
     path = parts.path.rstrip("/")
     path = path if path.endswith("/upload") else f"{path}/api/1/upload"
     boundary = secrets.token_hex(16)
     head, tail = _envelope(boundary, file.name, fields)
     length = len(head) + file.stat().st_size + len(tail)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.hostname, parts.port, timeout=300)
+    connection = connect(parts.hostname or "", port, timeout=300)
     headers = {
         "X-API-Key": key,
         "Content-Type": f"multipart/form-data; boundary={boundary}",
@@ -77,8 +75,20 @@ def _send(file: Path, url: str, key: str, fields: dict[str, str]) -> dict[str, A
         connection.request("POST", path, _with_progress(_body(head, file, tail), length, file.name), headers)
         answer = connection.getresponse()
         return _document(answer.status, answer.read())
+    except http.client.HTTPException as error:
+        raise BackendError(f"{url} does not speak HTTP") from error
     finally:
         connection.close()
+
+
+def _address(url: str) -> tuple[SplitResult, int | None]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts, parts.port
+    except ValueError:
+        pass
+    raise ConfigError(f"not the address of a server: {url}")
 
 
 def _document(status: int, body: bytes) -> dict[str, Any]:
@@ -97,12 +107,12 @@ def _envelope(boundary: str, filename: str, fields: dict[str, str]) -> tuple[byt
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()
     ]
-    safe = quote(filename, safe=" ()[]{}!#$&'*+,-.;=@^_`~", encoding="utf-8") if '"' in filename else filename
+    safe = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     parts.append(
         f'--{boundary}\r\nContent-Disposition: form-data; name="source"; filename="{safe}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
-    return "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
+    return "".join(parts).encode("utf-8", "surrogateescape"), f"\r\n--{boundary}--\r\n".encode()
 
 
 def _body(head: bytes, file: Path, tail: bytes) -> Iterator[bytes]:

@@ -81,7 +81,9 @@ def _greet(site: Site, address: str) -> None:
 
 def curl_line(key: str, file: Path, address: str) -> str:
     """Return a shell command that uploads ``file``."""
-    header, source, url = f"X-API-Key: {key}", f"source=@{file}", f"{address}/api/1/upload"
+    # Quoted, curl takes no comma or semicolon of the path for a separator.
+    path = str(file).replace("\\", "\\\\").replace('"', '\\"')
+    header, source, url = f"X-API-Key: {key}", f'source=@"{path}"', f"{address.rstrip('/')}/api/1/upload"
     return f"curl --fail-with-body -H {shlex.quote(header)} -F {shlex.quote(source)} {shlex.quote(url)}"
 
 

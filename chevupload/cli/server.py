@@ -15,6 +15,7 @@ from waitress.task import ErrorTask
 
 from chevupload.app import ChevUpload
 from chevupload.config import Limits
+from chevupload.errors import ConfigError
 from chevupload.request.forms import body_limit
 from chevupload.response.documents import reason
 
@@ -49,16 +50,19 @@ class _JsonChannel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
 
 def create_server(component: ChevUpload, *, host: str, port: int, threads: int) -> tuple[Any, str]:
     """Bind a server and return it with its address; its ``run`` serves, its ``close`` ends it."""
-    server = waitress.server.create_server(
-        component,
-        listen=f"{host}:{port}" if ":" not in host else f"[{host}]:{port}",
-        threads=threads,
-        recv_bytes=_RECEIVE_BYTES,
-        max_request_body_size=body_limit("application/x-www-form-urlencoded", Limits().max_bytes),
-        ident="chevupload",
-        # The component has an opinion on forwarded headers of its own.
-        clear_untrusted_proxy_headers=False,
-    )
+    try:
+        server = waitress.server.create_server(
+            component,
+            listen=f"{host}:{port}" if ":" not in host else f"[{host}]:{port}",
+            threads=threads,
+            recv_bytes=_RECEIVE_BYTES,
+            max_request_body_size=body_limit("application/x-www-form-urlencoded", Limits().max_bytes),
+            ident="chevupload",
+            # The component has an opinion on forwarded headers of its own.
+            clear_untrusted_proxy_headers=False,
+        )
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"cannot listen at {host}, port {port}: {error}") from error
     sockets = getattr(server, "map", {}).values() if isinstance(server, waitress.server.MultiSocketServer) else [server]
     for socket in sockets:
         socket.channel_class = _JsonChannel

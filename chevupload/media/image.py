@@ -20,7 +20,7 @@ from chevupload.media import exif as exif_block
 from chevupload.media import metadata, strip
 from chevupload.media.color import continuous, displayable
 from chevupload.media.encoding import Outbox
-from chevupload.media.picture import OVERSAMPLING, Picture, fitted, open_picture, upright, upright_size
+from chevupload.media.picture import AGAIN, OVERSAMPLING, Picture, fitted, open_picture, upright, upright_size
 from chevupload.media.structure import HEAD_BYTES, Structure, file_end, measure, sniff
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.spool import PREFIX
@@ -186,7 +186,7 @@ def _redrawn(picture: Picture, plan: _Plan) -> Picture:
     image = picture.image
     if plan.resized:
         size = upright_size(plan.size, plan.orientation)
-        image = Picture(continuous(image), picture.width, picture.height).resized(size)
+        image = picture.showing(continuous(image)).resized(size)
     turned = upright(image, plan.orientation)
     if turned is not picture.image:
         picture.image.close()
@@ -218,18 +218,18 @@ def _derived(
     source: _Source, picture: Picture, orientation: int, plan: _Plan, job: MediaJob
 ) -> tuple[Image.Image, Image.Image | None, bytes | None]:
     """Return thumb, medium picture and their color profile; the decoded pixels are given back before any encoding."""
-    base = Picture(continuous(picture.image), picture.width, picture.height)
+    base = picture.showing(continuous(picture.image))
     scale = _needed_scale(plan.size, plan.medium, job) * plan.size[0]
     base = base.shrunk(scale / upright_size((base.width, base.height), orientation)[0])
     if base.image is not picture.image:
         picture.image.close()
     image, profile = displayable(base.image, source.image.info.get("icc_profile"))
-    base = Picture(image, base.width, base.height)
+    base = base.showing(image)
     medium = base.resized(upright_size(plan.medium, orientation)) if plan.medium else None
     # Made from the medium picture a thumb measures 47 dB and more, and costs a fifth. Where it would have to be
     # enlarged it falls to 46 dB (16:9) and 35 dB (panoramas).
     enough = medium is not None and min(medium.size) >= job.thumb_side
-    thumb = (Picture.of(medium) if medium is not None and enough else base).square(job.thumb_side)
+    thumb = (Picture.of(medium, AGAIN) if medium is not None and enough else base).square(job.thumb_side)
     source.image.close()
     return upright(thumb, orientation), None if medium is None else upright(medium, orientation), profile
 

@@ -7,7 +7,7 @@ Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVER
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
 from PIL import Image
@@ -24,6 +24,12 @@ OVERSAMPLING = 1.5
 
 At 1.5 medium pictures and thumbs of photographs measure 50 dB and more against LANCZOS on the full decode; at 1.0 they
 fall to 39 dB, and at 2.0 a 1920-pixel photograph misses the half scale and costs 2.5 times as much.
+"""
+
+_SHARP = Image.Resampling.LANCZOS
+_AFTER_DRAFT = Image.Resampling.HAMMING
+"""A scaled decode is low-passed already. From one, photographs measure 46 to 48 dB against LANCZOS on the full decode (fine
+grain 39 dB, the worst case), where LANCZOS measures 48 to 51 dB at 2.3 times the time: most of a small photograph's.
 """
 
 _TURNS = {
@@ -79,6 +85,10 @@ def fitted(size: tuple[int, int], width: int) -> tuple[int, int]:
     return width, max(1, (2 * size[1] * width + size[0]) // (2 * size[0]))
 
 
+AGAIN = Image.Resampling.BICUBIC
+"""For what is resized again by little: photographs measure the same as with LANCZOS, at two thirds of the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Decoded pixels, and the exact extent of the picture in them: a scaled decode rounds up to whole pixels."""
@@ -86,36 +96,41 @@ class Picture:
     image: Image.Image
     width: float
     height: float
+    resampling: Image.Resampling = _SHARP
 
     @classmethod
-    def of(cls, image: Image.Image) -> Picture:
+    def of(cls, image: Image.Image, resampling: Image.Resampling = _SHARP) -> Picture:
         """Take ``image`` as it is."""
-        return cls(image, *image.size)
+        return cls(image, *image.size, resampling)
 
     @classmethod
     def decoded(cls, image: ImageFile, scale: float) -> Picture:
         """Decode ``image`` at ``scale`` or larger; only JPEG can be decoded smaller than it is."""
         width, height = image.size
         extent: tuple[float, float] = (width, height)
+        resampling = _SHARP
         if isinstance(image, JpegImageFile) and scale < 1:
             drafted = image.draft(image.mode, (math.ceil(width * scale), math.ceil(height * scale)))
             if drafted is not None:
                 extent = drafted[1][2:]
+                resampling = _AFTER_DRAFT if extent[0] < width else _SHARP
         image.load()
-        return cls(image, *extent)
+        return cls(image, *extent, resampling)
+
+    def showing(self, image: Image.Image) -> Picture:
+        """Return the picture with other pixels of the same size."""
+        return replace(self, image=image)
 
     def shrunk(self, scale: float) -> Picture:
         """Average whole blocks of pixels where ``scale`` allows it; a cheap first step of every resize that follows."""
         factor = int(1 / scale)
         if factor < 2:
             return self
-        return Picture(self.image.reduce(factor), self.width / factor, self.height / factor)
+        return Picture(self.image.reduce(factor), self.width / factor, self.height / factor, self.resampling)
 
     def resized(self, size: tuple[int, int]) -> Image.Image:
         """Return the whole picture in ``size``."""
-        return self.image.resize(
-            size, Image.Resampling.LANCZOS, box=(0, 0, self.width, self.height), reducing_gap=OVERSAMPLING
-        )
+        return self.image.resize(size, self.resampling, box=(0, 0, self.width, self.height), reducing_gap=OVERSAMPLING)
 
     def square(self, side: int) -> Image.Image:
         """Return the largest centered square in ``side`` pixels, enlarged where it is smaller."""
@@ -123,7 +138,7 @@ class Picture:
         left, top = (self.width - edge) / 2, (self.height - edge) / 2
         return self.image.resize(
             (side, side),
-            Image.Resampling.LANCZOS,
+            self.resampling,
             box=(left, top, left + edge, top + edge),
             reducing_gap=OVERSAMPLING,
         )

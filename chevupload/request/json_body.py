@@ -16,9 +16,9 @@ _MAX_NAME_BYTES = 1024
 _MAX_TOKEN_BYTES = 64
 _MALFORMED = "The JSON body must be one object of strings, numbers, booleans and nulls"
 _SPACE = re.compile(rb"[ \t\r\n]+")
-_PLAIN = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt])++')
-"""Characters and short escapes: PHP spells every slash of a base64 text as an escape."""
-_SHORT_ESCAPE = re.compile(rb"\\(.)")
+_PLAIN = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u(?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})++')
+"""Characters and escapes that stand alone: some clients spell every slash or plus sign of a base64 text as one."""
+_ESCAPE = re.compile(rb"\\(?:u(....)|(.))")
 _TOKEN = re.compile(rb"[-+.0-9A-Za-z]+")
 _ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _HEX = re.compile(rb"[0-9A-Fa-f]{4}\Z")
@@ -139,7 +139,7 @@ def _string(scanner: _Scanner) -> Iterator[bytes]:
     """Yield the decoded pieces of a string whose opening quote was taken, up to its closing one."""
     while True:
         if piece := scanner.run(_PLAIN):
-            yield _SHORT_ESCAPE.sub(lambda found: _ESCAPED[found.group(1)], piece) if b"\\" in piece else piece
+            yield _ESCAPE.sub(_unescaped, piece) if b"\\" in piece else piece
             continue
         byte = scanner.take()
         if byte == b'"':
@@ -147,6 +147,11 @@ def _string(scanner: _Scanner) -> Iterator[bytes]:
         if byte != b"\\":
             raise MalformedRequest(_MALFORMED)
         yield from _escape(scanner)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    digits, short = found.groups()
+    return _ESCAPED[short] if short else chr(int(digits, 16)).encode()
 
 
 def _escape(scanner: _Scanner) -> Iterator[bytes]:

@@ -5,14 +5,18 @@ May know: WebOb, the model and the storage. Source: RFC 9110 (ranges, validators
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from webob import Response
 
 from chevupload.interfaces import Storage
 from chevupload.model import MIME_TYPES, Upload
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _PIECE_BYTES = 262_144
 _YEAR = 31_536_000
@@ -23,6 +27,8 @@ _SAFETY_HEADERS = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Accept-Ranges": "bytes",
 }
+_ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))\Z")
+_WEAK = re.compile(r'W/(?=")')
 
 
 class FileBody:
@@ -54,6 +60,23 @@ class FileBody:
         self._file.close()
 
 
+class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
+    """Reads the headers of a conditional request as RFC 9110 wants them read, where WebOb does not."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as a WSGI application."""
+        read = dict(environ)
+        # Several ranges, other units and methods: the whole file. A suffix longer than the file is the file, too.
+        found = _ONE_RANGE.match(read.get("HTTP_RANGE", "")) if read["REQUEST_METHOD"] == "GET" else None
+        if found is None:
+            read.pop("HTTP_RANGE", None)
+        elif found[1] and int(found[1]) > self.content_length:
+            read["HTTP_RANGE"] = "bytes=0-"
+        # If-None-Match compares weakly, which is how a tag comes back from a proxy that compresses.
+        read["HTTP_IF_NONE_MATCH"] = _WEAK.sub("", read.get("HTTP_IF_NONE_MATCH", ""))
+        return cast("WSGIApplication", super().__call__)(read, start_response)
+
+
 def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -> Response:
     """Send the file at ``path``, which is one of the upload's.
 
@@ -66,7 +89,7 @@ def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -
         upload.medium_path: upload.medium_size,
         upload.frame_path: upload.frame_size,
     }[path]
-    response = Response(
+    response = FileResponse(
         app_iter=FileBody(storage.open(path)),
         content_type=MIME_TYPES[path.rpartition(".")[2]],
         charset=None,

@@ -54,16 +54,17 @@ class LocalStorage(FsspecStorage):
         super().__init__(LocalFileSystem(), self._folder.as_posix(), public_url=public_url)
         self._own_incoming = self._folder / ".incoming"
         self.incoming = self._own_incoming if incoming is None else Path(incoming).absolute()
+        self._unfinished = tuple(os.path.join(folder, "") for folder in (self._own_incoming, self.incoming))
         self._fsync = fsync
         with translated("make", "the storage's folders"):
             _make_folder(self._folder)
             self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _target(self, path: str) -> Path:
-        target = self._folder / checked_path(path)
-        if self.incoming in target.parents or self._own_incoming in target.parents:
+        target = os.path.join(self._folder, checked_path(path))
+        if target.startswith(self._unfinished):
             raise StorageError("not a storage path")
-        return target
+        return Path(target)
 
     def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
         """Store what ``file`` holds from its position to its end.

@@ -1,8 +1,8 @@
 """The floor: the least CPU time that one upload can cost with these libraries, without HTTP and in one process.
 
-It assumes what a server has to find out: that the file is already on the disk, that it is a good picture, that its
-name is free and its uploader known. What is left is the work that nobody can leave out: hash the bytes, decode no more
-pixels than the larger derivative needs, resize, encode, put three files in place, insert a row. The time of Python and
+It assumes what a server has to find out: that this is a good picture, that its name is free and its uploader known.
+What is left is the work that nobody can leave out: hash and write the bytes, decode no more pixels than the larger
+derivative needs, resize, encode, put three files in place, insert a row. The time of Python and
 of the libraries for that is part of the floor.
 
 Run as a program it reads lines ``<path of a picture> <uploads>`` and answers each with the CPU milliseconds per upload.
@@ -25,7 +25,6 @@ from PIL import Image, JpegImagePlugin
 MEDIUM_WIDTH, THUMB_SIDE, QUALITY, PNG_LEVEL = 500, 320, 90, 3
 OVERSAMPLING = 1.5
 """How much larger than needed a picture is decoded, for the resize to have something to average."""
-_LANCZOS = Image.Resampling.LANCZOS
 
 _metadata = sa.MetaData()
 _uploads = sa.Table(
@@ -59,7 +58,8 @@ def open_database(path: Path) -> sa.Engine:
 
 
 def upload(engine: sa.Engine, folder: Path, spooled: Path, content: bytes) -> None:
-    """Do once what every upload needs: ``content`` as it passed through memory, ``spooled`` as it lies on the disk."""
+    """Do once what every upload needs: ``content`` as it passes through memory, ``spooled`` where it is put first."""
+    spooled.write_bytes(content)
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     with Image.open(spooled) as image:
         size = image.size
@@ -85,13 +85,17 @@ def render(image: Image.Image) -> tuple[bytes, bytes]:
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         image.draft("RGB", (round(image.width * scale), round(image.height * scale)))
         decoded: Image.Image = image
+        resampling = Image.Resampling.HAMMING
     else:
         decoded = image.reduce(max(1, int(1 / scale)))
-    medium = decoded.resize((MEDIUM_WIDTH, round(MEDIUM_WIDTH * image.height / image.width)), _LANCZOS)
-    source = medium if min(medium.size) >= THUMB_SIDE else decoded
+        resampling = Image.Resampling.LANCZOS
+    medium = decoded.resize((MEDIUM_WIDTH, round(MEDIUM_WIDTH * image.height / image.width)), resampling)
+    source = decoded
+    if min(medium.size) >= THUMB_SIDE:
+        source, resampling = medium, Image.Resampling.BICUBIC
     side = min(source.size)
     left, top = (source.width - side) / 2, (source.height - side) / 2
-    thumb = source.resize((THUMB_SIDE, THUMB_SIDE), _LANCZOS, box=(left, top, left + side, top + side))
+    thumb = source.resize((THUMB_SIDE, THUMB_SIDE), resampling, box=(left, top, left + side, top + side))
     return _encode(medium, kind), _encode(thumb, kind)
 
 
@@ -118,9 +122,7 @@ def _row(name: str, suffix: str, size: tuple[int, int], md5: str) -> dict[str, o
 def _spool(folder: Path, picture: Path, count: int) -> Iterator[tuple[Path, bytes]]:
     for number in range(count):
         content = picture.read_bytes()
-        spooled = folder / f"spool-{number}{picture.suffix}"
-        spooled.write_bytes(content)
-        yield spooled, content
+        yield folder / f"spool-{number}{picture.suffix}", content
 
 
 def main() -> None:
