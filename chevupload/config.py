@@ -150,5 +150,7 @@ class Policy:
             raise ConfigError(f"unknown naming: {self.naming!r}")
         if self.storage_mode not in ("datefolder", "direct"):
             raise ConfigError(f"unknown storage mode: {self.storage_mode!r}")
+        if isinstance(self.cors_origins, str) and self.cors_origins != "*":
+            raise ConfigError("cors_origins is a tuple of origins, or '*'")
         if self.duplicates not in ("allow", "reject"):
             raise ConfigError(f"unknown duplicates policy: {self.duplicates!r}")

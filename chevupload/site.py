@@ -71,7 +71,7 @@ class Site:
         path = self.folder / "secret"
         if not path.exists():
             _write_once(path, secrets.token_urlsafe(32) + "\n")
-        return path.read_text().split()
+        return [line for line in map(str.strip, path.read_text().splitlines()) if line]
 
     def close(self) -> None:
         """Close the database."""

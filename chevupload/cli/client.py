@@ -76,7 +76,7 @@ def _send(file: Path, url: str, key: str, fields: dict[str, str]) -> dict[str, A
         answer = connection.getresponse()
         return _document(answer.status, answer.read())
     except http.client.HTTPException as error:
-        raise BackendError(f"{url} does not speak HTTP") from error
+        raise BackendError(f"no HTTP answer from {url}") from error
     finally:
         connection.close()
 
@@ -112,7 +112,7 @@ def _envelope(boundary: str, filename: str, fields: dict[str, str]) -> tuple[byt
         f'--{boundary}\r\nContent-Disposition: form-data; name="source"; filename="{safe}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
-    return "".join(parts).encode("utf-8", "surrogateescape"), f"\r\n--{boundary}--\r\n".encode()
+    return "".join(parts).encode("utf-8", "replace"), f"\r\n--{boundary}--\r\n".encode()
 
 
 def _body(head: bytes, file: Path, tail: bytes) -> Iterator[bytes]:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from chevupload.app import ChevUpload
 from chevupload.cli.common import Commands, add_command, open_site
-from chevupload.cli.example import write_example
 from chevupload.config import Policy
 from chevupload.errors import BackendError, ConfigError
 from chevupload.site import Site
@@ -72,6 +71,9 @@ def _greet(site: Site, address: str) -> None:
     print(f"Serving {site.folder} at {address}", flush=True)
     if site.accounts.list_users():
         return
+    # Imported at this one start: Pillow belongs into the workers, not into the server's memory.
+    from chevupload.cli.example import write_example  # noqa: PLC0415
+
     site.accounts.add_user(FIRST_USER, is_admin=True)
     key = site.accounts.add_key(FIRST_USER, label="first key").key
     example = write_example(site.folder / "example.jpg")

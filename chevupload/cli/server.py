@@ -50,6 +50,9 @@ class _JsonChannel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
 
 def create_server(component: ChevUpload, *, host: str, port: int, threads: int) -> tuple[Any, str]:
     """Bind a server and return it with its address; its ``run`` serves, its ``close`` ends it."""
+    if not 0 <= port <= 65535:
+        # The system would take the rest of a division.
+        raise ConfigError(f"cannot listen at port {port}")
     try:
         server = waitress.server.create_server(
             component,
@@ -61,8 +64,8 @@ def create_server(component: ChevUpload, *, host: str, port: int, threads: int) 
             # The component has an opinion on forwarded headers of its own.
             clear_untrusted_proxy_headers=False,
         )
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(f"cannot listen at {host}, port {port}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"cannot listen at {host}: {error}") from error
     sockets = getattr(server, "map", {}).values() if isinstance(server, waitress.server.MultiSocketServer) else [server]
     for socket in sockets:
         socket.channel_class = _JsonChannel

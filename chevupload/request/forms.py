@@ -165,9 +165,9 @@ class Form:
         if length is not None and length > body_limit(content_type, max_bytes):
             raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
         with_source = "multipart/form-data", "application/json", "application/x-www-form-urlencoded"
+        if length == 0 or not content_type:
+            return
         if content_type not in with_source:
-            if length == 0 or not content_type:
-                return
             raise UnsupportedBody
         chunks = read_chunks(environ, max_bytes=body_limit(content_type, max_bytes), seconds=self._limits.body_seconds)
         # A body's value replaces the query's, and a body's source the query's of the same name.

@@ -20,10 +20,13 @@ MAX_DESCRIPTION = 65_535
 """Bytes in UTF-8."""
 MAX_TAG = 32
 """Characters."""
+MAX_TAGS = 50
+"""Tags of one upload; the others are dropped, as Chevereto drops what is over its own setting."""
 MIN_LIFETIME = timedelta(minutes=5)
 MAX_LIFETIME_MONTHS = 12
 
-_INTEGER = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
 _DURATION = re.compile(
     r"P(?=.)(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})W)?(?:(\d{1,6})D)?"
     r"(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?\Z",
@@ -73,7 +76,7 @@ def parse_tags(text: str) -> tuple[str, ...]:
     for name in filter(_is_tag, names):
         if spellings.setdefault(name.casefold(), name) != name:
             variants[name] = None
-    return (*spellings.values(), *variants)
+    return (*spellings.values(), *variants)[:MAX_TAGS]
 
 
 def _is_tag(name: str) -> bool:
@@ -91,7 +94,7 @@ def parse_expiration(text: str | None) -> Expiration | None:
     value = (text or "").strip()
     if not value:
         return None
-    if _INTEGER.match(value):
+    if _SECONDS.match(value):
         return Expiration(0, int(value)) if int(value) else None
     found = _DURATION.match(value)
     if found is None:
@@ -126,7 +129,7 @@ def _positive(name: str, text: str | None) -> int | None:
     value = (text or "").strip()
     if not value:
         return None
-    if not _INTEGER.match(value):
+    if not _COUNT.match(value):
         raise InvalidParameter(f"Invalid {name}, expected a whole number")
     return int(value) or None
 

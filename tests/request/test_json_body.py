@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chevupload.errors import MalformedRequest, TooLarge
+from chevupload.request.json_body import read_json
+from tests.request.bodies import split
+from tests.request.test_urlencoded import Kept
+
+SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=4)
+
+
+def members(pieces):
+    found = []
+
+    def open_field(name):
+        found.append((name, Kept()))
+        return found[-1][1]
+
+    read_json(pieces, open_field)
+    assert all(field.finished for _, field in found)
+    return [(name, field.value.decode("utf-8", "replace")) for name, field in found]
+
+
+def spelled(value):
+    """Say what a form would hold instead of a JSON value."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, bool) else json.dumps(value)
+
+
+VALUES = (
+    st.text(max_size=30)
+    | st.text('\\"/\b\f\n\r\t\x00\x7f😀é', max_size=10)
+    | st.none()
+    | st.booleans()
+    | st.integers(-(10**60), 10**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+
+
+@given(
+    document=st.dictionaries(st.text(max_size=10), VALUES, max_size=6),
+    ascii_only=st.booleans(),
+    indent=st.sampled_from([None, 2, "\t\r\n "]),
+    slashes=st.booleans(),
+    sizes=SIZES,
+)
+def test_what_was_encoded_comes_back(document, ascii_only, indent, slashes, sizes):
+    """Any flat object, however it is spelled, in any pieces."""
+    text = json.dumps(document, ensure_ascii=ascii_only, indent=indent)
+    if slashes:
+        text = text.replace("/", "\\/")
+    assert members(split(text.encode(), sizes)) == [(name, spelled(value)) for name, value in document.items()]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"{}", []),
+        (b" \r\n{ \t} \n", []),
+        (b'{"a":"1","a":"2"}', [("a", "1"), ("a", "2")]),
+        (b'{"\\u0061":"\\u00e9\\u20AC"}', [("a", "é€")]),
+        (b'{"a":"\\ud83d\\ude00"}', [("a", "😀")]),
+        (b'{"a":"\\uD83D\\uDE00x"}', [("a", "😀x")]),
+        (b'{"a":"\\ud83d"}', [("a", "\ufffd")]),
+        (b'{"a":"\\ude00\\ud83d"}', [("a", "\ufffd\ufffd")]),
+        (b'{"a":"\\ud83dx"}', [("a", "\ufffdx")]),
+        (b'{"a":"\\ud83d\\n\\"x"}', [("a", '\ufffd\n"x')]),
+        (b'{"a":"\\ud83d\\u0041"}', [("a", "\ufffdA")]),
+        (b'{"a":"\\ud800\\ud83d\\ude00"}', [("a", "\ufffd😀")]),
+        (b'{"a":"\xff"}', [("a", "\ufffd")]),
+        (b'{"\xff":1}', [("\ufffd", "1")]),
+        (b'{"a": -1.5e+10 ,"b":0}', [("a", "-1.5e+10"), ("b", "0")]),
+        (b'{"a":"","":null}', [("a", ""), ("", "")]),
+    ],
+)
+def test_odd_spellings(text, expected, size):
+    assert members(split(text, [size])) == expected
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b'"a"',
+        b"{",
+        b"}",
+        b'{"a"',
+        b'{"a":',
+        b'{"a":1',
+        b'{"a":1,',
+        b'{"a":1,}',
+        b"{,}",
+        b'{"a" 1}',
+        b'{"a":1 "b":2}',
+        b"{a:1}",
+        b"{'a':1}",
+        b'{"a":{}}',
+        b'{"a":[1]}',
+        b'{"a":[]}',
+        b'{"a":1}x',
+        b'{"a":1}{}',
+        b'{"a":01}',
+        b'{"a":+1}',
+        b'{"a":1.}',
+        b'{"a":tru}',
+        b'{"a":True}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":-Infinity}',
+        b'{"a":' + b"1" * 65 + b"}",
+        b'{"a":' + b"1" * 5000 + b"}",
+        b'{"a":"',
+        b'{"a":"\\',
+        b'{"a":"\\x"}',
+        b'{"a":"\\u12"}',
+        b'{"a":"\\u12G4"}',
+        b'{"a":"\\u+123"}',
+        b'{"a":"\\ud83d\\x"}',
+        b'{"a":"\\ud83d\\u12"}',
+        b'{"a":"line\nbreak"}',
+        b'{"a":"\x00"}',
+        b"\xef\xbb\xbf{}",
+        b'{/**/"a":1}',
+    ],
+)
+def test_anything_but_one_flat_object_is_refused(text, size):
+    """Nested values, trailing text, other dialects, and everything that ends early."""
+    with pytest.raises(MalformedRequest, match="one object"):
+        members(split(text, [size]))
+
+
+@given(text=st.text('{}":,\\u0deD8 1tn[', max_size=40).map(str.encode) | st.binary(max_size=40), sizes=SIZES)
+def test_what_python_refuses_is_refused(text, sizes):
+    """Whatever is read is JSON, and means what Python says it means."""
+    try:
+        found = members(split(text, sizes))
+    except MalformedRequest:
+        return
+    meant = json.loads(text.decode("utf-8", "replace"), object_pairs_hook=list)
+    assert [name for name, _ in found] == [name.encode("utf-8", "replace").decode() for name, _ in meant]
+
+
+@pytest.mark.parametrize("size", [1, 5000])
+def test_an_endless_name_is_refused(size):
+    assert members([b'{"' + b"x" * 1024 + b'":1}']) == [("x" * 1024, "1")]
+    with pytest.raises(TooLarge, match="Field name too long"):
+        members(split(b'{"' + b"x" * 1025 + b'":1}', [size]))

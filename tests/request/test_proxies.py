@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from werkzeug.test import create_environ
+
+from chevupload.errors import MalformedRequest
+from chevupload.request.proxies import request_base_url, trust_proxies
+
+FORWARDED = {
+    "HTTP_X_FORWARDED_FOR": "6.6.6.6, 1.1.1.1, 2.2.2.2",
+    "HTTP_X_FORWARDED_PROTO": "gopher, https, http",
+    "HTTP_X_FORWARDED_HOST": "evil, outer.example, inner.example",
+    "HTTP_X_FORWARDED_PREFIX": "/evil, /outer, /inner",
+}
+
+
+def base_url(**environ):
+    return request_base_url({**create_environ("/a"), **environ})
+
+
+@pytest.mark.parametrize(
+    ("count", "expected", "address"),
+    [
+        (1, "http://inner.example/inner", "2.2.2.2"),
+        (2, "https://outer.example/outer", "1.1.1.1"),
+    ],
+)
+def test_proxies_are_believed_as_far_as_they_are_known(count, expected, address):
+    """What stands before the trusted values, anyone may have written."""
+    environ = {**create_environ("/a"), **FORWARDED}
+    seen = trust_proxies(environ, count)
+    assert request_base_url(seen) == expected
+    assert seen["REMOTE_ADDR"] == address
+    assert request_base_url(environ) == "http://localhost"
+
+
+def test_fewer_values_than_proxies_are_not_believed():
+    """A request that did not pass every proxy is taken as it is."""
+    environ = {**create_environ("/a"), **FORWARDED}
+    assert request_base_url(trust_proxies(environ, 4)) == "http://localhost"
+
+
+def test_without_trust_the_headers_are_ignored():
+    assert base_url(**FORWARDED) == "http://localhost"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"HTTP_HOST": "a.example"}, "http://a.example"),
+        ({"HTTP_HOST": "A-b_c.example:8080"}, "http://A-b_c.example:8080"),
+        ({"HTTP_HOST": "a.example:80"}, "http://a.example"),
+        ({"HTTP_HOST": "a.example:443"}, "http://a.example:443"),
+        ({"HTTP_HOST": "a.example:443", "wsgi.url_scheme": "https"}, "https://a.example"),
+        ({"HTTP_HOST": "a.example:80", "wsgi.url_scheme": "https"}, "https://a.example:80"),
+        ({"HTTP_HOST": "a.example", "wsgi.url_scheme": "javascript"}, "http://a.example"),
+        ({"HTTP_HOST": "[::1]:8080"}, "http://[::1]:8080"),
+        ({"HTTP_HOST": "[2001:db8::80]"}, "http://[2001:db8::80]"),
+        ({"HTTP_HOST": "", "SERVER_NAME": "s.example", "SERVER_PORT": "80"}, "http://s.example"),
+        ({"HTTP_HOST": "", "SERVER_NAME": "10.0.0.1", "SERVER_PORT": "81"}, "http://10.0.0.1:81"),
+        ({"HTTP_HOST": "a", "SCRIPT_NAME": "/sub"}, "http://a/sub"),
+        ({"HTTP_HOST": "a", "SCRIPT_NAME": "/sub/"}, "http://a/sub"),
+        ({"HTTP_HOST": "a", "SCRIPT_NAME": "/my app/\xc3\xa9"}, "http://a/my%20app/%C3%A9"),
+        ({"HTTP_HOST": "a", "SCRIPT_NAME": '/"<>?#\xff'}, "http://a/%22%3C%3E%3F%23%EF%BF%BD"),
+    ],
+)
+def test_the_mount_points_url(environ, expected):
+    """Default ports are left out, and odd prefixes are encoded."""
+    assert base_url(**environ) == expected
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a b",
+        "a/b",
+        "a@b",
+        "a?b",
+        "a#b",
+        'a"><script>',
+        "a\\b",
+        "a,b",
+        "a:",
+        "a:x",
+        "a:1234567",
+        "a\n",
+        "a\r\nX: y",
+        "\xe9",
+        "::1",
+        "[::1",
+        "[x]",
+        "[::1]x",
+        " a",
+        "%61",
+    ],
+)
+def test_a_host_header_that_is_no_host_is_refused(host):
+    """It would end up in every link of the answer."""
+    with pytest.raises(MalformedRequest, match="Host"):
+        base_url(HTTP_HOST=host)

@@ -1,0 +1,156 @@
+"""Keeps the shape of the package: who may import whom, and where each library lives."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "chevupload"
+
+FLOORS = {
+    "errors": 0,
+    **dict.fromkeys(("model", "config", "ids", "clock"), 1),
+    **dict.fromkeys(("interfaces", "spool"), 2),
+    **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys"), 3),
+    **dict.fromkeys(("uploads", "upkeep"), 4),
+    "app": 5,
+    **dict.fromkeys(("site", "cli", "contrib", "testing", "__main__"), 6),
+}
+SAME_FLOOR = {
+    ("response", "naming"),
+    ("store", "keys"),
+    ("upkeep", "uploads"),
+    ("cli", "site"),
+    ("contrib", "site"),
+    ("testing", "site"),
+    ("__main__", "cli"),
+}
+"""Who may import whom on one floor, besides the neighbours in one folder."""
+
+HOMES = {
+    "werkzeug": ("request",),
+    "webob": ("response", "app"),
+    "PIL": ("media", "cli.example"),
+    "sqlalchemy": ("store.sql",),
+    "fsspec": ("store",),
+    "itsdangerous": ("tokens",),
+    "markupsafe": ("response",),
+    "waitress": ("cli",),
+}
+"""Where each library lives; contrib knows its hosts besides."""
+
+
+def modules():
+    """Find every module, by its name within the package."""
+    for folder, prefix in ((ROOT / PACKAGE, ()), (ROOT / "contrib", ("contrib",))):
+        for path in sorted(folder.rglob("*.py")):
+            inner = path.relative_to(folder).with_suffix("").parts
+            # The signpost that stands where an installation has contrib itself.
+            if not prefix and inner[0] == "contrib":
+                continue
+            name = ".".join((*prefix, *inner)).removesuffix(".__init__").removesuffix("__init__")
+            yield pytest.param(name, path, id=name or PACKAGE)
+
+
+MODULES = list(modules())
+
+
+def tree(path):
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(path):
+    """Yield the full name of everything that a module imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def top(name):
+    """Return the floor's entry that a module belongs to."""
+    return name.partition(".")[0]
+
+
+def below(name, home):
+    return name == home or name.startswith(home + ".")
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_a_module_imports_only_from_floors_below(name, path):
+    """Neighbours in one folder may, and a few pairs that are named; the four folders of an upload's way never."""
+    if not name:
+        return  # The package itself only names what others have.
+    here = top(name)
+    for imported in imports(path):
+        if not below(imported, PACKAGE) or imported == PACKAGE:
+            continue
+        there = top(imported.removeprefix(PACKAGE + "."))
+        assert there in FLOORS, f"{name} imports {imported}, whose floor is not known"
+        allowed = FLOORS[there] < FLOORS[here] or here == there or (here, there) in SAME_FLOOR
+        assert allowed, f"{name} must not import {imported}"
+
+
+def test_every_module_has_a_floor():
+    assert {top(parameter.values[0]) for parameter in MODULES} - {""} - set(FLOORS) == set()
+
+
+def test_the_way_of_an_upload_is_not_bent():
+    folders = {"request", "media", "store", "response"}
+    assert not [pair for pair in SAME_FLOOR if set(pair) <= folders]
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_each_library_has_one_home(name, path):
+    for imported in imports(path):
+        library = top(imported)
+        if library in (PACKAGE, "contrib") or library in sys.stdlib_module_names or library == "_typeshed":
+            continue
+        if below(name, "contrib") or below(name, "testing"):
+            continue
+        assert library in HOMES, f"{name} imports {library}, which has no home here"
+        assert any(below(name, home) for home in HOMES[library]), f"{library} is not at home in {name}"
+
+
+def loaded(statement):
+    """Return the libraries that a fresh interpreter has loaded after ``statement``."""
+    code = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_no_library():
+    heavy = {"sqlalchemy", "PIL", "flask", "pyramid", "bottle", "webob", "werkzeug", "fsspec", "av"}
+    assert loaded(f"import {PACKAGE}") & heavy == set()
+
+
+def test_the_mount_loads_no_database_and_no_host():
+    heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress"}
+    assert loaded(f"import {PACKAGE}.app") & heavy == set()
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES)
+def test_every_picture_is_opened_with_a_list_of_formats(name, path):
+    """Otherwise Pillow tries every decoder that it has."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Image.open", "PIL.Image.open"):
+            assert "formats" in [keyword.arg for keyword in node.keywords], f"{name}, line {node.lineno}"
+
+
+def test_every_folder_is_shipped():
+    """setuptools ships the packages that are listed, and no others."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    there = {
+        ".".join((PACKAGE, *([] if folder == PACKAGE else ["contrib"]), *path.parent.relative_to(ROOT / folder).parts))
+        for folder in (PACKAGE, "contrib")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert set(settings["packages"]) == there

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chevupload.naming import (
+    MAX_NAME,
+    base_name,
+    client_filename,
+    default_title,
+    new_id,
+    split_extension,
+    viewer_slug,
+    with_suffix,
+)
+
+HEX = re.compile(r"[0-9a-f]{32}")
+
+
+def test_ids_are_random():
+    """Eight characters that need no escape anywhere."""
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(re.fullmatch(r"[A-Za-z0-9]{8}", id_) for id_ in ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a.png", "a.png"),
+        ("", ""),
+        ("/", ""),
+        ("C:\\fakepath\\a.png", "a.png"),
+        ("../../etc/passwd", "passwd"),
+        ("a/b\\c.png ", "c.png"),
+        ("x" * 300, "x" * 255),
+        ("a\x00b\n\x7f\udcff.png", "a\ufffdb\ufffd\ufffd\ufffd.png"),
+        ("файл.jpg", "файл.jpg"),
+    ],
+)
+def test_client_filenames(text, name):
+    """The last segment of whatever path, in characters that every database holds."""
+    assert client_filename(text) == name
+
+
+@pytest.mark.parametrize(
+    ("filename", "parts"),
+    [
+        ("photo.final.JPG", ("photo.final", "jpg")),
+        ("noext", ("noext", "")),
+        (".htaccess", ("", "htaccess")),
+        ("a.", ("a", "")),
+        ("", ("", "")),
+    ],
+)
+def test_extensions(filename, parts):
+    assert split_extension(filename) == parts
+
+
+@pytest.mark.parametrize(
+    ("filename", "title"),
+    [
+        ("my_file-name.jpg", "my file name"),
+        ("IMG_20240101", "IMG 20240101"),
+        ("cannon-zoom-lens.jpeg", "cannon zoom lens"),
+        ("My Photo_of-the  Day (1).JPG", "My Photo of the Day (1)"),
+        ("a--_ \tb.png", "a b"),
+        (" a .png", "a"),
+        (".htaccess", None),
+        ("", None),
+    ],
+)
+def test_default_titles(filename, title):
+    """The name without its extension, runs of separators folded."""
+    assert default_title(filename) == title
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("photo.jpg", "photo"),
+        ("a.png.png", "a"),
+        ("a.png.PNG", "a"),
+        ("a.tar.gz", "a.tar"),
+        ("..a.png", "a"),
+        ("foo.th.jpg", "foo"),
+        ("foo.TH.jpg", "foo"),
+        ("foo.md.th.fr.original.lg.jpg", "foo"),
+        ("foo.th", "foo"),
+        ("foo.th.jpg.jpg", "foo"),
+        ("My Photo_of-the  Day (1).JPG", "My-Photo_of-the-Day-1"),
+        ("ünïcode-日本 файл.jpg", "unicode--fayl"),
+        ("Ёж Щука.png", "Yozh-Shchuka"),
+        ("Straße Łódź Æsir.png", "Strasse-Lodz-AEsir"),
+        ("--a--.png", "a"),
+        ("a\u00a0b\tc.png", "a-b-c"),
+        ("evil.php", "evil"),
+        ("a'\"<>|*?.png", "a"),
+        ("x" * 300 + ".png", "x" * 200),
+        ("x" * 199 + ".tail.png", "x" * 199),
+        ("a.md.t(h.png", "a"),
+        ("a..t(h.png", "a"),
+        ("(.a.).png", "a"),
+        ("a․th.png", "a"),
+        ("x" * 197 + ".theory.png", "x" * 197),
+        ("con.png", "con"),
+    ],
+)
+def test_stored_names(filename, name):
+    """Safe, and never one of our own derivatives' names."""
+    assert base_name(filename) == name
+
+
+@pytest.mark.parametrize("filename", ["", ".", "...", ".htaccess", "日本.png", "-.png", "!!!.png"])
+def test_a_name_of_which_nothing_is_left_is_random(filename):
+    assert HEX.fullmatch(base_name(filename))
+    assert base_name(filename) != base_name(filename)
+
+
+SUFFIXES = st.lists(
+    st.sampled_from([".", "..", ".th", ".md", ".FR", ".lg", ".original", "t", "h", "(", "é", " ", "-", "a", "․", "…"])
+    | st.text(max_size=3),
+    max_size=12,
+).map("".join)
+
+
+@given(SUFFIXES | st.text(max_size=300) | st.integers(180, 210).flatmap(lambda n: SUFFIXES.map(lambda s: "x" * n + s)))
+def test_every_stored_name_is_safe(filename):
+    """Plain characters, bounded, no dots at its ends, no derivative's suffix."""
+    name = base_name(filename)
+    assert re.fullmatch(r"[A-Za-z0-9_.-]{1,200}", name)
+    assert name.strip(".") == name
+    assert not re.search(r"\.(th|md|fr)$", name, re.IGNORECASE)
+
+
+def test_a_suffix_keeps_the_length():
+    assert re.fullmatch(r"photo[0-9a-f]{16}", with_suffix("photo"))
+    long = with_suffix("x" * MAX_NAME)
+    assert (len(long), long[:184]) == (200, "x" * 184)
+    assert with_suffix("a") != with_suffix("a")
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        (None, ""),
+        ("", ""),
+        ("cannon zoom lens", "cannon-zoom-lens"),
+        ("10% off #1", "10%25-off-%231"),
+        ("a.b.c", "a.b.c"),
+        ("Größe", "Gr%C3%B6%C3%9Fe"),
+        ("  a - b -- c  ", "a-b-c"),
+        ("a\\b/c~d&e!f'g\"h?i", "abcdefghi"),
+        ("<b>bold</b> x", "bold-x"),
+        ("//evil.example", "evil.example"),
+        ("a\tb\r\nc", "a-b-c"),
+        ("---", ""),
+        ("?!", ""),
+        ("UPPER", "UPPER"),
+        ("\x00", "%00"),
+    ],
+)
+def test_slugs(title, slug):
+    """The title as a link can hold it."""
+    assert viewer_slug(title) == slug
+
+
+@given(st.text(max_size=100))
+def test_every_slug_is_safe_in_a_link(title):
+    """Unreserved characters and escapes only: no header, path or host can be made of it."""
+    unreserved = set(string.ascii_letters + string.digits + "-._~")
+    assert set(re.sub(r"%[0-9A-F]{2}", "", viewer_slug(title))) <= unreserved

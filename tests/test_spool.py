@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chevupload.errors import StorageError, TooLarge
+from chevupload.spool import PREFIX, Spool, format_bytes
+
+
+def test_it_counts_and_hashes_what_it_holds(tmp_path):
+    with Spool(str(tmp_path), 100) as spool:
+        assert (spool.size, spool.md5) == (0, hashlib.md5(b"").hexdigest())
+        assert [spool.write(piece) for piece in (b"ab", bytearray(b"c"), memoryview(b"def"), b"")] == [2, 1, 3, 0]
+        assert (spool.size, spool.md5) == (6, hashlib.md5(b"abcdef").hexdigest())
+        assert Path(spool.path).read_bytes() == b"abcdef"
+
+
+def test_its_file_can_be_read(tmp_path):
+    with Spool(str(tmp_path), 100) as spool:
+        spool.write(b"abc")
+        spool.file.seek(1)
+        assert spool.file.read() == b"bc"
+
+
+def test_nobody_else_may_read_it(tmp_path):
+    """And its name tells a sweep what it is."""
+    with Spool(str(tmp_path), 100) as spool:
+        path = Path(spool.path)
+        assert (path.parent, path.name.startswith(PREFIX)) == (tmp_path, True)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_its_limit_is_exact(tmp_path):
+    """What would be too much is not written."""
+    with Spool(str(tmp_path), 5) as spool:
+        spool.write(b"12345")
+        with pytest.raises(TooLarge, match="File too big - max 5 B"):
+            spool.write(b"6")
+        assert Path(spool.path).read_bytes() == b"12345"
+
+
+def test_it_is_removed_when_its_block_ends(tmp_path):
+    with pytest.raises(TooLarge), Spool(str(tmp_path), 5) as spool:
+        spool.write(b"123456")
+    assert list(tmp_path.iterdir()) == []
+    assert spool.file.closed
+
+
+def test_closing_twice_is_fine(tmp_path):
+    spool = Spool(str(tmp_path), 5)
+    spool.close()
+    spool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_adopted_file_stays(tmp_path):
+    """Whoever renames it owns it."""
+    with Spool(str(tmp_path), 5) as spool:
+        spool.write(b"12345")
+        os.rename(spool.path, tmp_path / "kept")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"12345"]
+
+
+def test_a_missing_folder_is_a_backend_that_is_away(tmp_path):
+    with pytest.raises(StorageError):
+        Spool(str(tmp_path / "nowhere"), 5)
+
+
+FULL_DISK = """
+import resource, sys
+from chevupload.errors import StorageError
+from chevupload.spool import Spool
+most = resource.getrlimit(resource.RLIMIT_FSIZE)
+with Spool(sys.argv[1], 10**9) as spool:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most[1]))
+    spool.write(bytes(4096))
+    try:
+        spool.write(bytes(4096))
+    except StorageError:
+        print("full")
+    resource.setrlimit(resource.RLIMIT_FSIZE, most)
+"""
+
+
+def test_a_full_disk_is_a_backend_that_is_away(tmp_path):
+    """The client may try again; nothing is left."""
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "full\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (999, "999 B"),
+        (1000, "1 KB"),
+        (1049, "1 KB"),
+        (1050, "1.1 KB"),
+        (53_237, "53.2 KB"),
+        (296_362, "296.4 KB"),
+        (300_000, "300 KB"),
+        (999_949, "999.9 KB"),
+        (999_950, "1000 KB"),
+        (999_999, "1000 KB"),
+        (1_000_000, "1 MB"),
+        (3_011_299, "3 MB"),
+        (10_000_000, "10 MB"),
+        (1_000_000_000, "1 GB"),
+        (1_550_000_000_000, "1.6 TB"),
+        (10**15, "1000 TB"),
+    ],
+)
+def test_sizes_as_people_read_them(size, text):
+    """Decimal units, one decimal at most, halves rounded up."""
+    assert format_bytes(size) == text
+
+
+@given(st.integers(1000, 10**15))
+def test_a_spelled_size_is_near_the_size(size):
+    number, unit = format_bytes(size).split()
+    factor = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
+    assert abs(float(number) * factor - size) <= factor * 0.051
