@@ -1,0 +1,256 @@
+"""Each command does what it says, for people and, with ``--json``, for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chevupload.cli import build_parser, main, serve
+from chevupload.errors import BackendError
+from chevupload.site import Site
+from tests.support import environment, picture
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Return a function that runs one command on a data folder and returns status, output and errors."""
+
+    def run_command(*arguments, data=True):
+        status = main([*arguments, *(["--data", str(tmp_path / "site")] if data else [])])
+        captured = capsys.readouterr()
+        return status, captured.out.strip(), captured.err.strip()
+
+    return run_command
+
+
+def as_json(result):
+    status, output, errors = result
+    assert (status, errors) == (0, "")
+    return json.loads(output)
+
+
+def test_users(run):
+    """Added once, and listed."""
+    assert run("user", "add", "ann", "--admin") == (0, "added user ann", "")
+    made = as_json(run("user", "add", "bob", "--json"))
+    assert (made["name"], made["is_admin"]) == ("bob", False)
+    assert run("user", "list") == (0, "ann  admin\nbob", "")
+    assert [user["name"] for user in as_json(run("user", "list", "--json"))] == ["ann", "bob"]
+    assert run("user", "add", "ann") == (1, "", "chevupload: id or name taken")
+
+
+def test_keys(run):
+    """Shown once; listed without their text; ended for good."""
+    run("user", "add", "ann")
+    status, key, _ = run("key", "add", "ann", "--label", "laptop")
+    assert (status, bool(re.fullmatch(r"chv_\w{6}_[0-9a-f]{64}", key))) == (0, True)
+    made = as_json(run("key", "add", "ann", "--style", "imgbb", "--expires", "P90D", "--json"))
+    assert re.fullmatch("[0-9a-z]{32}", made["key"])
+    ends = datetime.fromisoformat(made["expires_at"])
+    assert abs(ends - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=1)
+    _, listed, _ = run("key", "list")
+    _, listed_json, _ = run("key", "list", "--json")
+    for text in (listed, listed_json):
+        assert key not in text
+        assert made["key"] not in text
+        assert "digest" not in text
+    key_id = key.split("_")[1]
+    assert f"{key_id}  ann  usable  {datetime.now(UTC):%Y-%m-%d}  laptop" in listed
+    assert run("key", "revoke", key_id) == (0, f"revoked {key_id}", "")
+    assert f"{key_id}  ann  revoked" in run("key", "list")[1]
+    assert run("key", "revoke", key_id)[0] == 1
+    status, output, _ = run("key", "revoke", "none", "--json")
+    assert (status, json.loads(output)) == (1, {"id": "none", "revoked": False})
+    assert run("key", "add", "nobody") == (1, "", "chevupload: there is no user 'nobody'")
+
+
+@pytest.mark.parametrize("duration", ["soon", "0", "P0D", "", "P9999999D", "P999999Y", "-5"])
+def test_a_key_that_should_end_never_lasts_for_ever(run, duration):
+    """An end that means nothing is refused: no key is made."""
+    run("user", "add", "ann")
+    status, output, errors = run("key", "add", "ann", f"--expires={duration}")
+    assert (status, output, errors) == (1, "", f"chevupload: not a duration: {duration}".strip())
+    assert run("key", "list") == (0, "", "")
+
+
+def test_expired_keys_are_listed_as_such(run, tmp_path):
+    """A key that has ended is not usable."""
+    site = Site(tmp_path / "site")
+    site.accounts.add_user("ann")
+    site.accounts.add_key("ann", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    site.close()
+    assert "  ann  expired  " in run("key", "list")[1]
+
+
+def test_albums(run):
+    """Of a user, by the id that album_id takes."""
+    run("user", "add", "ann")
+    status, album_id, _ = run("album", "add", "ann", "Cats")
+    assert status == 0
+    made = as_json(run("album", "add", "ann", "Dogs", "--json"))
+    assert run("album", "list", "ann") == (0, f"{album_id}  Cats\n{made['id']}  Dogs", "")
+    assert [album["title"] for album in as_json(run("album", "list", "ann", "--json"))] == ["Cats", "Dogs"]
+    assert run("album", "list", "bob")[0] == 1
+
+
+def test_categories(run):
+    """By the id that category_id takes."""
+    assert run("category", "add", "Cats") == (0, "1", "")
+    assert as_json(run("category", "add", "Dogs", "--json")) == {"id": 2, "name": "Dogs"}
+    assert run("category", "list") == (0, "1  Cats\n2  Dogs", "")
+    assert as_json(run("category", "list", "--json"))[0] == {"id": 1, "name": "Cats"}
+    assert run("category", "add", "Cats")[0] == 1
+
+
+def test_sweep_and_check(run, tmp_path):
+    """They say what they found, and fail when something is missing or cannot be removed."""
+    site = Site(tmp_path / "site")
+    assert run("sweep") == (0, "removed 0 uploads and 0 temporary files", "")
+    assert run("check") == (0, "0 uploads checked", "")
+    import io
+
+    from werkzeug.test import Client
+
+    client = Client(site.component(guest_key="guests", decode="inline"))
+    data = {"source": (io.BytesIO(picture()), "a.png"), "key": "guests"}
+    image = client.post("/api/1/upload", data=data).json["image"]
+    assert run("check") == (0, "1 uploads checked", "")
+    stored = next((tmp_path / "site" / "images").rglob("a.png"))
+    stored.unlink()
+    path = stored.relative_to(tmp_path / "site" / "images")
+    assert run("check") == (1, f"missing {path} of upload {image['id_encoded']}\n1 uploads checked", "")
+    status, output, _ = run("check", "--json")
+    assert (status, json.loads(output)) == (1, {"uploads": 1, "missing": [[image["id_encoded"], str(path)]]})
+    (tmp_path / "site" / "incoming" / "chevupload-x").write_bytes(b"")
+    assert as_json(run("sweep", "--grace", "0", "--json")) == {"uploads": 0, "temporary_files": 1, "failed": 0}
+    site.close()
+
+
+def test_a_failed_sweep_says_so(run, tmp_path):
+    """Status 1, and how many."""
+    site = Site(tmp_path / "site")
+    import io
+
+    from werkzeug.test import Client
+
+    component = site.component(guest_key="guests", decode="inline")
+    data = {"source": (io.BytesIO(picture()), "a.png"), "key": "guests"}
+    Client(component).post("/api/1/upload", data=data)
+    (upload,) = component._catalog.uploads()
+    component._catalog.withdraw(upload.id)
+    site.close()
+    stored = next((tmp_path / "site" / "images").rglob("a.png"))
+    stored.unlink()
+    stored.mkdir()
+    status, output, _ = run("sweep")
+    assert (status, output) == (1, "removed 0 uploads and 0 temporary files, 1 failed")
+
+
+def test_errors_are_one_line(run, tmp_path):
+    """A folder that cannot be used, and a database that is none: a message, and no traceback."""
+    (tmp_path / "site").write_text("a file")
+    status, _, errors = run("check")
+    assert (status, errors) == (1, f"chevupload: {tmp_path / 'site'}: File exists")
+    (tmp_path / "site").unlink()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "chevupload.db").write_bytes(b"no database" * 1000)
+    status, _, errors = run("check")
+    assert (status, errors.count("\n"), errors.startswith("chevupload: ")) == (1, 0, True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["user"], ["serve", "--port", "x"]])
+def test_wrong_usage(arguments, capsys):
+    """Status 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: chevupload" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "70000"], "cannot listen at"),
+        (["--host", "256.256.256.256"], "cannot listen at"),
+        (["--trusted-proxies", "-1"], "trusted_proxies"),
+        (["--base-url", "example.org"], "base_url"),
+    ],
+)
+def test_serve_refuses_what_it_cannot_do(run, options, message, monkeypatch):
+    """One line, and status 1."""
+    monkeypatch.setattr(serve.signal, "signal", lambda *arguments: None)
+    status, _, errors = run("serve", *options)
+    assert (status, message in errors, "Traceback" in errors) == (1, True, False)
+
+
+def test_serve_needs_waitress(run, monkeypatch):
+    """It names the extra."""
+    monkeypatch.setattr(serve.importlib.util, "find_spec", lambda name: None)
+    assert run("serve") == (1, "", "chevupload: serve needs waitress: pip install 'chevupload[serve]'")
+
+
+def test_an_interrupted_command(run, monkeypatch):
+    """130, as shells have it."""
+    parser = build_parser()
+    monkeypatch.setattr("chevupload.cli.build_parser", lambda: parser)
+
+    def interrupt(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parser, "parse_args", lambda arguments: type("Options", (), {"run": staticmethod(interrupt)}))
+    assert main([]) == 130
+
+
+def test_a_sweep_that_fails_is_tried_again(caplog):
+    """The regular sweep outlives a storage that is away."""
+    import threading
+
+    called = threading.Semaphore(0)
+
+    class Upkeep:
+        count = 0
+
+        def sweep(self, *, grace):
+            self.count += 1
+            called.release()
+            if self.count == 1:
+                raise BackendError("away")
+            threading.Event().wait()
+
+    component = type("Component", (), {"upkeep": Upkeep()})
+    serve._sweep_regularly(component, 0)
+    serve._sweep_regularly(component, 0.01)
+    assert called.acquire(timeout=10)
+    assert called.acquire(timeout=10)
+    assert "a sweep failed" in caplog.text
+
+
+def test_the_curl_line_quotes(tmp_path):
+    """Paths with spaces, quotes, commas and semicolons survive shell and curl."""
+    line = serve.curl_line("k", tmp_path / 'it\'s; a, "b".jpg', "http://x/")
+    import shlex
+
+    words = shlex.split(line)
+    path = str(tmp_path / 'it\'s; a, \\"b\\".jpg')
+    assert words == [
+        "curl",
+        "--fail-with-body",
+        "-H",
+        "X-API-Key: k",
+        "-F",
+        f'source=@"{path}"',
+        "http://x/api/1/upload",
+    ]
+
+
+def test_python_m(tmp_path):
+    """``python -m chevupload`` is the command line."""
+    command = [sys.executable, "-m", "chevupload", "user", "list", "--json", "--data", str(tmp_path / "site")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=os.sep)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

@@ -1,0 +1,227 @@
+"""Files over HTTP: whole, in ranges, or not modified; inert; and cached no longer than they live."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from chevupload.store.local import LocalStorage
+from chevupload.store.memory import MemoryStorage
+from tests.support import Failing, noise
+
+DATE = "Wed, 04 Mar 2026 05:06:07 GMT"
+
+
+@pytest.fixture
+def content():
+    """Return a picture of more than one piece."""
+    return noise((500, 400))
+
+
+@pytest.fixture
+def url(stand, content):
+    """Return where it is."""
+    return stand.upload(content, "a.png")["url"]
+
+
+def test_the_whole_file(stand, url, content):
+    """With its length, type and validators."""
+    answer = stand.open(url)
+    assert (answer.status_code, answer.data) == (200, content)
+    headers = answer.headers
+    assert headers["Content-Type"] == "image/png"
+    assert headers["Content-Length"] == str(len(content))
+    assert headers["Accept-Ranges"] == "bytes"
+    assert headers["Last-Modified"] == DATE
+    assert headers["ETag"].startswith('"')
+    assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_head(stand, url):
+    """The same headers and no body."""
+    get, head = stand.open(url), stand.open(url, "HEAD")
+    assert (head.status_code, head.data) == (200, b"")
+    assert dict(head.headers) == dict(get.headers)
+
+
+@pytest.mark.parametrize("range_", [None, "bytes=0-9", "bytes=99999999-"])
+def test_files_are_inert(stand, url, range_):
+    """No sniffing, no script, readable by pages of every origin, in every kind of answer."""
+    answer = stand.open(url, headers={"Range": range_} if range_ else {})
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "stop"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=10-19", 10, 20),
+        ("bytes=300000-", 300_000, None),
+        ("bytes=-5", -5, None),
+        ("bytes=0-99999999", 0, None),
+        ("bytes=-99999999", 0, None),
+        ("bytes=100-400000", 100, 400_001),
+    ],
+)
+def test_single_ranges(stand, url, content, text, start, stop):
+    """206 with just that part."""
+    part = content[start:stop]
+    first = len(content) + start if start < 0 else start
+    answer = stand.open(url, headers={"Range": text})
+    assert answer.status_code == 206
+    assert answer.data == part
+    assert answer.headers["Content-Length"] == str(len(part))
+    assert answer.headers["Content-Range"] == f"bytes {first}-{first + len(part) - 1}/{len(content)}"
+
+
+@pytest.mark.parametrize(
+    "text", ["bytes=0-1,5-6", "lines=1-2", "bytes=", "bytes=9-1", "bytes=a-b", "x", "bytes=-" + "9" * 5000]
+)
+def test_other_ranges_are_ignored(stand, url, content, text):
+    """Several ranges, and what is none, get the whole; so does HEAD."""
+    answer = stand.open(url, headers={"Range": text})
+    assert (answer.status_code, answer.data) == (200, content)
+    assert stand.open(url, "HEAD", headers={"Range": "bytes=0-9"}).status_code == 200
+
+
+def test_ranges_outside(stand, url, content):
+    """416 with the length."""
+    answer = stand.open(url, headers={"Range": f"bytes={len(content)}-"})
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{len(content)}")
+
+
+def test_if_none_match(stand, url):
+    """304 for the tag, alone or among others, also with GET and HEAD."""
+    tag = stand.open(url).headers["ETag"]
+    for value in (tag, f'"x", {tag}', f"W/{tag}"):
+        for method in ("GET", "HEAD"):
+            answer = stand.open(url, method, headers={"If-None-Match": value})
+            assert (answer.status_code, answer.data) == (304, b"")
+            assert answer.headers["ETag"] == tag
+    assert stand.open(url, headers={"If-None-Match": '"x"'}).status_code == 200
+
+
+def test_if_modified_since(stand, url):
+    """304 unless it is newer; the tag counts more."""
+    assert stand.open(url, headers={"If-Modified-Since": DATE}).status_code == 304
+    assert stand.open(url, headers={"If-Modified-Since": "Wed, 04 Mar 2026 05:06:06 GMT"}).status_code == 200
+    assert stand.open(url, headers={"If-Modified-Since": "yesterday"}).status_code == 200
+    assert stand.open(url, headers={"If-Modified-Since": DATE, "If-None-Match": '"x"'}).status_code == 200
+
+
+def test_if_range(stand, url):
+    """A part only of the same file."""
+    tag = stand.open(url).headers["ETag"]
+    for value, status in ((tag, 206), (DATE, 206), ('"x"', 200), ("Wed, 04 Mar 2026 05:06:06 GMT", 200)):
+        answer = stand.open(url, headers={"Range": "bytes=0-9", "If-Range": value})
+        assert answer.status_code == status
+
+
+def test_every_file_has_a_tag_of_its_own(stand):
+    """Thumbnails too."""
+    image = stand.upload(noise((600, 400)))
+    tags = {stand.open(image[name]["url"]).headers["ETag"] for name in ("image", "thumb", "medium")}
+    assert len(tags) == 3
+
+
+def test_caches_forget_in_time(stand):
+    """No copy outlives the upload."""
+    image = stand.upload(expiration="600")
+    stand.clock.move(seconds=100.5)
+    for name in ("image", "thumb"):
+        assert stand.open(image[name]["url"]).headers["Cache-Control"] == "public, max-age=499"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "none.png",
+        "../secret",
+        "..%2f..%2fsecret",
+        "2026/03/04/../04/a.png",
+        "2026/03/04//a.png",
+        "2026/03/04/a.png/",
+        "2026/03/04/a.png.png",
+        "2026/03/04/a",
+        "2026/03/04/A.png",
+        "2026/03/04/a.PNG",
+        "2026/03/04/a.md.th.png",
+        "2026/03/04/a.fr.png",
+        "2026/03/04/a.th.jpeg",
+        "2026/03/04/a.jpeg",
+        "a.png%00",
+        "2026/03/04/a.png%00.png",
+        "%00",
+        "x" * 5000,
+        "x" * 5000 + ".png",
+        "a." * 2500 + "png",
+        "/etc/passwd",
+        "é.png",
+        "%ff.png",
+        ".incoming/a.png",
+        "a.png\n",
+    ],
+)
+def test_unknown_paths(stand, url, path):
+    """404, whatever they try."""
+    answer = stand.open(f"/images/{path}")
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_lost_file_is_not_found(stand, url, caplog):
+    """And the log says so."""
+    (stand.images / "2026/03/04/a.png").unlink()
+    assert stand.open(url).status_code == 404
+    assert "no file at 2026/03/04/a.png" in caplog.text
+
+
+def test_a_storage_that_is_away(make):
+    """503, to try again."""
+    from chevupload.errors import StorageError
+
+    stand = make(storage=lambda local: Failing(local, "open", StorageError("secret detail")))
+    answer = stand.open(stand.upload()["url"])
+    assert (answer.status_code, answer.headers["Retry-After"], "secret" in answer.text) == (503, "10", False)
+
+
+def test_a_public_storage_serves_itself(make):
+    """Links name it, and our own route leads there."""
+    stand = make(storage=MemoryStorage(public_url="https://cdn.test/files"))
+    image = stand.upload()
+    assert image["url"] == "https://cdn.test/files/2026/03/04/photo.png"
+    answer = stand.open("/images/2026/03/04/photo.png")
+    assert (answer.status_code, answer.headers["Location"]) == (302, image["url"])
+
+
+def test_files_are_closed(stand, url):
+    """Whole, part, not modified, unsatisfiable, HEAD, and a client that goes away: no descriptor is left."""
+
+    opened = []
+
+    class Counting(LocalStorage):
+        def open(self, path):
+            opened.append(super().open(path))
+            return opened[-1]
+
+    stand.component._storage = Counting(stand.images, incoming=stand.incoming)
+    tag = stand.open(url).headers["ETag"]
+    before = len(os.listdir("/proc/self/fd"))
+    for headers in ({}, {"Range": "bytes=0-9"}, {"Range": "bytes=999999999-"}, {"If-None-Match": tag}):
+        for method in ("GET", "HEAD"):
+            stand.open(url, method, headers=headers)
+    from werkzeug.test import EnvironBuilder
+
+    environ = EnvironBuilder(url.removeprefix(stand.base), base_url=f"{stand.base}/").get_environ()
+    answer = stand.component(environ, lambda status, headers: None)
+    next(iter(answer))
+    answer.close()
+    assert len(opened) == 10
+    assert [file.closed for file in opened] == [True] * 10
+    assert len(os.listdir("/proc/self/fd")) <= before
+    opened.clear()

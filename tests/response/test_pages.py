@@ -1,0 +1,339 @@
+"""Viewer, delete question and refusals: pages that show hostile text as text, and delete only when meant to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+
+import pytest
+
+from chevupload.config import Policy
+from chevupload.model import Upload
+from chevupload.response.links import Links
+from chevupload.response.pages import viewer_page
+from chevupload.store.memory import MemoryStorage
+from chevupload.tokens import DeleteTokens
+from tests.support import EMPTY, NOW, SECRET, noise, picture
+
+HOSTILE = "<script>alert('x')</script>\"&\u202e<!--{0}%s{title}"
+
+
+def policy_of(answer):
+    """Read the content security policy."""
+    directives = answer.headers["Content-Security-Policy"].split("; ")
+    return {name: values for name, _, values in (directive.partition(" ") for directive in directives)}
+
+
+def attributes(page, pattern):
+    return [html.unescape(found) for found in re.findall(pattern, page)]
+
+
+def viewer(stand, **fields):
+    image = stand.upload(**fields)
+    return image, stand.open(image["url_viewer"])
+
+
+def test_hostile_texts_are_shown_as_texts(stand):
+    """Title, description, tags and file name hold markup, quotes and overrides; none gets out of its place."""
+    image, answer = viewer(stand, title=HOSTILE, description=HOSTILE, tags="<i>t,\"'&", filename='"><script>.png')
+    asking = stand.open(image["delete_url"])
+    for page in (answer, asking):
+        assert page.content_type == "text/html; charset=utf-8"
+        assert "<script" not in page.text
+        assert "<i>" not in page.text
+        assert "<!--" not in page.text
+        assert re.search(r"""="[^"<>]*'[^"<>]*<""", page.text) is None
+    assert attributes(answer.text, "<h1>(.*?)</h1>") == [HOSTILE]
+    assert attributes(answer.text, '<p class="description">(.*?)</p>') == [HOSTILE]
+    assert attributes(answer.text, "<li>(.*?)</li>") == ["<i>t", "\"'&"]
+
+
+def test_without_title_the_file_name_is_shown(stand):
+    """There is always something to read."""
+    links = Links(stand.base, routes=stand.component._routes, storage=MemoryStorage(), sign=str)
+    page = viewer_page(video(), links).text
+    assert "<h1>a.mp4</h1>" in page
+    assert '<meta property="og:type" content="video.other">' in page
+    assert f'<video src="{stand.base}/images/a.mp4" poster="{stand.base}/images/a.fr.jpeg"' in page
+
+
+def video():
+    return Upload(
+        id="v",
+        owner_id=None,
+        created_at=NOW,
+        received_at=NOW,
+        folder="",
+        name="a",
+        extension="mp4",
+        size=1,
+        width=2,
+        height=1,
+        md5="0" * 32,
+        original_filename="a.mp4",
+        storage_mode="direct",
+        frame_size=1,
+    )
+
+
+def test_cards(stand):
+    """OpenGraph and Twitter tags hold absolute links."""
+    image, answer = viewer(stand, content=noise((600, 400)), title="A cat", description="D" * 400)
+    meta = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):[^"]*)" content="([^"]*)">', answer.text))
+    medium = image["medium"]["url"]
+    assert meta == {
+        "og:type": "website",
+        "og:title": "A cat",
+        "og:description": "D" * 300,
+        "og:url": image["url_viewer"],
+        "og:image": medium,
+        "og:image:alt": "A cat",
+        "twitter:card": "summary_large_image",
+        "twitter:title": "A cat",
+        "twitter:description": "D" * 200,
+        "twitter:image": medium,
+    }
+    assert f'<link rel="canonical" href="{image["url_viewer"]}">' in answer.text
+
+
+def test_links_to_copy(stand):
+    """Each row holds its link or its code."""
+    image, answer = viewer(stand, content=noise((600, 400)), title="[a](b)")
+    rows = dict(re.findall(r'<input id="(\w+)" readonly value="([^"]*)">', answer.text))
+    rows = {name: html.unescape(value) for name, value in rows.items()}
+    medium, page = image["medium"]["url"], image["url_viewer"]
+    assert rows == {
+        "viewer": page,
+        "short": image["url_short"],
+        "direct": image["url"],
+        "medium": medium,
+        "thumb": image["thumb"]["url"],
+        "html": f'<a href="{page}"><img src="{medium}" alt="[a](b)"></a>',
+        "markdown": f"[![ a  b ]({medium})]({page})",
+        "bbcode": f"[url={page}][img]{medium}[/img][/url]",
+    }
+
+
+def test_a_small_picture_has_no_row_for_a_medium(stand):
+    """Empty rows are left out."""
+    _, answer = viewer(stand)
+    assert 'id="medium"' not in answer.text
+    assert 'class="description"' not in answer.text
+    assert 'class="tags"' not in answer.text
+
+
+@pytest.mark.parametrize("slug", ["wrong.", "Wrong.slug.", "../", "A-Cat.", "."])
+def test_other_slugs_are_redirected(stand, slug):
+    """To the canonical path, with GET and HEAD, without counting a view."""
+    image = stand.upload(title="A cat")
+    path = f"/image/{slug}{image['id_encoded']}"
+    for method in ("GET", "HEAD"):
+        answer = stand.open(path, method)
+        if slug == "../":
+            assert answer.status_code == 404
+            continue
+        assert (answer.status_code, answer.headers["Location"]) == (302, image["path_viewer"])
+    assert stand.catalog.get(image["id_encoded"]).views == 0
+
+
+@pytest.mark.parametrize("title", ["A cat", "日本 % # ; 100%", "a.b.c", "...", "<b>", "x" * 100, "é\u202e"])
+def test_viewer_and_short_link_show_the_page(stand, title):
+    """Whatever the title spells in the link."""
+    image = stand.upload(title=title)
+    for url in (image["url_viewer"], image["url_short"]):
+        answer = stand.open(url)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_views_are_counted_for_people(stand):
+    """GET counts, HEAD does not."""
+    image = stand.upload()
+    for method in ("GET", "HEAD", "GET", "OPTIONS", "HEAD"):
+        stand.open(image["url_viewer"], method)
+    assert stand.catalog.get(image["id_encoded"]).views == 2
+
+
+def test_head_is_get_without_a_body(stand):
+    """Same status and headers."""
+    image = stand.upload()
+    get, head = stand.open(image["url_viewer"]), stand.open(image["url_viewer"], "HEAD")
+    assert (head.status_code, head.data) == (200, b"")
+    assert dict(head.headers) == dict(get.headers)
+
+
+def test_nsfw_is_hidden(stand):
+    """Behind a question, and from search engines."""
+    _, answer = viewer(stand, nsfw="1")
+    assert re.search(r"<details><summary>[^<]*</summary><figure>.*</figure></details>", answer.text)
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+
+
+def test_the_page_says_when_it_ends(stand):
+    """Expiring uploads say so."""
+    _, answer = viewer(stand, expiration="600")
+    assert "expires 2026-03-04 05:16 UTC" in answer.text
+    assert "4 March 2026" in answer.text
+
+
+def test_pages_allow_no_script_and_no_foreign_style(stand):
+    """The style's hash is that of the page's own style; nothing inline beside it is allowed."""
+    image, shown = viewer(stand)
+    for answer in (shown, stand.open(image["delete_url"]), stand.open("/image/none"), stand.open("/nothing")):
+        policy = policy_of(answer)
+        (style,) = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert policy["default-src"] == "'none'"
+        assert policy["style-src"] == f"'sha256-{digest}'"
+        assert policy["frame-ancestors"] == "'none'"
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert "script-src" not in policy
+        assert " style=" not in answer.text
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_pictures_of_a_public_storage_may_be_shown(make):
+    """The policy names the storage's origin."""
+    stand = make(storage=MemoryStorage(public_url="https://cdn.test/files"))
+    _, answer = viewer(stand)
+    assert policy_of(answer)["img-src"] == "'self' data: https://cdn.test"
+
+
+@pytest.mark.parametrize(
+    "path", ["/image/none", "/image/a.b.c.none", "/clip/none", "/image/a/b", "/image/\0", "/image/é"]
+)
+def test_unknown_viewers(stand, path):
+    """404 for people as a page, for programs in JSON."""
+    assert (stand.open(path).status_code, stand.open(path).mimetype) == (404, "text/html")
+    answer = stand.open("/image/none", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, 404)
+
+
+def test_wrong_methods_of_pages(stand):
+    """405 with what is allowed; OPTIONS says it, too."""
+    image = stand.upload()
+    for url, allowed in (
+        (image["url_viewer"], "GET, HEAD, OPTIONS"),
+        (image["url"], "GET, HEAD, OPTIONS"),
+        (image["delete_url"], "GET, HEAD, POST, DELETE, OPTIONS"),
+    ):
+        answer = stand.open(url, "PUT")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+        answer = stand.open(url, "OPTIONS")
+        assert (answer.status_code, answer.headers["Allow"], answer.data) == (204, allowed, b"")
+
+
+# Deleting
+
+
+def test_get_asks_and_deletes_nothing(stand):
+    """Nor do HEAD and OPTIONS; the address does not travel on."""
+    image = stand.upload(title="A cat")
+    for method in ("GET", "HEAD", "OPTIONS", "GET"):
+        answer = stand.open(image["delete_url"], method)
+        assert answer.status_code == (204 if method == "OPTIONS" else 200)
+    assert "Delete “A cat”?" in answer.text
+    assert '<form method="post">' in answer.text
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert stand.open(image["url"]).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html,application/json"])
+def test_post_and_delete_delete(stand, method, accept):
+    """At once and for good, everything; JSON when the client asks for JSON; the second time there is nothing."""
+    image = stand.upload(noise((600, 400)))
+    headers = {"Accept": accept} if accept else {}
+    answer = stand.open(image["delete_url"], method, headers=headers)
+    assert answer.status_code == 200
+    if accept == "application/json":
+        success = {"message": "file deleted", "code": 200}
+        assert answer.json == {"status_code": 200, "success": success, "status_txt": "OK"}
+    else:
+        assert answer.mimetype == "text/html"
+    assert stand.left() == EMPTY
+    names = ("url", "url_viewer", "url_short", "delete_url")
+    for url in [*(image[name] for name in names), image["thumb"]["url"], image["medium"]["url"]]:
+        assert stand.open(url).status_code == 404
+    assert stand.open(image["delete_url"], method, headers=headers).status_code == 404
+
+
+def test_two_deletes_at_once(stand):
+    """Of two that saw the record, one wins and the other finds nothing."""
+    image = stand.upload()
+    found = stand.catalog.get
+    stand.catalog.get = lambda upload_id: (found(upload_id), stand.catalog.withdraw(upload_id))[0]
+    assert stand.open(image["delete_url"], "POST").status_code == 404
+
+
+@pytest.mark.parametrize("token", ["wrong", "x" * 200, "x" * 201, "", "é", "a.b", "\0"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_wrong_tokens(stand, token, method):
+    """404, and nothing is deleted."""
+    image = stand.upload()
+    path = image["delete_url"].rpartition("/")[0]
+    assert stand.open(f"{path}/{token}", method).status_code == 404
+    assert stand.open(image["url"]).status_code == 200
+
+
+def test_the_token_of_another_upload(stand):
+    """Each deletes its own."""
+    one, two = stand.upload(filename="1.png"), stand.upload(filename="2.png")
+    swapped = one["url_short"] + "/delete/" + two["delete_url"].rpartition("/")[2]
+    assert stand.open(swapped, "POST").status_code == 404
+    assert len(stand.stored()) == 4
+
+
+def test_secrets_rotate(make):
+    """A token outlives a new secret, and ends with its own."""
+    stand = make(secret_keys=["first secret of the site"])
+    image = stand.upload()
+    stand.component._tokens = DeleteTokens(["second secret of the site"])
+    assert stand.open(image["delete_url"], "POST").status_code == 404
+    stand.component._tokens = DeleteTokens(["first secret of the site", "second secret of the site"])
+    assert stand.open(image["delete_url"], "POST").status_code == 200
+
+
+def test_delete_on_get(make):
+    """Chevereto's way, when asked for; HEAD deletes nothing even then."""
+    stand = make(policy=Policy(delete_on_get=True), secret_keys=[SECRET])
+    image = stand.upload()
+    assert stand.open(image["delete_url"], "HEAD").status_code == 200
+    assert stand.open(image["url"]).status_code == 200
+    assert stand.open(image["delete_url"]).status_code == 200
+    assert stand.left() == EMPTY
+
+
+# Expiring
+
+
+def test_expired_is_gone_at_once(stand):
+    """410 from that second, 404 after the sweep, for every link and every method."""
+    from datetime import timedelta
+
+    image = stand.upload(noise((600, 400)), expiration="600")
+    urls = [image[name] for name in ("url_viewer", "url_short", "delete_url", "url")]
+    urls += [image["thumb"]["url"], image["medium"]["url"]]
+    stand.clock.move(seconds=599)
+    assert [stand.open(url).status_code for url in urls] == [200] * 6
+    stand.clock.move(seconds=1)
+    for method in ("GET", "HEAD"):
+        assert [stand.open(url, method).status_code for url in urls] == [410] * 6
+    assert stand.open(image["delete_url"], "POST").status_code == 410
+    assert stand.open(image["url_short"], headers={"Accept": "application/json"}).json["error"]["code"] == 410
+    stand.component.upkeep.sweep(grace=timedelta(hours=1))
+    assert [stand.open(url).status_code for url in urls] == [404] * 6
+    assert stand.left() == EMPTY
+
+
+def test_other_uploads_of_the_name_are_not_touched(stand):
+    """An expired upload's name is its own until it is swept."""
+    stand.upload(filename="same.png", expiration="600")
+    stand.clock.move(seconds=600)
+    image = stand.upload(picture(color=(9, 9, 9)), filename="same.png")
+    assert image["name"] != "same"
+    assert stand.open(image["url"]).status_code == 200

@@ -1,0 +1,256 @@
+"""Pictures, clocks and a component on real files, for every test that sends requests."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from wsgiref.validate import validator
+
+from PIL import Image
+from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
+from werkzeug.wrappers import Request
+
+from chevupload.app import ChevUpload
+from chevupload.model import Album, Category, Principal, Upload
+from chevupload.store.local import LocalStorage
+from chevupload.store.memory import MemoryCatalog, StaticKeys
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+SECRET = "a secret of sixteen characters or more"
+UPLOAD = "/api/1/upload"
+FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
+
+PRINCIPALS = {
+    "admin-key": Principal(user_id="admin", is_admin=True),
+    "user-key": Principal(user_id="user"),
+    "other-key": Principal(user_id="other"),
+    "small-key": Principal(user_id="small", max_bytes=1_000),
+    "guest-key": Principal(),
+}
+ALBUMS = (Album("ownalbum", "user", "Own"), Album("foreign", "other", "Foreign"))
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **distance: float) -> None:
+        """Move on."""
+        self.now += timedelta(**distance)
+
+
+def picture(size: tuple[int, int] = (8, 6), format: str = "PNG", color: Any = (200, 30, 30), **options: Any) -> bytes:
+    """Encode a picture of one color."""
+    file = io.BytesIO()
+    Image.new("RGB", size, color).save(file, format, **options)
+    return file.getvalue()
+
+
+def noise(size: tuple[int, int] = (400, 300)) -> bytes:
+    """Encode a picture that no encoder makes small."""
+    file = io.BytesIO()
+    Image.merge("RGB", [Image.effect_noise(size, 90) for _ in range(3)]).save(file, "PNG")
+    return file.getvalue()
+
+
+def animation(frames: int = 3) -> bytes:
+    """Encode an animated GIF."""
+    file = io.BytesIO()
+    first, *others = [Image.new("RGB", (20, 10), (80 * number, 0, 0)) for number in range(frames)]
+    first.save(file, "GIF", save_all=True, append_images=others)
+    return file.getvalue()
+
+
+def files_in(folder: Path) -> list[str]:
+    """List every file below a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def records(catalog: Any) -> list[Upload]:
+    """List every record, in whatever state."""
+    found = {upload.id: upload for upload in catalog.uploads()}
+    found |= {upload.id: upload for upload in catalog.abandoned(now=FOREVER, pending_before=FOREVER)}
+    return list(found.values())
+
+
+class Stand:
+    """A component on real files, and a client that sends it requests through the WSGI validator."""
+
+    def __init__(self, folder: Path, prefix: str = "", *, catalog: Any = None, storage: Any = None, **settings: Any):
+        self.prefix = prefix
+        self.folder = folder
+        self.images, self.incoming = folder / "images", folder / "incoming"
+        self.clock = settings.pop("clock", None) or Clock()
+        self.catalog = catalog or MemoryCatalog(albums=ALBUMS, categories=[Category(3, "Animals")])
+        self.incoming.mkdir()
+        local = LocalStorage(self.images, incoming=self.incoming)
+        self.storage = storage(local) if callable(storage) else storage or local
+        values = {
+            "keys": StaticKeys(PRINCIPALS),
+            "secret_keys": [SECRET],
+            "decode": "inline",
+            "spool_folder": str(self.incoming),
+            "clock": self.clock,
+        }
+        self.component = ChevUpload(catalog=self.catalog, storage=self.storage, **(values | settings))
+        self.base = f"http://site.test{prefix}"
+        self._application = validator(self.component)
+
+    def open(self, path: str, method: str = "GET", **request: Any) -> TestResponse:
+        """Send one request to a path below the mount point, or to a whole URL."""
+        path = path.removeprefix(self.base) or "/"
+        request.setdefault("base_url", f"{self.base}/")
+        stream, length = request.pop("stream", None), request.pop("length", None)
+        environ = EnvironBuilder(path, method=method, **request).get_environ()
+        body = environ["wsgi.input"]
+        if stream is not None:
+            # A body as a server hands it over: of a declared length, or chunked.
+            del environ["CONTENT_LENGTH"]
+            environ |= {"wsgi.input": stream, "CONTENT_TYPE": request["content_type"]}
+            environ |= {"wsgi.input_terminated": True} if length is None else {"CONTENT_LENGTH": str(length)}
+        sent = Request(environ.copy())
+        try:
+            return TestResponse(*run_wsgi_app(self._application, environ, buffered=True), request=sent)
+        finally:
+            body.close()
+
+    def send(self, data: Any, *, key: str | None = "user-key", path: str = UPLOAD, **request: Any) -> TestResponse:
+        """POST a form with the key in the header."""
+        headers = dict(request.pop("headers", {})) | ({"X-API-Key": key} if key else {})
+        return self.open(path, request.pop("method", "POST"), data=data, headers=headers, **request)
+
+    def upload(self, content: bytes | None = None, filename: str = "photo.png", **fields: Any) -> dict[str, Any]:
+        """Upload one picture and return the image document."""
+        key = fields.pop("key", "user-key")
+        content = picture() if content is None else content
+        answer = self.send({"source": (io.BytesIO(content), filename), **fields}, key=key)
+        assert answer.status_code == 200, answer.text
+        document: dict[str, Any] = answer.json["image"]
+        return document
+
+    def stored(self) -> list[str]:
+        """List the stored files."""
+        return files_in(self.images) if self.images.exists() else []
+
+    def left(self) -> dict[str, list[Any]]:
+        """Say what there is: records in any state, stored files, temporary files."""
+        return {"records": records(self.catalog), "files": self.stored(), "spools": files_in(self.incoming)}
+
+
+EMPTY: dict[str, list[Any]] = {"records": [], "files": [], "spools": []}
+
+
+class Failing:
+    """A part whose methods raise, one by one: the ``count``-th call of ``method`` and, if ``forever``, all later."""
+
+    def __init__(self, part: Any, method: str, error: BaseException, *, count: int = 1, forever: bool = True) -> None:
+        self._part, self._method, self._error = part, method, error
+        self._left, self._forever = count, forever
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._part, name)
+        return self._call if name == self._method else found
+
+    def _call(self, *arguments: Any, **named: Any) -> Any:
+        self._left -= 1
+        if self._left == 0 or (self._left < 0 and self._forever):
+            raise self._error
+        return getattr(self._part, self._method)(*arguments, **named)
+
+
+class Trickle:
+    """A request body that counts what is read of it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+        self.read_bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, and count."""
+        data = self._content.read(size)
+        self.read_bytes += len(data)
+        return data
+
+    def readline(self, size: int = -1) -> bytes:
+        """Read a line, and count."""
+        data = self._content.readline(size)
+        self.read_bytes += len(data)
+        return data
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        """Read lines."""
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over lines."""
+        while line := self.readline():
+            yield line
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that finds this package."""
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+class Server:
+    """A real server in a process group of its own: ``chevupload serve`` on a data folder."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "chevupload", "serve", "--data", str(folder), "--port", "0", *options]
+        self.log = (folder.parent / f"{folder.name}.log").open("ab")
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True, env=environment()
+        )
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline()
+        assert " at http" in first, (folder.parent / f"{folder.name}.log").read_text()
+        self.address = first.rpartition(" at ")[2].strip()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def workers(self) -> list[int]:
+        """List the processes of its group but itself."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != self.process.pid:
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                if int(fields[2]) == self.process.pid and fields[0] != "Z":
+                    found.append(int(entry.name))
+        return found
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """End it, and return its status and what else it printed."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        rest, _ = self.process.communicate(timeout=30)
+        self.log.close()
+        return self.process.returncode, rest
+
+    def wait_for_workers(self, seconds: float = 10.0) -> list[int]:
+        """Wait until no worker is left, and list those that stay."""
+        deadline = time.monotonic() + seconds
+        while (left := self.workers()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return left

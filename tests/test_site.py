@@ -1,0 +1,91 @@
+"""Everything in one folder, made when it is missing, shared by as many processes as there are."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+from werkzeug.test import Client
+
+from chevupload.errors import BackendError
+from chevupload.site import Site, _write_once, embedded
+from tests.support import picture
+
+
+def send(component, key):
+    data = {"source": (io.BytesIO(picture()), "a.png")}
+    return Client(component).post("/api/1/upload", headers={"X-API-Key": key}, data=data)
+
+
+def test_a_folder_is_all_it_needs(tmp_path):
+    """The folder is private, and everything is in it."""
+    folder = tmp_path / "deep" / "site"
+    site = Site(folder)
+    assert site.is_new
+    component = site.component(guest_key="guests", decode="inline")
+    assert send(component, "guests").status_code == 200
+    assert send(component, "wrong").status_code == 401
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
+    assert {"chevupload.db", "images", "incoming", "secret"} <= set(os.listdir(folder))
+    site.close()
+    again = Site(folder)
+    assert not again.is_new
+    again.close()
+
+
+def test_embedded_is_the_same_in_one_call(tmp_path):
+    """Settings are the component's; guests are off without a guest key."""
+    component = embedded(tmp_path / "site", base_url="https://a.test", decode="inline")
+    assert send(component, "guests").status_code == 401
+    site = Site(tmp_path / "site")
+    site.accounts.add_user("ann")
+    answer = send(component, site.accounts.add_key("ann").key)
+    assert answer.json["image"]["url"].startswith("https://a.test/images/")
+    site.close()
+    component._catalog._database.engine.dispose()
+
+
+def test_the_secret_is_made_once(tmp_path):
+    """By whoever comes first; it stays, and a new one may be appended."""
+    site = Site(tmp_path / "site")
+    with ThreadPoolExecutor(8) as threads:
+        found = set(map(tuple, threads.map(lambda _: site.secret_keys(), range(32))))
+    assert len(found) == 1
+    with (site.folder / "secret").open("a") as file:
+        file.write("another secret of the site\n")
+    assert site.secret_keys() == [*found.pop(), "another secret of the site"]
+    assert [name for name in os.listdir(site.folder) if name.startswith("chevupload-")] == []
+    site.close()
+
+
+def test_the_second_writer_loses(tmp_path):
+    """And leaves nothing behind."""
+    _write_once(tmp_path / "secret", "first")
+    _write_once(tmp_path / "secret", "second")
+    assert (os.listdir(tmp_path), (tmp_path / "secret").read_text()) == (["secret"], "first")
+
+
+def test_many_processes_may_start_at_once(tmp_path):
+    """Several threads open one new folder."""
+
+    def start(_):
+        site = Site(tmp_path / "site")
+        try:
+            return tuple(site.secret_keys())
+        finally:
+            site.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert len(set(threads.map(start, range(12)))) == 1
+
+
+def test_a_database_that_is_none(tmp_path):
+    """BackendError, as promised."""
+    (tmp_path / "chevupload.db").write_bytes(b"no database" * 1000)
+    import pytest
+
+    with pytest.raises(BackendError):
+        Site(tmp_path)

@@ -1,0 +1,135 @@
+"""The sweep removes what is over, and the check finds what is missing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chevupload.errors import CatalogError, StorageError
+from chevupload.upkeep import CheckReport, SweepReport
+from tests.support import Failing, noise
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def prefix():
+    """Mount at the root: nothing here depends on it."""
+    return ""
+
+
+def test_expired_uploads_are_swept(stand):
+    """At the moment they expire, and no other."""
+    stand.upload(filename="stays.png")
+    gone = stand.upload(filename="goes.png", expiration="600")
+    stand.clock.move(seconds=599)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=0)
+    stand.clock.move(seconds=1)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
+    assert stand.stored() == ["2026/03/04/stays.png", "2026/03/04/stays.th.png"]
+    assert stand.open(gone["url"]).status_code == 404
+
+
+def test_one_failure_does_not_stop_the_rest(make):
+    """It is counted and logged, and tried again next time."""
+    stand = make(storage=lambda local: Failing(local, "delete", StorageError("away"), forever=False))
+    for name in ("a.png", "b.png"):
+        stand.upload(filename=name, expiration="600")
+    stand.clock.move(hours=1)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=1)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
+    assert stand.stored() == []
+
+
+def test_a_deletion_that_cannot_be_finished_is_counted(make):
+    """A storage that stays away keeps its records for the next sweep."""
+    stand = make(storage=lambda local: Failing(local, "delete", StorageError("away")))
+    stand.upload(expiration="600")
+    stand.clock.move(hours=1)
+    for _ in range(2):
+        assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=1)
+
+
+def test_old_temporary_files_are_removed(stand):
+    """Ours only, and old ones only; folders stay."""
+    old = time.time() - 7200
+    for name in ("chevupload-old", "other-old"):
+        (stand.incoming / name).write_bytes(b"x")
+        os.utime(stand.incoming / name, (old, old))
+    (stand.incoming / "chevupload-young").write_bytes(b"x")
+    (stand.incoming / "chevupload-folder").mkdir()
+    assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 1
+    assert sorted(os.listdir(stand.incoming)) == ["chevupload-folder", "chevupload-young", "other-old"]
+
+
+class _Slippery:
+    """The system's folder for temporary files: one file vanishes under our hands, one is somebody else's."""
+
+    def __init__(self, *errors):
+        self.files = [_File(error) for error in errors]
+
+
+class _File:
+    def __init__(self, error):
+        self._error = error
+
+    def stat(self):
+        return Path("/").stat()
+
+    def unlink(self):
+        if self._error:
+            raise self._error
+
+
+def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplog):
+    """A file that vanished is fine, one that may not be removed is logged, and the rest goes."""
+    files = _Slippery(FileNotFoundError(), PermissionError("not yours"), None).files
+    monkeypatch.setattr(stand.component.upkeep, "_temporary_files", lambda: iter(files))
+    with caplog.at_level(logging.WARNING):
+        assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 1
+    assert "could not be removed" in caplog.text
+
+
+def test_a_catalog_that_is_away_is_told(make):
+    """There is nothing to sweep without records."""
+    stand = make()
+    stand.component.upkeep._catalog = Failing(stand.catalog, "abandoned", CatalogError("away"))
+    with pytest.raises(CatalogError):
+        stand.component.upkeep.sweep(grace=HOUR)
+
+
+def test_check_finds_missing_files(stand):
+    """Each by upload and path."""
+    image = stand.upload(noise((600, 400)), "a.png")
+    stand.upload(filename="b.png")
+    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=())
+    (stand.images / "2026/03/04/a.md.png").unlink()
+    (stand.images / "2026/03/04/a.png").unlink()
+    missing = ((image["id_encoded"], "2026/03/04/a.png"), (image["id_encoded"], "2026/03/04/a.md.png"))
+    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=missing)
+
+
+def test_a_sweep_beside_another_removes_nothing_new(make):
+    """A name that another sweep has set free, and a new upload has taken, keeps its files."""
+    stand = make()
+    stand.upload(filename="same.png", expiration="600")
+    stand.clock.move(hours=1)
+    listed = stand.catalog.abandoned
+    entered = []
+
+    def meanwhile(**window):
+        for upload in list(listed(**window)):
+            if not entered:
+                entered.append(upload)
+                stand.component.upkeep.sweep(grace=HOUR)
+                stand.upload(filename="same.png")
+            yield upload
+
+    stand.catalog.abandoned = meanwhile
+    stand.component.upkeep.sweep(grace=HOUR)
+    assert stand.component.upkeep.check() == CheckReport(uploads=1, missing=())
