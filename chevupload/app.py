@@ -352,13 +352,15 @@ class ChevUpload:
         return Links(base_url, routes=self._routes, storage=self._storage, sign=self._tokens.sign)
 
     def _unknown(self, environ: WSGIEnvironment) -> Response:
-        """Answer a path that is none of ours, standing alone: in JSON below ``/api``, where programs ask."""
+        """Answer a path that is none of ours, standing alone: in JSON below ``/api`` and ``/1``, where programs ask."""
         first, version, action = (*_path(environ).lower().removeprefix("/").split("/"), "", "")[:3]
-        if first != "api":
+        if first not in ("api", "1"):
             return refusal_page(NotFound())
 
         def refuse(environ: WSGIEnvironment, form: Form) -> Response:
             form.read_query(environ, None)
+            if first == "1":
+                raise NotFound
             if not version:
                 raise MissingVersion
             if not action:

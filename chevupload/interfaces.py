@@ -130,11 +130,20 @@ class Catalog(Protocol):
         """Remove the record of an upload in state deleting, its files being gone. An absent one is fine."""
         ...
 
-    def abandoned(self, *, now: datetime, pending_before: datetime) -> Iterator[Upload]:
-        """Yield what a sweep has to remove: expired at ``now``, pending since before ``pending_before``, deleting.
+    def withdraw_stale(self, *, now: datetime, pending_before: datetime) -> None:
+        """Mark as deleting what is expired at ``now``, and what is pending since before ``pending_before``.
 
-        The caller withdraws and forgets while it iterates.
+        In one step: an upload that is published meanwhile is either withdrawn before, and cannot be published any
+        more, or left alone.
         """
+        ...
+
+    def withdrawn_ids(self) -> Iterator[str]:
+        """Yield the id of every upload in state deleting. The caller forgets them while it iterates."""
+        ...
+
+    def withdrawn(self, upload_id: str) -> Upload | None:
+        """Return an upload in state deleting, or None when it is forgotten already."""
         ...
 
     def uploads(self) -> Iterator[Upload]:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from chevupload.store.sql.catalog import SqlCatalog
 from chevupload.store.sql.engine import Database, sqlite_engine
 from chevupload.store.sql.keys import SqlKeys
 
+DATABASE = "chevupload.db"
+
 
 def embedded(folder: str | os.PathLike[str], **settings: Any) -> ChevUpload:
     """Return a component that keeps everything in ``folder``, which is made when it is missing.
@@ -31,7 +34,10 @@ def embedded(folder: str | os.PathLike[str], **settings: Any) -> ChevUpload:
     Raises:
         BackendError: the folder cannot be used.
     """
-    return Site(folder).component(**settings)
+    site = Site(folder)
+    component = site.component(**settings)
+    weakref.finalize(component, site.close)
+    return component
 
 
 class Site:
@@ -39,7 +45,6 @@ class Site:
 
     Attributes:
         folder: where everything is.
-        is_new: whether this call made its database.
         accounts: users, keys, albums and categories.
     """
 
@@ -47,8 +52,7 @@ class Site:
         """Open ``folder``, making what is missing."""
         self.folder = Path(folder).absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.folder / "chevupload.db"
-        self.is_new = not path.exists()
+        path = self.folder / DATABASE
         self._database = Database(sqlite_engine(path))
         self._database.create_tables()
         self.accounts = Accounts(self._database)

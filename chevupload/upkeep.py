@@ -9,12 +9,12 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError
-from chevupload.interfaces import Catalog, Storage
+from chevupload.interfaces import AdoptingStorage, Catalog, Storage
 from chevupload.spool import PREFIX
 from chevupload.uploads import Uploads
 
@@ -59,36 +59,19 @@ class Upkeep:
         """
         now = self._clock()
         removed = failed = 0
-        unfinished: set[str] = set()
-        for upload in self._catalog.abandoned(now=now, pending_before=now - grace):
-            try:
-                if self._catalog.withdraw(upload.id):
-                    self._uploads.clear(upload)
-                    removed += 1
-                else:
-                    unfinished.add(upload.id)
-            except BackendError:
-                logger.exception("upload %s could not be swept", upload.id)
-                failed += 1
-        finished, stuck = self._finish(unfinished, now=now, grace=grace) if unfinished else (0, 0)
-        return SweepReport(uploads=removed + finished, temporary_files=self._sweep_spools(grace), failed=failed + stuck)
-
-    def _finish(self, unfinished: set[str], *, now: datetime, grace: timedelta) -> tuple[int, int]:
-        """Finish deletions that somebody else began; return how many were finished, and how many could not be.
-
-        They are listed anew: whoever began may have finished meanwhile, and the name may be another upload's by now.
-        """
-        finished = stuck = 0
-        for upload in self._catalog.abandoned(now=now, pending_before=now - grace):
-            if upload.id not in unfinished:
+        self._catalog.withdraw_stale(now=now, pending_before=now - grace)
+        for upload_id in self._catalog.withdrawn_ids():
+            # Asked for one by one: another sweep may have finished it, and its name may be another upload's by now.
+            upload = self._catalog.withdrawn(upload_id)
+            if upload is None:
                 continue
             try:
                 self._uploads.clear(upload)
-                finished += 1
+                removed += 1
             except BackendError:
-                logger.exception("upload %s could not be swept", upload.id)
-                stuck += 1
-        return finished, stuck
+                logger.exception("upload %s could not be swept", upload_id)
+                failed += 1
+        return SweepReport(uploads=removed, temporary_files=self._sweep_spools(grace), failed=failed)
 
     def check(self) -> CheckReport:
         """Look for every file of every ready upload.
@@ -119,4 +102,7 @@ class Upkeep:
         return removed
 
     def _temporary_files(self) -> Iterator[Path]:
-        return (file for file in Path(self._spool_folder).glob(f"{PREFIX}*") if file.is_file())
+        folders = {Path(self._spool_folder)}
+        if isinstance(self._storage, AdoptingStorage):
+            folders.add(self._storage.incoming)
+        return (file for folder in folders for file in folder.glob(f"{PREFIX}*") if file.is_file())

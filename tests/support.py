@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SECRET = "a secret of sixteen characters or more"
 UPLOAD = "/api/1/upload"
+NEVER = datetime(1, 1, 2, tzinfo=UTC)
 FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 PRINCIPALS = {
@@ -83,8 +84,8 @@ def files_in(folder: Path) -> list[str]:
 def records(catalog: Any) -> list[Upload]:
     """List every record, in whatever state."""
     found = {upload.id: upload for upload in catalog.uploads()}
-    found |= {upload.id: upload for upload in catalog.abandoned(now=FOREVER, pending_before=FOREVER)}
-    return list(found.values())
+    catalog.withdraw_stale(now=NEVER, pending_before=FOREVER)
+    return [*found.values(), *map(catalog.withdrawn, catalog.withdrawn_ids())]
 
 
 class Stand:

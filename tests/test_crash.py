@@ -12,7 +12,7 @@ import requests
 
 from chevupload.cli import main
 from chevupload.site import Site
-from tests.support import FOREVER, Server, files_in, noise
+from tests.support import FOREVER, NEVER, Server, files_in, noise
 
 ROUNDS = 3
 SENDERS = 6
@@ -72,7 +72,8 @@ def test_killed_in_the_middle_of_uploads(tmp_path, contents, capsys):
     capsys.readouterr()
     component = site.component()
     uploads = list(component._catalog.uploads())
-    assert list(component._catalog.abandoned(now=FOREVER, pending_before=FOREVER)) == []
+    component._catalog.withdraw_stale(now=NEVER, pending_before=FOREVER)
+    assert list(component._catalog.withdrawn_ids()) == [], "no record is pending or half deleted"
     assert files_in(folder / "incoming") == []
     assert files_in(folder / "images") == sorted(path for upload in uploads for path in upload.paths)
     with Server(folder) as server, requests.Session() as session:

@@ -23,7 +23,6 @@ def test_a_folder_is_all_it_needs(tmp_path):
     """The folder is private, and everything is in it."""
     folder = tmp_path / "deep" / "site"
     site = Site(folder)
-    assert site.is_new
     component = site.component(guest_key="guests", decode="inline")
     assert send(component, "guests").status_code == 200
     assert send(component, "wrong").status_code == 401
@@ -31,9 +30,6 @@ def test_a_folder_is_all_it_needs(tmp_path):
     assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
     assert {"chevupload.db", "images", "incoming", "secret"} <= set(os.listdir(folder))
     site.close()
-    again = Site(folder)
-    assert not again.is_new
-    again.close()
 
 
 def test_embedded_is_the_same_in_one_call(tmp_path):

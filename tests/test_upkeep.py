@@ -67,6 +67,17 @@ def test_old_temporary_files_are_removed(stand):
     assert sorted(os.listdir(stand.incoming)) == ["chevupload-folder", "chevupload-young", "other-old"]
 
 
+def test_the_storages_own_temporary_files_are_removed(make, tmp_path):
+    """A component may spool elsewhere than where its storage receives."""
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    stand = make(spool_folder=str(spools))
+    for folder in (spools, stand.incoming):
+        (folder / "chevupload-x").write_bytes(b"x")
+        os.utime(folder / "chevupload-x", (0, 0))
+    assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 2
+
+
 class _Slippery:
     """The system's folder for temporary files: one file vanishes under our hands, one is somebody else's."""
 
@@ -98,7 +109,7 @@ def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplo
 def test_a_catalog_that_is_away_is_told(make):
     """There is nothing to sweep without records."""
     stand = make()
-    stand.component.upkeep._catalog = Failing(stand.catalog, "abandoned", CatalogError("away"))
+    stand.component.upkeep._catalog = Failing(stand.catalog, "withdraw_stale", CatalogError("away"))
     with pytest.raises(CatalogError):
         stand.component.upkeep.sweep(grace=HOUR)
 
@@ -119,17 +130,17 @@ def test_a_sweep_beside_another_removes_nothing_new(make):
     stand = make()
     stand.upload(filename="same.png", expiration="600")
     stand.clock.move(hours=1)
-    listed = stand.catalog.abandoned
+    listed = stand.catalog.withdrawn_ids
     entered = []
 
-    def meanwhile(**window):
-        for upload in list(listed(**window)):
+    def meanwhile():
+        for upload_id in list(listed()):
             if not entered:
-                entered.append(upload)
+                entered.append(upload_id)
                 stand.component.upkeep.sweep(grace=HOUR)
                 stand.upload(filename="same.png")
-            yield upload
+            yield upload_id
 
-    stand.catalog.abandoned = meanwhile
+    stand.catalog.withdrawn_ids = meanwhile
     stand.component.upkeep.sweep(grace=HOUR)
     assert stand.component.upkeep.check() == CheckReport(uploads=1, missing=())

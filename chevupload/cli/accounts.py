@@ -49,7 +49,7 @@ def _group(commands: Commands, name: str, help_text: str) -> Commands:
 
 def add_user(options: argparse.Namespace) -> int:
     """Add a user."""
-    with open_site(options) as site:
+    with open_site(options, make=True) as site:
         user_id = site.accounts.add_user(options.name, is_admin=options.admin)
     show(options, {"id": user_id, "name": options.name, "is_admin": options.admin}, f"added user {options.name}")
     return 0
@@ -127,7 +127,7 @@ def list_albums(options: argparse.Namespace) -> int:
 
 def add_category(options: argparse.Namespace) -> int:
     """Add a category."""
-    with open_site(options) as site:
+    with open_site(options, make=True) as site:
         category_id = site.accounts.add_category(options.name)
     show(options, {"id": category_id, "name": options.name}, str(category_id))
     return 0

@@ -9,9 +9,11 @@ import argparse
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from chevupload.site import Site
+from chevupload.errors import ConfigError
+from chevupload.site import DATABASE, Site
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
@@ -33,8 +35,14 @@ def add_command(
 
 
 @contextlib.contextmanager
-def open_site(options: argparse.Namespace) -> Iterator[Site]:
-    """Open the data folder for one command."""
+def open_site(options: argparse.Namespace, *, make: bool = False) -> Iterator[Site]:
+    """Open the data folder for one command, which makes it only when it is a first one's to make.
+
+    Raises:
+        ConfigError: there is no site in it.
+    """
+    if not make and not (Path(options.data) / DATABASE).exists():
+        raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
     site = Site(options.data)
     try:
         yield site

@@ -49,7 +49,7 @@ def serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Ending on SIGTERM as on Ctrl-C lets workers and sockets be closed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with open_site(options) as site:
+    with open_site(options, make=True) as site:
         component = site.component(
             guest_key=options.guest_key, base_url=options.base_url, trusted_proxies=options.trusted_proxies
         )

@@ -178,7 +178,7 @@ class Child:
 def _environment() -> dict[str, str]:
     """Return what a worker may know of the server's environment: where the modules are, and nothing secret."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     return kept | {"PYTHONPATH": path, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 
 

@@ -49,6 +49,7 @@ class _Discard:
     """Takes what nobody asked for."""
 
     keeps_plus = True
+    is_wanted = False
 
     def write(self, data: bytes) -> None:
         pass
@@ -61,6 +62,7 @@ class _TextField:
     """Collects one bounded text field."""
 
     keeps_plus = False
+    is_wanted = True
 
     def __init__(self, max_bytes: int, store: Callable[[str], None]) -> None:
         self._max_bytes = max_bytes
@@ -80,6 +82,7 @@ class _SourceField:
     """Hands one text source on."""
 
     keeps_plus = True
+    is_wanted = True
 
     def __init__(self, text: SourceText) -> None:
         self.write = text.write
@@ -90,6 +93,7 @@ class _FilePart:
     """Writes one file part into its spool, made at its first byte."""
 
     keeps_plus = True
+    is_wanted = True
 
     def __init__(self, file: UploadedFile, open_spool: Callable[[], Spool]) -> None:
         self._file = file

@@ -1,6 +1,7 @@
 """``application/json``, read in a stream: one flat object whose long strings are never whole in memory.
 
-May know: the errors. Source: RFC 8259; values are strings, numbers, booleans or null, and nothing is nested.
+May know: the errors. Source: RFC 8259; values are strings, numbers, booleans or null; only what
+nobody asked for may be nested.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _SPACE = re.compile(rb"[ \t\r\n]+")
 _PLAIN = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u(?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})++')
 """Characters and escapes that stand alone: some clients spell every slash or plus sign of a base64 text as one."""
 _ESCAPE = re.compile(rb"\\(?:u(....)|(.))")
+_NO_BRACKET = re.compile(rb'[^"\[\]{}]+')
 _TOKEN = re.compile(rb"[-+.0-9A-Za-z]+")
 _ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _HEX = re.compile(rb"[0-9A-Fa-f]{4}\Z")
@@ -92,13 +94,33 @@ def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Field]) -> No
         field = open_field(_name(scanner))
         scanner.expect(b":")
         scanner.skip_space()
-        for piece in _value(scanner):
-            field.write(piece)
+        if scanner.peek() in (b"{", b"[") and not field.is_wanted:
+            _skip_nested(scanner)
+        else:
+            for piece in _value(scanner):
+                field.write(piece)
         field.finish()
         closed = scanner.expect(b",}") == b"}"
     scanner.skip_space()
     if scanner.peek():
         raise MalformedRequest(_MALFORMED)
+
+
+def _skip_nested(scanner: _Scanner) -> None:
+    """Move behind an object or array that nobody asked for."""
+    depth = 0
+    while True:
+        scanner.run(_NO_BRACKET)
+        byte = scanner.take()
+        if byte == b'"':
+            for _ in _string(scanner):
+                pass
+        elif byte in b"[{":
+            depth += 1
+        else:
+            depth -= 1
+            if not depth:
+                return
 
 
 def _name(scanner: _Scanner) -> str:

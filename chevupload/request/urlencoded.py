@@ -24,6 +24,7 @@ class Field(Protocol):
     """Takes one field's value, in pieces."""
 
     keeps_plus: bool
+    is_wanted: bool
 
     def write(self, data: bytes) -> None:
         """Take the next piece."""

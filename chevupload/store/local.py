@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from fsspec.implementations.local import LocalFileSystem
 
-from chevupload.errors import FileExists, FileMissing, StorageError
+from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
 from chevupload.spool import PREFIX
 from chevupload.store.paths import checked_path
 from chevupload.store.storage import CHUNK_BYTES, FsspecStorage, translated
@@ -43,22 +43,24 @@ class LocalStorage(FsspecStorage):
 
         Args:
             folder: where the files go.
-            incoming: where unfinished ones are, best on the same file system; ``.incoming`` in the folder by default.
+            incoming: where unfinished ones are, on the same file system; ``.incoming`` in the folder by default.
             public_url: where the files can be fetched by anybody; None lets the component serve them.
             fsync: True survives a power failure, at the price of a few milliseconds for each file.
 
         Raises:
             StorageError: a folder cannot be made.
+            ConfigError: the folders are on different file systems, where nothing can be moved in one step.
         """
         self._folder = Path(folder).absolute()
         super().__init__(LocalFileSystem(), self._folder.as_posix(), public_url=public_url)
-        self._own_incoming = self._folder / ".incoming"
-        self.incoming = self._own_incoming if incoming is None else Path(incoming).absolute()
-        self._unfinished = tuple(os.path.join(folder, "") for folder in (self._own_incoming, self.incoming))
+        self.incoming = self._folder / ".incoming" if incoming is None else Path(incoming).absolute()
+        self._unfinished = os.path.join(self.incoming, "")
         self._fsync = fsync
         with translated("make", "the storage's folders"):
             _make_folder(self._folder)
             self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.incoming.stat().st_dev != self._folder.stat().st_dev:
+                raise ConfigError("a local storage and its incoming folder must be on the same file system")
 
     def _target(self, path: str) -> Path:
         target = os.path.join(self._folder, checked_path(path))
@@ -128,9 +130,8 @@ class LocalStorage(FsspecStorage):
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            self._own_incoming.mkdir(mode=0o700, exist_ok=True)
             with source.open("rb") as file:
-                _link(self._receive(file, self._own_incoming, stack), target)
+                _link(self._receive(file, self.incoming, stack), target)
         if self._fsync:
             for folder in target.parents[: len(target.relative_to(self._folder).parts)]:
                 _sync(folder)

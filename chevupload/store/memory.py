@@ -138,15 +138,25 @@ class MemoryCatalog:
             if record is not None and record.state == "deleting":
                 del self._records[upload_id]
 
-    def abandoned(self, *, now: datetime, pending_before: datetime) -> Iterator[Upload]:
-        """Yield what a sweep has to remove."""
+    def withdraw_stale(self, *, now: datetime, pending_before: datetime) -> None:
+        """Mark as deleting what is expired or pending for too long."""
         with self._lock:
-            records = list(self._records.values())
-        for record in records:
-            expired = record.state == "ready" and record.upload.is_expired(now)
-            stale = record.state == "pending" and record.upload.received_at < pending_before
-            if expired or stale or record.state == "deleting":
-                yield record.upload
+            for record in self._records.values():
+                expired = record.state == "ready" and record.upload.is_expired(now)
+                if expired or (record.state == "pending" and record.upload.received_at < pending_before):
+                    record.state = "deleting"
+
+    def withdrawn_ids(self) -> Iterator[str]:
+        """Yield the id of every upload in state deleting."""
+        with self._lock:
+            ids = [id_ for id_, record in self._records.items() if record.state == "deleting"]
+        yield from ids
+
+    def withdrawn(self, upload_id: str) -> Upload | None:
+        """Return an upload in state deleting."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            return record.upload if record is not None and record.state == "deleting" else None
 
     def uploads(self) -> Iterator[Upload]:
         """Yield every ready upload."""

@@ -155,13 +155,21 @@ def test_a_failed_sweep_says_so(run, tmp_path):
 def test_errors_are_one_line(run, tmp_path):
     """A folder that cannot be used, and a database that is none: a message, and no traceback."""
     (tmp_path / "site").write_text("a file")
-    status, _, errors = run("check")
+    status, _, errors = run("user", "add", "ann")
     assert (status, errors) == (1, f"chevupload: {tmp_path / 'site'}: File exists")
     (tmp_path / "site").unlink()
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "chevupload.db").write_bytes(b"no database" * 1000)
     status, _, errors = run("check")
     assert (status, errors.count("\n"), errors.startswith("chevupload: ")) == (1, 0, True)
+
+
+@pytest.mark.parametrize("command", ["check", "sweep", "key list", "user list", "album list ann"])
+def test_a_mistyped_folder_is_told(run, tmp_path, command):
+    """Only serve and the first additions make a site; nothing is made by a typing error."""
+    status, _, errors = run(*command.split())
+    assert (status, errors.startswith("chevupload: there is no site in")) == (1, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["unknown"], ["user"], ["serve", "--port", "x"]])
@@ -251,6 +259,6 @@ def test_the_curl_line_quotes(tmp_path):
 
 def test_python_m(tmp_path):
     """``python -m chevupload`` is the command line."""
-    command = [sys.executable, "-m", "chevupload", "user", "list", "--json", "--data", str(tmp_path / "site")]
+    command = [sys.executable, "-m", "chevupload", "category", "add", "x", "--data", str(tmp_path / "site")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=os.sep)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")

@@ -142,6 +142,28 @@ def test_anything_but_one_flat_object_is_refused(text, size):
         members(split(text, [size]))
 
 
+NESTED = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+
+
+@given(value=NESTED, sizes=SIZES)
+def test_what_nobody_asked_for_may_be_nested(value, sizes):
+    """Unknown names are skipped whatever they hold."""
+    kept = Kept()
+    text = json.dumps({"unknown": value, "title": "kept", "other": [value]}).encode()
+    read_json(split(text, sizes), lambda name: kept if name == "title" else Kept(is_wanted=False))
+    assert kept.value == b"kept"
+
+
+@pytest.mark.parametrize("text", [b'{"a":[', b'{"a":[1,{"b":"]}"}', b'{"a":[}]'])
+def test_nested_values_have_to_end(text):
+    """Whatever is skipped has to be there."""
+    with pytest.raises(MalformedRequest, match="one object"):
+        read_json([text], lambda name: Kept(is_wanted=False))
+
+
 @given(text=st.text('{}":,\\u0deD8 1tn[', max_size=40).map(str.encode) | st.binary(max_size=40), sizes=SIZES)
 def test_what_python_refuses_is_refused(text, sizes):
     """Whatever is read is JSON, and means what Python says it means."""

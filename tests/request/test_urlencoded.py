@@ -14,8 +14,9 @@ from tests.request.bodies import split
 class Kept:
     """Keeps one field's value."""
 
-    def __init__(self, keeps_plus=False):
+    def __init__(self, keeps_plus=False, is_wanted=True):
         self.keeps_plus = keeps_plus
+        self.is_wanted = is_wanted
         self.value = b""
         self.finished = False
 

@@ -131,7 +131,8 @@ def test_views_are_counted_for_ready_uploads(catalog, make_upload):
     assert catalog.get("a2").views == 0
 
 
-def test_abandoned_is_what_expired_stalled_or_was_being_deleted(catalog, make_upload, now):
+def test_stale_is_what_expired_or_stalled(catalog, make_upload, now):
+    """It is withdrawn beside what was being deleted, and nothing else is."""
     hour = timedelta(hours=1)
     ready(
         catalog,
@@ -144,21 +145,28 @@ def test_abandoned_is_what_expired_stalled_or_was_being_deleted(catalog, make_up
     catalog.reserve(make_upload("fresh-expired", expires_at=now))
     catalog.reserve(make_upload("stalled", received_at=now - 2 * hour))
     catalog.withdraw("deleting")
-    found = list(catalog.abandoned(now=now, pending_before=now - hour))
-    assert {upload.id for upload in found} == {"expired", "deleting", "stalled"}
-    assert next(upload for upload in found if upload.id == "deleting").tags == ("t",)
+    catalog.withdraw_stale(now=now, pending_before=now - hour)
+    assert set(catalog.withdrawn_ids()) == {"expired", "deleting", "stalled"}
+    assert catalog.withdrawn("deleting").tags == ("t",)
+    assert catalog.withdrawn("live") is None
+    catalog.forget("deleting")
+    assert catalog.withdrawn("deleting") is None
+    with pytest.raises(CatalogError):
+        catalog.publish("stalled")
+    catalog.publish("fresh")
 
 
-def test_a_sweep_sees_each_upload_once_while_it_withdraws_and_forgets(catalog, make_upload, now):
+def test_a_sweep_sees_each_upload_once_while_it_forgets(catalog, make_upload, now):
+    """However many there are, and whatever is forgotten on the way."""
     ready(catalog, *(make_upload(f"u{number:03}", expires_at=now, tags=("t",)) for number in range(450)))
+    catalog.withdraw_stale(now=now, pending_before=now)
     seen = []
-    for upload in catalog.abandoned(now=now, pending_before=now):
-        seen.append(upload.id)
-        assert catalog.withdraw(upload.id)
+    for upload_id in catalog.withdrawn_ids():
+        seen.append(upload_id)
         if len(seen) % 2:
-            catalog.forget(upload.id)
+            catalog.forget(upload_id)
     assert sorted(seen) == [f"u{number:03}" for number in range(450)]
-    assert len(list(catalog.abandoned(now=now, pending_before=now))) == 225
+    assert len(list(catalog.withdrawn_ids())) == 225
 
 
 def test_uploads_yields_all_of_them_and_lets_writers_in(catalog, make_upload):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chevupload.errors import FileExists, StorageError
+from chevupload.errors import ConfigError, FileExists, StorageError
 from chevupload.interfaces import AdoptingStorage
 from chevupload.spool import PREFIX, Spool
 from chevupload.store.local import LocalStorage
@@ -171,13 +171,18 @@ def far(tmp_path):
     path.rmdir()
 
 
+def test_incoming_on_another_file_system_is_refused(tmp_path, far):
+    """Nothing can be moved between file systems in one step."""
+    with pytest.raises(ConfigError, match="same file system"):
+        LocalStorage(tmp_path / "files", incoming=far)
+
+
 def test_files_from_another_file_system_are_copied_first(tmp_path, far):
-    storage = LocalStorage(tmp_path / "files", incoming=far)
-    save(storage, "2026/a.png", b"saved")
+    """Nobody sees them before they are whole, and no copy stays."""
+    storage = LocalStorage(tmp_path / "files")
     source = far / "source"
     source.write_bytes(b"adopted")
     storage.adopt("2026/b.png", str(source))
-    assert (tmp_path / "files/2026/a.png").read_bytes() == b"saved"
     assert (tmp_path / "files/2026/b.png").read_bytes() == b"adopted"
     source.write_bytes(b"again")
     with pytest.raises(FileExists):

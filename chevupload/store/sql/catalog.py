@@ -41,6 +41,7 @@ class SqlCatalog:
         self._insert = insert(uploads)
         self._select: Any = select(*(column[name] for name in _FIELDS), column.has_tags)
         self._get = self._select.where(id_, column.state == "ready")
+        self._withdrawn = self._select.where(id_, column.state == "deleting")
         self._find = self._select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
         self._publish = update(uploads).where(id_, column.state == "pending").values(state="ready")
         self._withdraw = update(uploads).where(id_, column.state.in_(["pending", "ready"])).values(state="deleting")
@@ -104,13 +105,21 @@ class SqlCatalog:
             if connection.execute(self._forget, {"upload_id": upload_id}).rowcount == 1:
                 self._tags.detach(connection, upload_id)
 
-    def abandoned(self, *, now: datetime, pending_before: datetime) -> Iterator[Upload]:
-        """Yield what a sweep has to remove: expired at ``now``, pending since before ``pending_before``, deleting."""
+    def withdraw_stale(self, *, now: datetime, pending_before: datetime) -> None:
+        """Mark as deleting what is expired at ``now``, and what is pending since before ``pending_before``."""
         column = self._uploads.c
-        # Deleting ones first: what the caller withdraws on the way enters that state, and must not come twice.
-        yield from self._pages(column.state == "deleting")
-        yield from self._pages(and_(column.state == "pending", column.received_at < pending_before))
-        yield from self._pages(and_(column.state == "ready", column.expires_at <= now))
+        expired = and_(column.state == "ready", column.expires_at <= now)
+        stalled = and_(column.state == "pending", column.received_at < pending_before)
+        with self._database.begin() as connection:
+            connection.execute(update(self._uploads).where(or_(expired, stalled)).values(state="deleting"))
+
+    def withdrawn_ids(self) -> Iterator[str]:
+        """Yield the id of every upload in state deleting, without holding a transaction open in between."""
+        return (upload.id for upload in self._pages(self._uploads.c.state == "deleting"))
+
+    def withdrawn(self, upload_id: str) -> Upload | None:
+        """Return an upload in state deleting."""
+        return self._one(self._withdrawn, {"upload_id": upload_id})
 
     def uploads(self) -> Iterator[Upload]:
         """Yield every ready upload, without holding a transaction open in between."""
