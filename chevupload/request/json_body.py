@@ -110,7 +110,8 @@ def _skip_nested(scanner: _Scanner) -> None:
     """Move behind an object or array that nobody asked for."""
     depth = 0
     while True:
-        scanner.run(_NO_BRACKET)
+        while scanner.run(_NO_BRACKET):
+            pass
         byte = scanner.take()
         if byte == b'"':
             for _ in _string(scanner):
