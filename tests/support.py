@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import signal
@@ -74,6 +75,39 @@ def animation(frames: int = 3) -> bytes:
     first, *others = [Image.new("RGB", (20, 10), (80 * number, 0, 0)) for number in range(frames)]
     first.save(file, "GIF", save_all=True, append_images=others)
     return file.getvalue()
+
+
+def exif_jpeg(tags: dict[int, str], **options: Any) -> bytes:
+    """Encode a JPEG with these Exif tags and a place."""
+    exif = Image.Exif()
+    for tag, value in tags.items():
+        exif[tag] = value
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2] = "N", (48.0, 12.0, 30.0)
+    return picture((60, 40), "JPEG", exif=exif, **options)
+
+
+PNG = picture()
+BASE64 = base64.b64encode(PNG).decode()
+JSON_TYPE = "application/json; charset=UTF-8"
+LEAKS = ("Traceback", 'File "', ".py", "/tmp", "Error(", "SELECT", "sqlite", "secret detail")
+
+
+def file(content: bytes = PNG, name: str = "photo.png") -> tuple[io.BytesIO, str]:
+    """Make a file field of a form."""
+    return (io.BytesIO(content), name)
+
+
+def assert_refusal(answer: TestResponse, status: int, code: int, message: str | None = None) -> None:
+    """Assert that ``answer`` is a refusal in JSON that tells nothing about us."""
+    assert (answer.status_code, answer.content_type) == (status, JSON_TYPE), answer.text
+    document = answer.json
+    assert list(document) == ["status_code", "error", "status_txt"]
+    assert (document["status_code"], document["error"]["code"]) == (status, code)
+    assert message is None or document["error"]["message"] == message
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert [leak for leak in LEAKS if leak in answer.text] == []
 
 
 def files_in(folder: Path) -> list[str]:

@@ -64,7 +64,7 @@ def test_two_hundred_uploads_of_one_name(tmp_path, decode):
         sent |= dict(line.split() for line in output.splitlines())
     assert len(sent) == PROCESSES * THREADS * EACH == 200
     component = site.component(decode="inline")
-    uploads = {upload.id: upload for upload in component._catalog.uploads()}
+    uploads = {upload.id: upload for upload in component.catalog.uploads()}
     assert {upload.md5 for upload in uploads.values()} == set(sent.values())
     assert len({upload.stem.lower() for upload in uploads.values()}) == 200
     stored = {

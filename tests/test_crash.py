@@ -71,9 +71,9 @@ def test_killed_in_the_middle_of_uploads(tmp_path, contents, capsys):
     assert main(["check", "--data", str(folder)]) == 0
     capsys.readouterr()
     component = site.component()
-    uploads = list(component._catalog.uploads())
-    component._catalog.withdraw_stale(now=NEVER, pending_before=FOREVER)
-    assert list(component._catalog.withdrawn_ids()) == [], "no record is pending or half deleted"
+    uploads = list(component.catalog.uploads())
+    component.catalog.withdraw_stale(now=NEVER, pending_before=FOREVER)
+    assert list(component.catalog.withdrawn_ids()) == [], "no record is pending or half deleted"
     assert files_in(folder / "incoming") == []
     assert files_in(folder / "images") == sorted(path for upload in uploads for path in upload.paths)
     with Server(folder) as server, requests.Session() as session:
@@ -81,5 +81,5 @@ def test_killed_in_the_middle_of_uploads(tmp_path, contents, capsys):
             body = session.get(f"{server.address}/images/{upload.path}").content
             assert hashlib.md5(body).hexdigest() == upload.md5
         for upload_id, (_, md5) in acknowledged.items():
-            assert component._catalog.get(upload_id).md5 == md5
+            assert component.catalog.get(upload_id).md5 == md5
     site.close()

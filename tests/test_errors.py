@@ -24,6 +24,7 @@ def test_a_refusal_carries_what_the_wire_needs(kind):
 
 
 def test_a_refusal_with_words_and_headers_of_its_own():
+    """Whoever raises a refusal may word it and add headers, as a 405 has to name what is allowed."""
     refusal = errors.MethodNotAllowed("Not so", headers=(("Allow", "GET"),))
     assert (refusal.message, refusal.headers, str(refusal)) == ("Not so", (("Allow", "GET"),), "Not so")
 

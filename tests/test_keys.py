@@ -13,46 +13,55 @@ from chevupload.model import Principal
 
 
 def test_chevereto_key_names_its_id_and_holds_256_random_bits():
+    """The id tells keys apart in a list and in the key itself, while the secret behind it cannot be guessed."""
     made = new_key("chevereto")
     assert re.fullmatch(rf"chv_{made.id}_[0-9a-f]{{64}}", made.key)
     assert re.fullmatch(r"[0-9A-Za-z]{6}", made.id)
 
 
 def test_imgbb_key_is_32_lower_case_letters_and_digits():
+    """Clients that insist on ImgBB's form get it, and the key has a public id all the same."""
     made = new_key("imgbb")
     assert re.fullmatch(r"[0-9a-z]{32}", made.key)
     assert re.fullmatch(r"[0-9A-Za-z]{6}", made.id)
 
 
 def test_no_two_keys_are_the_same():
+    """Keys are random, so no two users are given the same one."""
     assert len({new_key().key for _ in range(200)}) == 200
 
 
 def test_an_unknown_style_is_the_developers_mistake():
+    """A misspelled style is a ConfigError, not a key in some other form."""
     with pytest.raises(ConfigError):
         new_key("uuid")  # type: ignore[arg-type]
 
 
 def test_a_new_key_does_not_print_its_text():
+    """A key's object may end up in a log or a traceback: its ``repr`` leaves the text out."""
     made = new_key()
     assert made.key not in repr(made)
 
 
 def test_random_id_uses_the_whole_alphabet():
+    """Every character is drawn, so that an id is as hard to guess as its length says."""
     assert set(random_id(500, "ab")) == {"a", "b"}
 
 
 def test_digest_covers_the_whole_key():
+    """A key is stored as the SHA-256 of all its characters; two long keys that begin alike stay two."""
     key = "k" * 100
     assert digest(key) == hashlib.sha256(key.encode()).hexdigest()
     assert digest(key + "a") != digest(key + "b")
 
 
 def test_digest_takes_any_text():
+    """Whatever a request sends as its key is an unknown key, never an encoding error."""
     assert digest("\ud800\x00é") != digest("?")
 
 
 def test_guest_key_stands_for_nobody():
+    """The guest key uploads without an owner, a near miss opens nothing, and its text is not kept."""
     guest = GuestKey("open sesame")
     assert guest.authenticate("open sesame", {}) == Principal()
     assert guest.authenticate("open sesam", {}) is None
@@ -61,11 +70,14 @@ def test_guest_key_stands_for_nobody():
 
 
 def test_an_empty_guest_key_is_refused():
+    """An empty guest key is a setting that was forgotten, and is told at construction."""
     with pytest.raises(ConfigError):
         GuestKey("")
 
 
 def test_the_first_backend_that_knows_a_key_wins():
+    """Backends are asked in their order, so a site decides which one speaks for a key that two of them know."""
+
     def first(key, environ):
         return Principal(user_id="function") if key == "one" else None
 
@@ -77,6 +89,7 @@ def test_the_first_backend_that_knows_a_key_wins():
 
 
 def test_a_function_gets_the_environ():
+    """A host's plain function sees the request besides the key; its None means that the key is unknown."""
     seen = []
     backend = as_key_backend(lambda key, environ: seen.append((key, environ)))
     assert backend.authenticate("k", {"a": 1}) is None
@@ -84,10 +97,12 @@ def test_a_function_gets_the_environ():
 
 
 def test_an_object_with_authenticate_is_taken_as_it_is():
+    """A key backend of the host's is used itself, so the host can still reach and change it."""
     guest = GuestKey("k")
     assert as_key_backend(guest) is guest
 
 
 def test_anything_else_is_refused():
+    """What can be no key backend is found when the site is put together, not at its first upload."""
     with pytest.raises(ConfigError):
         KeyChain(GuestKey("k"), "k")  # type: ignore[arg-type]

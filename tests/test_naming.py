@@ -58,6 +58,7 @@ def test_client_filenames(text, name):
     ],
 )
 def test_extensions(filename, parts):
+    """Only what follows the last dot is the extension, in lower case; without a dot there is none."""
     assert split_extension(filename) == parts
 
 
@@ -117,6 +118,7 @@ def test_stored_names(filename, name):
 
 @pytest.mark.parametrize("filename", ["", ".", "...", ".htaccess", "日本.png", "-.png", "!!!.png"])
 def test_a_name_of_which_nothing_is_left_is_random(filename):
+    """Where nothing of the client's name can be kept the file gets one all the same, another one each time."""
     assert HEX.fullmatch(base_name(filename))
     assert base_name(filename) != base_name(filename)
 
@@ -138,6 +140,7 @@ def test_every_stored_name_is_safe(filename):
 
 
 def test_a_suffix_keeps_the_length():
+    """A name that was made unique is no longer than a stored name may be."""
     assert re.fullmatch(r"photo[0-9a-f]{16}", with_suffix("photo"))
     long = with_suffix("x" * MAX_NAME)
     assert (len(long), long[:184]) == (200, "x" * 184)

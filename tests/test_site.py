@@ -41,7 +41,7 @@ def test_embedded_is_the_same_in_one_call(tmp_path):
     answer = send(component, site.accounts.add_key("ann").key)
     assert answer.json["image"]["url"].startswith("https://a.test/images/")
     site.close()
-    component._catalog._database.engine.dispose()
+    component.catalog._database.engine.dispose()
 
 
 def test_the_secret_is_made_once(tmp_path):

@@ -16,6 +16,7 @@ from chevupload.spool import PREFIX, Spool, format_bytes
 
 
 def test_it_counts_and_hashes_what_it_holds(tmp_path):
+    """Size and hash are known while the bytes arrive, whatever buffer brings them; nothing is read again."""
     with Spool(str(tmp_path), 100) as spool:
         assert (spool.size, spool.md5) == (0, hashlib.md5(b"").hexdigest())
         assert [spool.write(piece) for piece in (b"ab", bytearray(b"c"), memoryview(b"def"), b"")] == [2, 1, 3, 0]
@@ -24,6 +25,7 @@ def test_it_counts_and_hashes_what_it_holds(tmp_path):
 
 
 def test_its_file_can_be_read(tmp_path):
+    """What was written can be read from any place without opening the file a second time."""
     with Spool(str(tmp_path), 100) as spool:
         spool.write(b"abc")
         spool.file.seek(1)
@@ -48,6 +50,7 @@ def test_its_limit_is_exact(tmp_path):
 
 
 def test_it_is_removed_when_its_block_ends(tmp_path):
+    """No temporary file outlives its request, also when that ends in a refusal."""
     with pytest.raises(TooLarge), Spool(str(tmp_path), 5) as spool:
         spool.write(b"123456")
     assert list(tmp_path.iterdir()) == []
@@ -55,6 +58,7 @@ def test_it_is_removed_when_its_block_ends(tmp_path):
 
 
 def test_closing_twice_is_fine(tmp_path):
+    """Several may clean up after one upload: closing what is closed does nothing."""
     spool = Spool(str(tmp_path), 5)
     spool.close()
     spool.close()
@@ -70,6 +74,7 @@ def test_an_adopted_file_stays(tmp_path):
 
 
 def test_a_missing_folder_is_a_backend_that_is_away(tmp_path):
+    """Where no temporary file can be made our side is at fault, not the client's upload."""
     with pytest.raises(StorageError):
         Spool(str(tmp_path / "nowhere"), 5)
 
@@ -127,6 +132,7 @@ def test_sizes_as_people_read_them(size, text):
 
 @given(st.integers(1000, 10**15))
 def test_a_spelled_size_is_near_the_size(size):
+    """A size in a message is as near to the truth as its one decimal allows."""
     number, unit = format_bytes(size).split()
     factor = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
     assert abs(float(number) * factor - size) <= factor * 0.051

@@ -15,6 +15,7 @@ TOKENS = DeleteTokens([NEW])
 
 
 def test_a_token_deletes_its_upload_and_no_other():
+    """A delete link opens one upload only; whoever holds it has no power over another."""
     token = TOKENS.sign("abc")
     assert TOKENS.verify("abc", token)
     assert not TOKENS.verify("abd", token)
@@ -27,6 +28,7 @@ def test_a_token_is_long_and_safe_in_a_link():
 
 
 def test_a_token_says_the_same_twice():
+    """Nothing is stored for a token: whoever knows the secret makes it again, in another process too."""
     assert TOKENS.sign("abc") == DeleteTokens([NEW]).sign("abc")
 
 
@@ -49,6 +51,7 @@ def test_a_token_changed_anywhere_is_refused():
 
 @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "=", lambda t: t + "A", lambda t: t + "\n"])
 def test_another_length_is_refused(change):
+    """A token has one spelling: cut, padded or prolonged it is none."""
     assert not TOKENS.verify("abc", change(TOKENS.sign("abc")))
 
 
@@ -61,10 +64,12 @@ def test_junk_inside_is_refused(junk):
 
 @given(st.text(max_size=50) | st.text("AEIaei019-_", min_size=43, max_size=43))
 def test_a_guess_is_refused(token):
+    """No text deletes anything without the secret, not even one in the form of a token."""
     assert not TOKENS.verify("abc", token)
 
 
 @pytest.mark.parametrize("keys", [[], [""], ["short"], ["x" * 15], [NEW, "short"], ["short", NEW]])
 def test_weak_keys_are_refused(keys):
+    """One secret that can be guessed opens every upload, so each of them is checked, at construction."""
     with pytest.raises(ConfigError, match="secret_keys"):
         DeleteTokens(keys)

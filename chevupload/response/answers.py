@@ -6,18 +6,23 @@ May know: WebOb, documents. Source: the contract of this API, sections 4 and 5.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from webob import Response
 
-from chevupload.errors import Refusal
+from chevupload.errors import BackendError, Busy, Refusal, ServerFault
 from chevupload.model import Upload
 from chevupload.response.documents import Document, refusal_document
 from chevupload.response.links import Links
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+logger = logging.getLogger("chevupload")
+
+_RETRY_SECONDS = "10"
 
 Format = Literal["json", "txt", "redirect"]
 
@@ -80,6 +85,17 @@ def refusal_answer(form: Format, refusal: Refusal, *, imgbb: bool = False) -> Re
         response = text_answer(refusal.message, status=refusal.status)
     response.headers.extend(refusal.headers)
     return response
+
+
+def as_refusal(error: Exception) -> Refusal:
+    """Turn whatever happened into what a client may read."""
+    if isinstance(error, Busy | BackendError):
+        logger.error("a request was answered with 503", exc_info=error)
+        return Busy(headers=(("Retry-After", _RETRY_SECONDS),))
+    if isinstance(error, Refusal):
+        return error
+    logger.error("a request was answered with 500", exc_info=error)
+    return ServerFault()
 
 
 def preflight_answer(methods: str) -> Response:

@@ -142,8 +142,8 @@ def test_a_failed_sweep_says_so(run, tmp_path):
     component = site.component(guest_key="guests", decode="inline")
     data = {"source": (io.BytesIO(picture()), "a.png"), "key": "guests"}
     Client(component).post("/api/1/upload", data=data)
-    (upload,) = component._catalog.uploads()
-    component._catalog.withdraw(upload.id)
+    (upload,) = component.catalog.uploads()
+    component.catalog.withdraw(upload.id)
     site.close()
     stored = next((tmp_path / "site" / "images").rglob("a.png"))
     stored.unlink()

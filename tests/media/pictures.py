@@ -8,10 +8,17 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageChops, ImageStat
+import pytest
+from PIL import Image, ImageChops, ImageCms, ImageStat
 
+from chevupload import errors
 from chevupload.config import FORMATS
-from chevupload.model import MediaJob
+from chevupload.media import image
+from chevupload.model import MediaFile, MediaJob, MediaResult
+
+NAMES = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP")
+PNG = b"\x89PNG\r\n\x1a\n"
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 DEFAULTS: dict[str, Any] = {
     "formats": FORMATS,
@@ -102,3 +109,47 @@ def psnr(first: Image.Image, second: Image.Image) -> float:
 def left(folder: Path) -> list[str]:
     """Return the names of what is left in a job's folder."""
     return sorted(path.name for path in (folder / "out").iterdir())
+
+
+def processed(folder: Path, data: bytes, **changes: Any) -> MediaResult:
+    """Inspect and render a picture."""
+    return image.process(job(stored(folder / "source", data), **changes))
+
+
+def shown(file: MediaFile | None) -> Image.Image:
+    """Open a file that a job made."""
+    assert file is not None
+    assert Path(file.path).stat().st_size == file.size
+    with Image.open(file.path) as opened:
+        opened.load()
+        return opened
+
+
+def frames(file: MediaFile | None) -> int:
+    """Count the frames of a file that a job made."""
+    assert file is not None
+    with Image.open(file.path) as opened:
+        return getattr(opened, "n_frames", 1)
+
+
+def sizes(result: MediaResult) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int] | None]:
+    """Return the sizes of original, thumb and medium picture."""
+    return (
+        (result.width, result.height),
+        shown(result.thumb).size,
+        shown(result.medium).size if result.medium is not None else None,
+    )
+
+
+def animation(name: str, size: tuple[int, int] = (600, 400), **options: Any) -> bytes:
+    """Encode an animation of three frames."""
+    frames = [photo(size).rotate(40 * turn) for turn in range(3)]
+    return encoded(frames[0], name, save_all=True, append_images=frames[1:], duration=60, **options)
+
+
+def refused(folder: Path, data: bytes, **changes: Any) -> errors.Refusal:
+    """Return why a picture is refused; nothing may be left of it."""
+    with pytest.raises(errors.Refusal) as caught:
+        processed(folder, data, **changes)
+    assert left(folder) == []
+    return caught.value

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import tracemalloc
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from chevupload.config import Limits
+from chevupload.errors import MalformedRequest, TooLarge
 from chevupload.request.forms import Form, Spools
 
 BOUNDARY = "limit-9"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 URLENCODED = "application/x-www-form-urlencoded"
 JSON = "application/json"
+
+PICTURE = bytes(range(256)) * 40
+TEXT = base64.b64encode(PICTURE)
 
 
 class Pieces(io.RawIOBase):
@@ -109,6 +116,21 @@ class Reading:
 def content(spool):
     """Read what a spool holds."""
     return Path(spool.path).read_bytes()
+
+
+def read(folder, request, **limits):
+    """Read one body and return what it says, with every source's bytes."""
+    with Reading(folder, Limits(**limits)) as reading:
+        form = reading.body(request)
+        files = {name: (file.filename, file.spool and content(file.spool)) for name, file in form.files.items()}
+        texts = {name: text.url or (text.spool and content(text.spool)) for name, text in form.texts.items()}
+        return form.fields, files, texts
+
+
+def refused(folder, request):
+    """Assert that a body is refused."""
+    with pytest.raises((MalformedRequest, TooLarge)):
+        read(folder, request)
 
 
 def peak_memory(action):

@@ -83,6 +83,7 @@ def test_what_was_encoded_comes_back(document, ascii_only, indent, slashes, size
     ],
 )
 def test_odd_spellings(text, expected, size):
+    """Every spelling that JSON allows is understood in any pieces; what is no character becomes U+FFFD."""
     assert members(split(text, [size])) == expected
 
 
@@ -177,6 +178,7 @@ def test_what_python_refuses_is_refused(text, sizes):
 
 @pytest.mark.parametrize("size", [1, 5000])
 def test_an_endless_name_is_refused(size):
+    """A name is held in memory, so it is bounded: 1,024 bytes pass and one more does not."""
     assert members([b'{"' + b"x" * 1024 + b'":1}']) == [("x" * 1024, "1")]
     with pytest.raises(TooLarge, match="Field name too long"):
         members(split(b'{"' + b"x" * 1025 + b'":1}', [size]))

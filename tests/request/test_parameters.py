@@ -28,10 +28,12 @@ def parsed(is_admin=False, is_guest=False, **fields):
 
 
 def test_nothing_given_is_nothing_wanted():
+    """Every parameter is optional, and none has a value of its own while it is absent."""
     assert parsed() == Parameters()
 
 
 def test_everything_given():
+    """Each parameter arrives under its own name and as its own type, without the white space around it."""
     assert parsed(
         is_admin=True,
         title="T",
@@ -80,6 +82,7 @@ TABLE = {
 
 @pytest.mark.parametrize("text", TABLE)
 def test_fixed_durations_of_the_table(text):
+    """Minutes, hours, days and weeks last exactly what they say."""
     assert expires_at(parse_expiration(text), NOW) == NOW + TABLE[text]
 
 
@@ -136,6 +139,7 @@ def test_other_durations_and_seconds_within_their_bounds(text, lifetime):
 
 
 def test_a_year_from_a_leap_day():
+    """A year from 29 February ends on the 28th, and the 366 days of a leap year are no longer than a year."""
     leap = datetime(2028, 2, 29, tzinfo=UTC)
     assert expires_at(parse_expiration("P1Y"), leap) == datetime(2029, 2, 28, tzinfo=UTC)
     assert expires_at(parse_expiration("P366D"), leap.replace(day=1)) == datetime(2029, 2, 1, tzinfo=UTC)
@@ -143,6 +147,7 @@ def test_a_year_from_a_leap_day():
 
 @pytest.mark.parametrize("text", [None, "", " ", "0", "00", "P0D", "PT0S", "P0Y0M0W0DT0H0M0S"])
 def test_zero_and_nothing_never_expire(text):
+    """No value and zero mean that the upload stays, however zero is spelled."""
     assert parse_expiration(text) is None
 
 
@@ -196,6 +201,7 @@ def test_a_duration_that_cannot_be_meant_is_refused(text):
     now=st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC)),
 )
 def test_every_lifetime_lies_between_five_minutes_and_a_year(text, now):
+    """Whatever a client asks for, and whenever: no upload is gone at once, and none outlives the year."""
     try:
         expiration = parse_expiration(text)
     except InvalidParameter:
@@ -206,10 +212,12 @@ def test_every_lifetime_lies_between_five_minutes_and_a_year(text, now):
 
 @given(seconds=st.integers(1, 10**9))
 def test_a_longer_lifetime_never_ends_earlier(seconds):
+    """Asking for more time never gives less, at the bounds as between them."""
     assert expires_at(Expiration(0, seconds), NOW) <= expires_at(Expiration(0, seconds + 1), NOW)
 
 
 def test_no_month_lies_behind_the_last_year():
+    """Past the year 9999 there is no date, and the caller is told so instead of getting a wrong one."""
     with pytest.raises(ValueError, match="year"):
         add_months(datetime(9999, 12, 1, tzinfo=UTC), 1)
 
@@ -220,12 +228,14 @@ def test_no_month_lies_behind_the_last_year():
 @pytest.mark.parametrize("name", ["width", "category_id"])
 @pytest.mark.parametrize("text", ["", " ", "0", "000", None])
 def test_zero_is_absent(name, text):
+    """Forms send 0 or nothing for what was not filled in; both leave size and category alone."""
     assert parsed(**{name: text}) == Parameters()
 
 
 @pytest.mark.parametrize("name", ["width", "category_id"])
 @pytest.mark.parametrize("text", ["x", "-3", "+3", "1.0", "1e3", "٣", "²", "1 0", "0x1", "9" * 16, "9" * 5000, "1\x00"])
 def test_no_number_is_refused_by_name(name, text):
+    """What is no plain whole number is refused, never guessed, and the message names the parameter."""
     with pytest.raises(InvalidParameter, match=f"Invalid {name}"):
         parsed(**{name: text})
 
@@ -238,6 +248,7 @@ def test_no_number_is_refused_by_name(name, text):
     ],
 )
 def test_flags_in_every_spelling(text, flag):
+    """Numbers, words and checkboxes mean what they look like, in any case."""
     assert parsed(nsfw=text).nsfw is flag
 
 
@@ -245,6 +256,7 @@ def test_flags_in_every_spelling(text, flag):
     "text", ["2", "-1", "1.0", "y", "t", "١", "٠", "¹", "10", "1" * 5000, "0" * 5000 + "2", "null"]
 )
 def test_no_flag_is_refused_by_name(text):
+    """What is neither yes nor no is refused, never guessed, and the message names the parameter."""
     with pytest.raises(InvalidParameter, match="Invalid nsfw"):
         parsed(nsfw=text)
 
@@ -288,6 +300,7 @@ def test_descriptions_are_cut_at_their_limit():
 
 
 def test_an_album_id_is_bounded_and_clean():
+    """An album id is looked up in a database, so it is cut and cleaned to what a column can hold."""
     assert parsed(album_id="x" * 1000).album_id == "x" * 64
     assert parsed(album_id=" \n").album_id is None
     assert parsed(album_id="a\x00\ud800").album_id == "a\ufffd\ufffd"
@@ -330,6 +343,7 @@ def test_a_number_that_no_database_holds_is_refused(name):
 
 
 def test_a_guest_has_no_tags():
+    """Tags of a guest are dropped without a refusal, as Chevereto drops them."""
     assert parsed(is_guest=True, tags="a,b").tags == ()
 
 

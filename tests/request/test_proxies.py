@@ -41,6 +41,7 @@ def test_fewer_values_than_proxies_are_not_believed():
 
 
 def test_without_trust_the_headers_are_ignored():
+    """Anyone can write X-Forwarded headers: where no proxy is trusted they change no link."""
     assert base_url(**FORWARDED) == "http://localhost"
 
 

@@ -84,6 +84,7 @@ def test_nothing_but_spaces_is_an_empty_source(read, text):
 
 
 def test_leading_spaces_of_a_form_are_skipped(read):
+    """A form may spell the spaces before a source as plus signs; the picture starts behind them, in any pieces."""
     assert decoded(read(b"++ +", b"+QUJD")) == b"ABC"
 
 
@@ -94,6 +95,7 @@ def test_a_plus_sign_inside_is_kept(read):
 
 @pytest.mark.parametrize("text", [b"QUI=", b"QUI", b"QUI==", b"Q U\nI = \n", b"QUI=\r\n"])
 def test_padding_is_optional(read, text):
+    """Padding carries no information: missing, torn by white space or one sign too long, the bytes are the same."""
     assert decoded(read(text)) == b"AB"
 
 
@@ -174,6 +176,7 @@ def test_text_that_decodes_to_nothing(read, text):
 
 
 def test_no_spool_is_made_for_what_is_not_base64(tmp_path, read):
+    """A URL, an empty text and a refused data URI cost no temporary file."""
     read(b"http://a/b")
     read(b"")
     read(b"data:x,y")

@@ -82,6 +82,7 @@ def test_the_one_source_of_a_form(tmp_path, parts, expected):
     ],
 )
 def test_a_form_without_a_usable_source_is_refused(tmp_path, parts, refusal):
+    """Each way of sending no picture has a refusal of its own, so that the client learns what was wrong."""
     with pytest.raises(refusal):
         pick(tmp_path, *parts)
 
@@ -95,12 +96,14 @@ def test_base64_needs_post(tmp_path):
 
 
 def test_a_url_is_fetched(tmp_path):
+    """The fetcher gets the URL as it was sent, and names the file."""
     web = Web()
     assert pick(tmp_path, URL, fetcher=web) == (b"fetched", "c.png")
     assert web.urls == ["http://host/c.png"]
 
 
 def test_a_url_in_the_query_is_fetched_with_get(tmp_path):
+    """A plain link uploads a URL too, and the file has no name where the fetcher knows none."""
     with Reading(tmp_path) as reading:
         form = reading.query("source=http%3A%2F%2Fhost%2Fc.png")
         source = pick_source(form, method="GET", fetcher=Web(name=None), open_spool=reading.open_spool)
@@ -108,21 +111,25 @@ def test_a_url_in_the_query_is_fetched_with_get(tmp_path):
 
 
 def test_nothing_fetched_is_an_empty_source(tmp_path):
+    """A URL with nothing behind it is refused as any empty source is."""
     with pytest.raises(EmptySource):
         pick(tmp_path, URL, fetcher=Web(data=b""))
 
 
 def test_what_is_fetched_has_the_same_limit(tmp_path):
+    """Fetching is no way around the limit of what one may upload."""
     with pytest.raises(TooLarge):
         pick(tmp_path, URL, fetcher=Web(data=bytes(101)))
 
 
 def test_the_default_fetcher_refuses():
+    """No request makes the server open a connection unless the site has chosen a fetcher."""
     with pytest.raises(UrlUploadDisabled):
         DisabledFetcher().fetch("http://host/", None)
 
 
 def test_a_nameless_source_gets_a_random_name():
+    """Sources without a name get 12 random digits each, so that they do not meet."""
     names = {random_filename("jpeg") for _ in range(50)}
     assert len(names) == 50
     assert all(re.fullmatch(r"[0-9a-f]{12}\.jpeg", name) for name in names)

@@ -86,6 +86,7 @@ def test_any_text_is_read_as_python_reads_them(text, sizes):
     ],
 )
 def test_odd_spellings(text, expected, size):
+    """What browsers and careless clients write is read as the URL standard reads it, in any pieces."""
     assert fields(split(text, [size])) == expected
 
 
@@ -96,6 +97,7 @@ def test_a_source_keeps_its_plus_signs():
 
 @pytest.mark.parametrize("size", [1, 100, 5000])
 def test_an_endless_name_is_refused(size):
+    """A name is held in memory, so it is bounded: 1,024 bytes pass and one more does not."""
     assert fields([b"x" * 1024 + b"=1"]) == [("x" * 1024, "1")]
     with pytest.raises(TooLarge, match="Field name too long"):
         fields(split(b"x" * 1025 + b"=1", [size]))
@@ -103,4 +105,5 @@ def test_an_endless_name_is_refused(size):
 
 @given(st.binary(max_size=50))
 def test_unquoting_undoes_quoting(data):
+    """The quick decoder neither loses nor changes any byte."""
     assert unquote(quote_plus(data).encode()) == data

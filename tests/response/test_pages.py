@@ -292,9 +292,9 @@ def test_secrets_rotate(make):
     """A token outlives a new secret, and ends with its own."""
     stand = make(secret_keys=["first secret of the site"])
     image = stand.upload()
-    stand.component._tokens = DeleteTokens(["second secret of the site"])
+    stand.component._viewing._tokens = DeleteTokens(["second secret of the site"])
     assert stand.open(image["delete_url"], "POST").status_code == 404
-    stand.component._tokens = DeleteTokens(["first secret of the site", "second secret of the site"])
+    stand.component._viewing._tokens = DeleteTokens(["first secret of the site", "second secret of the site"])
     assert stand.open(image["delete_url"], "POST").status_code == 200
 
 

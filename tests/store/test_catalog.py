@@ -19,10 +19,12 @@ def ready(catalog, *uploads):
 
 
 def test_it_is_a_catalog(catalog):
+    """Every catalog of ours has all the methods that one of the host's needs."""
     assert isinstance(catalog, Catalog)
 
 
 def test_a_record_comes_back_as_it_went_in(catalog, make_upload, now):
+    """Every field survives, long texts whole and tags in their order, an owner's as a guest's."""
     upload = make_upload(
         source_md5="1" * 32,
         original_exifdata='{"Model":"€"}',
@@ -48,6 +50,7 @@ def test_a_record_comes_back_as_it_went_in(catalog, make_upload, now):
 
 
 def test_times_of_any_zone_are_kept(catalog, make_upload, now):
+    """A time of any zone comes back as the same moment, and aware."""
     local = now.astimezone(timezone(timedelta(hours=5, minutes=30)))
     ready(catalog, make_upload(created_at=local))
     found = catalog.get("a1").created_at
@@ -56,6 +59,7 @@ def test_times_of_any_zone_are_kept(catalog, make_upload, now):
 
 
 def test_pending_is_invisible(catalog, make_upload):
+    """Nobody is shown an upload before all of its files are there."""
     catalog.reserve(make_upload())
     assert catalog.get("a1") is None
     assert catalog.find(make_upload().stem) is None
@@ -63,6 +67,7 @@ def test_pending_is_invisible(catalog, make_upload):
 
 
 def test_ids_differ_by_case_and_names_do_not(catalog, make_upload):
+    """Ids are exact. Names are not: some disks take ``ONE`` and ``one`` in a folder for the same file."""
     catalog.reserve(make_upload("ab", name="one"))
     catalog.reserve(make_upload("AB", name="two"))
     with pytest.raises(NameTaken):
@@ -73,12 +78,14 @@ def test_ids_differ_by_case_and_names_do_not(catalog, make_upload):
 
 
 def test_one_name_serves_one_upload_whatever_its_extension(catalog, make_upload):
+    """A stem belongs to one upload alone, so that the derived files of two can never meet."""
     catalog.reserve(make_upload("a", name="n", extension="png"))
     with pytest.raises(NameTaken):
         catalog.reserve(make_upload("b", name="n", extension="gif"))
 
 
 def test_find_is_exact(catalog, make_upload):
+    """A link in another case finds nothing, though it cannot be taken either: a file has one address."""
     ready(catalog, make_upload(name="Name"))
     assert catalog.find("2026/03/04/Name") is not None
     assert catalog.find("2026/03/04/name") is None
@@ -86,6 +93,7 @@ def test_find_is_exact(catalog, make_upload):
 
 
 def test_publish_needs_a_pending_upload(catalog, make_upload):
+    """What a sweep or an owner has withdrawn never comes back to life: its files may be gone already."""
     with pytest.raises(CatalogError):
         catalog.publish("nobody")
     ready(catalog, make_upload())
@@ -97,6 +105,7 @@ def test_publish_needs_a_pending_upload(catalog, make_upload):
 
 
 def test_withdrawn_is_gone_and_its_name_free_once_forgotten(catalog, make_upload):
+    """Readers lose a deleted upload at once; its name stays taken until it is forgotten, and then inherits nothing."""
     ready(catalog, make_upload(tags=("x",)))
     assert catalog.withdraw("a1") is True
     assert catalog.withdraw("a1") is False
@@ -110,18 +119,21 @@ def test_withdrawn_is_gone_and_its_name_free_once_forgotten(catalog, make_upload
 
 
 def test_withdraw_takes_pending_ones_and_tells_of_unknown_ones(catalog, make_upload):
+    """An upload that failed can be withdrawn before it was ready, and the caller learns whether there was one."""
     catalog.reserve(make_upload())
     assert catalog.withdraw("a1") is True
     assert catalog.withdraw("nobody") is False
 
 
 def test_forget_leaves_what_was_not_withdrawn(catalog, make_upload):
+    """No record of an upload with files is lost by forgetting it in the wrong state."""
     ready(catalog, make_upload())
     catalog.forget("a1")
     assert catalog.get("a1") is not None
 
 
 def test_views_are_counted_for_ready_uploads(catalog, make_upload):
+    """Every view counts, of what can be viewed only; an unknown id is no error."""
     ready(catalog, make_upload())
     catalog.reserve(make_upload("a2"))
     for id_ in ("a1", "a1", "a2", "nobody"):
@@ -170,6 +182,7 @@ def test_a_sweep_sees_each_upload_once_while_it_forgets(catalog, make_upload, no
 
 
 def test_uploads_yields_all_of_them_and_lets_writers_in(catalog, make_upload):
+    """A check sees every upload, however many there are, and holds up nobody who writes meanwhile."""
     ready(catalog, *(make_upload(f"u{number:03}") for number in range(400)))
     seen = set()
     for upload in catalog.uploads():
@@ -179,6 +192,7 @@ def test_uploads_yields_all_of_them_and_lets_writers_in(catalog, make_upload):
 
 
 def test_duplicates_are_found_by_owner_hash_and_time(catalog, make_upload, now):
+    """The hash as received or as stored will do; the time is that of receipt; other owners and pending do not count."""
     ready(
         catalog,
         make_upload("a", md5="1" * 32, source_md5="2" * 32, created_at=now - timedelta(days=900)),
@@ -195,6 +209,7 @@ def test_duplicates_are_found_by_owner_hash_and_time(catalog, make_upload, now):
 
 
 def test_albums_and_categories_are_looked_up(catalog):
+    """An album tells whose it is, which decides who may upload into it; ids are exact."""
     assert catalog.album("album") == Album("album", "user", "Cats")
     assert catalog.album("ALBUM") is None
     assert catalog.has_category(1)
@@ -202,6 +217,7 @@ def test_albums_and_categories_are_looked_up(catalog):
 
 
 def test_of_many_threads_one_gets_the_name(catalog, make_upload):
+    """Uploads of one moment never share a name, and each name is given to one of them."""
     wins = []
 
     def run(thread):

@@ -31,10 +31,12 @@ def save(storage, path, data=b"new"):
 
 
 def test_it_adopts(storage):
+    """The default storage takes finished files over, which spares a copy of every upload."""
     assert isinstance(storage, AdoptingStorage)
 
 
 def test_an_existing_file_stays_as_it_is(storage, tmp_path):
+    """No upload replaces another, saved or adopted, and a refused file stays with whoever brought it."""
     save(storage, "d/a.png", b"old")
     with pytest.raises(FileExists):
         save(storage, "d/a.png")
@@ -49,6 +51,7 @@ def test_an_existing_file_stays_as_it_is(storage, tmp_path):
 
 
 def test_files_and_folders_are_readable_for_a_web_server(storage, tmp_path):
+    """A web server can serve the files whatever the umask says; unfinished ones are closed to all others."""
     before = os.umask(0o077)
     try:
         save(storage, "2026/01/a.png")
@@ -62,6 +65,7 @@ def test_files_and_folders_are_readable_for_a_web_server(storage, tmp_path):
 
 
 def test_a_half_written_file_is_never_visible(storage):
+    """A reader sees a whole file or none; an unfinished one lies apart, under a name that the sweep knows."""
     reached, go_on = threading.Event(), threading.Event()
 
     class Slow(io.RawIOBase):
@@ -86,6 +90,8 @@ def test_a_half_written_file_is_never_visible(storage):
 
 
 def test_a_failed_save_leaves_no_temporary_file(storage):
+    """What could not be saved takes no space, which on a full disk would be the cause of the next failure."""
+
     class Failing(io.RawIOBase):
         def read(self, size=-1):
             raise OSError(errno.ENOSPC, "full")
@@ -96,6 +102,7 @@ def test_a_failed_save_leaves_no_temporary_file(storage):
 
 
 def test_of_many_writers_one_wins(storage):
+    """Of several writers at once one is told that it succeeded, and the file is that one's."""
     results = []
 
     def write(number):
@@ -116,6 +123,7 @@ def test_of_many_writers_one_wins(storage):
 
 
 def test_a_spool_is_adopted_without_a_copy(storage, tmp_path):
+    """An upload is written once: the spool itself becomes the stored file, and its old name is gone."""
     with Spool(str(storage.incoming), 100) as spool:
         spool.write(b"data")
         inode = os.stat(spool.path).st_ino
@@ -128,12 +136,14 @@ def test_a_spool_is_adopted_without_a_copy(storage, tmp_path):
 
 
 def test_adopting_what_is_not_there_fails(storage, tmp_path):
+    """A lost spool is an error, and nothing appears under the final name."""
     with pytest.raises(StorageError):
         storage.adopt("a.png", str(tmp_path / "nothing"))
     assert not storage.exists("a.png")
 
 
 def test_a_file_where_a_folder_should_be_is_an_error(storage):
+    """A path below a file is refused as an error of ours, and nothing unfinished stays."""
     save(storage, "a")
     with pytest.raises(StorageError):
         save(storage, "a/b")
@@ -143,6 +153,7 @@ def test_a_file_where_a_folder_should_be_is_an_error(storage):
 
 
 def test_deleting_leaves_folders(storage, tmp_path):
+    """Somebody else may be about to save into the folder; and no folder can be deleted as a file."""
     save(storage, "2026/a.png")
     storage.delete("2026/a.png")
     assert (tmp_path / "files/2026").is_dir()
@@ -151,6 +162,7 @@ def test_deleting_leaves_folders(storage, tmp_path):
 
 
 def test_unfinished_files_cannot_be_reached_as_stored_ones(storage):
+    """No path reads or replaces what somebody is still uploading."""
     (storage.incoming / "chevupload-x").write_bytes(b"secret")
     for action in (storage.open, lambda path: save(storage, path), lambda path: storage.adopt(path, "/dev/null")):
         with pytest.raises(StorageError):
@@ -204,6 +216,7 @@ def without_links(monkeypatch):
 
 
 def test_without_hard_links_files_are_renamed(storage, without_links, tmp_path):
+    """On file systems without hard links files are saved and adopted too, and still none is replaced."""
     save(storage, "a.png", b"old")
     with pytest.raises(FileExists):
         save(storage, "a.png", b"new")
@@ -217,6 +230,8 @@ def test_without_hard_links_files_are_renamed(storage, without_links, tmp_path):
 
 
 def test_other_faults_of_the_disk_are_storage_errors(storage, monkeypatch):
+    """Only missing links are worked around: any other fault is an error of ours, and nothing unfinished stays."""
+
     def link(source, target):
         raise OSError(errno.EIO, "broken")
 
@@ -227,11 +242,13 @@ def test_other_faults_of_the_disk_are_storage_errors(storage, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
+    """A wrong folder is found when the site starts, not at its first upload."""
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError):
         LocalStorage(tmp_path / "file/sub")
 
 
 def test_public_url(tmp_path):
+    """A file has an address of its own only where the site gave one; else the component serves it."""
     assert LocalStorage(tmp_path).url("a.png") is None
     assert LocalStorage(tmp_path, public_url="/f").url("a.png") == "/f/a.png"

@@ -8,6 +8,7 @@ from chevupload.store.memory import StaticKeys
 
 
 def test_static_keys():
+    """A key stands for whom it was given for, any other for nobody, and no key's text is kept."""
     keys = StaticKeys({"k1": Principal(user_id="u"), "k2": Principal()})
     assert keys.authenticate("k1", {}) == Principal(user_id="u")
     assert keys.authenticate("k2", {}) == Principal()
@@ -16,6 +17,7 @@ def test_static_keys():
 
 
 def test_the_clock_tells_aware_utc_in_whole_seconds():
+    """Records hold whole seconds in UTC, so a time is the same before and after it was stored."""
     now = utc_now()
     assert now.utcoffset().total_seconds() == 0
     assert now.microsecond == 0

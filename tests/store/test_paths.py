@@ -47,17 +47,20 @@ REFUSED = [
 
 @pytest.mark.parametrize("path", REFUSED)
 def test_odd_paths_are_refused(path):
+    """What could leave the folder, expand as a pattern or start a URL is no path."""
     with pytest.raises(StorageError):
         checked_path(path)
 
 
 @pytest.mark.parametrize("path", ["a", "a.png", "2026/01/02/a-b_c.th.jpeg", "...", "a/..b", ".a", "-", "a..b"])
 def test_plain_paths_pass(path):
+    """Dots, dashes and underscores inside a segment are harmless, and stored names hold them."""
     assert checked_path(path) == path
 
 
 @given(st.text(max_size=40) | st.text("ab./-~*", max_size=12))
 def test_whatever_passes_is_safe(path):
+    """For any text the rule is the alphabet and the three forbidden segments, no more and no less."""
     safe = re.fullmatch(r"[A-Za-z0-9_./-]+", path) and not {"", ".", ".."} & set(path.split("/"))
     if safe:
         assert checked_path(path) == path
@@ -78,6 +81,7 @@ def storages(tmp_path_factory):
 
 @given(path=st.text(max_size=20).filter(lambda text: not re.fullmatch(r"[A-Za-z0-9_./-]+", text)))
 def test_no_storage_touches_such_a_path(storages, path):
+    """Every method of every storage checks for itself, so that no mistake above reaches a file system."""
     for storage in storages:
         for method in (storage.open, storage.delete, storage.exists, storage.url):
             with pytest.raises(StorageError):
@@ -89,5 +93,6 @@ def test_no_storage_touches_such_a_path(storages, path):
 
 
 def test_url_is_below_the_public_one():
+    """One slash joins the public URL and the path; where there is no such URL a file has none."""
     assert joined_url(None, "a") is None
     assert joined_url("https://cdn/x/", "a/b.png") == "https://cdn/x/a/b.png"

@@ -55,10 +55,12 @@ def content(storage, path):
 
 
 def test_it_is_a_storage(storage):
+    """Every storage of ours has all the methods that one of the host's needs."""
     assert isinstance(storage, Storage)
 
 
 def test_a_file_comes_back_as_it_went_in(storage):
+    """All bytes from the file's position on are stored and read from any place; the caller's file stays open."""
     data = os.urandom(2_500_000)
     file = io.BytesIO(b"head" + data)
     file.seek(4)
@@ -74,12 +76,14 @@ def test_a_file_comes_back_as_it_went_in(storage):
 
 
 def test_an_empty_file_is_a_file(storage):
+    """A file without content is not taken for a missing one."""
     storage.save("empty", io.BytesIO(), content_type="image/png")
     assert storage.exists("empty")
     assert content(storage, "empty") == b""
 
 
 def test_what_is_missing_is_missing(storage):
+    """Reading tells of a missing file, deleting does not: a sweep may repeat what a crash interrupted."""
     assert not storage.exists("a/b")
     with pytest.raises(FileMissing):
         storage.open("a/b")
@@ -87,6 +91,7 @@ def test_what_is_missing_is_missing(storage):
 
 
 def test_a_folder_is_no_file(storage):
+    """A folder cannot be read, and below a file everything is missing; neither is a fault of the storage."""
     storage.save("folder/a", io.BytesIO(b"1"), content_type="image/png")
     assert not storage.exists("folder")
     with pytest.raises(FileMissing):
@@ -97,6 +102,7 @@ def test_a_folder_is_no_file(storage):
 
 
 def test_deleting_removes_that_file_only_and_may_be_repeated(storage):
+    """Files whose names begin alike are left alone, and a second deletion does nothing."""
     for path in ("d/a.png", "d/a.th.png", "d/b.png"):
         storage.save(path, io.BytesIO(path.encode()), content_type="image/png")
     storage.delete("d/a.png")
@@ -106,6 +112,7 @@ def test_deleting_removes_that_file_only_and_may_be_repeated(storage):
 
 @pytest.mark.parametrize("error", [OSError("disk"), ValueError("odd")])
 def test_nothing_stays_of_a_failed_save(storage, error):
+    """A failed save is a StorageError with its cause for the log, and there is no file."""
     with pytest.raises(StorageError) as caught:
         storage.save("d/a.png", _Failing(error), content_type="image/png")
     assert caught.value.__cause__ is error
@@ -113,18 +120,21 @@ def test_nothing_stays_of_a_failed_save(storage, error):
 
 
 def test_a_refusal_passes_through(storage):
+    """What the client did wrong, noticed while its file is read, does not become a fault of the storage."""
     with pytest.raises(TooLarge):
         storage.save("a.png", _Failing(TooLarge()), content_type="image/png")
     assert not storage.exists("a.png")
 
 
 def test_an_interrupted_save_leaves_nothing(storage):
+    """A process that is ended in the middle of a save leaves no half file."""
     with pytest.raises(KeyboardInterrupt):
         storage.save("a.png", _Failing(KeyboardInterrupt()), content_type="image/png")
     assert not storage.exists("a.png")
 
 
 def test_url(storage):
+    """A file's address is one slash below the public URL, and there is none without it."""
     assert storage.url("d/a.png") == "https://cdn.example/f/d/a.png"
     assert FsspecStorage("memory://x").url("a") is None
 
@@ -173,6 +183,7 @@ class _ObjectStore(AbstractFileSystem):
 
 
 def test_an_object_store_is_told_the_content_type():
+    """An object store serves files itself and as what it was told, so it is told."""
     store = _ObjectStore()
     FsspecStorage(store, "bucket").save("a.png", io.BytesIO(b"1"), content_type="image/png")
     data, options = store.objects["bucket/a.png"]
@@ -180,6 +191,7 @@ def test_an_object_store_is_told_the_content_type():
 
 
 def test_the_host_chooses_how_a_content_type_is_passed():
+    """A file system that takes content types in its own way can be served without a change of ours."""
     store = _ObjectStore()
     storage = FsspecStorage(store, save_options=lambda kind: {"headers": {"Content-Type": kind}})
     storage.save("a.png", io.BytesIO(b"1"), content_type="image/png")
@@ -189,6 +201,7 @@ def test_the_host_chooses_how_a_content_type_is_passed():
 
 
 def test_an_object_store_never_gets_half_a_file():
+    """Closing publishes a file on an object store, so one that failed is discarded instead."""
     store = _ObjectStore()
     with pytest.raises(StorageError):
         FsspecStorage(store, "bucket").save("a.png", _Failing(OSError()), content_type="image/png")
@@ -199,6 +212,7 @@ def test_an_object_store_never_gets_half_a_file():
 
 
 def test_a_library_error_becomes_ours_and_tells_no_place():
+    """Callers meet errors of ours only; they name no bucket, and a fault is not taken for a missing file."""
     storage = FsspecStorage(_ObjectStore(RuntimeError("secret place")), "bucket")
     for action in (
         lambda: storage.open("a"),
@@ -213,6 +227,7 @@ def test_a_library_error_becomes_ours_and_tells_no_place():
 
 
 def test_a_url_is_opened_once_in_each_process():
+    """A process keeps its file system, and a forked one builds its own, as not every library survives a fork."""
     storage = FsspecStorage("memory://forked", options={"skip_instance_cache": True})
     storage.save("a", io.BytesIO(b"1"), content_type="image/png")
     first = storage._locate("a")[0]
@@ -224,6 +239,7 @@ def test_a_url_is_opened_once_in_each_process():
 
 
 def test_mistakes_are_told_at_construction():
+    """An unknown protocol, or options that nobody would use, is found before the first upload."""
     with pytest.raises(ConfigError):
         FsspecStorage("nonsense://bucket")
     with pytest.raises(ConfigError):

@@ -37,6 +37,7 @@ def keys(database, clock):
 
 @pytest.mark.parametrize("style", ["chevereto", "imgbb"])
 def test_a_key_stands_for_its_user(accounts, keys, style):
+    """A key in either style opens as its user, an admin's with an admin's rights."""
     admin, user = accounts.add_user("root", is_admin=True), accounts.add_user("user")
     made = accounts.add_key("root", style=style)
     assert keys.authenticate(made.key, {}) == Principal(user_id=admin, is_admin=True)
@@ -44,6 +45,7 @@ def test_a_key_stands_for_its_user(accounts, keys, style):
 
 
 def test_nothing_else_opens(accounts, keys):
+    """Near misses and patterns open nothing, and neither does a digest out of a leaked database."""
     accounts.add_user("user")
     key = accounts.add_key("user").key
     for wrong in (key + "x", key[:-1], key.upper(), digest(key), "%", "\ud800", "x"):
@@ -51,6 +53,7 @@ def test_nothing_else_opens(accounts, keys):
 
 
 def test_a_revoked_key_is_closed_for_good(accounts, keys, now):
+    """A revoked key opens nothing any more, the list says since when, and revoking in vain is told."""
     accounts.add_user("user")
     made = accounts.add_key("user")
     assert accounts.revoke_key(made.id) is True
@@ -63,6 +66,7 @@ def test_a_revoked_key_is_closed_for_good(accounts, keys, now):
 
 
 def test_a_key_expires_at_its_second(accounts, keys, clock, now):
+    """A key opens until its last second and not at its end, and the list says the same."""
     accounts.add_user("user")
     made = accounts.add_key("user", expires_at=now + timedelta(seconds=10))
     clock.now = now + timedelta(seconds=9)
@@ -74,6 +78,7 @@ def test_a_key_expires_at_its_second(accounts, keys, clock, now):
 
 
 def test_keys_of_a_disabled_user_are_closed_until_enabled(accounts, keys, now):
+    """Disabling a user closes the keys without ending them, so that it can be taken back."""
     accounts.add_user("user")
     key = accounts.add_key("user").key
     accounts.disable_user("user")
@@ -84,6 +89,7 @@ def test_keys_of_a_disabled_user_are_closed_until_enabled(accounts, keys, now):
 
 
 def test_only_digests_are_stored(accounts, database):
+    """Whoever reads the table of keys can use none of them."""
     accounts.add_user("user")
     made = accounts.add_key("user", label="laptop")
     with database.connect() as connection:
@@ -94,6 +100,7 @@ def test_only_digests_are_stored(accounts, database):
 
 
 def test_listed_keys_tell_everything_but_the_secret(accounts, clock, now):
+    """A key is recognised by label, style and times, and the list never gives its text away."""
     accounts.add_user("user")
     first = accounts.add_key("user", label="laptop")
     clock.now = now + timedelta(hours=1)
@@ -107,6 +114,7 @@ def test_listed_keys_tell_everything_but_the_secret(accounts, clock, now):
 
 
 def test_user_names_are_unique_and_differ_by_case(accounts):
+    """A name has one user, ``Ann`` and ``ann`` being two, and a second attempt changes nothing of the first."""
     first = accounts.add_user("Ann")
     with pytest.raises(NameTaken):
         accounts.add_user("Ann", is_admin=True)
@@ -117,6 +125,7 @@ def test_user_names_are_unique_and_differ_by_case(accounts):
 
 
 def test_unknown_users_are_told(accounts):
+    """A misspelled user is an error with a name of its own, not an empty result."""
     for action in (accounts.add_key, accounts.disable_user, accounts.list_albums):
         with pytest.raises(UnknownName):
             action("nobody")
@@ -125,6 +134,7 @@ def test_unknown_users_are_told(accounts):
 
 
 def test_an_unknown_style_is_a_mistake(accounts):
+    """A misspelled style is refused before anything is stored."""
     accounts.add_user("user")
     with pytest.raises(ConfigError):
         accounts.add_key("user", style="uuid")
@@ -132,6 +142,7 @@ def test_an_unknown_style_is_a_mistake(accounts):
 
 
 def test_albums_belong_to_their_user(accounts):
+    """A user's albums are listed by title, under the ids that uploads name, and nobody else's with them."""
     owner = accounts.add_user("user")
     accounts.add_user("other")
     dogs, cats = accounts.add_album("user", "Dogs"), accounts.add_album("user", "Cats")
@@ -140,6 +151,7 @@ def test_albums_belong_to_their_user(accounts):
 
 
 def test_categories_are_numbered(accounts):
+    """Categories have the small numbers that clients send, and each name is given once."""
     assert [accounts.add_category(name) for name in ("Animals", "Cars")] == [1, 2]
     with pytest.raises(NameTaken):
         accounts.add_category("Cars")

@@ -48,6 +48,8 @@ print(" ".join(wins))
 
 
 def test_of_many_processes_one_gets_each_name_and_none_is_locked_out(tmp_path):
+    """A server's processes may all start on a file that does not exist yet and write at once:
+    each name has one winner, every tag is there, and nobody fails because another one writes."""
     path = str(tmp_path / "new.db")
     processes = [
         subprocess.Popen([sys.executable, "-W", "error", "-c", RACER, path, str(number)], stdout=subprocess.PIPE)
@@ -64,6 +66,7 @@ def test_of_many_processes_one_gets_each_name_and_none_is_locked_out(tmp_path):
 
 
 def test_sqlite_settings(database):
+    """Readers and writers do not block each other, references are checked, and a writer waits half a minute."""
     with database.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
@@ -72,6 +75,7 @@ def test_sqlite_settings(database):
 
 
 def test_a_forked_process_uses_connections_of_its_own(database, make_upload):
+    """A child never speaks on its parent's connection, which SQLite does not survive, and leaves the parent's be."""
     catalog = SqlCatalog(database)
     catalog.reserve(make_upload("parent"))
     pool = database.engine.pool
@@ -93,6 +97,7 @@ def test_a_forked_process_uses_connections_of_its_own(database, make_upload):
 
 
 def test_threads_of_a_new_process_open_the_engine_anew_once(database):
+    """After a fork the inherited connections are put aside once, whichever threads come first."""
     database._process = -1
     database.engine.pool.marker = True
     threads = [threading.Thread(target=lambda: database.connect().__enter__().close()) for _ in range(8)]
@@ -105,6 +110,7 @@ def test_threads_of_a_new_process_open_the_engine_anew_once(database):
 
 
 def test_faults_are_catalog_errors(database):
+    """A fault of the database is a CatalogError whose message tells nothing of the statement."""
     with pytest.raises(CatalogError) as caught, database.connect() as connection:
         connection.execute(text("SELECT secret FROM nowhere"))
     assert "secret" not in str(caught.value)
@@ -113,6 +119,7 @@ def test_faults_are_catalog_errors(database):
 
 
 def test_violated_constraints_are_left_to_the_caller(database):
+    """Only the caller knows what a constraint means, so its error passes, and nothing of the transaction stays."""
     tags = Tables.default().tags
     with pytest.raises(IntegrityError), database.begin() as connection:
         connection.execute(insert(tags), [{"name": "a"}, {"name": "a"}])
@@ -121,6 +128,7 @@ def test_violated_constraints_are_left_to_the_caller(database):
 
 
 def test_a_database_that_is_away_is_a_catalog_error(tmp_path):
+    """Without a database callers meet an error of ours, not the driver's."""
     engine = sqlite_engine(tmp_path / "nowhere" / "a.db", busy_seconds=0)
     database = Database(engine)
     with pytest.raises(CatalogError), database.connect():
@@ -129,6 +137,7 @@ def test_a_database_that_is_away_is_a_catalog_error(tmp_path):
 
 
 def test_tables_that_cannot_be_made_are_a_catalog_error(tmp_path, monkeypatch):
+    """Making tables is tried again in case others make them too, but not for ever, and fails as an error of ours."""
     monkeypatch.setattr(engine_module, "_PAUSE_SECONDS", 0)
     engine = sqlite_engine(tmp_path / "nowhere" / "a.db", busy_seconds=0)
     with pytest.raises(CatalogError):
@@ -137,6 +146,7 @@ def test_tables_that_cannot_be_made_are_a_catalog_error(tmp_path, monkeypatch):
 
 
 def test_switching_to_wal_waits_for_others(tmp_path):
+    """A process that starts beside a busy one waits as long as it was told to, and no longer."""
     path = tmp_path / "busy.db"
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("CREATE TABLE t (a)")
@@ -156,6 +166,7 @@ def test_switching_to_wal_waits_for_others(tmp_path):
 
 
 def test_a_writer_waits_for_another(database, make_upload, tmp_path):
+    """An upload waits for another one's transaction instead of failing on a locked database."""
     other = sqlite3.connect(tmp_path / "records.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     timer = threading.Timer(0.3, other.rollback)
@@ -166,11 +177,13 @@ def test_a_writer_waits_for_another(database, make_upload, tmp_path):
 
 
 def test_making_tables_twice_is_fine(database):
+    """A site may make its tables at every start: those that are there stay."""
     database.create_tables()
     database.create_tables([Tables.default().tags])
 
 
 def test_any_engine_will_do(tmp_path, make_upload):
+    """A host's own engine, made without our settings, keeps records as well."""
     engine = create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
     database = Database(engine)
     database.create_tables()

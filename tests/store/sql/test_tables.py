@@ -59,6 +59,7 @@ class PictureKeyword(UploadTagMixin, HostBase):
 
 
 def test_the_catalog_works_on_a_hosts_own_tables(tmp_path, make_upload):
+    """A host has uploads and tags in tables of its own, with its own columns and keys; ours fill in the rest."""
     engine = sqlite_engine(tmp_path / "host.db")
     tables = Tables.of(Picture, Keyword, PictureKeyword)
     assert tables.uploads is Picture.__table__
@@ -83,6 +84,7 @@ def test_the_catalog_works_on_a_hosts_own_tables(tmp_path, make_upload):
 
 
 def test_every_mixin_can_be_subclassed():
+    """Each of the seven tables can live on the host's base under the host's name."""
     mixins = (UploadMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin)
 
     class Other(DeclarativeBase):
@@ -93,11 +95,13 @@ def test_every_mixin_can_be_subclassed():
 
 
 def test_a_class_without_a_mixin_is_refused():
+    """A class that can be none of the tables is told at construction, not by a query that fails."""
     with pytest.raises(ConfigError):
         Tables.of(Person)
 
 
 def test_the_ready_set_has_its_names():
+    """These names are in databases and migrations of sites, so they do not change."""
     assert {table.name for table in Tables.default()} == {
         "chevupload_uploads",
         "chevupload_keys",
@@ -110,6 +114,7 @@ def test_the_ready_set_has_its_names():
 
 
 def test_every_query_of_the_sweep_has_an_index(database):
+    """The sweep and the look for duplicates need not read every upload there is."""
     with database.connect() as connection:
         indexes = inspect(connection).get_indexes("chevupload_uploads")
     assert {tuple(index["column_names"]) for index in indexes} >= {
@@ -122,6 +127,7 @@ def test_every_query_of_the_sweep_has_an_index(database):
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "mariadb", "sqlite"])
 def test_tables_can_be_written_for_other_databases(dialect):
+    """Every database can hold the seven tables, and MySQL compares names byte by byte, as the others do."""
     statements = []
     drivers = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
     try:
@@ -137,6 +143,7 @@ def test_tables_can_be_written_for_other_databases(dialect):
 
 
 def test_a_naive_time_is_refused(database, make_upload, now):
+    """Nobody knows which moment a naive time means, so it is an error rather than hours off."""
     with pytest.raises(ValueError, match="naive"):
         UtcDateTime().process_bind_param(now.replace(tzinfo=None), None)
     with pytest.raises(CatalogError) as caught:
@@ -145,6 +152,7 @@ def test_a_naive_time_is_refused(database, make_upload, now):
 
 
 def test_no_time_stays_no_time(now):
+    """What never expires is stored without a time; a time is stored in UTC."""
     column = UtcDateTime()
     assert column.process_bind_param(None, None) is None
     assert column.process_result_value(None, None) is None

@@ -11,6 +11,7 @@ from chevupload.store.sql.tags import TagRows
 
 
 def test_tags_are_made_once_and_found_again(database):
+    """Uploads share the rows of equal tags, names in another case apart, and get ids in the order of their names."""
     tags = TagRows(database, Tables.default())
     first = tags.ids(("b", "a"))
     assert tags.ids(("a", "c", "b", "a"))[::2] == [first[1], first[0]]
@@ -18,6 +19,8 @@ def test_tags_are_made_once_and_found_again(database):
 
 
 def test_a_tag_that_somebody_else_makes_meanwhile_is_taken(database):
+    """Two uploads that bring the same new tag at one moment both succeed, with one and the same tag."""
+
     class Outrun(TagRows):
         def _known(self, names):
             known = super()._known(names)
@@ -30,6 +33,8 @@ def test_a_tag_that_somebody_else_makes_meanwhile_is_taken(database):
 
 
 def test_a_tag_that_comes_back_under_another_name_is_an_error(database):
+    """A database that folds names into others causes an error, not an upload with a wrong tag."""
+
     class Folding(TagRows):
         def _known(self, names):
             return {name.strip(): number for name, number in super()._known(names).items()}

@@ -1,0 +1,183 @@
+"""The upload endpoint: one request in, one answer in the requested format out, whatever goes wrong.
+
+May know: requests, answers and the way of an upload. Source: the contract of this API, sections 2 to 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from webob import Response
+
+from chevupload.config import Limits, Policy, Renditions
+from chevupload.errors import (
+    InvalidAction,
+    InvalidKey,
+    InvalidVersion,
+    MethodNotAllowed,
+    MissingAction,
+    MissingKey,
+    MissingVersion,
+    NotFound,
+    Refusal,
+    RequestDenied,
+    TooLarge,
+)
+from chevupload.interfaces import Fetcher, KeyBackend
+from chevupload.model import Principal, Upload
+from chevupload.request.fetching import DisabledFetcher
+from chevupload.request.forms import Form, Spools
+from chevupload.request.parameters import parse_parameters
+from chevupload.request.sources import pick_source
+from chevupload.response.answers import (
+    allow_origin,
+    answer_format,
+    as_refusal,
+    preflight_answer,
+    refusal_answer,
+    upload_answer,
+)
+from chevupload.response.documents import image_document, success_document
+from chevupload.response.links import Links
+from chevupload.spool import format_bytes
+from chevupload.uploads import Uploads
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_METHODS = "POST, GET, OPTIONS"
+_MAX_KEY_LENGTH = 512
+
+
+class UploadApi:
+    """Answers the API's routes."""
+
+    def __init__(
+        self,
+        *,
+        keys: KeyBackend,
+        uploads: Uploads,
+        fetcher: Fetcher,
+        limits: Limits,
+        renditions: Renditions,
+        policy: Policy,
+        spool_folder: str,
+        links: Callable[[WSGIEnvironment], Links],
+    ) -> None:
+        """Use these parts; ``links`` builds URLs as a request's sender sees them."""
+        self._keys = keys
+        self._uploads = uploads
+        self._fetcher = fetcher
+        self._limits = limits
+        self._renditions = renditions
+        self._policy = policy
+        self._spool_folder = spool_folder
+        self._links = links
+
+    def upload(self, environ: WSGIEnvironment) -> Response:
+        """Answer the upload route."""
+        return self._answer(environ, self._upload)
+
+    def unknown(self, environ: WSGIEnvironment, version: str, action: str) -> Response:
+        """Answer another path below ``/api``."""
+
+        def refuse(environ: WSGIEnvironment, form: Form) -> Response:
+            form.read_query(environ, None)
+            if not version:
+                raise MissingVersion
+            if not action:
+                raise MissingAction
+            raise InvalidAction if version == "1" else InvalidVersion
+
+        return self._answer(environ, refuse)
+
+    def missing(self, environ: WSGIEnvironment) -> Response:
+        """Answer a path where a program looks for an API that is not there."""
+
+        def refuse(environ: WSGIEnvironment, form: Form) -> Response:
+            form.read_query(environ, None)
+            raise NotFound
+
+        return self._answer(environ, refuse)
+
+    def _answer(self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response]) -> Response:
+        """Answer in the requested format, whatever goes wrong, and let pages of other origins read it."""
+        form = Form(self._limits)
+        try:
+            response = handler(environ, form)
+        except Exception as error:
+            response = refusal_answer(answer_format(form.get("format")), as_refusal(error), imgbb=form.has_image)
+        allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
+        return response
+
+    def _upload(self, environ: WSGIEnvironment, form: Form) -> Response:
+        method = environ["REQUEST_METHOD"]
+        if method == "OPTIONS":
+            return preflight_answer(_METHODS)
+        form.read_query(environ, None)
+        if method not in ("POST", "GET"):
+            raise MethodNotAllowed(headers=(("Allow", _METHODS),))
+        with ExitStack() as stack:
+            upload, links = self._receive(environ, form, Spools(self._spool_folder, stack))
+        document = image_document(
+            upload,
+            links,
+            timezone=self._policy.timezone,
+            thumb_side=self._renditions.thumb_side,
+            medium_width=self._renditions.medium_width,
+            imgbb=form.has_image,
+        )
+        wanted = answer_format(form.get("format"))
+        return upload_answer(wanted, success_document(document, imgbb=form.has_image), upload, links)
+
+    def _receive(self, environ: WSGIEnvironment, form: Form, spools: Spools) -> tuple[Upload, Links]:
+        """Read the request, identify its sender and take its source in."""
+        header_key = environ.get("HTTP_X_API_KEY", "").strip()
+        early_key = header_key or form.get("key")
+        principal = self._identify_early(early_key, environ, form) if early_key else None
+        max_bytes = self._max_bytes(principal) if principal else self._limits.max_bytes
+        open_spool = spools.opener(max_bytes)
+        method = environ["REQUEST_METHOD"]
+        links = self._links(environ)
+        form.read_query(environ, open_spool)
+        if method == "POST":
+            form.read_body(environ, max_bytes=max_bytes, open_spool=open_spool)
+        key = header_key or form.get("key")
+        if not key:
+            raise MissingKey
+        if principal is None or key != early_key:
+            principal = self._identify(key, environ)
+        parameters = parse_parameters(form.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
+        fetcher = DisabledFetcher() if principal.is_guest else self._fetcher
+        source = pick_source(form, method=method, fetcher=fetcher, open_spool=open_spool)
+        if source.spool.size > self._max_bytes(principal):
+            raise TooLarge(f"File too big - max {format_bytes(self._max_bytes(principal))}")
+        return self._uploads.create(source, parameters, principal), links
+
+    def _identify_early(self, key: str, environ: WSGIEnvironment, form: Form) -> Principal:
+        """Identify the sender before the body is read; a refused one's body is skimmed for ``format`` alone."""
+        try:
+            return self._identify(key, environ)
+        except Refusal as refusal:
+            if environ["REQUEST_METHOD"] == "POST":
+                try:
+                    form.read_body(environ, max_bytes=self._limits.refusal_scan_bytes, open_spool=None)
+                except Refusal:
+                    # Whatever is wrong with the body, the key is what the client must mend first.
+                    raise refusal from None
+            raise
+
+    def _identify(self, key: str, environ: WSGIEnvironment) -> Principal:
+        principal = self._keys.authenticate(key, environ) if len(key) <= _MAX_KEY_LENGTH else None
+        if principal is None:
+            raise InvalidKey
+        if principal.is_guest and not self._policy.guests:
+            raise RequestDenied
+        return principal
+
+    def _max_bytes(self, principal: Principal) -> int:
+        if principal.max_bytes is not None:
+            return principal.max_bytes
+        return self._limits.max_guest_bytes if principal.is_guest else self._limits.max_bytes

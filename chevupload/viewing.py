@@ -1,0 +1,142 @@
+"""What people and their programs see of an upload: viewer page, delete link and files.
+
+May know: pages, files and the way of an upload. Source: the contract of this API, sections 6 and 7.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from webob import Response
+
+from chevupload.clock import Clock
+from chevupload.config import Policy
+from chevupload.errors import FileMissing, Gone, MethodNotAllowed, NotFound
+from chevupload.interfaces import Catalog, Storage
+from chevupload.model import Upload
+from chevupload.response.answers import (
+    allow_origin,
+    as_refusal,
+    json_answer,
+    preflight_answer,
+    redirect_answer,
+    refusal_answer,
+)
+from chevupload.response.documents import deleted_document
+from chevupload.response.files import file_answer
+from chevupload.response.links import Links
+from chevupload.response.pages import delete_page, deleted_page, refusal_page, viewer_page
+from chevupload.tokens import DeleteTokens
+from chevupload.uploads import Uploads
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+logger = logging.getLogger("chevupload")
+
+_READ = "GET, HEAD, OPTIONS"
+_DELETE = "GET, HEAD, POST, DELETE, OPTIONS"
+_FILE = re.compile(r"([A-Za-z0-9_./-]{1,400}?)(?:\.(?:th|md|fr))?\.[a-z0-9]{3,4}\Z")
+
+
+class Viewing:
+    """Answers the routes of viewer, delete link and files."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        storage: Storage,
+        uploads: Uploads,
+        tokens: DeleteTokens,
+        policy: Policy,
+        links: Callable[[WSGIEnvironment], Links],
+        clock: Clock,
+    ) -> None:
+        """Use these parts; ``links`` builds URLs as a request's sender sees them."""
+        self._catalog = catalog
+        self._storage = storage
+        self._uploads = uploads
+        self._tokens = tokens
+        self._policy = policy
+        self._links = links
+        self._clock = clock
+
+    def viewer(self, environ: WSGIEnvironment, path: str, upload_id: str) -> Response:
+        """Answer the viewer at ``path``, which is decoded and begins below the mount point."""
+        return self._answer(environ, lambda: self._show(environ, path, upload_id), _READ)
+
+    def delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
+        """Answer a delete link."""
+        return self._answer(environ, lambda: self._delete(environ, upload_id, token), _DELETE)
+
+    def file(self, environ: WSGIEnvironment, path: str) -> Response:
+        """Answer the file at the storage's ``path``."""
+        response = self._answer(environ, lambda: self._file(path), _READ)
+        allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
+        return response
+
+    def _answer(self, environ: WSGIEnvironment, handler: Callable[[], Response], methods: str) -> Response:
+        """Answer a person, or a tool that asks for JSON."""
+        try:
+            if environ["REQUEST_METHOD"] == "OPTIONS":
+                return preflight_answer(methods)
+            if environ["REQUEST_METHOD"] not in methods.split(", "):
+                raise MethodNotAllowed(headers=(("Allow", methods),))
+            return handler()
+        except Exception as error:
+            refusal = as_refusal(error)
+            return refusal_answer("json", refusal) if _wants_json(environ) else refusal_page(refusal)
+
+    def _show(self, environ: WSGIEnvironment, path: str, upload_id: str) -> Response:
+        upload = self._live(self._catalog.get(upload_id))
+        links = self._links(environ)
+        below_mount = len(links.base_url)
+        canonical = unquote(links.viewer(upload)[below_mount:])
+        if path not in (canonical, links.short(upload)[below_mount:]):
+            return redirect_answer(links.viewer_path(upload))
+        if environ["REQUEST_METHOD"] == "GET":
+            self._catalog.count_view(upload.id)
+        return viewer_page(upload, links)
+
+    def _delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
+        if not self._tokens.verify(upload_id, token):
+            raise NotFound
+        upload = self._live(self._catalog.get(upload_id))
+        method = environ["REQUEST_METHOD"]
+        if method == "HEAD" or (method == "GET" and not self._policy.delete_on_get):
+            return delete_page(upload, self._links(environ))
+        if not self._uploads.delete(upload):
+            raise NotFound
+        return json_answer(deleted_document()) if _wants_json(environ) else deleted_page()
+
+    def _file(self, path: str) -> Response:
+        found = _FILE.match(path)
+        upload = self._catalog.find(found.group(1)) if found else None
+        if upload is None or path not in upload.paths:
+            raise NotFound
+        self._live(upload)
+        if (url := self._storage.url(path)) is not None:
+            return redirect_answer(url)
+        try:
+            return file_answer(upload, path, self._storage, now=self._clock())
+        except FileMissing as error:
+            # Deleted since the record was read; or lost, which a check would find, too.
+            logger.warning("there is a record and no file at %s", path)
+            raise NotFound from error
+
+    def _live(self, upload: Upload | None) -> Upload:
+        if upload is None:
+            raise NotFound
+        if upload.is_expired(self._clock()):
+            raise Gone
+        return upload
+
+
+def _wants_json(environ: WSGIEnvironment) -> bool:
+    accepted = environ.get("HTTP_ACCEPT", "")
+    return "application/json" in accepted and "text/html" not in accepted
