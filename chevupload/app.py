@@ -18,7 +18,7 @@ from chevupload.api import UploadApi
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NotFound
-from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, Storage
+from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, Renderer, Storage
 from chevupload.keys import KeyFunction, as_key_backend
 from chevupload.media.inline import InlineRenderer
 from chevupload.media.pool import WorkerPool
@@ -63,7 +63,7 @@ class ChevUpload:
         base_url: str | None = None,
         trusted_proxies: int = 0,
         fetcher: Fetcher | None = None,
-        decode: Literal["worker", "inline"] = "worker",
+        decode: Literal["worker", "inline"] | Renderer = "worker",
         spool_folder: str | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -82,7 +82,7 @@ class ChevUpload:
             trusted_proxies: how many proxies in front set X-Forwarded headers; 0 ignores these headers.
             fetcher: brings URL sources; by default they are refused.
             decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
-                for hosts that cannot start any.
+                for hosts that cannot start any. A renderer of your own may stand here, too.
             spool_folder: for temporary files; by default the storage's own incoming folder, or the system's.
             clock: returns an aware UTC time.
 
@@ -91,10 +91,10 @@ class ChevUpload:
         """
         if base_url is not None and urlsplit(base_url).scheme not in ("http", "https"):
             raise ConfigError("base_url must start with http:// or https://")
+        if routes is not None and routes.files is None and storage.url("0.png") is None:
+            raise ConfigError("without a route for files, the storage needs a public URL")
         if trusted_proxies < 0:
             raise ConfigError("trusted_proxies must not be negative")
-        if decode not in ("worker", "inline"):
-            raise ConfigError(f"unknown decode: {decode!r}")
         limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
         spool_folder = spool_folder or _default_spool_folder(storage)
         tokens = DeleteTokens(secret_keys)
@@ -104,7 +104,7 @@ class ChevUpload:
         self._sign = tokens.sign
         self._base_url = base_url
         self._trusted_proxies = trusted_proxies
-        self._renderer = WorkerPool(limits) if decode == "worker" else InlineRenderer(limits)
+        self._renderer = _renderer(decode, limits)
         self.uploads = Uploads(
             catalog=catalog,
             storage=storage,
@@ -116,7 +116,12 @@ class ChevUpload:
             clock=clock,
         )
         self.upkeep = Upkeep(
-            uploads=self.uploads, catalog=catalog, storage=storage, spool_folder=spool_folder, clock=clock
+            uploads=self.uploads,
+            catalog=catalog,
+            storage=storage,
+            spool_folder=spool_folder,
+            pending_grace=policy.pending_grace,
+            clock=clock,
         )
         self._api = UploadApi(
             keys=as_key_backend(keys),
@@ -173,6 +178,10 @@ class ChevUpload:
             return self._viewing.file(environ, file)
         return None
 
+    def warm(self) -> None:
+        """Start the worker processes now, so that the first upload does not wait for them."""
+        self._renderer.warm()
+
     def close(self) -> None:
         """End the worker processes; the component starts new ones if it is used again."""
         self._renderer.close()
@@ -198,6 +207,14 @@ def _path(environ: WSGIEnvironment) -> str:
 def _below(route: str | None, path: str) -> str:
     """Return the part of ``path`` below ``route``, empty when it is elsewhere."""
     return path[len(route) + 2 :] if route and path.startswith(f"/{route}/") else ""
+
+
+def _renderer(decode: str | Renderer, limits: Limits) -> Renderer:
+    if not isinstance(decode, str):
+        return decode
+    if decode not in ("worker", "inline"):
+        raise ConfigError(f"unknown decode: {decode!r}")
+    return WorkerPool(limits) if decode == "worker" else InlineRenderer(limits)
 
 
 def _default_spool_folder(storage: Storage) -> str:

@@ -43,11 +43,13 @@ class Limits:
     max_fields: int = 100
     """Fields and parts of one form. No client sends more than twenty."""
     max_field_bytes: int = 262_144
-    """One text field other than the source, once decoded. Chevereto's description column holds 65,535."""
+    """Kept of one text field other than the source; the rest is dropped. Chevereto's description column holds 65,535."""
     body_seconds: float = 300.0
-    """From the first to the last byte of a body."""
-    refusal_scan_bytes: int = 16_777_216
-    """How much of a refused request's body is read (and dropped) to learn which format the refusal should have."""
+    """From the first to the last byte of a body. It is looked at between reads of 256 KiB: a read that stalls ends only
+    by the server's or proxy's own timeout."""
+    refusal_scan_bytes: int = 1_048_576
+    """Largest file with which a refused request's body is still read (and dropped) to learn which format the refusal
+    should have. Form fields fit, most pictures do not: a wrong key is not worth the processor time of a large body."""
     decode_seconds: float = 20.0
     """Wall time for inspecting and rendering one picture, after which its worker is killed."""
     decode_memory_bytes: int = 1_073_741_824
@@ -97,11 +99,11 @@ class Routes:
 
     upload: str | None = "api/1/upload"
     viewer: str | None = "image"
-    """Viewer, short and delete links of pictures."""
+    """Viewer, short and delete links of pictures. Switched off, answers link to the file, and nothing deletes."""
     video: str | None = "clip"
     """The same for videos."""
     files: str | None = "images"
-    """The stored files, and the first part of their public paths."""
+    """The stored files. Can be switched off where the storage has a public URL of its own."""
 
     def __post_init__(self) -> None:
         """Check the spelling of every route."""

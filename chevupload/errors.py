@@ -93,7 +93,7 @@ class InvalidAction(Refusal):
 class NotFound(Refusal):
     """Nothing is here."""
 
-    status, code, text = 404, 404, "Not found"
+    status, code, text = 404, 404, "There is nothing here, or not any more"
 
 
 class Gone(Refusal):

@@ -98,7 +98,8 @@ class Catalog(Protocol):
         """Record ``upload`` as pending, before any of its files is written.
 
         Raises:
-            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload.
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload, or to one that
+                was forgotten within the last year.
         """
         ...
 
@@ -127,7 +128,11 @@ class Catalog(Protocol):
         ...
 
     def forget(self, upload_id: str) -> None:
-        """Remove the record of an upload in state deleting, its files being gone. An absent one is fine."""
+        """Remove the record of an upload in state deleting, its files being gone. An absent one is fine.
+
+        Its stem stays taken for a year. Caches may keep its files under their names for so long, and whoever else was
+        about to remove them cannot meet the files of another upload.
+        """
         ...
 
     def withdraw_stale(self, *, now: datetime, pending_before: datetime) -> None:
@@ -193,6 +198,10 @@ class Renderer(Protocol):
             Refusal: the picture is not accepted.
             Busy: no worker became free in time.
         """
+        ...
+
+    def warm(self) -> None:
+        """Be ready: the first picture waits for nothing."""
         ...
 
     def close(self) -> None:

@@ -11,10 +11,14 @@ import secrets
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, Unpack
 
 from chevupload.app import ChevUpload
-from chevupload.keys import GuestKey, KeyChain
+from chevupload.clock import Clock
+from chevupload.config import Limits, Policy, Renditions, Routes
+from chevupload.errors import ConfigError
+from chevupload.interfaces import Fetcher, KeyBackend, Renderer
+from chevupload.keys import GuestKey, KeyChain, KeyFunction
 from chevupload.spool import PREFIX
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.accounts import Accounts
@@ -25,17 +29,38 @@ from chevupload.store.sql.keys import SqlKeys
 DATABASE = "chevupload.db"
 
 
-def embedded(folder: str | os.PathLike[str], **settings: Any) -> ChevUpload:
+class Settings(TypedDict, total=False):
+    """What may be chosen beside the folder; each as :class:`~chevupload.app.ChevUpload` has it.
+
+    Where records and files stay is not among them: the command line works on the folder, and on nothing else.
+    """
+
+    keys: KeyBackend | KeyFunction
+    limits: Limits
+    renditions: Renditions
+    policy: Policy
+    routes: Routes
+    base_url: str
+    trusted_proxies: int
+    fetcher: Fetcher
+    decode: Literal["worker", "inline"] | Renderer
+    clock: Clock
+
+
+def embedded(
+    folder: str | os.PathLike[str], *, guest_key: str | None = None, **settings: Unpack[Settings]
+) -> ChevUpload:
     """Return a component that keeps everything in ``folder``, which is made when it is missing.
 
-    ``settings`` are those of :class:`~chevupload.app.ChevUpload`, and ``guest_key``. Users and keys are made with the
-    command line, or with :class:`Site`'s ``accounts``.
+    Users and keys are made with the command line, or with :class:`Site`'s ``accounts``; ``guest_key`` lets guests
+    upload with it.
 
     Raises:
         BackendError: the folder cannot be used.
+        ConfigError: the settings do not fit together.
     """
     site = Site(folder)
-    component = site.component(**settings)
+    component = site.component(guest_key=guest_key, **settings)
     weakref.finalize(component, site.close)
     return component
 
@@ -51,23 +76,25 @@ class Site:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         """Open ``folder``, making what is missing."""
         self.folder = Path(folder).absolute()
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A web server may pass through to the files; everything else in it is private by itself.
+        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         path = self.folder / DATABASE
+        path.touch(mode=0o600)
         self._database = Database(sqlite_engine(path))
         self._database.create_tables()
         self.accounts = Accounts(self._database)
 
-    def component(self, *, guest_key: str | None = None, **settings: Any) -> ChevUpload:
+    def component(self, *, guest_key: str | None = None, **settings: Unpack[Settings]) -> ChevUpload:
         """Return a component on this folder; ``guest_key`` lets guests upload with it."""
-        backends = [SqlKeys(self._database)]
+        if unknown := set(settings) - set(Settings.__annotations__):
+            raise ConfigError(f"not a setting of an embedded site: {', '.join(sorted(unknown))}")
+        keys = settings.get("keys") or SqlKeys(self._database)
+        settings["keys"] = KeyChain(keys, GuestKey(guest_key)) if guest_key else keys
         return ChevUpload(
-            **{
-                "keys": KeyChain(*backends, GuestKey(guest_key)) if guest_key else backends[0],
-                "catalog": SqlCatalog(self._database),
-                "storage": LocalStorage(self.folder / "images", incoming=self.folder / "incoming"),
-                "secret_keys": self.secret_keys(),
-                **settings,
-            }
+            catalog=SqlCatalog(self._database),
+            storage=LocalStorage(self.folder / "images", incoming=self.folder / "incoming"),
+            secret_keys=self.secret_keys(),
+            **settings,
         )
 
     def secret_keys(self) -> list[str]:

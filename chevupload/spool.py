@@ -16,7 +16,7 @@ from typing import BinaryIO, Self, cast
 
 from chevupload.errors import StorageError, TooLarge
 
-PREFIX = "chevupload-"
+PREFIX = "chevupload-spool-"
 """Every temporary file's name starts so, for the sweep to tell them from others in a shared folder."""
 
 

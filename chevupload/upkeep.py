@@ -42,22 +42,33 @@ class Upkeep:
     """Sweeps and checks."""
 
     def __init__(
-        self, *, uploads: Uploads, catalog: Catalog, storage: Storage, spool_folder: str, clock: Clock
+        self,
+        *,
+        uploads: Uploads,
+        catalog: Catalog,
+        storage: Storage,
+        spool_folder: str,
+        pending_grace: timedelta,
+        clock: Clock,
     ) -> None:
-        """Use these parts."""
+        """Use these parts; ``pending_grace`` is how old an unfinished upload gets before it is swept."""
+        self._pending_grace = pending_grace
         self._uploads = uploads
         self._catalog = catalog
         self._storage = storage
         self._spool_folder = spool_folder
         self._clock = clock
 
-    def sweep(self, *, grace: timedelta) -> SweepReport:
+    def sweep(self, *, grace: timedelta | None = None) -> SweepReport:
         """Remove expired and half-deleted uploads, and unfinished ones and temporary files older than ``grace``.
+
+        Without it, the policy's ``pending_grace`` is taken.
 
         Raises:
             BackendError: the catalog is away. One upload that cannot be removed is logged, counted and left for later.
         """
         now = self._clock()
+        grace = self._pending_grace if grace is None else grace
         removed = failed = 0
         self._catalog.withdraw_stale(now=now, pending_before=now - grace)
         for upload_id in self._catalog.withdrawn_ids():

@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,14 +38,6 @@ _EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF
 _NAME_ATTEMPTS = 8
 """Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
 _DUPLICATE_WINDOW = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A local file on its way into the storage."""
-
-    path: str
-    size: int
 
 
 class Uploads:
@@ -84,6 +76,9 @@ class Uploads:
         self._check(source, parameters, principal)
         result = self._renderer.process(self._job(source, parameters))
         with _owned(result):
+            if result.original_md5 is not None:
+                # What is turned or converted before it is stored is only known again by what came of it.
+                self._refuse_duplicate(result.original_md5, principal)
             drafted = self._draft(source, parameters, principal, result)
             files = _files(source, result)
             for upload in self._named(drafted, source):
@@ -116,9 +111,12 @@ class Uploads:
                 raise ForeignAlbum
         if parameters.category_id is not None and not self._catalog.has_category(parameters.category_id):
             raise UnknownCategory
+        self._refuse_duplicate(source.spool.md5, principal)
+
+    def _refuse_duplicate(self, md5: str, principal: Principal) -> None:
         if self._policy.duplicates == "reject" and not principal.is_admin:
             since = self._now() - _DUPLICATE_WINDOW
-            if self._catalog.has_duplicate(source.spool.md5, owner_id=principal.user_id, since=since):
+            if self._catalog.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload
 
     def _job(self, source: Source, parameters: Parameters) -> MediaJob:
@@ -175,13 +173,13 @@ class Uploads:
         )
 
     def _file_date(self, result: MediaResult) -> datetime | None:
-        """Return the picture's own date, unless it has none that the site's time zone can spell."""
+        """Return the picture's own date, unless it is none, or none that the site's time zone can spell."""
         if result.taken_at is None:
             return None
-        date = datetime.fromisoformat(result.taken_at).replace(tzinfo=UTC)
         try:
+            date = datetime.fromisoformat(result.taken_at).replace(tzinfo=UTC)
             date.astimezone(self._policy.timezone)
-        except OverflowError:
+        except (ValueError, OverflowError):
             return None
         return date
 
@@ -202,7 +200,7 @@ class Uploads:
             }[self._policy.naming]
             yield replace(drafted, id=upload_id, name=name)
 
-    def _store(self, upload: Upload, files: tuple[_File, ...]) -> Upload:
+    def _store(self, upload: Upload, files: tuple[MediaFile, ...]) -> Upload:
         """Reserve, put and publish; on any error undo what was done."""
         self._catalog.reserve(upload)
         written: list[str] = []
@@ -227,7 +225,7 @@ class Uploads:
         if self._adopting is not None and any(self._adopting.exists(path) for path in upload.paths):
             raise FileExists("a file with this name exists")
 
-    def _put(self, path: str, file: _File, *, content_type: str) -> None:
+    def _put(self, path: str, file: MediaFile, *, content_type: str) -> None:
         if self._adopting is not None:
             self._adopting.adopt(path, file.path)
             return
@@ -248,12 +246,10 @@ class Uploads:
         return self._clock().replace(microsecond=0)
 
 
-def _files(source: Source, result: MediaResult) -> tuple[_File, ...]:
+def _files(source: Source, result: MediaResult) -> tuple[MediaFile, ...]:
     """List the local files in the order of :attr:`Upload.paths`."""
-    original = _File(source.spool.path, source.spool.size)
-    if result.original:
-        original = _File(result.original.path, result.original.size)
-    return (original, *(_File(file.path, file.size) for file in (result.medium, result.thumb) if file))
+    original = result.original or MediaFile(path=source.spool.path, size=source.spool.size)
+    return (original, *(file for file in (result.medium, result.thumb) if file))
 
 
 @contextlib.contextmanager

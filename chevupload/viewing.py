@@ -15,7 +15,7 @@ from webob import Response
 
 from chevupload.clock import Clock
 from chevupload.config import Policy
-from chevupload.errors import FileMissing, Gone, MethodNotAllowed, NotFound
+from chevupload.errors import BackendError, FileMissing, Gone, MethodNotAllowed, NotFound
 from chevupload.interfaces import Catalog, Storage
 from chevupload.model import Upload
 from chevupload.response.answers import (
@@ -72,11 +72,15 @@ class Viewing:
 
     def delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
         """Answer a delete link."""
-        return self._answer(environ, lambda: self._delete(environ, upload_id, token), _DELETE)
+        response = self._answer(environ, lambda: self._delete(environ, upload_id, token), _DELETE)
+        return self._shared(response, environ)
 
     def file(self, environ: WSGIEnvironment, path: str) -> Response:
         """Answer the file at the storage's ``path``."""
-        response = self._answer(environ, lambda: self._file(path), _READ)
+        return self._shared(self._answer(environ, lambda: self._file(path), _READ), environ)
+
+    def _shared(self, response: Response, environ: WSGIEnvironment) -> Response:
+        """Let pages of other origins read the answer: whoever has the address may have what it holds."""
         allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
         return response
 
@@ -100,8 +104,14 @@ class Viewing:
         if path not in (canonical, links.short(upload)[below_mount:]):
             return redirect_answer(links.viewer_path(upload))
         if environ["REQUEST_METHOD"] == "GET":
-            self._catalog.count_view(upload.id)
+            self._count_view(upload)
         return viewer_page(upload, links)
+
+    def _count_view(self, upload: Upload) -> None:
+        try:
+            self._catalog.count_view(upload.id)
+        except BackendError:
+            logger.warning("a view could not be counted", exc_info=True)
 
     def _delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
         if not self._tokens.verify(upload_id, token):
@@ -138,5 +148,7 @@ class Viewing:
 
 
 def _wants_json(environ: WSGIEnvironment) -> bool:
+    """Whether a program asks: it says so, or sends DELETE, which no page can."""
     accepted = environ.get("HTTP_ACCEPT", "")
-    return "application/json" in accepted and "text/html" not in accepted
+    asks = "application/json" in accepted or environ["REQUEST_METHOD"] == "DELETE"
+    return asks and "text/html" not in accepted

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SECRET = "a secret of sixteen characters or more"
 UPLOAD = "/api/1/upload"
-NEVER = datetime(1, 1, 2, tzinfo=UTC)
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 PRINCIPALS = {

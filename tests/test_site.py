@@ -7,10 +7,13 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from werkzeug.test import Client
 
-from chevupload.errors import BackendError
+from chevupload.errors import BackendError, ConfigError
+from chevupload.model import Principal
 from chevupload.site import Site, _write_once, embedded
+from chevupload.store.memory import MemoryStorage
 from tests.support import picture
 
 
@@ -20,14 +23,18 @@ def send(component, key):
 
 
 def test_a_folder_is_all_it_needs(tmp_path):
-    """The folder is private, and everything is in it."""
+    """Everything is in it; a web server can reach the files, and nothing else."""
     folder = tmp_path / "deep" / "site"
     site = Site(folder)
     component = site.component(guest_key="guests", decode="inline")
     assert send(component, "guests").status_code == 200
     assert send(component, "wrong").status_code == 401
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
+    assert {name: oct(stat.S_IMODE((folder / name).stat().st_mode)) for name in ("", *os.listdir(folder))} == {
+        "": "0o711",
+        "images": "0o755",
+        "incoming": "0o700",
+        **dict.fromkeys(("secret", "chevupload.db", "chevupload.db-wal", "chevupload.db-shm"), "0o600"),
+    }
     assert {"chevupload.db", "images", "incoming", "secret"} <= set(os.listdir(folder))
     site.close()
 
@@ -42,6 +49,18 @@ def test_embedded_is_the_same_in_one_call(tmp_path):
     assert answer.json["image"]["url"].startswith("https://a.test/images/")
     site.close()
     component.catalog._database.engine.dispose()
+
+
+def test_records_and_files_stay_in_the_folder(tmp_path):
+    """The command line works on the folder: what it cannot see is not to be chosen."""
+    with pytest.raises(ConfigError, match="storage"):
+        embedded(tmp_path / "site", storage=MemoryStorage())
+
+
+def test_keys_may_be_the_hosts(tmp_path):
+    """A host's own users upload into an embedded site."""
+    component = embedded(tmp_path / "site", keys=lambda key, environ: Principal(user_id=key), decode="inline")
+    assert send(component, "anybody").status_code == 200
 
 
 def test_the_secret_is_made_once(tmp_path):

@@ -58,13 +58,13 @@ def test_a_deletion_that_cannot_be_finished_is_counted(make):
 def test_old_temporary_files_are_removed(stand):
     """Ours only, and old ones only; folders stay."""
     old = time.time() - 7200
-    for name in ("chevupload-old", "other-old"):
+    for name in ("chevupload-spool-old", "other-old"):
         (stand.incoming / name).write_bytes(b"x")
         os.utime(stand.incoming / name, (old, old))
-    (stand.incoming / "chevupload-young").write_bytes(b"x")
-    (stand.incoming / "chevupload-folder").mkdir()
+    (stand.incoming / "chevupload-spool-young").write_bytes(b"x")
+    (stand.incoming / "chevupload-spool-folder").mkdir()
     assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 1
-    assert sorted(os.listdir(stand.incoming)) == ["chevupload-folder", "chevupload-young", "other-old"]
+    assert sorted(os.listdir(stand.incoming)) == ["chevupload-spool-folder", "chevupload-spool-young", "other-old"]
 
 
 def test_the_storages_own_temporary_files_are_removed(make, tmp_path):
@@ -73,8 +73,8 @@ def test_the_storages_own_temporary_files_are_removed(make, tmp_path):
     spools.mkdir()
     stand = make(spool_folder=str(spools))
     for folder in (spools, stand.incoming):
-        (folder / "chevupload-x").write_bytes(b"x")
-        os.utime(folder / "chevupload-x", (0, 0))
+        (folder / "chevupload-spool-x").write_bytes(b"x")
+        os.utime(folder / "chevupload-spool-x", (0, 0))
     assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 2
 
 

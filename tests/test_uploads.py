@@ -179,13 +179,13 @@ def half_done(stand, *, files, state):
     stand.send({"source": (io.BytesIO(WIDE), "photo.png")})
     (upload,) = stand.catalog.uploads()
     stand.catalog.withdraw(upload.id)
-    bodies = {path: (stand.images / path).read_bytes() for path in upload.paths}
+    bodies = [(stand.images / path).read_bytes() for path in upload.paths]
     stand.component.uploads.clear(upload)
     assert stand.left() == EMPTY
-    upload = replace(upload, id="half")
+    upload = replace(upload, id="half", name="half")
     stand.catalog.reserve(upload)
-    for path in upload.paths[:files]:
-        stand.storage.save(path, io.BytesIO(bodies[path]), content_type="image/png")
+    for path, body in list(zip(upload.paths, bodies, strict=True))[:files]:
+        stand.storage.save(path, io.BytesIO(body), content_type="image/png")
     if state in ("ready", "deleting"):
         stand.catalog.publish(upload.id)
     if state == "deleting":

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chevupload import errors
-from chevupload.config import Limits
+from chevupload.config import FORMATS, Limits
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, TooCostly
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.spool import PREFIX
@@ -31,8 +31,22 @@ END_SECONDS = 2.0
 """How long an idle worker may take to end before it is killed."""
 MAX_JOBS = 2_000
 """Jobs after which a worker retires: what a library leaks ends with it."""
+MAX_ANSWER_BYTES = 8_000_000
+"""Longest answer; an honest one, Exif included, has less than a tenth of that."""
 
 _log = logging.getLogger(__name__)
+
+
+class _Flood(Exception):
+    """A worker says more than any answer holds."""
+
+
+def interpreter() -> str:
+    """Return the Python to start workers with; ``sys.executable`` is the server where one embeds Python, as uWSGI."""
+    executable = sys.executable or ""
+    beside = os.path.join(sys.exec_prefix, "bin", "python3")
+    is_python = os.path.basename(executable).lower().startswith(("python", "pypy"))
+    return executable if is_python or not os.path.exists(beside) else beside
 
 
 class Child:
@@ -82,7 +96,7 @@ class Child:
         try:
             self._send({})
             self._receive(START_SECONDS)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, _Flood) as error:
             raise BackendError(f"a media worker did not start, exit code {self.end()}") from error
         self._is_ready = True
 
@@ -117,6 +131,11 @@ class Child:
         except TimeoutError as error:
             _log.warning("media worker %d was killed after %.1f s", self._process.pid, seconds)
             raise TooCostly from error
+        except _Flood as error:
+            self._is_spent = True
+            self.kill()
+            _log.warning("media worker %d was killed, its answer was too long", self._process.pid)
+            raise BrokenImage from error
         except (EOFError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             self._is_spent = True
             code = self.end()
@@ -143,6 +162,8 @@ class Child:
             if not piece:
                 raise EOFError
             self._received += piece
+            if len(self._received) > MAX_ANSWER_BYTES:
+                raise _Flood
         line, _, self._received = self._received.partition(b"\n")
         return line
 
@@ -186,7 +207,7 @@ def _checked(answer: Any, folder: str, prefix: str) -> MediaResult:
     """Build the result, or raise the error, that a worker sent: a process that hostile bytes may have taken over."""
     if "error" in answer:
         kind = getattr(errors, answer["error"])
-        raise kind(answer["message"]) if issubclass(kind, ChevuploadError) else TypeError(kind)
+        raise kind(str(answer["message"])) if issubclass(kind, ChevuploadError) else TypeError(kind)
     values = dict(answer["result"])
     for name in ("original", "thumb", "medium"):
         if values[name] is not None:
@@ -195,4 +216,22 @@ def _checked(answer: Any, folder: str, prefix: str) -> MediaResult:
             if head != folder.rstrip("/") or not tail.startswith(prefix) or os.path.islink(file.path):
                 raise ValueError(file.path)
             values[name] = file
-    return MediaResult(**values)
+    result = MediaResult(**values)
+    if not _is_typed(result):
+        raise TypeError(result)
+    return result
+
+
+def _is_typed(result: MediaResult) -> bool:
+    """Whether every value that is stored or answered has its type."""
+    files = [file for file in (result.original, result.thumb, result.medium) if file is not None]
+    counts = (result.width, result.height, result.frames, *(file.size for file in files))
+    texts = (result.title, result.description, result.taken_at, result.original_md5)
+    return (
+        result.format in FORMATS
+        and isinstance(result.thumb, MediaFile)
+        and all(type(count) is int and count >= 0 for count in counts)
+        and all(text is None or isinstance(text, str) for text in texts)
+        and all(isinstance(flag, bool) for flag in (result.is_360, result.resized))
+        and (result.exif is None or isinstance(result.exif, dict))
+    )

@@ -32,11 +32,17 @@ def continuous(image: Image.Image) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Scale 16-bit gray by its range, and any wider kind by the values in use: a plain conversion clips to white."""
+    is_16_bit = image.mode.startswith("I;16")
     image = image if image.mode == "F" else image.convert("F")
-    low, high = (float(bound) for bound in image.getextrema())  # type: ignore[arg-type]
-    low, high = (0.0, 65_535.0) if low >= 0 and 255 < high <= 65_535 else (min(low, 0.0), max(high, 1.0))
+    low, high = (0.0, 65_535.0) if is_16_bit else _range(image)
     factor = 255 / (high - low)
     return image.point(lambda value: value * factor + (0.5 - low * factor)).convert("L")
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """Return the values in use, from zero or below to one or above."""
+    low, high = (float(bound) for bound in image.getextrema())  # type: ignore[arg-type]
+    return min(low, 0.0), max(high, 1.0)
 
 
 def displayable(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:

@@ -157,9 +157,11 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
     extras = {"icc_profile": profile, "palette": palette}
     stored_thumb = outbox.encode(thumb, name, job.quality, **extras)
     stored_medium = outbox.encode(medium, name, job.quality, **extras) if medium is not None else None
-    is_jpeg = source.name == "JPEG" and job.keep_exif
+    is_jpeg = source.name == "JPEG"
     title = metadata.object_name(info.get("photoshop")) if is_jpeg else None
     texts = metadata.read_texts(source.exif, title) if is_jpeg else metadata.Texts()
+    if not job.keep_exif:  # the date is none of what is shown: an admin may ask for it as the upload's own
+        texts = metadata.Texts(taken_at=texts.taken_at)
     comment = info.get("comment")
     return MediaResult(
         format=name,
@@ -170,7 +172,7 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
         title=texts.title,
         description=texts.description,
         exif=metadata.php_exif(source.exif, size=raw_size, is_color=is_color, comment=comment, title=title)
-        if is_jpeg
+        if is_jpeg and job.keep_exif
         else None,
         taken_at=texts.taken_at,
         original=original,

@@ -1,7 +1,8 @@
 """Renders pictures in the server's own process, for hosts that cannot start others.
 
-May know: the floors below; :mod:`chevupload.media.image` is imported on the first picture. A decoder's crash is the
-server's crash here and there is no deadline, so :class:`~chevupload.media.pool.WorkerPool` is the default.
+May know: the floors below; :mod:`chevupload.media.image` is imported when it is warmed, or on the first picture. A
+decoder's crash is the server's crash here and there is no deadline, so :class:`~chevupload.media.pool.WorkerPool` is
+the default.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class InlineRenderer:
             return image.process(job)
         finally:
             self._seats.release()
+
+    def warm(self) -> None:
+        """Import the decoder, so that no first upload waits for it."""
+        from chevupload.media import image  # noqa: F401, PLC0415 - likewise
 
     def close(self) -> None:
         """There is nothing to end."""

@@ -8,29 +8,28 @@ for a pipe with a deadline needs ``poll``; elsewhere use :class:`~chevupload.med
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable
 
 from chevupload.config import Limits
 from chevupload.errors import Busy
-from chevupload.media.child import Child
+from chevupload.media.child import Child, interpreter
 from chevupload.model import MediaJob, MediaResult
 
 
 class WorkerPool:
     """A renderer in worker processes. Safe to share between threads; a forked process gets workers of its own."""
 
-    def __init__(self, limits: Limits, *, python: str = sys.executable) -> None:
+    def __init__(self, limits: Limits, *, python: str | None = None) -> None:
         """Start nothing yet.
 
         Args:
             limits: how many workers, and what one picture may cost.
-            python: the interpreter, where ``sys.executable`` is none, as in an embedding server.
+            python: the interpreter, where neither ``sys.executable`` nor ``bin/python3`` of the environment is one.
         """
         self._limits = limits
-        self._python = python
+        self._python = python or interpreter()
         self._crew = _Crew()
         self._ending = weakref.finalize(self, _Crew.end, self._crew)
         os.register_at_fork(after_in_child=_forgetter(weakref.ref(self)))

@@ -6,12 +6,14 @@ a query value, of two values of one name the last, and unknown names are skipped
 
 from __future__ import annotations
 
+import codecs
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio import multipart
@@ -43,6 +45,8 @@ _FEED_BYTES = 65_536
 _PART_HEADER_BYTES = 16_384
 """Headers of one part; browsers and clients send some hundred bytes."""
 _FORM_OVERHEAD = 1_048_576
+_WINDOWS_PATH = re.compile(r';[ \t]*filename="((?:[A-Za-z]:\\|\\\\)[^"]*)"[ \t]*(?:;|\Z)', re.IGNORECASE)
+"""A file name with its folders on a drive or a share, as old browsers write it: no backslash in it escapes anything."""
 
 
 class _Discard:
@@ -59,7 +63,7 @@ class _Discard:
 
 
 class _TextField:
-    """Collects one bounded text field."""
+    """Collects one text field as far as its bound: long texts are promised to pass, and each is cut shorter later."""
 
     keeps_plus = False
     is_wanted = True
@@ -68,14 +72,17 @@ class _TextField:
         self._max_bytes = max_bytes
         self._store = store
         self._value = bytearray()
+        self._is_cut = False
 
     def write(self, data: bytes) -> None:
-        self._value += data
-        if len(self._value) > self._max_bytes:
-            raise TooLarge(f"Field too long - max {format_bytes(self._max_bytes)}")
+        room = self._max_bytes - len(self._value)
+        self._value += data[:room]
+        self._is_cut |= len(data) > room
 
     def finish(self) -> None:
-        self._store(self._value.decode("utf-8", "replace"))
+        # Where it was cut, half a character at the end is left out.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._store(decoder.decode(self._value, final=not self._is_cut))
 
 
 class _SourceField:
@@ -158,7 +165,7 @@ class Form:
         """Read the parameters of the body, whose largest file may have ``max_bytes`` bytes.
 
         Raises:
-            TooLarge: body, file or field are over their limits.
+            TooLarge: the body, a file or the number of fields is over its limit.
             MalformedRequest: the body ends early, or is not what its content type says.
             UnsupportedBody: its content type carries no parameters.
             SlowBody: it took too long to arrive.
@@ -210,7 +217,7 @@ class Form:
                 if isinstance(event, multipart.File | multipart.Field):
                     _check_headers(event)
                 if isinstance(event, multipart.File):
-                    field = self._open_file(event.name or "", event.filename, open_spool)
+                    field = self._open_file(event.name or "", _filename(event), open_spool)
                 elif isinstance(event, multipart.Field):
                     field = self._open(event.name or "", open_spool)
                 elif isinstance(event, multipart.Data):
@@ -223,8 +230,15 @@ class Form:
             raise MalformedRequest("Malformed multipart body") from None
 
 
+class _Decoder(multipart.MultipartDecoder):
+    """A parser that takes part headers in any encoding: old clients write file names in that of their system."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        return super()._parse_headers(data.decode("utf-8", "replace").encode())
+
+
 def _events(chunks: Iterator[bytes], boundary: bytes, max_parts: int) -> Iterator[multipart.Event]:
-    decoder = multipart.MultipartDecoder(boundary, _FEED_BYTES + _PART_HEADER_BYTES, max_parts=max_parts)
+    decoder = _Decoder(boundary, _FEED_BYTES + _PART_HEADER_BYTES, max_parts=max_parts)
     pieces = (chunk[start : start + _FEED_BYTES] for chunk in chunks for start in range(0, len(chunk), _FEED_BYTES))
     uncut = _uncut(pieces, boundary)
     while True:
@@ -263,6 +277,12 @@ def _check_headers(part: multipart.File | multipart.Field) -> None:
         raise TooLarge("Too large headers of a form part")
 
 
+def _filename(part: multipart.File) -> str:
+    """Return the client's name of a file; of a Windows path, with the backslashes that unquoting takes away."""
+    path = _WINDOWS_PATH.search(part.headers["content-disposition"])
+    return path.group(1) if path else part.filename
+
+
 def body_limit(content_type: str, max_bytes: int) -> int:
     """Return how long a body may be that carries a file of ``max_bytes`` bytes, in bytes.
 
@@ -279,7 +299,8 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
     Raises:
         TooLarge: there are more than ``max_bytes`` bytes.
         MalformedRequest: the body ended before its declared length.
-        SlowBody: more than ``seconds`` passed before its end.
+        SlowBody: more than ``seconds`` passed before its end, as seen between two reads; one that stalls ends only by
+            the server's own timeout.
     """
     deadline = time.monotonic() + seconds
     received = 0

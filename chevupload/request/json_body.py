@@ -1,7 +1,7 @@
 """``application/json``, read in a stream: one flat object whose long strings are never whole in memory.
 
 May know: the errors. Source: RFC 8259; values are strings, numbers, booleans or null; only what
-nobody asked for may be nested.
+nobody asked for may be nested. What costs a step of Python for every few bytes is counted, and bounded.
 """
 
 from __future__ import annotations
@@ -17,9 +17,21 @@ _MAX_NAME_BYTES = 1024
 _MAX_TOKEN_BYTES = 64
 _MALFORMED = "The JSON body must be one object of strings, numbers, booleans and nulls"
 _SPACE = re.compile(rb"[ \t\r\n]+")
-_PLAIN = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u(?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})++')
-"""Characters and escapes that stand alone: some clients spell every slash or plus sign of a base64 text as one."""
-_ESCAPE = re.compile(rb"\\(?:u(....)|(.))")
+_MAX_DEPTH = 32
+"""Levels of what is skipped; no client nests deeper, and nobody reads it."""
+_MAX_SLOW_STEPS = 100_000
+"""Brackets and strings of what is skipped, and halves of surrogate pairs, in one body. Each takes 1 to 7 us: a body of
+nothing else would cost a second of processor time per megabyte."""
+_TOO_SLOW = "The JSON body has too many nested values or broken escapes"
+_PLAIN = re.compile(
+    rb"""(?:[^"\\\x00-\x1f]++
+    |\\["\\/bfnrt]
+    |\\u(?![Dd][89A-Fa-f])[0-9A-Fa-f]{4}
+    |\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}
+    )++""",
+    re.VERBOSE,
+)
+"""Characters, escapes and whole surrogate pairs; some clients escape every slash of a base64 text, or every emoji."""
 _NO_BRACKET = re.compile(rb'[^"\[\]{}]+')
 _TOKEN = re.compile(rb"[-+.0-9A-Za-z]+")
 _ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -33,6 +45,17 @@ class _Scanner:
         self._chunks = iter(chunks)
         self._buffer = b""
         self._position = 0
+        self._slow_steps = 0
+
+    def count_slow_step(self) -> None:
+        """Count what costs as much here as kilobytes do elsewhere.
+
+        Raises:
+            MalformedRequest: the body consists of it.
+        """
+        self._slow_steps += 1
+        if self._slow_steps > _MAX_SLOW_STEPS:
+            raise MalformedRequest(_TOO_SLOW)
 
     def peek(self) -> bytes:
         """Return the next byte, or nothing at the end."""
@@ -82,7 +105,7 @@ def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Field]) -> No
     """Write each member's value to what ``open_field`` returns for its name.
 
     Raises:
-        MalformedRequest: the body is something else than one flat object.
+        MalformedRequest: the body is something else than one flat object, or made to be slow to read.
         TooLarge: a name is longer than 1,024 bytes.
     """
     scanner = _Scanner(chunks)
@@ -113,11 +136,14 @@ def _skip_nested(scanner: _Scanner) -> None:
         while scanner.run(_NO_BRACKET):
             pass
         byte = scanner.take()
+        scanner.count_slow_step()
         if byte == b'"':
             for _ in _string(scanner):
                 pass
         elif byte in b"[{":
             depth += 1
+            if depth > _MAX_DEPTH:
+                raise MalformedRequest(_TOO_SLOW)
         else:
             depth -= 1
             if not depth:
@@ -162,7 +188,7 @@ def _string(scanner: _Scanner) -> Iterator[bytes]:
     """Yield the decoded pieces of a string whose opening quote was taken, up to its closing one."""
     while True:
         if piece := scanner.run(_PLAIN):
-            yield _ESCAPE.sub(_unescaped, piece) if b"\\" in piece else piece
+            yield _unescaped(piece) if b"\\" in piece else piece
             continue
         byte = scanner.take()
         if byte == b'"':
@@ -172,13 +198,17 @@ def _string(scanner: _Scanner) -> Iterator[bytes]:
         yield from _escape(scanner)
 
 
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    digits, short = found.groups()
-    return _ESCAPED[short] if short else chr(int(digits, 16)).encode()
+def _unescaped(plain: bytes) -> bytes:
+    """Decode a run of whole escapes in one step; bytes that are no UTF-8, or cut by the end of a chunk, stay."""
+    text: str = json.loads(f'"{plain.decode("utf-8", "surrogateescape")}"')
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _escape(scanner: _Scanner) -> Iterator[bytes]:
-    """Yield what the escape behind a backslash stands for; half of a surrogate pair becomes U+FFFD."""
+    """Yield what the escape behind a backslash stands for; half of a surrogate pair becomes U+FFFD.
+
+    Only for what no run takes: halves of pairs, and escapes that the end of a chunk cuts.
+    """
     half = ""
     while (byte := scanner.take()) == b"u":
         unit = chr(_code_unit(scanner))
@@ -201,6 +231,7 @@ def _utf8(text: str) -> bytes:
 
 
 def _code_unit(scanner: _Scanner) -> int:
+    scanner.count_slow_step()
     digits = b"".join(scanner.take() for _ in range(4))
     if not _HEX.match(digits):
         raise MalformedRequest(_MALFORMED)

@@ -36,6 +36,8 @@ def _nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterabl
 def request_base_url(environ: WSGIEnvironment) -> str:
     """Return the URL of the mount point as this request reached it.
 
+    Its prefix is one path, however many slashes it came with: a path that starts with two names another host.
+
     Raises:
         MalformedRequest: the Host header is no host.
     """
@@ -44,5 +46,5 @@ def request_base_url(environ: WSGIEnvironment) -> str:
         raise MalformedRequest("Malformed Host header")
     scheme = "https" if environ["wsgi.url_scheme"] == "https" else "http"
     host = host.removesuffix(":443" if scheme == "https" else ":80")
-    prefix = environ.get("SCRIPT_NAME", "").encode("latin-1", "replace").decode("utf-8", "replace")
-    return f"{scheme}://{host}{quote(prefix.rstrip('/'))}"
+    prefix = environ.get("SCRIPT_NAME", "").encode("latin-1", "replace").decode("utf-8", "replace").strip("/")
+    return f"{scheme}://{host}/{quote(prefix)}" if prefix else f"{scheme}://{host}"

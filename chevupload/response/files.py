@@ -23,7 +23,10 @@ _YEAR = 31_536_000
 _SAFETY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     # Opened by itself, a file runs nothing and loads nothing, whatever a browser takes it for.
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; sandbox",
+    # The style is what a browser itself puts around a picture that it shows alone.
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+    ),
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Accept-Ranges": "bytes",
 }
@@ -73,7 +76,8 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
         elif found[1] and int(found[1]) > self.content_length:
             read["HTTP_RANGE"] = "bytes=0-"
         # If-None-Match compares weakly, which is how a tag comes back from a proxy that compresses.
-        read["HTTP_IF_NONE_MATCH"] = _WEAK.sub("", read.get("HTTP_IF_NONE_MATCH", ""))
+        tags = _WEAK.sub("", read.get("HTTP_IF_NONE_MATCH", ""))
+        read["HTTP_IF_NONE_MATCH"] = f'"{self.etag}"' if tags.strip() == "*" else tags
         return cast("WSGIApplication", super().__call__)(read, start_response)
 
 

@@ -26,25 +26,29 @@ class Links:
 
     def file(self, path: str) -> str:
         """Return the URL of a stored file: the storage's own, or ours."""
-        return self._storage.url(path) or f"{self.base_url}/{self._routes.files or 'images'}/{quote(path)}"
+        return self._storage.url(path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
 
     def viewer(self, upload: Upload) -> str:
-        """Return the canonical viewer URL, which carries the title."""
+        """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
+        if self._viewer_route(upload) is None:
+            return self.file(upload.path)
         slug = viewer_slug(upload.title)
-        return f"{self._viewer_base(upload)}/{slug}.{upload.id}" if slug else self.short(upload)
+        return f"{self.base_url}/{self._viewer_route(upload)}/{slug}.{upload.id}" if slug else self.short(upload)
 
     def viewer_path(self, upload: Upload) -> str:
         """Return the viewer URL without scheme and host."""
         return urlsplit(self.viewer(upload)).path
 
     def short(self, upload: Upload) -> str:
-        """Return the viewer URL without the title."""
-        return f"{self._viewer_base(upload)}/{upload.id}"
+        """Return the viewer URL without the title; without viewers, the file's."""
+        route = self._viewer_route(upload)
+        return self.file(upload.path) if route is None else f"{self.base_url}/{route}/{upload.id}"
 
-    def delete(self, upload: Upload) -> str:
-        """Return the URL that deletes the upload."""
+    def delete(self, upload: Upload) -> str | None:
+        """Return the URL that deletes the upload; None without viewers."""
+        if self._viewer_route(upload) is None:
+            return None
         return f"{self.short(upload)}/delete/{self._sign(upload.id)}"
 
-    def _viewer_base(self, upload: Upload) -> str:
-        route = self._routes.video if upload.type == "video" else self._routes.viewer
-        return f"{self.base_url}/{route or 'image'}"
+    def _viewer_route(self, upload: Upload) -> str | None:
+        return self._routes.video if upload.type == "video" else self._routes.viewer

@@ -40,6 +40,7 @@ dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.5rem 1rem;a
 dt{color:var(--soft)}dd{margin:0}
 input{width:100%;font:.9rem/1.4 ui-monospace,monospace;padding:.4rem .5rem;border:1px solid var(--line);
 border-radius:.25rem;background:var(--card);color:var(--text)}
+form a{margin-left:1rem}
 button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.25rem;background:#b3261e;color:#fff;cursor:pointer}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 """)
@@ -92,7 +93,7 @@ def viewer_page(upload: Upload, links: Links) -> Response:
     facts = [f"{upload.width} × {upload.height}", format_bytes(upload.size), upload.mime]
     facts.append(f"{upload.created_at:%d %B %Y}".lstrip("0"))
     if upload.expires_at:
-        facts.append(f"expires {upload.expires_at:%Y-%m-%d %H:%M} UTC")
+        facts.append(f"expires {upload.expires_at:%d %B %Y, %H:%M} UTC".replace("expires 0", "expires "))
     picture = _picture(upload, links, title)
     body = _VIEWER.format(
         title=title,
@@ -203,7 +204,7 @@ def _meta(upload: Upload, links: Links, title: str) -> Markup:
 
 def _copies(upload: Upload, links: Links, title: str) -> Markup:
     direct, viewer = links.file(upload.path), links.viewer(upload)
-    thumb = links.file(upload.medium_path or upload.thumb_path or upload.path)
+    shown = links.file(upload.medium_path or upload.path)
     plain = title.translate(str.maketrans("[]()\n", "     "))
     rows = {
         "viewer": ("Viewer", viewer),
@@ -211,9 +212,9 @@ def _copies(upload: Upload, links: Links, title: str) -> Markup:
         "direct": ("Direct link", direct),
         "medium": ("Medium", links.file(upload.medium_path) if upload.medium_path else ""),
         "thumb": ("Thumbnail", links.file(upload.thumb_path) if upload.thumb_path else ""),
-        "html": ("HTML", Markup('<a href="{}"><img src="{}" alt="{}"></a>').format(viewer, thumb, title)),
-        "markdown": ("Markdown", f"[![{plain}]({thumb})]({viewer})"),
-        "bbcode": ("BBCode", f"[url={viewer}][img]{thumb}[/img][/url]"),
+        "html": ("HTML", Markup('<a href="{}"><img src="{}" alt="{}"></a>').format(viewer, shown, title)),
+        "markdown": ("Markdown", f"[![{plain}]({shown})]({viewer})"),
+        "bbcode": ("BBCode", f"[url={viewer}][img]{shown}[/img][/url]"),
     }
     # The HTML row is code to be shown, so it is a plain string here and escaped like every other value.
     return _NOTHING.join(

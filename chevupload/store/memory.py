@@ -77,6 +77,7 @@ class MemoryCatalog:
     def __init__(self, *, albums: Iterable[Album] = (), categories: Iterable[Category] = ()) -> None:
         """Start with these albums and categories, and no upload."""
         self._lock = threading.Lock()
+        self._forgotten: set[str] = set()
         self._records: dict[str, _Record] = {}
         self._albums = {album.id: album for album in albums}
         self._categories = {category.id for category in categories}
@@ -85,11 +86,12 @@ class MemoryCatalog:
         """Record ``upload`` as pending.
 
         Raises:
-            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload.
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs or belonged to another upload.
         """
         stem = upload.stem.lower()
         with self._lock:
-            if upload.id in self._records or any(r.upload.stem.lower() == stem for r in self._records.values()):
+            taken = {record.upload.stem.lower() for record in self._records.values()} | self._forgotten
+            if upload.id in self._records or stem in taken:
                 raise NameTaken("id or name taken")
             self._records[upload.id] = _Record(upload, "pending")
 
@@ -136,6 +138,7 @@ class MemoryCatalog:
         with self._lock:
             record = self._records.get(upload_id)
             if record is not None and record.state == "deleting":
+                self._forgotten.add(record.upload.stem.lower())
                 del self._records[upload_id]
 
     def withdraw_stale(self, *, now: datetime, pending_before: datetime) -> None:

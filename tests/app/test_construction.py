@@ -53,5 +53,5 @@ def test_a_storage_in_memory_spools_in_the_systems_folder(tmp_path, monkeypatch)
         secret_keys=[SECRET],
         decode="inline",
     )
-    (tmp_path / "chevupload-left-behind").touch()
+    (tmp_path / "chevupload-spool-left").touch()
     assert component.upkeep.sweep(grace=timedelta(0)).temporary_files == 1

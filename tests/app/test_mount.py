@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chevupload.config import Routes
+from chevupload.errors import ConfigError
 from chevupload.store.memory import MemoryStorage
 from tests.support import assert_refusal, file, noise
 
@@ -58,10 +61,19 @@ def test_routes_can_be_renamed(make):
 
 
 def test_routes_can_be_switched_off(make):
-    """What is switched off is unknown."""
-    stand = make(routes=Routes(upload=None, viewer=None, video=None, files=None))
+    """What is switched off is unknown, and no answer leads there."""
+    elsewhere = MemoryStorage(public_url="https://cdn.test/x")
+    stand = make(routes=Routes(upload=None, viewer=None, video=None, files=None), storage=elsewhere)
     assert_refusal(stand.send({"source": file()}), 404, 120)
     assert stand.open("/image/abc").status_code == 404
     assert stand.open("/images/abc.png").status_code == 404
-    stand = make(routes=Routes(files=None), storage=MemoryStorage(public_url="https://cdn.test/x"))
-    assert stand.upload()["url"] == "https://cdn.test/x/2026/03/04/photo.png"
+    stand = make(routes=Routes(viewer=None, files=None), storage=MemoryStorage(public_url="https://cdn.test/x"))
+    image = stand.upload()
+    assert image["url"] == image["url_viewer"] == image["url_short"] == "https://cdn.test/x/2026/03/04/photo.png"
+    assert (image["path_viewer"], image["delete_url"]) == ("/x/2026/03/04/photo.png", None)
+
+
+def test_files_have_to_be_somewhere(make):
+    """Without a route for files and a public URL, every link would be dead."""
+    with pytest.raises(ConfigError, match="public URL"):
+        make(routes=Routes(files=None))

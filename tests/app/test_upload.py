@@ -9,6 +9,7 @@ import json
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from chevupload.config import Policy
 from tests.support import BASE64, JSON_TYPE, NOW, PNG, UPLOAD, assert_refusal, file, noise, picture
@@ -130,6 +131,20 @@ def test_a_fetcher_brings_url_sources(make):
     assert stand.send({"source": "https://example.org/a.png"}).json["image"]["name"] == "fetched"
     path = f"{UPLOAD}?key=user-key&source=https%3A%2F%2Fexample.org%2Fa.png"
     assert stand.open(path).json["image"]["md5"] == hashlib.md5(PNG).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["turned.jpg", "plain.bmp"])
+def test_what_is_changed_before_it_is_stored_is_a_duplicate_too(make, name):
+    """A photo that is turned upright and a BMP are known again by what came of them."""
+    stand = make(policy=Policy(duplicates="reject"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = io.BytesIO()
+    options = {"exif": exif} if name.endswith("jpg") else {}
+    Image.new("RGB", (40, 20), "red").save(content, "JPEG" if options else "BMP", **options)
+    statuses = [stand.send({"source": (io.BytesIO(content.getvalue()), name)}).status_code for _ in "ab"]
+    assert statuses == [200, 400]
+    assert len(list(stand.catalog.uploads())) == 1
 
 
 def test_duplicates_may_be_refused(make):

@@ -9,6 +9,7 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 
 from chevupload.config import Routes
+from chevupload.store.memory import MemoryStorage
 from tests.support import UPLOAD, Trickle, picture
 
 
@@ -86,7 +87,9 @@ def test_own_routes_do_not_reach_the_host(stand):
 
 def test_routes_that_are_off_belong_to_the_host(make):
     """A host keeps its own ``/images`` and ``/image``."""
-    stand, host = make(routes=Routes(upload=None, viewer=None, video=None, files=None)), Host()
+    elsewhere = MemoryStorage(public_url="https://cdn.test")
+    stand = make(routes=Routes(upload=None, viewer=None, video=None, files=None), storage=elsewhere)
+    host = Host()
     client = Client(validator(stand.component.wrap(validator(host))))
     for path in (UPLOAD, "/image/abc", "/images/a.png", "/clip/abc"):
         assert client.get(path, base_url=f"{stand.base}/", buffered=True).data == b"host"

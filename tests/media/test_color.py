@@ -38,6 +38,19 @@ def test_every_pixel_mode_is_rendered(tmp_path: Path, name: str, mode: str) -> N
             assert (shown(result.original).size, result.width) == ((600, 429), 600)
 
 
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L"])
+def test_dark_16_bit_gray_stays_dark(mode: str) -> None:
+    """The range of 16 bits is the same in every picture, so one that uses only its darkest 256 shades is black."""
+    found = color.continuous(Image.linear_gradient("L").convert("I").convert(mode))
+    assert (found.mode, found.getextrema()) == ("L", (0, 1))
+
+
+def test_a_dark_16_bit_png_has_a_dark_thumb(tmp_path: Path) -> None:
+    """Seen from its file to its thumbnail: what is nearly black is not stretched to white."""
+    source = Image.new("I;16", (400, 400), 255)
+    assert shown(processed(tmp_path, encoded(source, "PNG")).thumb).getextrema() == (1, 1)
+
+
 def test_wide_pixel_values_are_scaled_not_clipped() -> None:
     """Integer and floating pixels keep their shades, within 16 bits or beyond."""
     ramp = Image.linear_gradient("L").convert("I")

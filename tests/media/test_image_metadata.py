@@ -37,6 +37,16 @@ def test_metadata_is_removed_when_not_kept(tmp_path: Path, name: str, value: int
     assert processed(tmp_path, data, keep_exif=False).original is None
 
 
+def test_the_date_is_read_where_metadata_is_not_kept(tmp_path: Path) -> None:
+    """An admin may date an upload by its file; the texts are removed, and so is the date in the stored file."""
+    block = exif([(0x010E, 2, 6, b"words\0"), (0x0132, 2, 20, b"2019:03:04 05:06:07\0")])
+    result = processed(tmp_path, encoded(photo((90, 60)), "JPEG", exif=block), keep_exif=False)
+    assert (result.taken_at, result.title, result.description) == ("2019-03-04 05:06:07", None, None)
+    assert result.exif is None
+    assert result.original is not None
+    assert b"2019" not in Path(result.original.path).read_bytes()
+
+
 def test_an_animated_avif_keeps_its_frames_without_metadata(tmp_path: Path) -> None:
     """It is written anew with all of them."""
     result = processed(tmp_path, animation("AVIF", (90, 60), exif=oriented(1)), keep_exif=False)

@@ -37,6 +37,14 @@ def pool(**limits: Any) -> Iterator[WorkerPool]:
         made.close()
 
 
+def scripted(folder: Path, commands: str) -> WorkerPool:
+    """Make a pool whose worker runs ``commands`` instead of Python."""
+    script = folder / "python"
+    script.write_text(f"#!/bin/sh\n{commands}\n")
+    script.chmod(0o755)
+    return WorkerPool(Limits(decode_workers=1), python=str(script))
+
+
 def workers() -> set[int]:
     """Return the process ids of this process's workers."""
     found = set()
@@ -283,12 +291,77 @@ def test_a_worker_that_does_not_start_is_our_fault(tmp_path: Path, program: str)
 )
 def test_a_worker_is_not_believed_everything(tmp_path: Path, answer: str) -> None:
     """A worker that hostile bytes took over can neither name foreign files nor raise what it likes."""
-    script = tmp_path / "python"
-    script.write_text(f"#!/bin/sh\nread a; echo '{{}}'; read b; echo '{answer}'; exec cat >/dev/null\n")
-    script.chmod(0o755)
-    made = WorkerPool(Limits(decode_workers=1), python=str(script))
+    made = scripted(tmp_path, f"read a; echo '{{}}'; read b; echo '{answer}'; exec cat >/dev/null")
     with pytest.raises(errors.BrokenImage):
         made.process(job(stored(tmp_path / "a", SMALL)))
+    made.close()
+
+
+ANSWER: dict[str, Any] = {
+    "format": "PNG",
+    "width": 8,
+    "height": 6,
+    "frames": 1,
+    "is_360": False,
+    "title": None,
+    "description": None,
+    "exif": None,
+    "taken_at": None,
+    "original": None,
+    "original_md5": None,
+    "resized": False,
+    "thumb": {"path": "@", "size": 1},
+    "medium": None,
+}
+"""What an honest worker says, but for the place of its thumb."""
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"format": "EXE"},
+        {"format": None},
+        {"width": -1},
+        {"width": 8.0},
+        {"height": "6"},
+        {"frames": True},
+        {"title": 1},
+        {"description": ["x"]},
+        {"taken_at": {}},
+        {"original_md5": 5},
+        {"exif": "text"},
+        {"exif": []},
+        {"is_360": "no"},
+        {"resized": 1},
+        {"thumb": None},
+        {"thumb": {"path": "@", "size": -1}},
+        {"medium": {"path": "@", "size": "1"}},
+    ],
+    ids=str,
+)
+def test_every_value_of_an_answer_has_its_type(tmp_path: Path, lie: dict[str, Any]) -> None:
+    """An answer is stored and shown: one that is right in all but one value is a broken picture's, without a fault."""
+    answers = [json.dumps({"result": ANSWER | values}) for values in ({}, lie)]
+    # The prefix of a thumb's name has to be the job's, which only its request tells.
+    name = """$(echo "$b" | sed 's/.*"prefix": "\\([^"]*\\)".*/\\1/')"""
+    steps = "; ".join(f"read b; echo '{text}' | sed \"s|@|{tmp_path}/out/{name}x|g\"" for text in answers)
+    made = scripted(tmp_path, f"read a; echo '{{}}'; {steps}; exec cat >/dev/null")
+    request = job(stored(tmp_path / "a", SMALL))
+    assert made.process(request).width == 8
+    with pytest.raises(errors.BrokenImage):
+        made.process(request)
+    made.close()
+
+
+@pytest.mark.parametrize("start", ["echo '{}'; read b", ":"])
+def test_an_endless_answer_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    """A worker that never ends its line is killed before it fills the memory, at work or at its start."""
+    monkeypatch.setattr(child, "MAX_ANSWER_BYTES", 200_000)
+    monkeypatch.setattr(child, "END_SECONDS", 0.1)
+    made = scripted(tmp_path, f"read a; {start}; exec cat /dev/zero")
+    with pytest.raises(errors.BackendError if start == ":" else errors.BrokenImage):
+        made.process(job(stored(tmp_path / "a", SMALL)))
+    assert left(tmp_path) == []
     made.close()
 
 
@@ -296,10 +369,7 @@ def test_a_worker_is_not_believed_everything(tmp_path: Path, answer: str) -> Non
 def test_a_worker_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Closing does not wait for ever."""
     monkeypatch.setattr(child, "END_SECONDS", 0.1)
-    script = tmp_path / "python"
-    script.write_text("#!/bin/sh\nread a; echo '{}'; exec sleep 60\n")
-    script.chmod(0o755)
-    made = WorkerPool(Limits(decode_workers=1), python=str(script))
+    made = scripted(tmp_path, "read a; echo '{}'; exec sleep 60")
     made.warm()
     made.close()
 
@@ -314,6 +384,52 @@ def test_no_secret_reaches_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
         names = {line.split(b"=")[0] for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if line}
         assert names <= {b"PYTHONPATH", b"LANG", b"MALLOC_ARENA_MAX"}
         assert os.readlink(f"/proc/{pid}/cwd") == "/"
+
+
+def test_a_worker_finds_what_the_server_finds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Modules may come from any entry of the server's path, relative ones included."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, "beside"])
+    with pool() as made:
+        made.warm()
+        (pid,) = workers()
+        variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    (path,) = (text.partition("=")[2] for text in variables if text.startswith("PYTHONPATH="))
+    assert path.split(os.pathsep) == [os.path.abspath(entry) for entry in sys.path]
+    assert str(tmp_path / "beside") in path.split(os.pathsep)
+
+
+@pytest.mark.parametrize(
+    ("executable", "expected"),
+    [
+        ("/usr/bin/python3.11", "/usr/bin/python3.11"),
+        ("/opt/pypy3", "/opt/pypy3"),
+        ("/Library/Python", "/Library/Python"),
+        ("/usr/sbin/uwsgi", "bin/python3"),
+        ("/usr/sbin/apache2", "bin/python3"),
+        ("", "bin/python3"),
+        (None, "bin/python3"),
+    ],
+)
+def test_an_embedding_server_is_no_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str | None, expected: str
+) -> None:
+    """Where a server embeds Python, workers are started with the interpreter of its environment, if there is one."""
+    monkeypatch.setattr(sys, "executable", executable)
+    monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
+    assert child.interpreter() == (expected if expected.startswith("/") else executable or "")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").touch()
+    assert child.interpreter() == (expected if expected.startswith("/") else str(tmp_path / expected))
+
+
+def test_an_inline_renderer_is_warmed_by_its_decoder() -> None:
+    """After warm the first picture waits for no import."""
+    code = (
+        "import sys; from chevupload.media.inline import InlineRenderer\n"
+        "InlineRenderer().warm(); sys.exit('PIL.Image' not in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_server_imports_no_decoder() -> None:

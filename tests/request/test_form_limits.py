@@ -9,6 +9,7 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
+from chevupload.config import Limits
 from chevupload.errors import TooLarge
 from chevupload.request.forms import body_limit, read_chunks
 from tests.request.bodies import (
@@ -39,6 +40,14 @@ def test_a_declared_length_over_the_limit_is_refused_unread(tmp_path, kind):
         "CONTENT_TYPE": kind,
     }
     with Reading(tmp_path, max_bytes=3_000_000) as reading, pytest.raises(TooLarge, match="File too big - max 3 MB"):
+        reading.body(request)
+
+
+@pytest.mark.parametrize("kind", [MULTIPART, URLENCODED, JSON])
+def test_little_of_a_refused_request_is_read(tmp_path, kind):
+    """A wrong key is worth the processor time of less than four megabytes; what is declared longer is not read."""
+    request = {"wsgi.input": Untouchable(), "CONTENT_LENGTH": "4000000", "CONTENT_TYPE": kind}
+    with Reading(tmp_path, max_bytes=Limits().refusal_scan_bytes) as reading, pytest.raises(TooLarge):
         reading.body(request)
 
 
@@ -98,11 +107,33 @@ def test_a_source_over_the_limit_is_refused(tmp_path, kind, body):
         (JSON, b'{"title": "%s"}' % (b"x" * 1001)),
     ],
 )
-def test_a_text_field_over_the_limit_is_refused(tmp_path, kind, body, chunked):
-    """No text fills the memory: each field is bounded, whether the body's length was declared or not."""
+def test_a_text_field_over_the_limit_is_cut(tmp_path, kind, body, chunked):
+    """No text fills the memory and none is refused: what follows the limit is dropped, however the body comes."""
     request = streamed(split(body, [100]), kind) if chunked else environ(body, kind)
-    with pytest.raises(TooLarge, match="Field too long - max 1 KB"):
-        read(tmp_path, request, max_field_bytes=1000)
+    assert read(tmp_path, request, max_field_bytes=1000)[0] == {"title": "x" * 1000}
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("a" + "é" * 600, "a" + "é" * 499),
+        ("a" + "😀" * 600, "a" + "😀" * 249),
+        ("é" * 500, "é" * 500),
+        ("é" * 500 + "x", "é" * 500),
+    ],
+)
+def test_a_text_field_is_cut_between_characters(tmp_path, value, kept, chunked):
+    """A character that does not fit as a whole is dropped as a whole."""
+    body = multipart(part("title", value.encode()))
+    request = streamed(split(body, [7])) if chunked else environ(body)
+    assert read(tmp_path, request, max_field_bytes=1000)[0] == {"title": kept}
+
+
+def test_a_broken_character_stays_where_nothing_was_cut(tmp_path):
+    """Half a character that the client sent itself becomes U+FFFD, at the limit too."""
+    body = multipart(part("title", b"x" * 999 + b"\xc3"))
+    assert read(tmp_path, environ(body), max_field_bytes=1000)[0] == {"title": "x" * 999 + "\ufffd"}
 
 
 def test_a_text_field_at_the_limit_passes(tmp_path):

@@ -50,6 +50,12 @@ def test_a_json_body(tmp_path):
         assert content(form.texts["source"].spool) == PICTURE
 
 
+def test_a_description_of_escaped_emoji(tmp_path):
+    """65,000 emoji as JSON encoders of many languages spell them: twelve bytes each, and none of them is lost."""
+    body = json.dumps({"description": "😀" * 65_000}).encode()
+    assert read(tmp_path, environ(body, JSON))[0] == {"description": "😀" * 65_000}
+
+
 def test_an_empty_value_is_an_absent_one(tmp_path):
     """A form sends its empty fields too; what was not filled in keeps its default."""
     with Reading(tmp_path) as reading:

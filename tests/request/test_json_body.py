@@ -70,6 +70,9 @@ def test_what_was_encoded_comes_back(document, ascii_only, indent, slashes, size
         (b'{"\\u0061":"\\u00e9\\u20AC"}', [("a", "é€")]),
         (b'{"a":"\\ud83d\\ude00"}', [("a", "😀")]),
         (b'{"a":"\\uD83D\\uDE00x"}', [("a", "😀x")]),
+        (b'{"a":"\\ud83d\\ude00\\/\\uDBFF\\uDFFF\\n"}', [("a", "😀/\U0010ffff\n")]),
+        (b'{"a":"\xff\\/\xc3\xa9\\ud83d\\ude00\xed\xa0\x80"}', [("a", "\ufffd/é😀\ufffd\ufffd\ufffd")]),
+        (b'{"a":"\\ud83d\xf0\x9f\x98\x80"}', [("a", "\ufffd😀")]),
         (b'{"a":"\\ud83d"}', [("a", "\ufffd")]),
         (b'{"a":"\\ude00\\ud83d"}', [("a", "\ufffd\ufffd")]),
         (b'{"a":"\\ud83dx"}', [("a", "\ufffdx")]),
@@ -163,6 +166,41 @@ def test_nested_values_have_to_end(text):
     """Whatever is skipped has to be there."""
     with pytest.raises(MalformedRequest, match="one object"):
         read_json([text], lambda name: Kept(is_wanted=False))
+
+
+def skipped(value):
+    """Read one member that nobody asked for."""
+    read_json(split(b'{"unknown": ' + value + b"}", [65_536]), lambda name: Kept(is_wanted=False))
+
+
+def test_nesting_has_a_depth():
+    """Brackets cost more to read than anything else, so 32 levels pass, more than any client needs, and 33 do not."""
+    skipped(b'[{"a":' * 16 + b"1" + b"}]" * 16)
+    with pytest.raises(MalformedRequest, match="too many nested values"):
+        skipped(b'[{"a":' * 16 + b"[]" + b"}]" * 16)
+
+
+@pytest.mark.parametrize("step", [b"[],", b'"",', b'{"a":"b"},', b'"\\ud83d",', b'"\\ude00\\ud83d",'])
+def test_slow_steps_are_bounded(step):
+    """A thousand nested values pass; a hundred thousand are made to keep the processor busy."""
+    skipped(b"[" + step * 1000 + b"0]")
+    with pytest.raises(MalformedRequest, match="too many nested values"):
+        skipped(b"[" + step * 100_000 + b"0]")
+
+
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\ude00", b"\\ud83dx"])
+def test_broken_escapes_are_bounded(half):
+    """Halves of surrogate pairs are read one by one, so there may not be more than a text with a fault in it has."""
+    assert members([b'{"a":"' + half * 1000 + b'"}'])[0][1].count("\ufffd") == 1000
+    with pytest.raises(MalformedRequest, match="broken escapes"):
+        members([b'{"a":"' + half * 100_001 + b'"}'])
+
+
+@pytest.mark.parametrize("escape", ["\\ud83d\\ude00", "\\/", "\\u00e9", "\\uD83D\\uDE00x\\n"])
+def test_whole_escapes_are_not_counted(escape):
+    """Some clients escape every slash or emoji: however many there are, they are read."""
+    text = escape * 300_000
+    assert members(split(b'{"a":"' + text.encode() + b'"}', [65_536])) == [("a", json.loads(f'"{text}"'))]
 
 
 @given(text=st.text('{}":,\\u0deD8 1tn[', max_size=40).map(str.encode) | st.binary(max_size=40), sizes=SIZES)

@@ -61,6 +61,9 @@ def test_without_trust_the_headers_are_ignored():
         ({"HTTP_HOST": "", "SERVER_NAME": "10.0.0.1", "SERVER_PORT": "81"}, "http://10.0.0.1:81"),
         ({"HTTP_HOST": "a", "SCRIPT_NAME": "/sub"}, "http://a/sub"),
         ({"HTTP_HOST": "a", "SCRIPT_NAME": "/sub/"}, "http://a/sub"),
+        ({"HTTP_HOST": "a", "SCRIPT_NAME": "//sub//"}, "http://a/sub"),
+        ({"HTTP_HOST": "a", "SCRIPT_NAME": "sub"}, "http://a/sub"),
+        ({"HTTP_HOST": "a", "SCRIPT_NAME": "//"}, "http://a"),
         ({"HTTP_HOST": "a", "SCRIPT_NAME": "/my app/\xc3\xa9"}, "http://a/my%20app/%C3%A9"),
         ({"HTTP_HOST": "a", "SCRIPT_NAME": '/"<>?#\xff'}, "http://a/%22%3C%3E%3F%23%EF%BF%BD"),
     ],
@@ -68,6 +71,13 @@ def test_without_trust_the_headers_are_ignored():
 def test_the_mount_points_url(environ, expected):
     """Default ports are left out, and odd prefixes are encoded."""
     assert base_url(**environ) == expected
+
+
+@pytest.mark.parametrize("prefix", ["//evil.com", "///evil.com/", "evil.com", "/evil.com"])
+def test_a_forwarded_prefix_is_a_path(prefix):
+    """Two slashes at the start of a redirect's path would name another host."""
+    seen = trust_proxies({**create_environ("/a"), "HTTP_X_FORWARDED_PREFIX": prefix}, 1)
+    assert request_base_url(seen) == "http://localhost/evil.com"
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import re
 import pytest
 
 from chevupload.config import Policy
+from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.response.links import Links
 from chevupload.response.pages import viewer_page
 from chevupload.store.memory import MemoryStorage
 from chevupload.tokens import DeleteTokens
-from tests.support import EMPTY, NOW, SECRET, noise, picture
+from tests.support import EMPTY, NOW, SECRET, Failing, noise, picture
 
 HOSTILE = "<script>alert('x')</script>\"&\u202e<!--{0}%s{title}"
 
@@ -174,7 +175,7 @@ def test_nsfw_is_hidden(stand):
 def test_the_page_says_when_it_ends(stand):
     """Expiring uploads say so."""
     _, answer = viewer(stand, expiration="600")
-    assert "expires 2026-03-04 05:16 UTC" in answer.text
+    assert "expires 4 March 2026, 05:16 UTC" in answer.text
     assert "4 March 2026" in answer.text
 
 
@@ -245,12 +246,12 @@ def test_get_asks_and_deletes_nothing(stand):
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html,application/json"])
 def test_post_and_delete_delete(stand, method, accept):
-    """At once and for good, everything; JSON when the client asks for JSON; the second time there is nothing."""
+    """At once and for good, everything; JSON for programs; the second time there is nothing."""
     image = stand.upload(noise((600, 400)))
     headers = {"Accept": accept} if accept else {}
     answer = stand.open(image["delete_url"], method, headers=headers)
     assert answer.status_code == 200
-    if accept == "application/json":
+    if accept == "application/json" or (method == "DELETE" and accept != "text/html,application/json"):
         success = {"message": "file deleted", "code": 200}
         assert answer.json == {"status_code": 200, "success": success, "status_txt": "OK"}
     else:
@@ -260,6 +261,38 @@ def test_post_and_delete_delete(stand, method, accept):
     for url in [*(image[name] for name in names), image["thumb"]["url"], image["medium"]["url"]]:
         assert stand.open(url).status_code == 404
     assert stand.open(image["delete_url"], method, headers=headers).status_code == 404
+
+
+def test_a_deleted_name_is_not_used_again(stand):
+    """Files are immutable in caches: a new picture never appears at an old one's address."""
+    first = stand.upload(filename="shot.png")
+    assert stand.open(first["delete_url"], "DELETE").status_code == 200
+    assert stand.upload(filename="shot.png")["url"] != first["url"]
+
+
+def test_other_origins_may_delete(stand):
+    """A page elsewhere that has the link reads the answer, as it reads the upload's."""
+    image = stand.upload()
+    headers = {"Origin": "https://elsewhere.test", "Accept": "application/json"}
+    for method in ("OPTIONS", "GET", "DELETE"):
+        answer = stand.open(image["delete_url"], method, headers=headers)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_embed_codes_show_the_whole_picture(stand):
+    """A small picture has no medium size; its thumbnail is a crop, and no stand-in."""
+    image, answer = viewer(stand)
+    assert image["medium"]["url"] is None
+    assert f"[img]{image['url']}[/img]" in answer.text
+
+
+def test_a_page_is_shown_when_its_view_cannot_be_counted(make, caplog):
+    """Reading does not depend on writing."""
+    stand = make()
+    image = stand.upload()
+    stand.component._viewing._catalog = Failing(stand.catalog, "count_view", CatalogError("locked"))
+    assert stand.open(image["url_viewer"]).status_code == 200
+    assert "could not be counted" in caplog.text
 
 
 def test_two_deletes_at_once(stand):

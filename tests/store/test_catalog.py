@@ -10,6 +10,7 @@ import pytest
 from chevupload.errors import CatalogError, NameTaken
 from chevupload.interfaces import Catalog
 from chevupload.model import Album
+from chevupload.store.sql import SqlCatalog
 
 
 def ready(catalog, *uploads):
@@ -104,8 +105,8 @@ def test_publish_needs_a_pending_upload(catalog, make_upload):
         catalog.publish("a1")
 
 
-def test_withdrawn_is_gone_and_its_name_free_once_forgotten(catalog, make_upload):
-    """Readers lose a deleted upload at once; its name stays taken until it is forgotten, and then inherits nothing."""
+def test_withdrawn_is_gone_and_its_name_is_never_used_again(catalog, make_upload):
+    """Readers lose a deleted upload at once; its name stays taken, for caches may hold its files; its id does not."""
     ready(catalog, make_upload(tags=("x",)))
     assert catalog.withdraw("a1") is True
     assert catalog.withdraw("a1") is False
@@ -114,8 +115,24 @@ def test_withdrawn_is_gone_and_its_name_free_once_forgotten(catalog, make_upload
         catalog.reserve(make_upload())
     catalog.forget("a1")
     catalog.forget("a1")
-    ready(catalog, make_upload(tags=("y",)))
+    for name in ("name-a1", "NAME-A1"):
+        with pytest.raises(NameTaken):
+            catalog.reserve(make_upload("a2", name=name))
+    ready(catalog, make_upload(name="other", tags=("y",)))
     assert catalog.get("a1").tags == ("y",)
+
+
+def test_a_name_is_free_after_a_year(database, make_upload, now):
+    """As long as caches may keep a file, and no longer."""
+    catalog = SqlCatalog(database, clock=lambda: now)
+    ready(catalog, make_upload())
+    catalog.withdraw("a1")
+    catalog.forget("a1")
+    catalog.withdraw_stale(now=now + timedelta(days=365), pending_before=now)
+    with pytest.raises(NameTaken):
+        catalog.reserve(make_upload())
+    catalog.withdraw_stale(now=now + timedelta(days=367), pending_before=now)
+    catalog.reserve(make_upload())
 
 
 def test_withdraw_takes_pending_ones_and_tells_of_unknown_ones(catalog, make_upload):

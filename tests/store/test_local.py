@@ -163,10 +163,10 @@ def test_deleting_leaves_folders(storage, tmp_path):
 
 def test_unfinished_files_cannot_be_reached_as_stored_ones(storage):
     """No path reads or replaces what somebody is still uploading."""
-    (storage.incoming / "chevupload-x").write_bytes(b"secret")
+    (storage.incoming / "chevupload-spool-x").write_bytes(b"secret")
     for action in (storage.open, lambda path: save(storage, path), lambda path: storage.adopt(path, "/dev/null")):
         with pytest.raises(StorageError):
-            action(".incoming/chevupload-x")
+            action(".incoming/chevupload-spool-x")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from chevupload.store.sql.tables import (
     TagMixin,
     UploadMixin,
     UploadTagMixin,
+    UsedNameMixin,
     UserMixin,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "UnknownName",
     "UploadMixin",
     "UploadTagMixin",
+    "UsedNameMixin",
     "User",
     "UserMixin",
     "sqlite_engine",

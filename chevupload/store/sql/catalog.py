@@ -7,14 +7,16 @@ before anything can go stale.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, delete, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
+from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken
 from chevupload.model import Album, Upload
 from chevupload.store.sql.engine import Database
@@ -24,15 +26,19 @@ from chevupload.store.sql.tags import TagRows
 PAGE_SIZE = 200
 """How many records an iteration reads at a time."""
 
+_NAMES_KEPT = timedelta(days=366)
+"""As long as a cache may keep a file under its name."""
+
 _FIELDS = tuple(field.name for field in fields(Upload) if field.name != "tags")
 
 
 class SqlCatalog:
     """The catalog on the tables of uploads, tags, albums and categories."""
 
-    def __init__(self, database: Database, *, tables: Tables | None = None) -> None:
+    def __init__(self, database: Database, *, tables: Tables | None = None, clock: Clock = utc_now) -> None:
         """Keep records in ``database``."""
         self._database = database
+        self._clock = clock
         found = Tables.default() if tables is None else tables
         self._tags = TagRows(database, found)
         self._uploads = uploads = found.uploads
@@ -45,6 +51,9 @@ class SqlCatalog:
         self._find = self._select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
         self._publish = update(uploads).where(id_, column.state == "pending").values(state="ready")
         self._withdraw = update(uploads).where(id_, column.state.in_(["pending", "ready"])).values(state="deleting")
+        self._used = used = found.used_names
+        self._is_used = select(true()).where(used.c.digest == bindparam("digest"))
+        self._release = insert(used)
         self._forget = delete(uploads).where(id_, column.state == "deleting")
         self._count_view = update(uploads).where(id_, column.state == "ready").values(views=column.views + 1)
         md5 = bindparam("md5", type_=column.md5.type)
@@ -57,7 +66,8 @@ class SqlCatalog:
         """Record ``upload`` as pending, before any of its files is written.
 
         Raises:
-            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload.
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload, or to one that
+                was forgotten within the last year.
         """
         row = {name: getattr(upload, name) for name in _FIELDS}
         row |= {"state": "pending", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
@@ -65,6 +75,8 @@ class SqlCatalog:
         try:
             with self._database.begin() as connection:
                 connection.execute(self._insert, row)
+                if connection.execute(self._is_used, {"digest": _digest(upload.stem)}).first() is not None:
+                    raise NameTaken("name was taken")
                 if tag_ids:
                     self._tags.attach(connection, upload.id, tag_ids)
         except IntegrityError as error:
@@ -100,10 +112,14 @@ class SqlCatalog:
             return connection.execute(self._withdraw, {"upload_id": upload_id}).rowcount == 1
 
     def forget(self, upload_id: str) -> None:
-        """Remove the record of an upload in state deleting. An absent one is fine."""
+        """Remove the record of an upload in state deleting; its stem stays taken for a year. An absent one is fine."""
+        upload = self.withdrawn(upload_id)
+        if upload is None:
+            return
         with self._database.begin() as connection:
             if connection.execute(self._forget, {"upload_id": upload_id}).rowcount == 1:
                 self._tags.detach(connection, upload_id)
+                connection.execute(self._release, {"digest": _digest(upload.stem), "released_at": self._clock()})
 
     def withdraw_stale(self, *, now: datetime, pending_before: datetime) -> None:
         """Mark as deleting what is expired at ``now``, and what is pending since before ``pending_before``."""
@@ -112,10 +128,20 @@ class SqlCatalog:
         stalled = and_(column.state == "pending", column.received_at < pending_before)
         with self._database.begin() as connection:
             connection.execute(update(self._uploads).where(or_(expired, stalled)).values(state="deleting"))
+            connection.execute(delete(self._used).where(self._used.c.released_at < now - _NAMES_KEPT))
 
     def withdrawn_ids(self) -> Iterator[str]:
         """Yield the id of every upload in state deleting, without holding a transaction open in between."""
-        return (upload.id for upload in self._pages(self._uploads.c.state == "deleting"))
+        column = self._uploads.c
+        query = select(column.id).where(column.state == "deleting").order_by(column.id).limit(PAGE_SIZE)
+        last: str | None = None
+        while True:
+            with self._database.connect() as connection:
+                page = connection.scalars(query if last is None else query.where(column.id > last)).all()
+            if not page:
+                return
+            last = page[-1]
+            yield from page
 
     def withdrawn(self, upload_id: str) -> Upload | None:
         """Return an upload in state deleting."""
@@ -166,6 +192,10 @@ class SqlCatalog:
             if not rows:
                 return
             yield from (_upload(row, tags.get(row.id, ())) for row in rows)
+
+
+def _digest(stem: str) -> str:
+    return hashlib.sha256(stem.lower().encode()).hexdigest()
 
 
 def _upload(row: Row[Any], tags: tuple[str, ...]) -> Upload:

@@ -37,6 +37,8 @@ def sqlite_engine(path: str | os.PathLike[str], *, busy_seconds: float = 30.0) -
         # A transaction takes the write lock before its first change: one that reads first and locks later fails at
         # once, however long the wait, when somebody else has written in between.
         connect_args={"timeout": busy_seconds, "isolation_level": "IMMEDIATE"},
+        # Titles, file names and digests have no place in a log.
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

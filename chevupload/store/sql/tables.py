@@ -121,6 +121,13 @@ class UploadTagMixin:
     tag_id: Mapped[int] = mapped_column(index=True)
 
 
+class UsedNameMixin:
+    """The name of an upload that is gone, as a digest: nobody shall read what was deleted."""
+
+    digest: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    released_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+
+
 class Base(DeclarativeBase):
     """The declarative base of the ready set; its metadata is what migrations compare with."""
 
@@ -167,6 +174,12 @@ class UploadTagRow(UploadTagMixin, Base):
     __tablename__ = "chevupload_upload_tags"
 
 
+class UsedNameRow(UsedNameMixin, Base):
+    """The ready table of used names."""
+
+    __tablename__ = "chevupload_used_names"
+
+
 _MIXINS: dict[str, type[Any]] = {
     "uploads": UploadMixin,
     "keys": KeyMixin,
@@ -175,14 +188,18 @@ _MIXINS: dict[str, type[Any]] = {
     "categories": CategoryMixin,
     "tags": TagMixin,
     "upload_tags": UploadTagMixin,
+    "used_names": UsedNameMixin,
 }
 
-_DEFAULT_MODELS: tuple[type[Any], ...] = (UploadRow, KeyRow, UserRow, AlbumRow, CategoryRow, TagRow, UploadTagRow)
+_DEFAULT_MODELS: tuple[type[Any], ...] = (
+    *(UploadRow, KeyRow, UserRow, AlbumRow, CategoryRow, TagRow, UploadTagRow),
+    UsedNameRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The seven tables that catalog, keys and accounts work on."""
+    """The eight tables that catalog, keys and accounts work on."""
 
     uploads: Table
     keys: Table
@@ -191,6 +208,7 @@ class Tables:
     categories: Table
     tags: Table
     upload_tags: Table
+    used_names: Table
 
     @classmethod
     def default(cls) -> Self:

@@ -20,6 +20,7 @@ from chevupload.store.sql import (
     TagMixin,
     UploadMixin,
     UploadTagMixin,
+    UsedNameMixin,
     UserMixin,
     sqlite_engine,
 )
@@ -84,14 +85,14 @@ def test_the_catalog_works_on_a_hosts_own_tables(tmp_path, make_upload):
 
 
 def test_every_mixin_can_be_subclassed():
-    """Each of the seven tables can live on the host's base under the host's name."""
-    mixins = (UploadMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin)
+    """Each of the eight tables can live on the host's base under the host's name."""
+    mixins = (UploadMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin, UsedNameMixin)
 
     class Other(DeclarativeBase):
         pass
 
     models = [type(f"M{n}", (mixin, Other), {"__tablename__": f"m{n}"}) for n, mixin in enumerate(mixins)]
-    assert [table.name for table in Tables.of(*models)] == [f"m{n}" for n in range(7)]
+    assert [table.name for table in Tables.of(*models)] == [f"m{n}" for n in range(8)]
 
 
 def test_a_class_without_a_mixin_is_refused():
@@ -110,6 +111,7 @@ def test_the_ready_set_has_its_names():
         "chevupload_categories",
         "chevupload_tags",
         "chevupload_upload_tags",
+        "chevupload_used_names",
     }
 
 
@@ -138,7 +140,7 @@ def test_tables_can_be_written_for_other_databases(dialect):
         pytest.skip("no driver")
     Base.metadata.create_all(engine, checkfirst=False)
     sql = "\n".join(str(statement.compile(dialect=engine.dialect)) for statement in statements)
-    assert sql.count("CREATE TABLE") == 7
+    assert sql.count("CREATE TABLE") == 8
     assert ("utf8mb4_bin" in sql) == (dialect in ("mysql", "mariadb"))
 
 
