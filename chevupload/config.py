@@ -43,7 +43,7 @@ class Limits:
     max_fields: int = 100
     """Fields and parts of one form. No client sends more than twenty."""
     max_field_bytes: int = 262_144
-    """Kept of one text field other than the source; the rest is dropped. Chevereto's description column holds 65,535."""
+    """Kept of a text field other than the source; the rest is dropped. Chevereto's descriptions hold 65,535 bytes."""
     body_seconds: float = 300.0
     """From the first to the last byte of a body. It is looked at between reads of 256 KiB: a read that stalls ends only
     by the server's or proxy's own timeout."""

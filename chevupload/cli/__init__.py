@@ -7,6 +7,7 @@ would read goes to standard output, as JSON with ``--json``, everything else to 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import sys
 from collections.abc import Sequence
 
@@ -16,8 +17,8 @@ from chevupload.errors import ChevuploadError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 when it failed, 2 for wrong usage."""
-    options = build_parser().parse_args(arguments)
     try:
+        options = build_parser().parse_args(arguments)
         return int(options.run(options))
     except ChevuploadError as error:
         print(f"chevupload: {error}", file=sys.stderr)
@@ -32,9 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     parser = argparse.ArgumentParser(prog="chevupload", description="A Chevereto-compatible upload server.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve.add_commands(commands)
     accounts.add_commands(commands)
     maintenance.add_commands(commands)
     client.add_commands(commands)
     return parser
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("chevupload")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"

@@ -7,50 +7,61 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, open_site, show
-from chevupload.errors import ConfigError, InvalidParameter
+from chevupload.cli.common import Commands, add_command, name, open_site, show, text
+from chevupload.errors import ConfigError, InvalidParameter, NameTaken
 from chevupload.request.parameters import add_months, parse_expiration
+
+if TYPE_CHECKING:
+    from chevupload.store.sql.accounts import AccountKey
+
+_KEY_HEADER = ("ID", "USER", "STATE", "MADE", "EXPIRES", "LABEL")
 
 
 def add_commands(commands: Commands) -> None:
     """Add ``user``, ``key``, ``album`` and ``category``."""
     users = _group(commands, "user", "manage users")
     add = add_command(users, "add", add_user, "add a user")
-    add.add_argument("name")
+    add.add_argument("name", type=name)
     add.add_argument("--admin", action="store_true", help="may use use_file_date and upload duplicates")
     add_command(users, "list", list_users, "list users")
 
     keys = _group(commands, "key", "manage keys")
     add = add_command(keys, "add", add_key, "make a key, which is shown this once")
-    add.add_argument("user")
-    add.add_argument("--label", default="", help="what the key is for")
+    add.add_argument("user", type=text)
+    add.add_argument("--label", type=text, default="", help="what the key is for")
     add.add_argument("--style", choices=("chevereto", "imgbb"), default="chevereto", help="spelling (%(default)s)")
     add.add_argument("--expires", metavar="DURATION", help="end the key after this ISO 8601 duration, such as P90D")
     add_command(keys, "list", list_keys, "list keys, never their texts")
-    add_command(keys, "revoke", revoke_key, "end a key for good").add_argument("id", help="the key's id, from key list")
+    revoke = add_command(keys, "revoke", revoke_key, "end a key for good")
+    revoke.add_argument("id", type=text, help="the key's id, from key list")
 
     albums = _group(commands, "album", "manage albums")
     add = add_command(albums, "add", add_album, "add an album and print the id that album_id takes")
-    add.add_argument("user")
-    add.add_argument("title")
-    add_command(albums, "list", list_albums, "list a user's albums").add_argument("user")
+    add.add_argument("user", type=text)
+    add.add_argument("title", type=name)
+    add_command(albums, "list", list_albums, "list a user's albums").add_argument("user", type=text)
 
     categories = _group(commands, "category", "manage categories")
     add = add_command(categories, "add", add_category, "add a category and print the id that category_id takes")
-    add.add_argument("name")
+    add.add_argument("name", type=name)
     add_command(categories, "list", list_categories, "list categories")
 
 
-def _group(commands: Commands, name: str, help_text: str) -> Commands:
-    return commands.add_parser(name, help=help_text).add_subparsers(required=True, metavar="COMMAND")
+def _group(commands: Commands, word: str, help_text: str) -> Commands:
+    return commands.add_parser(word, help=help_text).add_subparsers(required=True, metavar="COMMAND")
 
 
 def add_user(options: argparse.Namespace) -> int:
     """Add a user."""
     with open_site(options, make=True) as site:
-        user_id = site.accounts.add_user(options.name, is_admin=options.admin)
+        try:
+            user_id = site.accounts.add_user(options.name, is_admin=options.admin)
+        except NameTaken:
+            raise NameTaken(f"there is a user {options.name!r} already") from None
     show(options, {"id": user_id, "name": options.name, "is_admin": options.admin}, f"added user {options.name}")
     return 0
 
@@ -91,20 +102,41 @@ def list_keys(options: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     with open_site(options) as site:
         keys = site.accounts.list_keys()
-    lines = []
-    for key in keys:
-        state = "usable" if key.is_usable(now) else "revoked" if key.revoked_at else "expired"
-        lines.append(f"{key.id}  {key.user}  {state}  {key.created_at:%Y-%m-%d}  {key.label}".rstrip())
-    show(options, [dataclasses.asdict(key) for key in keys], "\n".join(lines))
+    rows = [_key_row(key, now) for key in keys]
+    document = [dataclasses.asdict(key) | {"state": _key_state(key, now)} for key in keys]
+    show(options, document, _table([_KEY_HEADER, *rows]))
     return 0
+
+
+def _key_state(key: AccountKey, now: datetime) -> str:
+    if key.is_usable(now):
+        return "usable"
+    return "revoked" if key.revoked_at else "expired"
+
+
+def _key_row(key: AccountKey, now: datetime) -> tuple[str, ...]:
+    expires = f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "never"
+    return key.id, key.user, _key_state(key, now), f"{key.created_at:%Y-%m-%d}", expires, key.label
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Set rows in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def revoke_key(options: argparse.Namespace) -> int:
     """End a key."""
     with open_site(options) as site:
         revoked = site.accounts.revoke_key(options.id)
-    text = f"revoked {options.id}" if revoked else f"there is no usable key {options.id}"
-    show(options, {"id": options.id, "revoked": revoked}, text)
+        is_known = revoked or any(key.id == options.id for key in site.accounts.list_keys())
+    if revoked:
+        said = f"revoked {options.id}"
+    else:
+        said = f"{options.id} was revoked already" if is_known else f"there is no key {options.id}"
+    show(options, {"id": options.id, "revoked": revoked}, said)
     return 0 if revoked else 1
 
 
@@ -128,7 +160,10 @@ def list_albums(options: argparse.Namespace) -> int:
 def add_category(options: argparse.Namespace) -> int:
     """Add a category."""
     with open_site(options, make=True) as site:
-        category_id = site.accounts.add_category(options.name)
+        try:
+            category_id = site.accounts.add_category(options.name)
+        except NameTaken:
+            raise NameTaken(f"there is a category {options.name!r} already") from None
     show(options, {"id": category_id, "name": options.name}, str(category_id))
     return 0
 

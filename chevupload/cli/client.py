@@ -6,14 +6,18 @@ May know: the standard library. Files are streamed; a progress bar goes to a ter
 from __future__ import annotations
 
 import argparse
+import errno
 import http.client
 import json
 import os
 import secrets
+import shutil
+import stat
 import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from chevupload.cli.common import Commands, add_command
@@ -21,6 +25,20 @@ from chevupload.errors import BackendError, ConfigError
 
 _PIECE_BYTES = 65_536
 _BAR_WIDTH = 30
+_CONNECT_SECONDS = 30
+"""For a connection and its handshake."""
+_ANSWER_SECONDS = 300
+"""For one piece to be taken, and for the answer: the server decodes the picture first."""
+_FIELDS = {
+    "title": "title of the pictures",
+    "description": "description of the pictures",
+    "tags": "tags of the pictures, separated by commas",
+    "album_id": "the album to put them into, by its id",
+    "category_id": "the category to put them into, by its id",
+    "width": "make larger pictures this wide, in pixels",
+    "expiration": "delete them after this ISO 8601 duration, such as P7D, or number of seconds",
+}
+"""Options that go along as parameters, and what each is good for."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -33,52 +51,104 @@ def add_commands(commands: Commands) -> None:
         default=os.environ.get("CHEVUPLOAD_URL", "http://127.0.0.1:8080"),
         help="the server, with or without /api/1/upload (CHEVUPLOAD_URL, or %(default)s)",
     )
-    for name in ("title", "description", "tags", "album-id", "expiration"):
-        parser.add_argument(f"--{name}", help=f"{name.replace('-', '_')} of the upload")
+    for name, help_text in _FIELDS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", help=help_text)
+    parser.add_argument("--nsfw", action="store_const", const="1", help="mark the pictures as not safe for work")
 
 
 def upload(options: argparse.Namespace) -> int:
-    """Send each file; status 1 when one was refused."""
+    """Send each file; status 1 when one could not be sent or was refused."""
     if not options.key:
         raise ConfigError("a key is needed: --key, or CHEVUPLOAD_KEY")
-    names = ("title", "description", "tags", "album_id", "expiration")
-    fields = {name: value for name in names if (value := getattr(options, name))}
+    if not (options.key.isascii() and options.key.isprintable()):
+        raise ConfigError("a key has only printable ASCII characters")
+    _address(options.url)
+    fields = {name: value for name in (*_FIELDS, "nsfw") if (value := getattr(options, name))}
     failed = 0
     for file in options.files:
-        document = _send(file, options.url, options.key, fields)
-        image = document.get("image", {})
-        failed += not image
-        if options.json:
-            print(json.dumps(document, ensure_ascii=False), flush=True)
-        elif image:
-            print(image["url_viewer"], flush=True)
-        else:
-            print(f"{file}: {document.get('error', {}).get('message', 'no answer')}", file=sys.stderr)
+        try:
+            document = _send(file, options.url, options.key, fields)
+        except (OSError, BackendError) as error:
+            failed += 1
+            print(f"{file}: {_cause(error)}", file=sys.stderr)
+            continue
+        failed += not document.get("image")
+        _report(file, document, as_json=options.json)
     return 1 if failed else 0
 
 
+def _report(file: Path, document: dict[str, Any], *, as_json: bool) -> None:
+    """Print what the server said."""
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+    elif image := document.get("image"):
+        print(image["url_viewer"], flush=True)
+    else:
+        print(f"{file}: {document.get('error', {}).get('message', 'no answer')}", file=sys.stderr)
+
+
+def _cause(error: Exception) -> str:
+    """Return what an error says, without its number."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 def _send(file: Path, url: str, key: str, fields: dict[str, str]) -> dict[str, Any]:
+    """Send one file and return the server's answer.
+
+    Raises:
+        OSError: the file cannot be read.
+        BackendError: there is no server, or no answer.
+    """
+    boundary = secrets.token_hex(16)
+    head, tail = _envelope(boundary, file.name, fields)
+    if not stat.S_ISREG(file.stat().st_mode):
+        # Opening a pipe would wait for somebody to write.
+        raise OSError(errno.EINVAL, "not a regular file")
+    with file.open("rb") as content:
+        size = os.fstat(content.fileno()).st_size
+        length = len(head) + size + len(tail)
+        headers = {
+            "X-API-Key": key,
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(length),
+        }
+        with _Bar(length, file.name) as bar:
+            return _post(url, bar.follow(_body(head, content, size, tail)), headers)
+
+
+def _post(url: str, body: Iterator[bytes], headers: dict[str, str]) -> dict[str, Any]:
     parts, port = _address(url)
     path = parts.path.rstrip("/")
     path = path if path.endswith("/upload") else f"{path}/api/1/upload"
-    boundary = secrets.token_hex(16)
-    head, tail = _envelope(boundary, file.name, fields)
-    length = len(head) + file.stat().st_size + len(tail)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.hostname or "", port, timeout=300)
-    headers = {
-        "X-API-Key": key,
-        "Content-Type": f"multipart/form-data; boundary={boundary}",
-        "Content-Length": str(length),
-    }
+    connection = connect(parts.hostname or "", port, timeout=_CONNECT_SECONDS)
     try:
-        connection.request("POST", path, _with_progress(_body(head, file, tail), length, file.name), headers)
-        answer = connection.getresponse()
-        return _document(answer.status, answer.read())
-    except http.client.HTTPException as error:
+        connection.connect()
+        connection.sock.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.request("POST", path, body, headers)
+        except ConnectionError as error:
+            return _early_answer(connection, error)
+        return _answer(connection)
+    except (http.client.HTTPException, UnicodeError) as error:
         raise BackendError(f"no HTTP answer from {url}") from error
+    except OSError as error:
+        raise BackendError(f"{url}: {_cause(error)}") from error
     finally:
         connection.close()
+
+
+def _early_answer(connection: http.client.HTTPConnection, error: ConnectionError) -> dict[str, Any]:
+    """Return the refusal of a server that did not wait for the whole body; without any, raise ``error``."""
+    try:
+        return _answer(connection)
+    except (OSError, http.client.HTTPException):
+        raise error from None
+
+
+def _answer(connection: http.client.HTTPConnection) -> dict[str, Any]:
+    answer = connection.getresponse()
+    return _document(answer.status, answer.read())
 
 
 def _address(url: str) -> tuple[SplitResult, int | None]:
@@ -115,24 +185,78 @@ def _envelope(boundary: str, filename: str, fields: dict[str, str]) -> tuple[byt
     return "".join(parts).encode("utf-8", "replace"), f"\r\n--{boundary}--\r\n".encode()
 
 
-def _body(head: bytes, file: Path, tail: bytes) -> Iterator[bytes]:
+def _body(head: bytes, content: BinaryIO, size: int, tail: bytes) -> Iterator[bytes]:
+    """Yield the body, of just the length that was declared."""
     yield head
-    with file.open("rb") as content:
-        while piece := content.read(_PIECE_BYTES):
-            yield piece
+    left = size
+    while left and (piece := _read(content, min(left, _PIECE_BYTES))):
+        left -= len(piece)
+        yield piece
+    if left:
+        raise BackendError("the file became shorter while it was sent")
     yield tail
 
 
-def _with_progress(pieces: Iterator[bytes], length: int, label: str) -> Iterator[bytes]:
-    """Pass ``pieces`` on, drawing a bar on standard error if somebody watches."""
-    watched = sys.stderr.isatty()
-    sent = 0
-    for piece in pieces:
-        yield piece
-        sent += len(piece)
-        if watched:
-            done = sent * _BAR_WIDTH // length
-            bar = "█" * done + "░" * (_BAR_WIDTH - done)
-            print(f"\r{bar} {sent * 100 // length:3}% {label}", end="", file=sys.stderr, flush=True)
-    if watched:
-        print(file=sys.stderr)
+def _read(content: BinaryIO, size: int) -> bytes:
+    """Read the file, whose failure is not the connection's."""
+    try:
+        return content.read(size)
+    except OSError as error:
+        raise BackendError(_cause(error)) from error
+
+
+class _Bar:
+    """A progress bar on standard error, if somebody watches; it is gone when the answer is there."""
+
+    def __init__(self, length: int, label: str) -> None:
+        """Show the way to ``length`` bytes."""
+        self._length = length
+        self._label = "".join(character if character.isprintable() else "?" for character in label)
+        self._is_watched = sys.stderr.isatty()
+        self._shown = ""
+
+    def __enter__(self) -> _Bar:
+        """Draw nothing yet."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Erase it."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def follow(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass ``pieces`` on, and draw how far they are."""
+        sent = 0
+        for piece in pieces:
+            yield piece
+            sent += len(piece)
+            if self._is_watched:
+                self._draw(sent)
+
+    def _draw(self, sent: int) -> None:
+        done = sent * _BAR_WIDTH // self._length
+        bar = "█" * done + "░" * (_BAR_WIDTH - done)
+        # In its last column, some terminals begin a new line.
+        text = _cut(f"{bar} {sent * 100 // self._length:3}% {self._label}", _columns() - 1)
+        if text != self._shown:
+            # A wider terminal's longer line must not show behind a shorter one.
+            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = text
+
+
+def _columns() -> int:
+    """Return the width of the terminal at standard error; standard output may be elsewhere."""
+    try:
+        watched = os.get_terminal_size(sys.stderr.fileno())
+    except OSError:
+        watched = os.terminal_size((0, 0))
+    return shutil.get_terminal_size(watched).columns or 80
+
+
+def _cut(text: str, columns: int) -> str:
+    """Return as much of ``text`` as fits; East Asian characters are two columns wide."""
+    for index, character in enumerate(text):
+        columns -= 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if columns < 0:
+            return text[:index]
+    return text

@@ -1,6 +1,6 @@
 """What the commands share: the data folder, and output that people or programs read.
 
-May know: the embedded site.
+May know: the embedded site, which is loaded by the commands that open one, and by no others.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chevupload.errors import ConfigError
-from chevupload.site import DATABASE, Site
+
+if TYPE_CHECKING:
+    from chevupload.site import Site
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
@@ -34,6 +36,30 @@ def add_command(
     return parser
 
 
+def text(value: str) -> str:
+    """Take an argument that is text.
+
+    Raises:
+        ConfigError: it is not UTF-8, so that no database could keep it.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"not text in UTF-8: {value!a}") from None
+    return value
+
+
+def name(value: str) -> str:
+    """Take an argument that names something.
+
+    Raises:
+        ConfigError: there is nothing to see, or it is not UTF-8.
+    """
+    if not text(value).strip():
+        raise ConfigError("a name must not be empty")
+    return value
+
+
 @contextlib.contextmanager
 def open_site(options: argparse.Namespace, *, make: bool = False) -> Iterator[Site]:
     """Open the data folder for one command, which makes it only when it is a first one's to make.
@@ -41,6 +67,8 @@ def open_site(options: argparse.Namespace, *, make: bool = False) -> Iterator[Si
     Raises:
         ConfigError: there is no site in it.
     """
+    from chevupload.site import DATABASE, Site  # noqa: PLC0415  # SQLAlchemy comes with it
+
     if not make and not (Path(options.data) / DATABASE).exists():
         raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
     site = Site(options.data)

@@ -6,22 +6,33 @@ May know: waitress, and the embedded site.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import logging
+import math
 import shlex
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chevupload.app import ChevUpload
-from chevupload.cli.common import Commands, add_command, open_site
-from chevupload.config import Policy
+from chevupload.cli.common import Commands, add_command, open_site, text
 from chevupload.errors import BackendError, ConfigError
-from chevupload.site import Site
+
+if TYPE_CHECKING:
+    from chevupload.app import ChevUpload
+    from chevupload.site import Site
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
 
 logger = logging.getLogger("chevupload")
 
 FIRST_USER = "admin"
+_OPEN_FILES = 4_096
+"""Open files to ask the system for: every connection may hold its socket and a body that waits in a file."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -30,7 +41,7 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen at; 0 picks a free one (%(default)s)")
     parser.add_argument("--threads", type=int, default=8, help="requests served at a time (%(default)s)")
-    parser.add_argument("--guest-key", metavar="KEY", help="let guests upload with this key")
+    parser.add_argument("--guest-key", type=text, metavar="KEY", help="let guests upload with this key")
     parser.add_argument("--base-url", metavar="URL", help="the server's address as clients see it")
     parser.add_argument(
         "--trusted-proxies", type=int, default=0, metavar="N", help="proxies in front that set X-Forwarded headers"
@@ -44,16 +55,18 @@ def serve(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
     if importlib.util.find_spec("waitress") is None:
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
-    from chevupload.cli.server import create_server  # noqa: PLC0415  # waitress is an extra
+    from chevupload.cli.server import create_server, listen  # noqa: PLC0415  # waitress is an extra
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Ending on SIGTERM as on Ctrl-C lets workers and sockets be closed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with open_site(options, make=True) as site:
+    _check(options)
+    _set_up_process()
+    with contextlib.ExitStack() as stack:
+        # Before a data folder is made: a taken port leaves nothing behind.
+        sockets = [stack.enter_context(socket) for socket in listen(options.host, options.port)]
+        site = stack.enter_context(open_site(options, make=True))
         component = site.component(
             guest_key=options.guest_key, base_url=options.base_url, trusted_proxies=options.trusted_proxies
         )
-        server, address = create_server(component, host=options.host, port=options.port, threads=options.threads)
+        server, address = create_server(component, sockets, threads=options.threads)
         try:
             _greet(site, options.base_url or address)
             _sweep_regularly(component, options.sweep_minutes * 60)
@@ -64,6 +77,37 @@ def serve(options: argparse.Namespace) -> int:
             server.close()
             component.close()
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what would make a server that does nothing, or not what was meant."""
+    if options.threads < 1:
+        raise ConfigError("--threads must be 1 or more")
+    if not 0 <= options.sweep_minutes < math.inf:
+        raise ConfigError("--sweep-minutes must be 0 or more")
+    if options.guest_key == "":
+        raise ConfigError("--guest-key must not be empty")
+
+
+def _set_up_process() -> None:
+    """Set what belongs to the whole process: its log, its signals and its open files."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # A line for every request that waits for a thread says nothing, and drowns what does.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # Ending on SIGTERM as on Ctrl-C lets workers and sockets be closed. A shell's background jobs ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    _allow_open_files()
+
+
+def _allow_open_files() -> None:
+    """Use what the system allows, up to what every connection needs: many systems start programs with 1024 only."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _greet(site: Site, address: str) -> None:
@@ -90,14 +134,15 @@ def curl_line(key: str, file: Path, address: str) -> str:
 
 
 def _sweep_regularly(component: ChevUpload, seconds: float) -> None:
-    if seconds <= 0:
+    if seconds == 0:
         return
+    seconds = min(seconds, threading.TIMEOUT_MAX)
     pause = threading.Event()
 
     def sweep() -> None:
         while not pause.wait(seconds):
             try:
-                component.upkeep.sweep(grace=Policy().pending_grace)
+                component.upkeep.sweep()
             except BackendError:
                 logger.exception("a sweep failed; the next one tries again")
 

@@ -14,6 +14,7 @@ import pytest
 from chevupload.cli import build_parser, main, serve
 from chevupload.errors import BackendError
 from chevupload.site import Site
+from chevupload.spool import PREFIX
 from tests.support import environment, picture
 
 
@@ -42,7 +43,7 @@ def test_users(run):
     assert (made["name"], made["is_admin"]) == ("bob", False)
     assert run("user", "list") == (0, "ann  admin\nbob", "")
     assert [user["name"] for user in as_json(run("user", "list", "--json"))] == ["ann", "bob"]
-    assert run("user", "add", "ann") == (1, "", "chevupload: id or name taken")
+    assert run("user", "add", "ann") == (1, "", "chevupload: there is a user 'ann' already")
 
 
 def test_keys(run):
@@ -61,10 +62,11 @@ def test_keys(run):
         assert made["key"] not in text
         assert "digest" not in text
     key_id = key.split("_")[1]
-    assert f"{key_id}  ann  usable  {datetime.now(UTC):%Y-%m-%d}  laptop" in listed
+    assert re.search(rf"^{key_id}  ann   usable  \d{{4}}-\d\d-\d\d  never  +laptop$", listed, re.MULTILINE)
     assert run("key", "revoke", key_id) == (0, f"revoked {key_id}", "")
-    assert f"{key_id}  ann  revoked" in run("key", "list")[1]
-    assert run("key", "revoke", key_id)[0] == 1
+    assert f"{key_id}  ann   revoked" in run("key", "list")[1]
+    assert run("key", "revoke", key_id) == (1, f"{key_id} was revoked already", "")
+    assert run("key", "revoke", "none") == (1, "there is no key none", "")
     status, output, _ = run("key", "revoke", "none", "--json")
     assert (status, json.loads(output)) == (1, {"id": "none", "revoked": False})
     assert run("key", "add", "nobody") == (1, "", "chevupload: there is no user 'nobody'")
@@ -76,16 +78,46 @@ def test_a_key_that_should_end_never_lasts_for_ever(run, duration):
     run("user", "add", "ann")
     status, output, errors = run("key", "add", "ann", f"--expires={duration}")
     assert (status, output, errors) == (1, "", f"chevupload: not a duration: {duration}".strip())
-    assert run("key", "list") == (0, "", "")
+    assert as_json(run("key", "list", "--json")) == []
 
 
-def test_expired_keys_are_listed_as_such(run, tmp_path):
-    """A key that has ended is not usable."""
+def test_keys_are_listed_in_columns(run, tmp_path):
+    """Below a header, with their state and end, in JSON, too."""
     site = Site(tmp_path / "site")
     site.accounts.add_user("ann")
+    site.accounts.add_user("bartholomew")
     site.accounts.add_key("ann", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    site.accounts.revoke_key(site.accounts.add_key("bartholomew", label="phone").id)
+    site.accounts.add_key("ann", label="lap top")
     site.close()
-    assert "  ann  expired  " in run("key", "list")[1]
+    header, *lines = run("key", "list")[1].splitlines()
+    starts = [found.start() for found in re.finditer(r"\S+", header)]
+    assert header.split() == ["ID", "USER", "STATE", "MADE", "EXPIRES", "LABEL"]
+    cells = [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in lines]
+    assert sorted((user, state, expires, label) for _, user, state, _, expires, label in cells) == [
+        ("ann", "expired", "2020-01-01 00:00", ""),
+        ("ann", "usable", "never", "lap top"),
+        ("bartholomew", "revoked", "never", "phone"),
+    ]
+    states = [key["state"] for key in as_json(run("key", "list", "--json"))]
+    assert sorted(states) == ["expired", "revoked", "usable"]
+
+
+@pytest.mark.parametrize("command", ["user add", "category add", "album add ann"])
+@pytest.mark.parametrize("value", ["", " \t", "caf\udce9"])
+def test_names_are_text_to_see(run, tmp_path, command, value):
+    """Nothing, white space and what is no UTF-8 name nothing: one line, and nothing is made."""
+    status, output, errors = run(*command.split(), value)
+    assert (status, output) == (1, "")
+    assert errors in ("chevupload: a name must not be empty", r"chevupload: not text in UTF-8: 'caf\udce9'")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["key add", "key revoke", "album list", "key add ann --label"])
+def test_texts_are_utf_8(run, command):
+    """What no database could keep is refused in one line, wherever it stands."""
+    run("user", "add", "ann")
+    assert run(*command.split(), "caf\udce9") == (1, "", r"chevupload: not text in UTF-8: 'caf\udce9'")
 
 
 def test_albums(run):
@@ -105,7 +137,7 @@ def test_categories(run):
     assert as_json(run("category", "add", "Dogs", "--json")) == {"id": 2, "name": "Dogs"}
     assert run("category", "list") == (0, "1  Cats\n2  Dogs", "")
     assert as_json(run("category", "list", "--json"))[0] == {"id": 1, "name": "Cats"}
-    assert run("category", "add", "Cats")[0] == 1
+    assert run("category", "add", "Cats") == (1, "", "chevupload: there is a category 'Cats' already")
 
 
 def test_sweep_and_check(run, tmp_path):
@@ -127,9 +159,21 @@ def test_sweep_and_check(run, tmp_path):
     assert run("check") == (1, f"missing {path} of upload {image['id_encoded']}\n1 uploads checked", "")
     status, output, _ = run("check", "--json")
     assert (status, json.loads(output)) == (1, {"uploads": 1, "missing": [[image["id_encoded"], str(path)]]})
-    (tmp_path / "site" / "incoming" / "chevupload-x").write_bytes(b"")
+    (tmp_path / "site" / "incoming" / "chevupload-spool-x").write_bytes(b"")
     assert as_json(run("sweep", "--grace", "0", "--json")) == {"uploads": 0, "temporary_files": 1, "failed": 0}
     site.close()
+
+
+def test_a_sweep_has_the_sites_own_grace(run, tmp_path):
+    """Without --grace, a young temporary file is left alone."""
+    site = Site(tmp_path / "site")
+    site.component(decode="inline")
+    site.close()
+    file = tmp_path / "site" / "incoming" / f"{PREFIX}x"
+    file.write_bytes(b"")
+    assert as_json(run("sweep", "--json"))["temporary_files"] == 0
+    os.utime(file, (0, 0))
+    assert as_json(run("sweep", "--json"))["temporary_files"] == 1
 
 
 def test_a_failed_sweep_says_so(run, tmp_path):
@@ -172,7 +216,16 @@ def test_a_mistyped_folder_is_told(run, tmp_path, command):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["user"], ["serve", "--port", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["unknown"],
+        ["user"],
+        ["serve", "--port", "x"],
+        *(["sweep", f"--grace={value}"] for value in ("nan", "inf", "-1", "1e300", "1e11", "x")),
+    ],
+)
 def test_wrong_usage(arguments, capsys):
     """Status 2."""
     with pytest.raises(SystemExit) as ended:
@@ -188,13 +241,17 @@ def test_wrong_usage(arguments, capsys):
         (["--host", "256.256.256.256"], "cannot listen at"),
         (["--trusted-proxies", "-1"], "trusted_proxies"),
         (["--base-url", "example.org"], "base_url"),
+        (["--threads", "0"], "--threads must be 1 or more"),
+        (["--sweep-minutes", "-1"], "--sweep-minutes must be 0 or more"),
+        (["--sweep-minutes", "nan"], "--sweep-minutes must be 0 or more"),
+        (["--guest-key", ""], "--guest-key must not be empty"),
     ],
 )
 def test_serve_refuses_what_it_cannot_do(run, options, message, monkeypatch):
     """One line, and status 1."""
     monkeypatch.setattr(serve.signal, "signal", lambda *arguments: None)
-    status, _, errors = run("serve", *options)
-    assert (status, message in errors, "Traceback" in errors) == (1, True, False)
+    status, _, errors = run("serve", "--port", "0", *options)
+    assert (status, message in errors, errors.count("\n")) == (1, True, 0)
 
 
 def test_serve_needs_waitress(run, monkeypatch):
@@ -224,7 +281,7 @@ def test_a_sweep_that_fails_is_tried_again(caplog):
     class Upkeep:
         count = 0
 
-        def sweep(self, *, grace):
+        def sweep(self):
             self.count += 1
             called.release()
             if self.count == 1:
@@ -262,3 +319,24 @@ def test_python_m(tmp_path):
     command = [sys.executable, "-m", "chevupload", "category", "add", "x", "--data", str(tmp_path / "site")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=os.sep)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["upload", "--key", "k", "--url", "http://127.0.0.1:9", "none.png"]])
+def test_only_what_opens_a_site_loads_its_database(arguments):
+    """Help and upload start without SQLAlchemy, Pillow and the server."""
+    program = (
+        "import contextlib, sys\n"
+        "from chevupload.cli import main\n"
+        f"with contextlib.suppress(SystemExit): main({arguments!r})\n"
+        "print(sorted({'sqlalchemy', 'PIL', 'waitress'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment())
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version(capsys):
+    """That of the installed package."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"chevupload (\d+(\.\w+)+|\(not installed\))\n", capsys.readouterr().out)
