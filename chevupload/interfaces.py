@@ -135,8 +135,8 @@ class Catalog(Protocol):
         """
         ...
 
-    def withdraw_stale(self, *, now: datetime, pending_before: datetime) -> None:
-        """Mark as deleting what is expired at ``now``, and what is pending since before ``pending_before``.
+    def withdraw_stale(self, *, now: datetime, pending_since: datetime) -> None:
+        """Mark as deleting what is expired at ``now``, and what is pending since ``pending_since`` or longer.
 
         In one step: an upload that is published meanwhile is either withdrawn before, and cannot be published any
         more, or left alone.

@@ -70,7 +70,7 @@ class Upkeep:
         now = self._clock()
         grace = self._pending_grace if grace is None else grace
         removed = failed = 0
-        self._catalog.withdraw_stale(now=now, pending_before=now - grace)
+        self._catalog.withdraw_stale(now=now, pending_since=now - grace)
         for upload_id in self._catalog.withdrawn_ids():
             # Asked for one by one: another sweep may have finished it, and its name may be another upload's by now.
             upload = self._catalog.withdrawn(upload_id)

@@ -18,11 +18,10 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
-from werkzeug.http import parse_options_header
 
 from chevupload.config import Limits, Routes
 from chevupload.errors import ConfigError
-from chevupload.request.forms import body_limit
+from chevupload.request.forms import body_limit, parse_content_type
 from chevupload.response.documents import reason
 
 if TYPE_CHECKING:
@@ -80,8 +79,8 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress is untyped
     def _limit(self) -> int:
         if self.path.removesuffix("/") != f"/{Routes().upload}":
             return _OTHER_BODY_BYTES
-        content_type, _ = parse_options_header(self.headers.get("CONTENT_TYPE"))
-        return body_limit(content_type.lower(), Limits().max_bytes)
+        content_type, _ = parse_content_type(self.headers.get("CONTENT_TYPE"))
+        return body_limit(content_type, Limits().max_bytes)
 
 
 class _JsonChannel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped

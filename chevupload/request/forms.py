@@ -171,8 +171,7 @@ class Form:
             SlowBody: it took too long to arrive.
         """
         length = get_content_length(environ)
-        content_type, options = parse_options_header(environ.get("CONTENT_TYPE"))
-        content_type = content_type.lower()
+        content_type, options = parse_content_type(environ.get("CONTENT_TYPE"))
         if length is not None and length > body_limit(content_type, max_bytes):
             raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
         with_source = "multipart/form-data", "application/json", "application/x-www-form-urlencoded"
@@ -281,6 +280,12 @@ def _filename(part: multipart.File) -> str:
     """Return the client's name of a file; of a Windows path, with the backslashes that unquoting takes away."""
     path = _WINDOWS_PATH.search(part.headers["content-disposition"])
     return path.group(1) if path else part.filename
+
+
+def parse_content_type(header: str | None) -> tuple[str, dict[str, str]]:
+    """Split a Content-Type header into the media type in lower case, empty without a header, and its parameters."""
+    content_type, options = parse_options_header(header)
+    return content_type.lower(), options
 
 
 def body_limit(content_type: str, max_bytes: int) -> int:

@@ -128,10 +128,10 @@ def test_a_name_is_free_after_a_year(database, make_upload, now):
     ready(catalog, make_upload())
     catalog.withdraw("a1")
     catalog.forget("a1")
-    catalog.withdraw_stale(now=now + timedelta(days=365), pending_before=now)
+    catalog.withdraw_stale(now=now + timedelta(days=365), pending_since=now)
     with pytest.raises(NameTaken):
         catalog.reserve(make_upload())
-    catalog.withdraw_stale(now=now + timedelta(days=367), pending_before=now)
+    catalog.withdraw_stale(now=now + timedelta(days=367), pending_since=now)
     catalog.reserve(make_upload())
 
 
@@ -172,9 +172,9 @@ def test_stale_is_what_expired_or_stalled(catalog, make_upload, now):
     )
     catalog.reserve(make_upload("fresh", created_at=now - 1000 * hour))
     catalog.reserve(make_upload("fresh-expired", expires_at=now))
-    catalog.reserve(make_upload("stalled", received_at=now - 2 * hour))
+    catalog.reserve(make_upload("stalled", received_at=now - hour))
     catalog.withdraw("deleting")
-    catalog.withdraw_stale(now=now, pending_before=now - hour)
+    catalog.withdraw_stale(now=now, pending_since=now - hour)
     assert set(catalog.withdrawn_ids()) == {"expired", "deleting", "stalled"}
     assert catalog.withdrawn("deleting").tags == ("t",)
     assert catalog.withdrawn("live") is None
@@ -188,7 +188,7 @@ def test_stale_is_what_expired_or_stalled(catalog, make_upload, now):
 def test_a_sweep_sees_each_upload_once_while_it_forgets(catalog, make_upload, now):
     """However many there are, and whatever is forgotten on the way."""
     ready(catalog, *(make_upload(f"u{number:03}", expires_at=now, tags=("t",)) for number in range(450)))
-    catalog.withdraw_stale(now=now, pending_before=now)
+    catalog.withdraw_stale(now=now, pending_since=now)
     seen = []
     for upload_id in catalog.withdrawn_ids():
         seen.append(upload_id)
