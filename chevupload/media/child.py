@@ -34,6 +34,14 @@ MAX_JOBS = 2_000
 MAX_ANSWER_BYTES = 8_000_000
 """Longest answer; an honest one, Exif included, has less than a tenth of that."""
 
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "16777216",
+    "MALLOC_TRIM_THRESHOLD_": "16777216",
+}
+"""Settings of glibc's allocator: up to 16 MB stay with the worker between two pictures. Given back and taken anew,
+their page faults are a tenth of a small photograph's cost."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -200,7 +208,7 @@ def _environment() -> dict[str, str]:
     """Return what a worker may know of the server's environment: where the modules are, and nothing secret."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-    return kept | {"PYTHONPATH": path, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+    return kept | {"PYTHONPATH": path, "LANG": "C.UTF-8", **_ALLOCATOR}
 
 
 def _checked(answer: Any, folder: str, prefix: str) -> MediaResult:
