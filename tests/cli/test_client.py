@@ -1,0 +1,268 @@
+"""The client that talks to a real server, and to something else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import socket
+import subprocess
+import sys
+import termios
+import threading
+
+import pytest
+import requests
+
+from chevupload.cli import client as client_module
+from chevupload.cli import main
+from chevupload.config import Limits
+from chevupload.errors import BackendError
+from chevupload.request.forms import body_limit
+from tests.support import environment, noise, picture
+
+LARGEST = body_limit("multipart/form-data", Limits().max_bytes)
+
+
+def upload(server, *arguments, key="guests"):
+    return main(["upload", "--url", server.address, "--key", key, *map(str, arguments)])
+
+
+def test_the_client_prints_viewer_links(server, tmp_path, capsys):
+    """One a line; fields go along; JSON when asked for."""
+    files = [tmp_path / name for name in ("a.png", 'q"u\\o;te, \n.png', "日本.png")]
+    for file in files:
+        file.write_bytes(picture())
+    assert upload(server, *files, "--title", "Tïtle") == 0
+    links = capsys.readouterr().out.split()
+    assert len(links) == 3
+    for link in links:
+        assert requests.get(link).status_code == 200
+        assert "/image/T%C3%AFtle." in link
+    assert upload(server, files[1], files[2], "--json") == 0
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert documents[1]["image"]["original_filename"] == "日本.png"
+    assert documents[0]["status_code"] == 200
+
+
+def test_the_client_sends_names_that_are_no_text(server, tmp_path, capsys):
+    """A file name in another encoding loses what cannot be spelled, and the file is sent."""
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
+    with open(path, "wb") as file:
+        file.write(picture())
+    assert upload(server, path) == 0
+    assert capsys.readouterr().out.startswith(server.address)
+
+
+def test_the_client_names_what_is_refused(server, tmp_path, capsys):
+    """Status 1 and one line: wrong key, missing file, no picture; the others are sent."""
+    good, bad = tmp_path / "a.png", tmp_path / "b.png"
+    good.write_bytes(picture())
+    bad.write_text("no picture")
+    assert upload(server, good, key="wrong") == 1
+    assert capsys.readouterr().err.strip() == f"{good}: Invalid API key."
+    assert upload(server, bad, good) == 1
+    captured = capsys.readouterr()
+    assert captured.err.strip() == f"{bad}: Can't get target upload source info"
+    assert len(captured.out.split()) == 1
+    assert upload(server, bad, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == 610
+
+
+def test_the_client_goes_on_after_an_unreadable_file(server, tmp_path, capsys):
+    """Missing files, folders and pipes are named, and the others are sent."""
+    good, none, folder, pipe = (tmp_path / name for name in ("a.png", "none.png", "folder", "pipe"))
+    good.write_bytes(picture())
+    folder.mkdir()
+    os.mkfifo(pipe)
+    assert upload(server, none, folder, pipe, good) == 1
+    captured = capsys.readouterr()
+    assert captured.err.splitlines() == [
+        f"{none}: No such file or directory",
+        f"{folder}: not a regular file",
+        f"{pipe}: not a regular file",
+    ]
+    assert len(captured.out.split()) == 1
+
+
+def test_the_client_reads_an_early_refusal(server, tmp_path, capsys):
+    """A server that ends the connection half-way is listened to."""
+    huge, good = tmp_path / "huge.png", tmp_path / "a.png"
+    with huge.open("wb") as file:
+        file.truncate(LARGEST)
+    good.write_bytes(picture())
+    assert upload(server, huge, good) == 1
+    captured = capsys.readouterr()
+    assert captured.err.strip() == f"{huge}: Request Entity Too Large"
+    assert len(captured.out.split()) == 1
+
+
+def test_the_client_sends_every_parameter(server, tmp_path, capsys):
+    """Each option goes along under the parameter's name."""
+    file = tmp_path / "a.png"
+    file.write_bytes(picture((40, 20)))
+    assert upload(server, file, "--json", "--width", "20", "--nsfw", "--description", "D") == 0
+    image = json.loads(capsys.readouterr().out)["image"]
+    assert (image["width"], image["nsfw"], image["description"]) == (20, 1, "D")
+    assert upload(server, file, "--category-id", "77") == 1
+    assert "category" in capsys.readouterr().err.lower()
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "a\nb", "caf\udce9"])
+def test_the_client_refuses_what_is_no_key(key, tmp_path, capsys):
+    """No header could carry it."""
+    assert main(["upload", "--key", key, str(tmp_path / "a.png")]) == 1
+    assert capsys.readouterr().err == "chevupload: a key has only printable ASCII characters\n"
+
+
+def test_a_file_that_shrinks_is_told(tmp_path):
+    """The server is not left waiting for bytes that will never come."""
+    file = tmp_path / "a.png"
+    file.write_bytes(b"12345")
+    with file.open("rb") as content:
+        pieces = client_module._body(b"head", content, 6, b"tail")
+        assert [next(pieces), next(pieces)] == [b"head", b"12345"]
+        with pytest.raises(BackendError, match="shorter"):
+            next(pieces)
+        content.seek(0)
+        assert b"".join(client_module._body(b"<", content, 3, b">")) == b"<123>"
+    with open(os.open(file, os.O_WRONLY), "rb", buffering=0) as content, pytest.raises(BackendError, match="Bad file"):
+        list(client_module._body(b"head", content, 6, b"tail"))
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://x", "http://", "http://x:port", "http://[x"])
+def test_the_client_refuses_strange_addresses(url, tmp_path, capsys):
+    """Before anything is sent."""
+    assert main(["upload", "--url", url, "--key", "k", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.strip() == f"chevupload: not the address of a server: {url}"
+
+
+def test_the_client_needs_a_key(monkeypatch, tmp_path, capsys):
+    """As option or in the environment."""
+    monkeypatch.delenv("CHEVUPLOAD_KEY", raising=False)
+    assert main(["upload", str(tmp_path / "a")]) == 1
+    assert "a key is needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (b"HTTP/1.0 502 Bad Gateway\r\n\r\n<html>", "HTTP 502, and no JSON"),
+        (b"HTTP/1.0 200 OK\r\n\r\n[]", "HTTP 200, and no JSON"),
+        (b"SSH-2.0\r\n", "no HTTP answer from http://127.0.0.1:"),
+        (b"", "no HTTP answer from http://127.0.0.1:"),
+    ],
+)
+def test_the_client_talks_to_something_else(reply, message, tmp_path, capsys):
+    """One line, and no traceback."""
+    file = tmp_path / "a.png"
+    file.write_bytes(picture())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                received = b""
+                while not received.endswith(b"--\r\n"):
+                    received += connection.recv(65_536)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/deep/api/1/upload"
+        assert main(["upload", "--url", url, "--key", "k", str(file)]) == 1
+        thread.join(10)
+    assert message in capsys.readouterr().err
+
+
+def test_a_refused_connection(tmp_path, capsys):
+    """Nobody listens: each file is named, with the server."""
+    files = [tmp_path / name for name in ("a.png", "b.png")]
+    for file in files:
+        file.write_bytes(picture())
+    url = "https://127.0.0.1:9"
+    assert main(["upload", "--url", url, "--key", "k", *map(str, files)]) == 1
+    assert capsys.readouterr().err.splitlines() == [f"{file}: {url}: Connection refused" for file in files]
+
+
+@contextlib.contextmanager
+def rude_server(reply):
+    """Run a server that reads a little of one connection, sends ``reply`` and hangs up; return where it is."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(10)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(10)
+
+
+def test_a_failed_handshake(tmp_path, capsys):
+    """A server that speaks no TLS."""
+    file = tmp_path / "a.png"
+    file.write_bytes(picture())
+    with rude_server(b"HTTP/1.0 400 Bad Request\r\n\r\n") as address:
+        assert main(["upload", "--url", f"https://{address}", "--key", "k", str(file)]) == 1
+    assert capsys.readouterr().err.startswith(f"{file}: https://{address}: ")
+
+
+def test_a_connection_that_is_lost(tmp_path, capsys):
+    """Reset without an answer, half-way."""
+    file = tmp_path / "a.png"
+    with file.open("wb") as content:
+        content.truncate(50_000_000)
+    with rude_server(b"") as address:
+        assert main(["upload", "--url", f"http://{address}", "--key", "k", str(file)]) == 1
+    reason = capsys.readouterr().err.removeprefix(f"{file}: http://{address}: ")
+    assert reason in ("Broken pipe\n", "Connection reset by peer\n")
+
+
+def watched_upload(server, file, columns):
+    """Upload a file at a terminal, and return what was shown at it, links included."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    command = [sys.executable, "-m", "chevupload", "upload", "--url", server.address, "--key", "guests", str(file)]
+    variables = {name: value for name, value in environment().items() if name != "COLUMNS"}
+    done = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=variables)
+    os.close(theirs)
+    shown = b""
+    # Linux ends a terminal that nobody has any more with an error.
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    os.close(ours)
+    assert done.wait() == 0
+    return shown.decode()
+
+
+def test_a_terminal_sees_a_progress_bar(server, tmp_path):
+    """From nothing to 100 %, never twice the same; it is gone when the link is there."""
+    file = tmp_path / "a.png"
+    file.write_bytes(noise((1500, 1000)))
+    *drawn, rest = watched_upload(server, file, 80).split("\r\x1b[K")
+    assert re.fullmatch(rf"{server.address}/\S+\r\n", rest)
+    texts = "".join(drawn).removeprefix("\r").removesuffix("\x1b[K").split("\x1b[K\r")
+    percents = [int(re.fullmatch(r"[█░]{30} +(\d+)% a\.png", text)[1]) for text in texts]
+    assert percents == sorted(set(percents))
+    assert percents[-1] == 100
+    assert len(percents) > 10
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"), [(40, "x" * 90 + ".png"), (50, "図" * 40 + ".png"), (20, "\x1b\n.png"), (0, "a")]
+)
+def test_the_progress_bar_keeps_to_its_line(server, tmp_path, columns, name):
+    """Whatever the width of the terminal and the name of the file."""
+    file = tmp_path / name
+    file.write_bytes(picture())
+    *drawn, _ = watched_upload(server, file, columns).split("\r\x1b[K")
+    for text in filter(None, re.split("\r|\x1b\\[K", "".join(drawn))):
+        assert text.isprintable()
+        assert sum(2 if character == "図" else 1 for character in text) < (columns or 80)

@@ -1,0 +1,50 @@
+"""Pools of workers made for the tests, and pictures for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from chevupload.config import Limits
+from chevupload.media.pool import WorkerPool
+from tests.media.pictures import encoded, photo
+
+SMALL = encoded(photo((700, 500)), "JPEG")
+SLOW = encoded(Image.effect_noise((3_000, 3_000), 90).convert("RGB"), "JPEG", progressive=True, quality=95)
+
+
+@contextmanager
+def pool(**limits: Any) -> Iterator[WorkerPool]:
+    made = WorkerPool(Limits(**{"decode_workers": 1} | limits))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def scripted(folder: Path, commands: str) -> WorkerPool:
+    """Make a pool whose worker runs ``commands`` instead of Python."""
+    script = folder / "python"
+    script.write_text(f"#!/bin/sh\n{commands}\n")
+    script.chmod(0o755)
+    return WorkerPool(Limits(decode_workers=1), python=str(script))
+
+
+def workers() -> set[int]:
+    """Return the process ids of this process's workers."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            except OSError:
+                continue
+            if b"chevupload.media.worker" in command and int(parent) == os.getpid():
+                found.add(int(entry.name))
+    return found
