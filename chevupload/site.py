@@ -16,7 +16,7 @@ from typing import Literal, TypedDict, Unpack
 from chevupload.app import ChevUpload
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions, Routes
-from chevupload.errors import ConfigError
+from chevupload.errors import ConfigError, NameTaken
 from chevupload.interfaces import Fetcher, KeyBackend, Renderer
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
 from chevupload.spool import PREFIX
@@ -27,6 +27,9 @@ from chevupload.store.sql.engine import Database, sqlite_engine
 from chevupload.store.sql.keys import SqlKeys
 
 DATABASE = "chevupload.db"
+
+FIRST_CATEGORY = "General"
+"""Name of the category that a new site has. Clients are often set up with ``category_id`` 1, which would be refused."""
 
 
 class Settings(TypedDict, total=False):
@@ -79,10 +82,15 @@ class Site:
         # A web server may pass through to the files; everything else in it is private by itself.
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         path = self.folder / DATABASE
+        is_new = not path.exists()
         path.touch(mode=0o600)
         self._database = Database(sqlite_engine(path))
         self._database.create_tables()
         self.accounts = Accounts(self._database)
+        if is_new:
+            # Of several processes that make a site at once, one makes its category.
+            with contextlib.suppress(NameTaken):
+                self.accounts.add_category(FIRST_CATEGORY)
 
     def component(self, *, guest_key: str | None = None, **settings: Unpack[Settings]) -> ChevUpload:
         """Return a component on this folder; ``guest_key`` lets guests upload with it."""

@@ -132,11 +132,11 @@ def test_albums(run):
 
 
 def test_categories(run):
-    """By the id that category_id takes."""
-    assert run("category", "add", "Cats") == (0, "1", "")
-    assert as_json(run("category", "add", "Dogs", "--json")) == {"id": 2, "name": "Dogs"}
-    assert run("category", "list") == (0, "1  Cats\n2  Dogs", "")
-    assert as_json(run("category", "list", "--json"))[0] == {"id": 1, "name": "Cats"}
+    """By the id that category_id takes; a new site has one, for clients that are set up with 1."""
+    assert run("category", "add", "Cats") == (0, "2", "")
+    assert as_json(run("category", "add", "Dogs", "--json")) == {"id": 3, "name": "Dogs"}
+    assert run("category", "list") == (0, "1  General\n2  Cats\n3  Dogs", "")
+    assert as_json(run("category", "list", "--json"))[0] == {"id": 1, "name": "General"}
     assert run("category", "add", "Cats") == (1, "", "chevupload: there is a category 'Cats' already")
 
 
@@ -318,7 +318,7 @@ def test_python_m(tmp_path):
     """``python -m chevupload`` is the command line."""
     command = [sys.executable, "-m", "chevupload", "category", "add", "x", "--data", str(tmp_path / "site")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=os.sep)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["upload", "--key", "k", "--url", "http://127.0.0.1:9", "none.png"]])
