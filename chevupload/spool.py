@@ -12,7 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import Self
 
 from chevupload.errors import StorageError, TooLarge
 
@@ -57,11 +57,6 @@ class Spool:
     def md5(self) -> str:
         """Hash of what was written, in lower-case hexadecimal digits."""
         return self._md5.hexdigest()
-
-    @property
-    def file(self) -> BinaryIO:
-        """The file itself, for reading."""
-        return cast(BinaryIO, self._file)
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append ``data``.

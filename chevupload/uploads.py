@@ -81,7 +81,7 @@ class Uploads:
                 self._refuse_duplicate(result.original_md5, principal)
             drafted = self._draft(source, parameters, principal, result)
             files = _files(source, result)
-            for upload in self._named(drafted, source):
+            for upload in self._named(drafted):
                 with contextlib.suppress(NameTaken, FileExists):
                     return self._store(upload, files)
         raise CatalogError("no free name")
@@ -188,7 +188,7 @@ class Uploads:
             return ""
         return date.astimezone(self._policy.timezone).strftime("%Y/%m/%d")
 
-    def _named(self, drafted: Upload, source: Source) -> Iterator[Upload]:
+    def _named(self, drafted: Upload) -> Iterator[Upload]:
         """Yield the upload under one name after the other, each with an id of its own."""
         for attempt in range(_NAME_ATTEMPTS):
             upload_id = new_id()

@@ -24,14 +24,6 @@ def test_it_counts_and_hashes_what_it_holds(tmp_path):
         assert Path(spool.path).read_bytes() == b"abcdef"
 
 
-def test_its_file_can_be_read(tmp_path):
-    """What was written can be read from any place without opening the file a second time."""
-    with Spool(str(tmp_path), 100) as spool:
-        spool.write(b"abc")
-        spool.file.seek(1)
-        assert spool.file.read() == b"bc"
-
-
 def test_nobody_else_may_read_it(tmp_path):
     """And its name tells a sweep what it is."""
     with Spool(str(tmp_path), 100) as spool:
@@ -54,7 +46,6 @@ def test_it_is_removed_when_its_block_ends(tmp_path):
     with pytest.raises(TooLarge), Spool(str(tmp_path), 5) as spool:
         spool.write(b"123456")
     assert list(tmp_path.iterdir()) == []
-    assert spool.file.closed
 
 
 def test_closing_twice_is_fine(tmp_path):

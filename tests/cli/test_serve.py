@@ -90,10 +90,10 @@ def test_a_server_ends_on_an_interrupt_that_was_ignored(start, tmp_path):
 
 def test_a_server_may_open_files_for_every_connection(start, tmp_path):
     """A low limit is raised as far as the system allows."""
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource", reason="only POSIX systems limit open files")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 4096:
-        pytest.skip("the system allows less")
+        pytest.skip("the system's hard limit of open files is below what serve asks for")
     resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
     try:
         running = start(tmp_path / "site")

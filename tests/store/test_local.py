@@ -174,7 +174,7 @@ def far(tmp_path):
     """Return a folder on another file system."""
     folder = Path("/dev/shm")
     if not folder.is_dir() or folder.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is one file system only")
+        pytest.skip("/dev/shm is no second file system here, so nothing can be moved between two")
     path = folder / f"{PREFIX}test-{os.getpid()}"
     path.mkdir()
     yield path
