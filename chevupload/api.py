@@ -47,6 +47,9 @@ from chevupload.uploads import Uploads
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+SESSION = "chevupload.session"
+"""Where the environ may hold the host's session, in whose transaction an upload is then published."""
+
 _METHODS = "POST, GET, OPTIONS"
 _MAX_KEY_LENGTH = 512
 
@@ -137,7 +140,7 @@ class UploadApi:
         header_key = environ.get("HTTP_X_API_KEY", "").strip()
         early_key = header_key or form.get("key")
         principal = self._identify_early(early_key, environ, form) if early_key else None
-        max_bytes = self._max_bytes(principal) if principal else self._limits.max_bytes
+        max_bytes = self._uploads.max_bytes(principal) if principal else self._limits.max_bytes
         open_spool = spools.opener(max_bytes)
         method = environ["REQUEST_METHOD"]
         links = self._links(environ)
@@ -152,9 +155,10 @@ class UploadApi:
         parameters = parse_parameters(form.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
         fetcher = DisabledFetcher() if principal.is_guest else self._fetcher
         source = pick_source(form, method=method, fetcher=fetcher, open_spool=open_spool)
-        if source.spool.size > self._max_bytes(principal):
-            raise TooLarge(f"File too big - max {format_bytes(self._max_bytes(principal))}")
-        return self._uploads.create(source, parameters, principal), links
+        if source.spool.size > self._uploads.max_bytes(principal):
+            raise TooLarge(f"File too big - max {format_bytes(self._uploads.max_bytes(principal))}")
+        session = environ.get(SESSION)
+        return self._uploads.create(source, parameters, principal, session=session), links
 
     def _identify_early(self, key: str, environ: WSGIEnvironment, form: Form) -> Principal:
         """Identify the sender before the body is read; a refused one's body is skimmed for ``format`` alone."""
@@ -176,8 +180,3 @@ class UploadApi:
         if principal.is_guest and not self._policy.guests:
             raise RequestDenied
         return principal
-
-    def _max_bytes(self, principal: Principal) -> int:
-        if principal.max_bytes is not None:
-            return principal.max_bytes
-        return self._limits.max_guest_bytes if principal.is_guest else self._limits.max_bytes

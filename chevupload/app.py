@@ -18,15 +18,18 @@ from chevupload.api import UploadApi
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NotFound
-from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, Renderer, Storage
+from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
+from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
+from chevupload.key_settings import CurrentUser, KeySettings
 from chevupload.keys import KeyFunction, as_key_backend
 from chevupload.media.inline import InlineRenderer
 from chevupload.media.pool import WorkerPool
+from chevupload.notes import Notes
 from chevupload.request.fetching import DisabledFetcher
 from chevupload.request.proxies import request_base_url, trust_proxies
 from chevupload.response.links import Links
 from chevupload.response.pages import refusal_page
-from chevupload.tokens import DeleteTokens
+from chevupload.tokens import DeleteTokens, FormTokens
 from chevupload.upkeep import Upkeep
 from chevupload.uploads import Uploads
 from chevupload.viewing import Viewing
@@ -65,6 +68,11 @@ class ChevUpload:
         fetcher: Fetcher | None = None,
         decode: Literal["worker", "inline"] | Renderer = "worker",
         spool_folder: str | None = None,
+        current_user: CurrentUser | None = None,
+        key_store: KeyStore | None = None,
+        before_store: BeforeStore | None = None,
+        on_upload: OnUpload | None = None,
+        on_delete: OnDelete | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Put a component together.
@@ -84,6 +92,12 @@ class ChevUpload:
             decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
                 for hosts that cannot start any. A renderer of your own may stand here, too.
             spool_folder: for temporary files; by default the storage's own incoming folder, or the system's.
+            current_user: who is signed in at the host, for the page of keys.
+            key_store: the keys that users make on that page, which ``keys`` has to know; it is there with both only.
+            before_store: asked before an upload is stored; refuses by raising
+                :class:`~chevupload.errors.RequestDenied` with a reason.
+            on_upload: told of each upload once it is there.
+            on_delete: told of each upload once it is gone.
             clock: returns an aware UTC time.
 
         Raises:
@@ -93,11 +107,13 @@ class ChevUpload:
             raise ConfigError("base_url must start with http:// or https://")
         if routes is not None and routes.files is None and storage.url("0.png") is None:
             raise ConfigError("without a route for files, the storage needs a public URL")
+        if key_store is not None and current_user is None:
+            raise ConfigError("a key_store needs current_user")
         if trusted_proxies < 0:
             raise ConfigError("trusted_proxies must not be negative")
         limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
         spool_folder = spool_folder or _default_spool_folder(storage)
-        tokens = DeleteTokens(secret_keys)
+        tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
         self._routes = routes or Routes()
         self.catalog = catalog
         self._storage = storage
@@ -112,6 +128,8 @@ class ChevUpload:
             limits=limits,
             renditions=renditions,
             policy=policy,
+            hooks=Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete),
+            notes=notes,
             spool_folder=spool_folder,
             clock=clock,
         )
@@ -119,6 +137,7 @@ class ChevUpload:
             uploads=self.uploads,
             catalog=catalog,
             storage=storage,
+            notes=notes,
             spool_folder=spool_folder,
             pending_grace=policy.pending_grace,
             clock=clock,
@@ -143,6 +162,18 @@ class ChevUpload:
             clock=clock,
         )
 
+        self._key_settings = None
+        if key_store is not None and current_user is not None:
+            self._key_settings = KeySettings(
+                current_user=current_user,
+                keys=key_store,
+                tokens=FormTokens(secret_keys),
+                limits=limits,
+                login_url=policy.login_url,
+                upload_url=lambda environ: f"{self._links(environ).base_url}/{self._routes.upload}",
+                clock=clock,
+            )
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application of its own."""
         response = self.respond(environ) or self._unknown(environ)
@@ -164,8 +195,7 @@ class ChevUpload:
     def respond(self, environ: WSGIEnvironment) -> Response | None:
         """Answer one request, or return None when its path is none of the component's routes."""
         path = _path(environ)
-        if self._trusted_proxies:
-            environ = trust_proxies(environ, self._trusted_proxies)
+        environ = trust_proxies(environ, self._trusted_proxies)
         if self._routes.upload and path.removesuffix("/") == f"/{self._routes.upload}":
             return self._api.upload(environ)
         for route in (self._routes.viewer, self._routes.video):
@@ -174,6 +204,8 @@ class ChevUpload:
                 if token is None:
                     return self._viewing.viewer(environ, path, upload_id)
                 return self._viewing.delete(environ, upload_id, token)
+        if self._key_settings and path == f"/{self._routes.keys}":
+            return self._key_settings.answer(environ)
         if file := _below(self._routes.files, path):
             return self._viewing.file(environ, file)
         return None
@@ -185,6 +217,20 @@ class ChevUpload:
     def close(self) -> None:
         """End the worker processes; the component starts new ones if it is used again."""
         self._renderer.close()
+
+    def links(self, environ: WSGIEnvironment | None = None) -> Links:
+        """Return what builds URLs of uploads, for a host's own pages.
+
+        ``SCRIPT_NAME`` of ``environ`` must be this component's mount point. Without a request, ``base_url`` has to be
+        set.
+
+        Raises:
+            ConfigError: it is not.
+            MalformedRequest: the request's Host header is no host.
+        """
+        if self._base_url is None and environ is None:
+            raise ConfigError("links without a request need base_url")
+        return self._links(trust_proxies(environ or {}, self._trusted_proxies))
 
     def _links(self, environ: WSGIEnvironment) -> Links:
         base_url = self._base_url or request_base_url(environ)

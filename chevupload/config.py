@@ -104,10 +104,12 @@ class Routes:
     """The same for videos."""
     files: str | None = "images"
     """The stored files. Can be switched off where the storage has a public URL of its own."""
+    keys: str | None = "settings/api"
+    """The page on which users manage their keys; there with a key store and ``current_user`` only."""
 
     def __post_init__(self) -> None:
         """Check the spelling of every route."""
-        used = [route for route in (self.upload, self.viewer, self.video, self.files) if route is not None]
+        used = [route for field in fields(self) if (route := getattr(self, field.name)) is not None]
         for route in used:
             if not _SEGMENT.match(route):
                 raise ConfigError(f"not a usable route: {route!r}")
@@ -141,6 +143,8 @@ class Policy:
     """Origins that browsers may upload from. The key is the credential and no cookie is read, so a star is safe."""
     timezone: tzinfo = UTC
     """Of ``date`` in answers and of the date folders."""
+    login_url: str | None = None
+    """Where a browser is sent that asks for the page of keys and is not signed in; ``next`` is added to its query."""
     pending_grace: timedelta = timedelta(hours=1)
     """Age from which the sweep takes an unfinished upload for abandoned; longer than the longest upload."""
 

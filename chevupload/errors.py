@@ -210,6 +210,33 @@ class DuplicateUpload(Refusal):
     code, text = 101, "Duplicated upload"
 
 
+class InvalidUrl(Refusal):
+    """A URL that cannot be read in one way only, or of a scheme that is not fetched."""
+
+    text = "Malformed URL"
+
+
+class UrlRefused(Refusal):
+    """A URL that leads to no public address, or to where the site does not fetch from.
+
+    An unknown name, a private address and a forbidden host read the same: nobody maps the inside network with it.
+    """
+
+    status, code, text = 403, 400, "Unsupported non-public IP address for upload"
+
+
+class FetchFailed(Refusal):
+    """The server behind a URL is away, or did not answer as it should."""
+
+    status, code, text = 502, 600, "Can't fetch target upload source (downstream)"
+
+
+class FetchTimeout(Refusal):
+    """The server behind a URL took longer than the limit allows."""
+
+    status, code, text = 504, 600, "Fetching the target upload source took too long"
+
+
 # The picture
 
 

@@ -7,12 +7,12 @@ called from many threads at once and, under a forking server, in processes forke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
-from chevupload.model import Album, MediaJob, MediaResult, Principal, Upload
+from chevupload.model import Album, ApiKey, KeyStyle, MediaJob, MediaResult, NewKey, Principal, Upload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -27,6 +27,25 @@ class KeyBackend(Protocol):
         ``key`` is never empty and at most 512 characters. Compare digests, in constant time. Must not read
         ``wsgi.input``.
         """
+        ...
+
+
+@runtime_checkable
+class KeyStore(Protocol):
+    """The keys that users make for themselves: what the page of keys, and a host's own pages, work with."""
+
+    def add_key(
+        self, user_id: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
+    ) -> NewKey:
+        """Make a key for a user; its text is in the answer, and nowhere else."""
+        ...
+
+    def keys_of(self, user_id: str) -> Sequence[ApiKey]:
+        """Return the keys of a user, the oldest first, revoked and expired ones too."""
+        ...
+
+    def revoke_key(self, key_id: str, *, user_id: str) -> bool:
+        """End a key for good. False when this user has none of this id, or it was revoked before."""
         ...
 
 
@@ -143,6 +162,10 @@ class Catalog(Protocol):
         """
         ...
 
+    def expired(self, now: datetime) -> Iterator[Upload]:
+        """Yield every ready upload that is expired at ``now``. The caller deletes them while it iterates."""
+        ...
+
     def withdrawn_ids(self) -> Iterator[str]:
         """Yield the id of every upload in state deleting. The caller forgets them while it iterates."""
         ...
@@ -155,6 +178,13 @@ class Catalog(Protocol):
         """Yield every ready upload, for a check; without holding a transaction open in between."""
         ...
 
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Upload | None = None) -> Sequence[Upload]:
+        """Return up to ``limit`` ready uploads of an owner that are not expired at ``now``, the newest first.
+
+        ``before`` is the last one of the page before: those that follow it are returned.
+        """
+        ...
+
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
         """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
         ...
@@ -165,6 +195,26 @@ class Catalog(Protocol):
 
     def has_category(self, category_id: int) -> bool:
         """Whether there is such a category."""
+        ...
+
+
+@runtime_checkable
+class JoiningCatalog(Catalog, Protocol):
+    """A catalog that can publish inside a transaction of the host."""
+
+    def joined(self, session: Any, when_over: Callable[[], None]) -> Catalog:
+        """Return a catalog whose ``publish`` lasts only if the host's transaction in ``session`` commits.
+
+        ``when_over`` is called once when that transaction is over, however it ended, from outside of it.
+        """
+        ...
+
+
+class Readable(Protocol):
+    """What a host has for an uploaded file: a file, werkzeug's FileStorage, Django's UploadedFile, and others."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes, none at the end."""
         ...
 
 

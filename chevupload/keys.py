@@ -11,32 +11,20 @@ import hmac
 import secrets
 import string
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from chevupload.errors import ConfigError
 from chevupload.ids import random_id
 from chevupload.interfaces import KeyBackend
-from chevupload.model import Principal
+from chevupload.model import KeyStyle, NewKey, Principal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-KeyStyle: TypeAlias = Literal["chevereto", "imgbb"]
-"""The two spellings of a key."""
 
 KeyFunction: TypeAlias = "Callable[[str, WSGIEnvironment], Principal | None]"
 """A key backend as a plain function."""
 
 _IMGBB = string.digits + string.ascii_lowercase
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key just made: its public id, and its text, which is shown once and never stored."""
-
-    id: str
-    key: str = field(repr=False)
 
 
 def new_key(style: KeyStyle = "chevereto") -> NewKey:

@@ -5,9 +5,9 @@ May know: nothing of the package but its errors. Times are aware UTC datetimes w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 MIME_TYPES = {
     "avif": "image/avif",
@@ -31,16 +31,55 @@ class Principal:
         user_id: the owner of what is uploaded, in the host's own spelling; None is a guest.
         is_admin: may use ``use_file_date`` and upload duplicates.
         max_bytes: a limit of this user's own, instead of the site's.
+        max_pixels: likewise, for width times height.
+        data: whatever the host wants to find again in its own hooks; nothing here looks at it.
     """
 
     user_id: str | None = None
     is_admin: bool = False
     max_bytes: int | None = None
+    max_pixels: int | None = None
+    data: Any = field(default=None, compare=False, repr=False)
 
     @property
     def is_guest(self) -> bool:
         """Whether uploads of this principal have no owner."""
         return self.user_id is None
+
+
+KeyStyle: TypeAlias = Literal["chevereto", "imgbb"]
+"""The two spellings of a key: Chevereto's, and ImgBB's for clients that insist on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made: its public id, and its text, which is shown once and never stored."""
+
+    id: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """What is known of a key once it was shown: anything but its text.
+
+    Attributes:
+        user_id: whose it is, in the host's own spelling.
+        expires_at: None lives for ever.
+        revoked_at: None is not revoked.
+    """
+
+    id: str
+    user_id: str
+    label: str
+    style: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def is_usable(self, now: datetime) -> bool:
+        """Whether the key itself opens anything at ``now``."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from chevupload.app import ChevUpload
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NameTaken
-from chevupload.interfaces import Fetcher, KeyBackend, Renderer
+from chevupload.hooks import BeforeStore, OnDelete, OnUpload
+from chevupload.interfaces import Fetcher, KeyBackend, KeyStore, Renderer
+from chevupload.key_settings import CurrentUser
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
 from chevupload.spool import PREFIX
 from chevupload.store.local import LocalStorage
@@ -47,6 +49,11 @@ class Settings(TypedDict, total=False):
     trusted_proxies: int
     fetcher: Fetcher
     decode: Literal["worker", "inline"] | Renderer
+    current_user: CurrentUser
+    key_store: KeyStore
+    before_store: BeforeStore
+    on_upload: OnUpload
+    on_delete: OnDelete
     clock: Clock
 
 

@@ -1,4 +1,4 @@
-"""Delete tokens: signatures of an upload's id.
+"""Tokens: signatures of an upload's id that delete it, and of a user's id that a form of ours carries.
 
 May know: itsdangerous. Nothing is stored for a token, so a leaked database deletes nothing; an id is never used twice,
 so the token of a deleted upload leads nowhere.
@@ -10,9 +10,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from itsdangerous import Signer
+from itsdangerous import BadSignature, Signer, TimestampSigner
 
 from chevupload.errors import ConfigError
+
+_FORM_SECONDS = 12 * 3600
+"""How long a form may stay open before it is sent."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 """The one spelling of 32 bytes; base64 decoders take others too."""
@@ -38,3 +41,24 @@ class DeleteTokens:
     def verify(self, upload_id: str, token: str) -> bool:
         """Whether ``token`` deletes ``upload_id``, in constant time."""
         return _TOKEN.match(token) is not None and self._signer.verify_signature(upload_id, token)
+
+
+class FormTokens:
+    """Signs and checks what a form carries to show that this site gave it to this user, in the last hours."""
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        """Sign with the last of ``secret_keys``, accept all of them."""
+        self._signer = TimestampSigner(list(secret_keys), salt="chevupload.form", digest_method=hashlib.sha256)
+
+    def sign(self, user_id: str) -> str:
+        """Return the token for the forms of a user."""
+        user = user_id.encode()
+        return self._signer.sign(user)[len(user) :].decode("ascii")
+
+    def verify(self, user_id: str, token: str) -> bool:
+        """Whether ``token`` was signed for this user and is not too old."""
+        try:
+            self._signer.unsign(user_id.encode() + token.encode("ascii", "replace"), max_age=_FORM_SECONDS)
+        except BadSignature:
+            return False
+        return True

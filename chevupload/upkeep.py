@@ -15,6 +15,7 @@ from pathlib import Path
 from chevupload.clock import Clock
 from chevupload.errors import BackendError
 from chevupload.interfaces import AdoptingStorage, Catalog, Storage
+from chevupload.notes import Notes
 from chevupload.spool import PREFIX
 from chevupload.uploads import Uploads
 
@@ -47,6 +48,7 @@ class Upkeep:
         uploads: Uploads,
         catalog: Catalog,
         storage: Storage,
+        notes: Notes,
         spool_folder: str,
         pending_grace: timedelta,
         clock: Clock,
@@ -56,6 +58,7 @@ class Upkeep:
         self._uploads = uploads
         self._catalog = catalog
         self._storage = storage
+        self._notes = notes
         self._spool_folder = spool_folder
         self._clock = clock
 
@@ -70,6 +73,9 @@ class Upkeep:
         now = self._clock()
         grace = self._pending_grace if grace is None else grace
         removed = failed = 0
+        for expired in self._catalog.expired(now):
+            self._uploads.withdraw(expired)
+        self._settle_notes(grace)
         self._catalog.withdraw_stale(now=now, pending_since=now - grace)
         for upload_id in self._catalog.withdrawn_ids():
             # Asked for one by one: another sweep may have finished it, and its name may be another upload's by now.
@@ -96,6 +102,14 @@ class Upkeep:
             count += 1
             missing.extend((upload.id, path) for path in upload.paths if not self._storage.exists(path))
         return CheckReport(uploads=count, missing=tuple(missing))
+
+    def _settle_notes(self, grace: timedelta) -> None:
+        """Look what became of uploads inside transactions of the host whose process died, or lost sight of them."""
+        for upload in self._notes.older_than(time.time() - grace.total_seconds()):
+            try:
+                self._uploads.settle(upload)
+            except BackendError:
+                logger.exception("upload %s could not be settled", upload.id)
 
     def _sweep_spools(self, grace: timedelta) -> int:
         oldest = time.time() - grace.total_seconds()

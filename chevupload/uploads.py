@@ -1,5 +1,7 @@
 """The way of one upload, from a spooled source to a published record: inspect, render, reserve, put, publish.
 
+Requests come in by :meth:`Uploads.create`, a host's own code by :meth:`Uploads.save`.
+
 May know: every floor below by its interfaces. The order of writes is the promise: a record names every file before the
 file is written and is ready only after the last one, so a crash at any point leaves either a whole upload or a pending
 record from which the sweep removes everything.
@@ -7,36 +9,45 @@ record from which the sweep removes everything.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import (
     BackendError,
     CatalogError,
+    ConfigError,
     DuplicateUpload,
+    EmptySource,
     FileExists,
     ForeignAlbum,
     NameTaken,
     UnknownCategory,
 )
-from chevupload.interfaces import AdoptingStorage, Catalog, Renderer, Storage
+from chevupload.hooks import Hooks
+from chevupload.interfaces import AdoptingStorage, Catalog, JoiningCatalog, Readable, Renderer, Storage
 from chevupload.model import MediaFile, MediaJob, MediaResult, Parameters, Principal, Upload
 from chevupload.naming import base_name, client_filename, default_title, new_id, split_extension, with_suffix
-from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at
+from chevupload.notes import Notes
+from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at, parse_parameters
 from chevupload.request.sources import Source, random_filename
+from chevupload.spool import Spool
 
 logger = logging.getLogger("chevupload")
 
 _EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
 _NAME_ATTEMPTS = 8
 """Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
+_READ_BYTES = 262_144
 _DUPLICATE_WINDOW = timedelta(days=1)
 
 
@@ -52,6 +63,8 @@ class Uploads:
         limits: Limits,
         renditions: Renditions,
         policy: Policy,
+        hooks: Hooks,
+        notes: Notes,
         spool_folder: str,
         clock: Clock,
     ) -> None:
@@ -63,45 +76,181 @@ class Uploads:
         self._limits = limits
         self._renditions = renditions
         self._policy = policy
+        self._hooks = hooks
+        self._notes = notes
         self._spool_folder = spool_folder
         self._clock = clock
 
-    def create(self, source: Source, parameters: Parameters, principal: Principal) -> Upload:
-        """Take one source in and return its published record.
+    def save(
+        self,
+        file: Readable,
+        *,
+        owner: object,
+        filename: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        album_id: str | None = None,
+        category_id: int | None = None,
+        width: int | None = None,
+        expiration: timedelta | str | None = None,
+        nsfw: bool = False,
+        use_file_date: bool = False,
+        session: Any = None,
+    ) -> Upload:
+        """Take a file that the host has, from a form of its own for example, and return its published record.
+
+        Args:
+            file: read from its position to its end; a file, or what a framework has for an uploaded one.
+            owner: a user's id, which is kept as text; a Principal; or None for a guest.
+            filename: by default the file's own ``filename`` or ``name``.
+            title: as the parameter of the API, by the same rules; so are the others.
+            expiration: until when from now, or an ISO 8601 duration.
+            use_file_date: for a Principal that is an admin only.
+            session: an SQLAlchemy session on the catalog's database: the upload is published when its transaction
+                commits, and taken away when it does not. Without one it is published at once.
+
+        Raises:
+            Refusal: parameters or picture are not acceptable; nothing was stored. Its message may be shown.
+            BackendError: a part is away; nothing was stored, or the sweep will remove it.
+            ConfigError: a session that the catalog cannot join.
+        """
+        principal = owner if isinstance(owner, Principal) else Principal(user_id=None if owner is None else str(owner))
+        texts = {
+            "title": title,
+            "description": description,
+            "tags": ",".join(tags),
+            "album_id": album_id,
+            "category_id": _digits(category_id),
+            "width": _digits(width),
+            "expiration": _digits(expiration.total_seconds()) if isinstance(expiration, timedelta) else expiration,
+            "nsfw": _digits(nsfw),
+            "use_file_date": _digits(use_file_date),
+        }
+        parameters = parse_parameters(texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
+        with Spool(self._spool_folder, self.max_bytes(principal)) as spool:
+            while data := file.read(_READ_BYTES):
+                spool.write(data)
+            if not spool.size:
+                raise EmptySource
+            return self.create(Source(spool, filename or _name_of(file)), parameters, principal, session=session)
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return an upload that readers can see, or None.
+
+        Raises:
+            BackendError: the catalog is away.
+        """
+        upload = self._catalog.get(upload_id)
+        return None if upload is None or upload.is_expired(self._clock()) else upload
+
+    def list(self, owner: object, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
+        """Return the uploads of the user with this id that readers can see, the newest first.
+
+        Args:
+            owner: a user's id, as it was saved with.
+            limit: how many at most.
+            before: the last one of the page before.
+
+        Raises:
+            BackendError: the catalog is away.
+        """
+        return self._catalog.owned(str(owner), now=self._clock(), limit=limit, before=before)
+
+    def delete(self, upload: Upload | str) -> bool:
+        """Take an upload away, given as it is or by its id: gone for readers at once, then its files, then its record.
+
+        False when it was gone.
+
+        Raises:
+            BackendError: a part is away. Once the record is marked, the sweep finishes the rest.
+        """
+        found = self._catalog.get(upload) if isinstance(upload, str) else upload
+        if found is None or not self.withdraw(found):
+            return False
+        self.clear(found)
+        return True
+
+    def withdraw(self, upload: Upload) -> bool:
+        """Take an upload away from its readers, and leave its files to the sweep. False when it was gone.
+
+        Raises:
+            BackendError: the catalog is away.
+        """
+        if not self._catalog.withdraw(upload.id):
+            return False
+        self._hooks.deleted(upload)
+        return True
+
+    def max_bytes(self, principal: Principal) -> int:
+        """Return how large a file of this sender may be."""
+        if principal.max_bytes is not None:
+            return principal.max_bytes
+        return self._limits.max_guest_bytes if principal.is_guest else self._limits.max_bytes
+
+    def create(self, source: Source, parameters: Parameters, principal: Principal, *, session: Any = None) -> Upload:
+        """Take one source in and return its published record; with a session, published when that commits.
 
         Raises:
             Refusal: parameters or picture are not acceptable; nothing was stored.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
+            ConfigError: a session that the catalog cannot join.
         """
         self._check(source, parameters, principal)
-        result = self._renderer.process(self._job(source, parameters))
+        result = self._renderer.process(self._job(source, parameters, principal))
         with _owned(result):
             if result.original_md5 is not None:
                 # What is turned or converted before it is stored is only known again by what came of it.
                 self._refuse_duplicate(result.original_md5, principal)
             drafted = self._draft(source, parameters, principal, result)
             files = _files(source, result)
-            for upload in self._named(drafted):
-                with contextlib.suppress(NameTaken, FileExists):
-                    return self._store(upload, files)
-        raise CatalogError("no free name")
+            self._hooks.ask(drafted, principal, files[0].path)
+            if session is not None:
+                return self._create_joined(drafted, files, principal, session)
+            upload = self._store(drafted, files, self._catalog)
+        self._hooks.uploaded(upload, principal)
+        return upload
 
-    def delete(self, upload: Upload) -> bool:
-        """Take an upload away: gone for readers at once, then its files, then its record. False when it was gone.
+    def settle(self, upload: Upload) -> bool:
+        """Look how the host's transaction ended that was to publish ``upload``; take away what it did not.
+
+        Returns whether the upload is there.
 
         Raises:
-            BackendError: a part is away. Once the record is marked, the sweep finishes the rest.
+            BackendError: a part is away; the next sweep looks again.
         """
-        if not self._catalog.withdraw(upload.id):
-            return False
-        self.clear(upload)
-        return True
+        is_ready = self._catalog.get(upload.id) is not None
+        if not is_ready:
+            # Its reservation may have gone with the transaction: taken again, nobody else can meet its files.
+            with contextlib.suppress(NameTaken):
+                self._catalog.reserve(upload)
+            if self._catalog.withdraw(upload.id):
+                self.clear(upload)
+        self._notes.remove(upload)
+        return is_ready
 
     def clear(self, upload: Upload) -> None:
         """Remove the files, then the record, of an upload that is marked as deleting."""
         for path in upload.paths:
             self._storage.delete(path)
         self._catalog.forget(upload.id)
+
+    def _create_joined(
+        self, drafted: Upload, files: tuple[MediaFile, ...], principal: Principal, session: Any
+    ) -> Upload:
+        """Store inside the host's transaction: noted on disk, until it is known how that ended."""
+        if not isinstance(self._catalog, JoiningCatalog):
+            raise ConfigError("this catalog cannot join a session")
+        stored: builtins.list[Upload] = []
+
+        def when_over() -> None:
+            for upload in stored:
+                if self.settle(upload):
+                    self._hooks.uploaded(upload, principal)
+
+        catalog = self._catalog.joined(session, when_over)
+        stored.append(self._store(drafted, files, catalog, note=self._notes.noted))
+        return stored[0]
 
     def _check(self, source: Source, parameters: Parameters, principal: Principal) -> None:
         """Refuse what costs nothing to refuse, before anything is decoded."""
@@ -119,7 +268,7 @@ class Uploads:
             if self._catalog.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload
 
-    def _job(self, source: Source, parameters: Parameters) -> MediaJob:
+    def _job(self, source: Source, parameters: Parameters, principal: Principal) -> MediaJob:
         return MediaJob(
             source=source.spool.path,
             folder=self._spool_folder,
@@ -129,7 +278,7 @@ class Uploads:
             thumb_side=self._renditions.thumb_side,
             medium_width=self._renditions.medium_width,
             quality=self._renditions.quality,
-            max_pixels=self._limits.max_pixels,
+            max_pixels=principal.max_pixels or self._limits.max_pixels,
             max_total_pixels=self._limits.max_total_pixels,
             max_frames=self._limits.max_frames,
         )
@@ -200,25 +349,38 @@ class Uploads:
             }[self._policy.naming]
             yield replace(drafted, id=upload_id, name=name)
 
-    def _store(self, upload: Upload, files: tuple[MediaFile, ...]) -> Upload:
+    def _store(
+        self,
+        drafted: Upload,
+        files: tuple[MediaFile, ...],
+        catalog: Catalog,
+        note: Callable[[Upload], AbstractContextManager[object]] = contextlib.nullcontext,
+    ) -> Upload:
+        """Write a drafted upload under the first free name, inside of ``note``."""
+        for upload in self._named(drafted):
+            with contextlib.suppress(NameTaken, FileExists), note(upload):
+                self._write(upload, files, catalog)
+                return upload
+        raise CatalogError("no free name")
+
+    def _write(self, upload: Upload, files: tuple[MediaFile, ...], catalog: Catalog) -> None:
         """Reserve, put and publish; on any error undo what was done."""
-        self._catalog.reserve(upload)
-        written: list[str] = []
+        catalog.reserve(upload)
+        written: builtins.list[str] = []
         try:
             self._look(upload)
             for path, file in zip(upload.paths, files, strict=True):
                 # Noted before it is there: whatever interrupts the writing, nothing is forgotten.
                 written.append(path)
                 self._put(path, file, content_type=upload.mime)
-            self._catalog.publish(upload.id)
+            catalog.publish(upload.id)
         except FileExists:
             # The last of them is a stranger's.
-            self._undo(upload, written[:-1])
+            self._undo(upload, written[:-1], catalog)
             raise
         except BaseException:
-            self._undo(upload, written)
+            self._undo(upload, written, catalog)
             raise
-        return upload
 
     def _look(self, upload: Upload) -> None:
         """Find a stranger's file in the way before the first file is adopted, which could not be adopted again."""
@@ -232,18 +394,29 @@ class Uploads:
         with open(file.path, "rb") as content:
             self._storage.save(path, content, content_type=content_type)
 
-    def _undo(self, upload: Upload, written: list[str]) -> None:
+    def _undo(self, upload: Upload, written: Iterable[str], catalog: Catalog) -> None:
         """Remove what an interrupted upload left; what cannot be removed now, the sweep removes later."""
         try:
-            if self._catalog.withdraw(upload.id):
+            if catalog.withdraw(upload.id):
                 for path in written:
                     self._storage.delete(path)
-                self._catalog.forget(upload.id)
+                catalog.forget(upload.id)
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
 
     def _now(self) -> datetime:
         return self._clock().replace(microsecond=0)
+
+
+def _digits(number: float | None) -> str | None:
+    """Spell a number as the API's text parameters do."""
+    return None if number is None else str(int(number))
+
+
+def _name_of(file: Readable) -> str | None:
+    """Return what a file of a framework or of the standard library says of its name."""
+    name = getattr(file, "filename", None) or getattr(file, "name", None)
+    return name if isinstance(name, str) else None
 
 
 def _files(source: Source, result: MediaResult) -> tuple[MediaFile, ...]:

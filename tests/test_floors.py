@@ -17,9 +17,9 @@ FLOORS = {
     "errors": 0,
     **dict.fromkeys(("model", "config", "ids", "clock"), 1),
     **dict.fromkeys(("interfaces", "spool"), 2),
-    **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys"), 3),
+    **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     "uploads": 4,
-    **dict.fromkeys(("upkeep", "api", "viewing"), 5),
+    **dict.fromkeys(("upkeep", "api", "viewing", "key_settings"), 5),
     "app": 6,
     **dict.fromkeys(("site", "cli", "contrib", "testing", "__main__"), 7),
 }
@@ -35,11 +35,11 @@ SAME_FLOOR = {
 
 HOMES = {
     "werkzeug": ("request",),
-    "webob": ("response", "api", "viewing", "app"),
+    "webob": ("response", "api", "viewing", "key_settings", "app"),
     "PIL": ("media", "cli.example"),
     "sqlalchemy": ("store.sql",),
     "fsspec": ("store",),
-    "itsdangerous": ("tokens",),
+    "itsdangerous": ("tokens", "notes"),
     "markupsafe": ("response",),
     "waitress": ("cli",),
 }

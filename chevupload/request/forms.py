@@ -7,9 +7,10 @@ a query value, of two values of one name the last, and unknown names are skipped
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
@@ -21,6 +22,7 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 
 from chevupload.config import Limits
 from chevupload.errors import MalformedRequest, SlowBody, TooLarge, UnsupportedBody
+from chevupload.request.handed import HandedForm, handed_form
 from chevupload.request.json_body import read_json
 from chevupload.request.source_text import SourceText
 from chevupload.request.urlencoded import Field, read_urlencoded
@@ -45,6 +47,8 @@ _FEED_BYTES = 65_536
 _PART_HEADER_BYTES = 16_384
 """Headers of one part; browsers and clients send some hundred bytes."""
 _FORM_OVERHEAD = 1_048_576
+_SCHEME_CHARACTERS = 24
+"""Within which a URL's scheme ends."""
 _WINDOWS_PATH = re.compile(r';[ \t]*filename="((?:[A-Za-z]:\\|\\\\)[^"]*)"[ \t]*(?:;|\Z)', re.IGNORECASE)
 """A file name with its folders on a drive or a share, as old browsers write it: no backslash in it escapes anything."""
 
@@ -142,9 +146,10 @@ class Form:
         has_image: whether a parameter or part is named ``image``: the client speaks ImgBB's dialect.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        """Start empty."""
+    def __init__(self, limits: Limits, names: Collection[str] = TEXT_NAMES) -> None:
+        """Start empty; of text fields, know those of these ``names``."""
         self._limits = limits
+        self._names = names
         self._count = 0
         self.fields: dict[str, str] = {}
         self.files: dict[str, UploadedFile] = {}
@@ -170,8 +175,12 @@ class Form:
             UnsupportedBody: its content type carries no parameters.
             SlowBody: it took too long to arrive.
         """
-        length = get_content_length(environ)
         content_type, options = parse_content_type(environ.get("CONTENT_TYPE"))
+        if (handed := handed_form(environ)) is not None:
+            self._count = 0
+            self._read_handed(handed, open_spool, was_urlencoded=content_type == "application/x-www-form-urlencoded")
+            return
+        length = get_content_length(environ)
         if length is not None and length > body_limit(content_type, max_bytes):
             raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
         with_source = "multipart/form-data", "application/json", "application/x-www-form-urlencoded"
@@ -194,7 +203,7 @@ class Form:
         if self._count > self._limits.max_fields:
             raise TooLarge(f"Too many fields - max {self._limits.max_fields}")
         self.has_image |= name == "image"
-        if name in TEXT_NAMES:
+        if name in self._names:
             return _TextField(self._limits.max_field_bytes, lambda value: self.fields.__setitem__(name, value))
         if name in SOURCE_NAMES and open_spool is not None:
             self.texts[name] = SourceText(open_spool)
@@ -207,6 +216,21 @@ class Form:
             return _Discard()
         self.files[name] = UploadedFile(filename)
         return _FilePart(self.files[name], open_spool)
+
+    def _read_handed(self, form: HandedForm, open_spool: Opener | None, *, was_urlencoded: bool) -> None:
+        for name, value in form.fields:
+            if was_urlencoded and name in SOURCE_NAMES and "://" not in value[:_SCHEME_CHARACTERS]:
+                # Whoever decoded the form took the plus signs of base64 for spaces.
+                value = value.replace(" ", "+")
+            field = self._open(name, open_spool)
+            field.write(value.encode("utf-8", "surrogatepass"))
+            field.finish()
+        for name, filename, content in form.files:
+            part = self._open_file(name, filename, open_spool)
+            content.seek(0)
+            while data := content.read(_READ_BYTES):
+                part.write(data)
+            part.finish()
 
     def _read_multipart(self, chunks: Iterator[bytes], boundary: str, open_spool: Opener | None) -> None:
         if not boundary or len(boundary) > 200:
@@ -310,6 +334,7 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
     deadline = time.monotonic() + seconds
     received = 0
     try:
+        _rewind(environ["wsgi.input"])
         stream = cast(BinaryIO, get_input_stream(environ, max_content_length=max_bytes))
         while chunk := stream.read(_READ_BYTES):
             received += len(chunk)
@@ -317,7 +342,7 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
             if time.monotonic() > deadline:
                 raise SlowBody
         # A server that ends the input itself ends it early when the client goes away.
-        if received < (get_content_length(environ) or 0):
+        if received < _least_bytes(environ):
             raise ClientDisconnected
     except ClientDisconnected as error:
         if isinstance(error.__context__, TimeoutError):
@@ -325,6 +350,18 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
         raise MalformedRequest("The request body is shorter than declared, or was read by the host already") from None
     except RequestEntityTooLarge:
         raise TooLarge(f"Request too big - max {format_bytes(max_bytes)}") from None
+
+
+def _least_bytes(environ: WSGIEnvironment) -> int:
+    """Return how long the body is at least: nobody sends chunks without any content."""
+    is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
+    return get_content_length(environ) or (1 if is_chunked else 0)
+
+
+def _rewind(stream: object) -> None:
+    """Go back to the start of a body that was read into a file, by the server or by a host that has looked into it."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        cast(BinaryIO, stream).seek(0)
 
 
 class Spools:

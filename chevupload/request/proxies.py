@@ -21,11 +21,18 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]+\](:[0-9]{1
 
 
 def trust_proxies(environ: WSGIEnvironment, count: int) -> WSGIEnvironment:
-    """Return a copy of ``environ`` as the outermost of ``count`` proxies saw it, by their X-Forwarded headers."""
-    seen = dict(environ)
+    """Return ``environ`` as the outermost of ``count`` proxies saw it, by their X-Forwarded headers.
+
+    A prefix that the proxies took off goes before that of the mount point, unless it is there already.
+    """
+    if not count:
+        return environ
+    seen, mount = dict(environ), environ.get("SCRIPT_NAME", "")
     fix = ProxyFix(_nothing, x_for=count, x_proto=count, x_host=count, x_port=count, x_prefix=count)
     # It changes the environ in place before it calls the application, of which only this effect is wanted.
     fix(seen, cast("StartResponse", None))
+    prefix = seen.get("SCRIPT_NAME", "").rstrip("/")
+    seen["SCRIPT_NAME"] = mount if f"{mount}/".startswith(f"{prefix}/") else prefix + mount
     return seen
 
 

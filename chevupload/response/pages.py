@@ -6,10 +6,6 @@ pages work without JavaScript, and their policy allows none.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from urllib.parse import urlsplit
-
 from markupsafe import Markup
 from webob import Response
 
@@ -17,52 +13,9 @@ from chevupload.errors import Refusal
 from chevupload.model import Upload
 from chevupload.response.documents import reason
 from chevupload.response.links import Links
+from chevupload.response.page import NOTHING, page
 from chevupload.spool import format_bytes
 
-_STYLE = Markup("""
-:root{color-scheme:light dark;--back:#f6f6f4;--card:#fff;--text:#1d1d1b;--soft:#62625e;--line:#deded9;--link:#0b57a4}
-@media(prefers-color-scheme:dark){:root{--back:#161615;--card:#212120;--text:#ecece8;--soft:#a5a59f;--line:#3a3a37;--link:#8cc0ff}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--back);color:var(--text);font:16px/1.5 system-ui,sans-serif}
-main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}
-h1{font-size:1.5rem;line-height:1.25;margin:0 0 .25rem;overflow-wrap:anywhere}
-a{color:var(--link)}
-p.facts{color:var(--soft);margin:0 0 1rem}
-p.description{white-space:pre-wrap;overflow-wrap:anywhere}
-figure{margin:0 0 1rem;text-align:center;background:var(--card);border:1px solid var(--line);border-radius:.5rem;
-padding:.5rem}
-figure img,figure video{max-width:100%;max-height:80vh;height:auto;vertical-align:middle;border-radius:.25rem}
-summary{cursor:pointer;padding:2rem}
-ul.tags{display:flex;flex-wrap:wrap;gap:.5rem;list-style:none;padding:0}
-ul.tags li{border:1px solid var(--line);border-radius:1rem;padding:0 .75rem;overflow-wrap:anywhere}
-h2{font-size:1.1rem;margin:2rem 0 .5rem}
-dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.5rem 1rem;align-items:center;margin:0}
-dt{color:var(--soft)}dd{margin:0}
-input{width:100%;font:.9rem/1.4 ui-monospace,monospace;padding:.4rem .5rem;border:1px solid var(--line);
-border-radius:.25rem;background:var(--card);color:var(--text)}
-form a{margin-left:1rem}
-button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.25rem;background:#b3261e;color:#fff;cursor:pointer}
-:focus-visible{outline:3px solid var(--link);outline-offset:2px}
-""")
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-_PAGE = Markup("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="data:,">
-{head}<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-""")
-_NOTHING = Markup("")
 _META = Markup('<meta {kind}="{name}" content="{value}">\n')
 _VIEWER = Markup("""<article>
 <h1>{title}</h1>
@@ -103,7 +56,7 @@ def viewer_page(upload: Upload, links: Links) -> Response:
         tags=_tags(upload),
         links=_copies(upload, links, title),
     )
-    response = _page(title, body, head=_meta(upload, links, title), images=links.file(upload.path))
+    response = page(title, body, head=_meta(upload, links, title), images=links.file(upload.path))
     if upload.nsfw:
         response.headers["X-Robots-Tag"] = "noindex"
     return response
@@ -114,7 +67,7 @@ def delete_page(upload: Upload, links: Links) -> Response:
     title = _title(upload)
     shown = links.file(upload.medium_path or upload.thumb_path or upload.path)
     body = _DELETE.format(title=title, shown=shown, viewer=links.viewer_path(upload))
-    response = _page(f"Delete “{title}”?", body, images=shown)
+    response = page(f"Delete “{title}”?", body, images=shown)
     # The address holds the token; it must not travel on.
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Robots-Tag"] = "noindex"
@@ -123,36 +76,15 @@ def delete_page(upload: Upload, links: Links) -> Response:
 
 def deleted_page() -> Response:
     """Say that an upload is deleted."""
-    return _page("Deleted", Markup("<h1>Deleted</h1>\n<p>The picture and its links are gone.</p>"))
+    return page("Deleted", Markup("<h1>Deleted</h1>\n<p>The picture and its links are gone.</p>"))
 
 
 def refusal_page(refusal: Refusal) -> Response:
     """Tell a person why there is nothing to see."""
     body = Markup("<h1>{}</h1>\n<p>{}</p>").format(f"{refusal.status} {reason(refusal.status)}", refusal.message)
-    response = _page(reason(refusal.status), body, status=refusal.status)
+    response = page(reason(refusal.status), body, status=refusal.status)
     response.headers.extend(refusal.headers)
     return response
-
-
-def _page(
-    title: str, body: Markup, *, head: Markup = _NOTHING, images: str | None = None, status: int = 200
-) -> Response:
-    text = _PAGE.format(title=title, head=head, style=_STYLE, body=body)
-    response = Response(body=text.encode(), status=status, content_type="text/html", charset="utf-8")
-    sources = " ".join(("'self'", "data:", *((_origin(images),) if images else ())))
-    response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; img-src {sources}; media-src {sources}; style-src 'sha256-{_STYLE_HASH}'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _title(upload: Upload) -> str:
@@ -172,8 +104,8 @@ def _picture(upload: Upload, links: Links, title: str) -> Markup:
 
 def _tags(upload: Upload) -> Markup:
     if not upload.tags:
-        return _NOTHING
-    items = _NOTHING.join(Markup("<li>{}</li>").format(name) for name in upload.tags)
+        return NOTHING
+    items = NOTHING.join(Markup("<li>{}</li>").format(name) for name in upload.tags)
     return Markup('<ul class="tags">{}</ul>\n').format(items)
 
 
@@ -195,7 +127,7 @@ def _meta(upload: Upload, links: Links, title: str) -> Markup:
         "twitter:image": shown,
     }
     canonical = Markup('<link rel="canonical" href="{}">\n').format(links.viewer(upload))
-    return canonical + _NOTHING.join(
+    return canonical + NOTHING.join(
         _META.format(kind=kind, name=name, value=value)
         for kind, values in (("property", properties), ("name", names))
         for name, value in values.items()
@@ -217,6 +149,6 @@ def _copies(upload: Upload, links: Links, title: str) -> Markup:
         "bbcode": ("BBCode", f"[url={viewer}][img]{shown}[/img][/url]"),
     }
     # The HTML row is code to be shown, so it is a plain string here and escaped like every other value.
-    return _NOTHING.join(
+    return NOTHING.join(
         _COPY.format(id=name, label=label, value=str.__str__(value)) for name, (label, value) in rows.items() if value
     )

@@ -149,6 +149,10 @@ class MemoryCatalog:
                 if expired or (record.state == "pending" and record.upload.received_at <= pending_since):
                     record.state = "deleting"
 
+    def expired(self, now: datetime) -> Iterator[Upload]:
+        """Yield every ready upload that is expired."""
+        return (upload for upload in self.uploads() if upload.is_expired(now))
+
     def withdrawn_ids(self) -> Iterator[str]:
         """Yield the id of every upload in state deleting."""
         with self._lock:
@@ -167,6 +171,12 @@ class MemoryCatalog:
             ready = [record.upload for record in self._records.values() if record.state == "ready"]
         yield from ready
 
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Upload | None = None) -> list[Upload]:
+        """Return up to ``limit`` ready uploads of an owner that are not expired, the newest first."""
+        found = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
+        ordered = sorted(found, key=_age, reverse=True)
+        return [upload for upload in ordered if before is None or _age(upload) < _age(before)][:limit]
+
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
         """Whether ``owner_id`` has a ready upload of these bytes since then."""
         return any(
@@ -181,6 +191,10 @@ class MemoryCatalog:
     def has_category(self, category_id: int) -> bool:
         """Whether there is such a category."""
         return category_id in self._categories
+
+
+def _age(upload: Upload) -> tuple[datetime, str]:
+    return upload.received_at, upload.id
 
 
 class StaticKeys:

@@ -44,9 +44,24 @@ def test_a_body_shorter_than_declared_is_refused(tmp_path, kind, terminated):
 def test_a_body_that_the_host_has_read_is_refused(tmp_path, terminated):
     """A host that has consumed the form is told so, instead of seeing an upload without a source."""
     request = {**environ(multipart(part("title", b"t"))), "wsgi.input_terminated": terminated}
-    request["wsgi.input"].read()
+    request["wsgi.input"] = Pieces([])
     with pytest.raises(MalformedRequest, match="read by the host already"):
         read(tmp_path, request)
+
+
+def test_a_chunked_body_that_the_host_has_read_is_refused(tmp_path):
+    """Even though nobody can know how long it was."""
+    request = {**environ(multipart(part("title", b"t"))), "wsgi.input_terminated": True, "wsgi.input": Pieces([])}
+    del request["CONTENT_LENGTH"]
+    with pytest.raises(MalformedRequest, match="read by the host already"):
+        read(tmp_path, request | {"HTTP_TRANSFER_ENCODING": "chunked"})
+
+
+def test_a_body_in_a_file_is_read_again(tmp_path):
+    """Servers and hosts that keep a body in a file leave it at its end; it is still there."""
+    request = environ(multipart(part("title", b"t")))
+    request["wsgi.input"].read()
+    assert read(tmp_path, request)[0] == {"title": "t"}
 
 
 class Breaking(io.RawIOBase):

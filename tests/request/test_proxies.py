@@ -34,6 +34,17 @@ def test_proxies_are_believed_as_far_as_they_are_known(count, expected, address)
     assert request_base_url(environ) == "http://localhost"
 
 
+@pytest.mark.parametrize(
+    ("mount", "expected"), [("", "/outer"), ("/up", "/outer/up"), ("/outer", "/outer"), ("/outer/up", "/outer/up")]
+)
+def test_a_prefix_that_was_taken_off_comes_before_the_mount_point(mount, expected):
+    """Once, wherever the server or a host in between has put it already."""
+    environ = {**create_environ("/a"), "SCRIPT_NAME": mount, "HTTP_X_FORWARDED_PREFIX": "/outer/"}
+    once = trust_proxies(environ, 1)
+    assert request_base_url(once) == f"http://localhost{expected}"
+    assert request_base_url(trust_proxies(once, 1)) == f"http://localhost{expected}"
+
+
 def test_fewer_values_than_proxies_are_not_believed():
     """A request that did not pass every proxy is taken as it is."""
     environ = {**create_environ("/a"), **FORWARDED}

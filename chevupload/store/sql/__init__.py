@@ -3,7 +3,7 @@
 from chevupload.store.sql.accounts import AccountKey, Accounts, UnknownName, User
 from chevupload.store.sql.catalog import SqlCatalog
 from chevupload.store.sql.engine import Database, sqlite_engine
-from chevupload.store.sql.keys import SqlKeys
+from chevupload.store.sql.keys import SqlKeys, UserColumns, UserKeys
 from chevupload.store.sql.tables import (
     AlbumMixin,
     CategoryMixin,
@@ -32,6 +32,8 @@ __all__ = [
     "UploadTagMixin",
     "UsedNameMixin",
     "User",
+    "UserColumns",
+    "UserKeys",
     "UserMixin",
     "sqlite_engine",
 ]

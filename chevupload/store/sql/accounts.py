@@ -16,9 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken
 from chevupload.ids import random_id
-from chevupload.keys import KeyStyle, NewKey, digest, new_key
-from chevupload.model import Album, Category
+from chevupload.model import Album, ApiKey, Category, KeyStyle, NewKey
 from chevupload.store.sql.engine import Database
+from chevupload.store.sql.keys import SqlKeys
 from chevupload.store.sql.tables import Tables
 
 _ID_LENGTH = 12
@@ -38,21 +38,11 @@ class User:
     disabled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class AccountKey:
-    """What is known of a key once it was shown: anything but its text. ``user`` is the user's name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountKey(ApiKey):
+    """A key, with its user's name."""
 
-    id: str
     user: str
-    label: str
-    style: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-    def is_usable(self, now: datetime) -> bool:
-        """Whether the key itself opens anything at ``now``."""
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 class Accounts:
@@ -63,6 +53,7 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._tables = Tables.default() if tables is None else tables
+        self._keys = SqlKeys(database, tables=self._tables, clock=clock)
 
     def add_user(self, name: str, *, is_admin: bool = False) -> str:
         """Add a user and return the new user id.
@@ -102,31 +93,23 @@ class Accounts:
             UnknownName: there is no such user.
             ConfigError: an unknown style.
         """
-        user_id = self._known_user(user).id
-        made = new_key(style)
-        row = {"id": made.id, "user_id": user_id, "label": label, "style": style, "digest": digest(made.key)}
-        self._insert(
-            self._tables.keys, row | {"created_at": self._clock(), "expires_at": expires_at, "revoked_at": None}
-        )
-        return made
+        return self._keys.add_key(self._known_user(user).id, label=label, style=style, expires_at=expires_at)
 
     def list_keys(self) -> list[AccountKey]:
         """Return every key, the oldest first; never its text or digest."""
         keys, users = self._tables.keys.c, self._tables.users.c
+        columns = (keys.id, keys.user_id, keys.label, keys.style, keys.created_at, keys.expires_at, keys.revoked_at)
         query = (
-            select(keys.id, users.name, keys.label, keys.style, keys.created_at, keys.expires_at, keys.revoked_at)
+            select(*columns, users.name.label("user"))
             .join_from(self._tables.keys, self._tables.users, keys.user_id == users.id)
             .order_by(keys.created_at, keys.id)
         )
         with self._database.connect() as connection:
-            return [AccountKey(*row) for row in connection.execute(query)]
+            return [AccountKey(**row._mapping) for row in connection.execute(query)]
 
     def revoke_key(self, key_id: str) -> bool:
         """End a key for good. False when there is none of this id, or it was revoked before."""
-        keys = self._tables.keys
-        change = update(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None)).values(revoked_at=self._clock())
-        with self._database.begin() as connection:
-            return connection.execute(change).rowcount == 1
+        return self._keys.revoke_key(key_id)
 
     def add_album(self, user: str, title: str) -> str:
         """Add an album to a user and return its id.

@@ -7,19 +7,35 @@ before anything can go stale.
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken
+from chevupload.interfaces import Catalog
 from chevupload.model import Album, Upload
-from chevupload.store.sql.engine import Database
+from chevupload.store.sql.engine import Database, Transactions
+from chevupload.store.sql.session import HostSession, Joined
 from chevupload.store.sql.tables import Tables
 from chevupload.store.sql.tags import TagRows
 
@@ -37,7 +53,7 @@ class SqlCatalog:
 
     def __init__(self, database: Database, *, tables: Tables | None = None, clock: Clock = utc_now) -> None:
         """Keep records in ``database``."""
-        self._database = database
+        self._database: Transactions = database
         self._clock = clock
         found = Tables.default() if tables is None else tables
         self._tags = TagRows(database, found)
@@ -130,6 +146,10 @@ class SqlCatalog:
             connection.execute(update(self._uploads).where(or_(expired, stalled)).values(state="deleting"))
             connection.execute(delete(self._used).where(self._used.c.released_at < now - _NAMES_KEPT))
 
+    def expired(self, now: datetime) -> Iterator[Upload]:
+        """Yield every ready upload that is expired, without holding a transaction open in between."""
+        return self._pages(and_(self._uploads.c.state == "ready", self._uploads.c.expires_at <= now))
+
     def withdrawn_ids(self) -> Iterator[str]:
         """Yield the id of every upload in state deleting, without holding a transaction open in between."""
         column = self._uploads.c
@@ -150,6 +170,32 @@ class SqlCatalog:
     def uploads(self) -> Iterator[Upload]:
         """Yield every ready upload, without holding a transaction open in between."""
         return self._pages(self._uploads.c.state == "ready")
+
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Upload | None = None) -> list[Upload]:
+        """Return up to ``limit`` ready uploads of an owner that are not expired, the newest first."""
+        column = self._uploads.c
+        is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
+        query = self._select.where(column.owner_id == owner_id, column.state == "ready", is_alive)
+        if before is not None:
+            same_second = and_(column.received_at == before.received_at, column.id < before.id)
+            query = query.where(or_(column.received_at < before.received_at, same_second))
+        query = query.order_by(column.received_at.desc(), column.id.desc()).limit(limit)
+        with self._database.connect() as connection:
+            return self._with_tags(connection, connection.execute(query).all())
+
+    def joined(self, session: Any, when_over: Callable[[], None]) -> Catalog:
+        """Return a catalog that publishes inside the transaction of ``session``, an SQLAlchemy session of the host.
+
+        The session's database is this catalog's. A name is reserved outside of the transaction, so that the record
+        outlives a crash; only SQLite, which lets one transaction write at a time, has everything inside of it.
+        """
+        assert isinstance(self._database, Database), "joined already"
+        host = HostSession(session, self._uploads, self._database)
+        host.when_over(when_over)
+        inside = copy.copy(self)
+        inside._database = host
+        inside._tags = self._tags.in_database(host)
+        return inside if host.writes_alone else Joined(outside=self, inside=inside)
 
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
         """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
@@ -175,10 +221,7 @@ class SqlCatalog:
     def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         with self._database.connect() as connection:
             row = connection.execute(query, parameters).first()
-            if row is None:
-                return None
-            tags = self._tags.of(connection, [row.id]) if row.has_tags else {}
-        return _upload(row, tags.get(row.id, ()))
+            return None if row is None else self._with_tags(connection, [row])[0]
 
     def _pages(self, condition: ColumnElement[bool]) -> Iterator[Upload]:
         """Yield uploads in the order of their ids, a page for each transaction."""
@@ -188,10 +231,14 @@ class SqlCatalog:
             page = query.where(self._uploads.c.id > rows[-1].id) if rows else query
             with self._database.connect() as connection:
                 rows = connection.execute(page).all()
-                tags = self._tags.of(connection, [row.id for row in rows if row.has_tags])
+                uploads = self._with_tags(connection, rows)
+            yield from uploads
             if not rows:
                 return
-            yield from (_upload(row, tags.get(row.id, ())) for row in rows)
+
+    def _with_tags(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Upload]:
+        tags = self._tags.of(connection, [row.id for row in rows if row.has_tags])
+        return [_upload(row, tags.get(row.id, ())) for row in rows]
 
 
 def _digest(stem: str) -> str:

@@ -12,7 +12,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -64,6 +65,34 @@ def _enable_wal(connection: sqlite3.Connection, seconds: float) -> None:
             time.sleep(_PAUSE_SECONDS)
 
 
+class Transactions(Protocol):
+    """Gives connections, each for one block; their errors are ours, but for IntegrityError."""
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """Give a connection in a transaction of its own, or in a part of the host's, that lasts when the block ends."""
+        ...
+
+    def connect(self) -> AbstractContextManager[Connection]:
+        """Give a connection for reading."""
+        ...
+
+
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """Raise the database's errors as ours.
+
+    Raises:
+        CatalogError: the database cannot do its work.
+        IntegrityError: a constraint was violated; only the caller knows what that means.
+    """
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as error:
+        raise CatalogError("the database cannot do its work") from error
+
+
 class Database:
     """An engine, opened anew in every process that is forked after its construction.
 
@@ -89,7 +118,7 @@ class Database:
             CatalogError: the database cannot do its work.
             IntegrityError: a constraint was violated; only the caller knows what that means.
         """
-        with self._errors(), self._own_engine().begin() as connection:
+        with database_errors(), self._own_engine().begin() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -99,7 +128,7 @@ class Database:
         Raises:
             CatalogError: the database cannot do its work.
         """
-        with self._errors(), self._own_engine().connect() as connection:
+        with database_errors(), self._own_engine().connect() as connection:
             yield connection
 
     def create_tables(self, tables: Iterable[Table] | None = None) -> None:
@@ -123,16 +152,6 @@ class Database:
                 if attempt == _CREATE_ATTEMPTS:
                     raise CatalogError("the tables cannot be made") from error
                 time.sleep(_PAUSE_SECONDS)
-
-    @staticmethod
-    @contextlib.contextmanager
-    def _errors() -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise
-        except SQLAlchemyError as error:
-            raise CatalogError("the database cannot do its work") from error
 
     def _own_engine(self) -> Engine:
         """Return the engine, with no connection of a parent process in it."""

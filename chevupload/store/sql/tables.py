@@ -60,10 +60,11 @@ class UploadMixin:
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
-        """Index what the sweep and the look for duplicates ask for."""
+        """Index what the sweep, an owner's list and the look for duplicates ask for."""
         table = cls.__tablename__  # type: ignore[attr-defined]
         return (
             Index(f"ix_{table}_sweep", "state", "received_at"),
+            Index(f"ix_{table}_owner", "owner_id", "received_at"),
             Index(f"ix_{table}_md5", "owner_id", "md5"),
             Index(f"ix_{table}_source_md5", "owner_id", "source_md5"),
         )

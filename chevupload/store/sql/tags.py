@@ -7,13 +7,14 @@ uploads that bring the same new tags cannot lock each other out, and a tag witho
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from chevupload.errors import CatalogError
-from chevupload.store.sql.engine import Database
+from chevupload.store.sql.engine import Database, Transactions
 from chevupload.store.sql.tables import Tables
 
 
@@ -22,7 +23,7 @@ class TagRows:
 
     def __init__(self, database: Database, tables: Tables) -> None:
         """Keep them in ``database``."""
-        self._database = database
+        self._database: Transactions = database
         tags, links = tables.tags, tables.upload_tags
         self._insert_tag = insert(tags)
         self._select_tags = select(tags.c.name, tags.c.id).where(tags.c.name.in_(bindparam("names", expanding=True)))
@@ -34,6 +35,12 @@ class TagRows:
             .where(links.c.upload_id.in_(bindparam("upload_ids", expanding=True)))
             .order_by(links.c.upload_id, links.c.position)
         )
+
+    def in_database(self, database: Transactions) -> TagRows:
+        """Return the same rows, in another transaction's sight."""
+        other = copy.copy(self)
+        other._database = database
+        return other
 
     def ids(self, names: Sequence[str]) -> list[int]:
         """Return the ids of tags in the order of ``names``, making those that are missing.
