@@ -99,11 +99,16 @@ class UploadApi:
     def missing(self, environ: WSGIEnvironment) -> Response:
         """Answer a path where a program looks for an API that is not there."""
 
-        def refuse(environ: WSGIEnvironment, form: Form) -> Response:
-            form.read_query(environ, None)
-            raise NotFound
+        return self.refuse(environ, NotFound())
 
-        return self._answer(environ, refuse)
+    def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
+        """Answer with ``refusal``, in the format that the query asks for."""
+
+        def handler(environ: WSGIEnvironment, form: Form) -> Response:
+            form.read_query(environ, None)
+            raise refusal
+
+        return self._answer(environ, handler)
 
     def _answer(self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response]) -> Response:
         """Answer in the requested format, whatever goes wrong, and let pages of other origins read it."""

@@ -17,7 +17,7 @@ from webob import Response
 from chevupload.api import UploadApi
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Limits, Policy, Renditions, Routes
-from chevupload.errors import ConfigError, NotFound
+from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
 from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
 from chevupload.key_settings import CurrentUser, KeySettings
@@ -47,7 +47,9 @@ class ChevUpload:
     and in processes forked after its construction.
 
     Attributes:
+        routes: where the component answers, below its mount point.
         catalog: where records stay.
+        key_store: the keys that users make for themselves, if there is one.
         uploads: takes uploads in and away, for a host's own code.
         upkeep: sweeps and checks.
     """
@@ -93,7 +95,7 @@ class ChevUpload:
                 for hosts that cannot start any. A renderer of your own may stand here, too.
             spool_folder: for temporary files; by default the storage's own incoming folder, or the system's.
             current_user: who is signed in at the host, for the page of keys.
-            key_store: the keys that users make on that page, which ``keys`` has to know; it is there with both only.
+            key_store: the keys that users make on that page, which ``keys`` has to know. There is a page with both.
             before_store: asked before an upload is stored; refuses by raising
                 :class:`~chevupload.errors.RequestDenied` with a reason.
             on_upload: told of each upload once it is there.
@@ -107,15 +109,14 @@ class ChevUpload:
             raise ConfigError("base_url must start with http:// or https://")
         if routes is not None and routes.files is None and storage.url("0.png") is None:
             raise ConfigError("without a route for files, the storage needs a public URL")
-        if key_store is not None and current_user is None:
-            raise ConfigError("a key_store needs current_user")
         if trusted_proxies < 0:
             raise ConfigError("trusted_proxies must not be negative")
         limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
         spool_folder = spool_folder or _default_spool_folder(storage)
         tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
-        self._routes = routes or Routes()
+        self.routes = routes or Routes()
         self.catalog = catalog
+        self.key_store = key_store
         self._storage = storage
         self._sign = tokens.sign
         self._base_url = base_url
@@ -170,7 +171,7 @@ class ChevUpload:
                 tokens=FormTokens(secret_keys),
                 limits=limits,
                 login_url=policy.login_url,
-                upload_url=lambda environ: f"{self._links(environ).base_url}/{self._routes.upload}",
+                upload_url=lambda environ: f"{self._links(environ).base_url}/{self.routes.upload}",
                 clock=clock,
             )
 
@@ -196,19 +197,23 @@ class ChevUpload:
         """Answer one request, or return None when its path is none of the component's routes."""
         path = _path(environ)
         environ = trust_proxies(environ, self._trusted_proxies)
-        if self._routes.upload and path.removesuffix("/") == f"/{self._routes.upload}":
+        if self.routes.upload and path.removesuffix("/") == f"/{self.routes.upload}":
             return self._api.upload(environ)
-        for route in (self._routes.viewer, self._routes.video):
+        for route in (self.routes.viewer, self.routes.video):
             if (found := _VIEWER.match(_below(route, path))) is not None:
                 upload_id, token = found.groups()
                 if token is None:
                     return self._viewing.viewer(environ, path, upload_id)
                 return self._viewing.delete(environ, upload_id, token)
-        if self._key_settings and path == f"/{self._routes.keys}":
+        if self._key_settings and path == f"/{self.routes.keys}":
             return self._key_settings.answer(environ)
-        if file := _below(self._routes.files, path):
+        if file := _below(self.routes.files, path):
             return self._viewing.file(environ, file)
         return None
+
+    def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
+        """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""
+        return self._api.refuse(environ, refusal)
 
     def warm(self) -> None:
         """Start the worker processes now, so that the first upload does not wait for them."""
@@ -234,7 +239,7 @@ class ChevUpload:
 
     def _links(self, environ: WSGIEnvironment) -> Links:
         base_url = self._base_url or request_base_url(environ)
-        return Links(base_url, routes=self._routes, storage=self._storage, sign=self._sign)
+        return Links(base_url, routes=self.routes, storage=self._storage, sign=self._sign)
 
     def _unknown(self, environ: WSGIEnvironment) -> Response:
         """Answer a path that is none of ours, standing alone: in JSON below ``/api`` and ``/1``, where programs ask."""

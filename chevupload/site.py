@@ -75,25 +75,47 @@ def embedded(
     return component
 
 
-class Site:
-    """One such folder.
+class DataFolder:
+    """One such folder, and what is where in it.
 
     Attributes:
-        folder: where everything is.
+        folder: the folder itself.
+        images: folder of the stored files.
+        incoming: folder of unfinished ones.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Make the folder if it is missing."""
+        self.folder = Path(folder).absolute()
+        self.images, self.incoming = self.folder / "images", self.folder / "incoming"
+        # A web server may pass through to the files; everything else in it is private by itself.
+        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+
+    def secret_keys(self) -> list[str]:
+        """Return the keys that sign delete links, one a line in the file ``secret``, oldest first."""
+        path = self.folder / "secret"
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(32) + "\n")
+        return [line for line in map(str.strip, path.read_text().splitlines()) if line]
+
+
+class Site(DataFolder):
+    """A site in one such folder, its database too.
+
+    Attributes:
+        database: the records.
         accounts: users, keys, albums and categories.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         """Open ``folder``, making what is missing."""
-        self.folder = Path(folder).absolute()
-        # A web server may pass through to the files; everything else in it is private by itself.
-        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        super().__init__(folder)
         path = self.folder / DATABASE
         is_new = not path.exists()
         path.touch(mode=0o600)
-        self._database = Database(sqlite_engine(path))
-        self._database.create_tables()
-        self.accounts = Accounts(self._database)
+        self.database = Database(sqlite_engine(path))
+        self.database.create_tables()
+        self.accounts = Accounts(self.database)
         if is_new:
             # Of several processes that make a site at once, one makes its category.
             with contextlib.suppress(NameTaken):
@@ -103,25 +125,18 @@ class Site:
         """Return a component on this folder; ``guest_key`` lets guests upload with it."""
         if unknown := set(settings) - set(Settings.__annotations__):
             raise ConfigError(f"not a setting of an embedded site: {', '.join(sorted(unknown))}")
-        keys = settings.get("keys") or SqlKeys(self._database)
+        keys = settings.get("keys") or SqlKeys(self.database)
         settings["keys"] = KeyChain(keys, GuestKey(guest_key)) if guest_key else keys
         return ChevUpload(
-            catalog=SqlCatalog(self._database),
-            storage=LocalStorage(self.folder / "images", incoming=self.folder / "incoming"),
+            catalog=SqlCatalog(self.database),
+            storage=LocalStorage(self.images, incoming=self.incoming),
             secret_keys=self.secret_keys(),
             **settings,
         )
 
-    def secret_keys(self) -> list[str]:
-        """Return the keys that sign delete links, one a line in the file ``secret``, oldest first."""
-        path = self.folder / "secret"
-        if not path.exists():
-            _write_once(path, secrets.token_urlsafe(32) + "\n")
-        return [line for line in map(str.strip, path.read_text().splitlines()) if line]
-
     def close(self) -> None:
         """Close the database."""
-        self._database.engine.dispose()
+        self.database.engine.dispose()
 
 
 def _write_once(path: Path, text: str) -> None:

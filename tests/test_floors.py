@@ -21,13 +21,15 @@ FLOORS = {
     "uploads": 4,
     **dict.fromkeys(("upkeep", "api", "viewing", "key_settings"), 5),
     "app": 6,
-    **dict.fromkeys(("site", "cli", "contrib", "testing", "__main__"), 7),
+    **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
 SAME_FLOOR = {
     ("response", "naming"),
     ("store", "keys"),
     ("cli", "site"),
-    ("contrib", "site"),
+    ("settings", "site"),
+    ("contrib", "settings"),
+    ("contrib", "mounting"),
     ("testing", "site"),
     ("__main__", "cli"),
 }
@@ -37,7 +39,7 @@ HOMES = {
     "werkzeug": ("request",),
     "webob": ("response", "api", "viewing", "key_settings", "app"),
     "PIL": ("media", "cli.example"),
-    "sqlalchemy": ("store.sql",),
+    "sqlalchemy": ("store.sql", "settings"),
     "fsspec": ("store",),
     "itsdangerous": ("tokens", "notes"),
     "markupsafe": ("response",),

@@ -55,7 +55,7 @@ class SqlCatalog:
         """Keep records in ``database``."""
         self._database: Transactions = database
         self._clock = clock
-        found = Tables.default() if tables is None else tables
+        self._tables = found = Tables.default() if tables is None else tables
         self._tags = TagRows(database, found)
         self._uploads = uploads = found.uploads
         self._albums, self._categories = found.albums, found.categories
@@ -77,6 +77,15 @@ class SqlCatalog:
         recent = select(true()).where(same, column.received_at >= bindparam("since"), column.state == "ready").limit(1)
         self._duplicate = recent.where(column.owner_id == bindparam("owner_id"))
         self._guest_duplicate = recent.where(column.owner_id.is_(None))
+
+    def create_tables(self) -> None:
+        """Make the tables that are missing.
+
+        Raises:
+            CatalogError: they cannot be made.
+        """
+        assert isinstance(self._database, Database), "joined to a session"
+        self._database.create_tables(self._tables)
 
     def reserve(self, upload: Upload) -> None:
         """Record ``upload`` as pending, before any of its files is written.
@@ -195,7 +204,7 @@ class SqlCatalog:
         inside = copy.copy(self)
         inside._database = host
         inside._tags = self._tags.in_database(host)
-        return inside if host.writes_alone else Joined(outside=self, inside=inside)
+        return inside if host.writes_alone else Joined(outside=self, inside=inside, host=host)
 
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
         """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self, cast
 
-from sqlalchemy import BigInteger, Index, Table
+from sqlalchemy import BigInteger, Index, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from chevupload.errors import ConfigError
@@ -230,6 +230,13 @@ class Tables:
                 raise ConfigError(f"{model.__name__} uses none of the table mixins")
             found[names[0]] = cast(Table, model.__table__)
         return cls(**found)
+
+    def in_metadata(self, metadata: MetaData) -> Self:
+        """Return the same tables as part of ``metadata``, with which a host makes and migrates its own."""
+        for table in self:
+            if table.name not in metadata.tables:
+                table.to_metadata(metadata)
+        return type(self)(**{field.name: metadata.tables[getattr(self, field.name).name] for field in fields(self)})
 
     def __iter__(self) -> Iterator[Table]:
         """Yield the tables."""

@@ -1,0 +1,82 @@
+"""What every adapter of a host does alike: mount points, routes, and the component as one request of the host sees it.
+
+May know: the component. The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``links``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from chevupload.app import ChevUpload
+from chevupload.config import Routes
+from chevupload.interfaces import Readable
+from chevupload.model import Upload
+from chevupload.response.links import Links
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""Every method goes to the component, whose refusal of some is what its clients can read."""
+
+
+class RequestUploads:
+    """The uploads of a component, for the code that answers one request of the host.
+
+    Attributes:
+        component: the component itself.
+    """
+
+    def __init__(self, component: ChevUpload, environ: WSGIEnvironment, *, prefix: str = "", session: Any = None):
+        """See ``component``, mounted at ``prefix`` of the host, as the sender of ``environ`` does.
+
+        With ``session``, uploads are published in its transaction.
+        """
+        self.component = component
+        self._environ = below(environ, prefix, environ.get("PATH_INFO", ""))
+        self._session = session
+
+    @property
+    def links(self) -> Links:
+        """What builds URLs of uploads."""
+        return self.component.links(self._environ)
+
+    def save(self, file: Readable, *, owner: object, **parameters: Any) -> Upload:
+        """Take a file in; see :meth:`chevupload.uploads.Uploads.save`."""
+        return self.component.uploads.save(file, owner=owner, **{"session": self._session} | parameters)
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return an upload; see :meth:`chevupload.uploads.Uploads.get`."""
+        return self.component.uploads.get(upload_id)
+
+    def list(self, owner: object, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
+        """Return a user's uploads; see :meth:`chevupload.uploads.Uploads.list`."""
+        return self.component.uploads.list(owner, limit=limit, before=before)
+
+    def delete(self, upload: Upload | str) -> bool:
+        """Take an upload away; see :meth:`chevupload.uploads.Uploads.delete`."""
+        return self.component.uploads.delete(upload)
+
+
+def below(environ: WSGIEnvironment, prefix: str, path: str, **more: Any) -> WSGIEnvironment:
+    """Return ``environ`` as an application sees it that is mounted at ``prefix`` and asked for ``path`` below it."""
+    return {**environ, "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + prefix, "PATH_INFO": path, **more}
+
+
+def checked_prefix(prefix: str | None) -> str:
+    """Return a mount point with one slash before it and none behind; the root is empty."""
+    stripped = (prefix or "").strip("/")
+    return f"/{stripped}" if stripped else ""
+
+
+def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
+    """Return the routes that are switched on: name, and path below the mount point, with ``{rest}`` for any rest."""
+    paths = {
+        "upload": (f"/{routes.upload}", f"/{routes.upload}/"),
+        "viewer": (f"/{routes.viewer}/{{rest}}",),
+        "video": (f"/{routes.video}/{{rest}}",),
+        "files": (f"/{routes.files}/{{rest}}",),
+        "keys": (f"/{routes.keys}",),
+    }
+    return {name: found for name, found in paths.items() if getattr(routes, name) is not None}

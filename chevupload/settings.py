@@ -1,0 +1,218 @@
+"""A component from flat settings, as a host's configuration has them: texts of an ini file, or values of its own.
+
+May know: every floor below. SQLAlchemy is loaded with this module. A name is that of a keyword of
+:class:`~chevupload.app.ChevUpload`, or of a field of Limits, Renditions, Policy or, with ``_route`` behind it, Routes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field
+from datetime import timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import ArgumentError
+
+from chevupload.app import ChevUpload
+from chevupload.config import Limits, Policy, Renditions, Routes
+from chevupload.errors import ConfigError
+from chevupload.interfaces import Catalog, KeyBackend, Storage
+from chevupload.keys import GuestKey, KeyChain, KeyFunction
+from chevupload.site import DataFolder, Site
+from chevupload.store.local import LocalStorage
+from chevupload.store.sql.catalog import SqlCatalog
+from chevupload.store.sql.engine import Database
+from chevupload.store.sql.keys import SqlKeys, UserColumns
+from chevupload.store.sql.tables import Tables
+from chevupload.store.storage import FsspecStorage
+
+_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_SETTINGS = {Limits: "", Renditions: "", Policy: "", Routes: "_route"}
+"""The frozen settings, and what comes behind their fields' names."""
+_OWN = (
+    *("folder", "database_url", "storage_url", "public_url", "secret_keys", "guest_key"),
+    *("base_url", "trusted_proxies", "decode"),
+)
+
+
+def component_from(
+    settings: Mapping[str, Any],
+    *,
+    keys: KeyBackend | KeyFunction | None = None,
+    catalog: Catalog | None = None,
+    storage: Storage | None = None,
+    database: Database | None = None,
+    tables: Tables | None = None,
+    users: UserColumns | None = None,
+    **more: Any,
+) -> ChevUpload:
+    """Put a component together from flat settings, and from what the host has of its own.
+
+    Beside the names that the module's head speaks of, these are known:
+
+    ``folder``
+        where everything stays that nothing else says: the database, the secret and the files.
+    ``database_url``
+        an SQLAlchemy URL; the tables are made by
+        :meth:`~chevupload.store.sql.catalog.SqlCatalog.create_tables`, or by migrations.
+    ``storage_url``
+        an fsspec URL such as ``s3://bucket/folder``, and ``public_url`` where its files can be fetched.
+    ``secret_keys``
+        a list, or a text of one or more keys with white space between them, oldest first.
+    ``guest_key``
+        lets guests upload.
+
+    A key is looked for first in the host's ``keys``, then in the table of keys, then it may be the guests'. The table
+    is not asked where the host brings keys and no users. With ``current_user``, users have a page to make such keys.
+
+    Args:
+        settings: by name.
+        keys: asked first whose a key is.
+        catalog: where records stay, instead of ``database`` and ``tables``.
+        storage: where files stay.
+        database: where records and keys stay.
+        tables: the tables in it.
+        users: the host's own users, to whom the keys in the table of keys belong.
+        more: other keywords of :class:`~chevupload.app.ChevUpload`, by name; they win over settings.
+
+    Raises:
+        ConfigError: an unknown name, a value that cannot be meant, or parts that do not fit together.
+        BackendError: the folder cannot be used.
+    """
+    _check_names(settings)
+    folder = DataFolder(settings["folder"]) if settings.get("folder") else None
+    if database is None and catalog is None:
+        database = _database(settings, folder)
+    backends: list[KeyBackend | KeyFunction] = [] if keys is None else [keys]
+    if database is not None and (keys is None or users is not None):
+        own_keys = SqlKeys(database, tables=tables, users=users)
+        backends.append(own_keys)
+        more.setdefault("key_store", own_keys)
+    if settings.get("guest_key"):
+        backends.append(GuestKey(settings["guest_key"]))
+    if not backends:
+        raise ConfigError("nobody has keys: set folder, database_url or guest_key, or bring keys")
+    for name in ("base_url", "decode"):
+        if settings.get(name):
+            more.setdefault(name, settings[name])
+    for kind, suffix in _SETTINGS.items():
+        more.setdefault(kind.__name__.lower(), _frozen(kind, suffix, settings))
+    more.setdefault("secret_keys", _secret_keys(settings, folder))
+    more.setdefault("trusted_proxies", _number("trusted_proxies", settings.get("trusted_proxies") or 0))
+    return ChevUpload(
+        keys=KeyChain(*backends),
+        catalog=catalog or _catalog(database, tables),
+        storage=storage or _storage(settings, folder),
+        **more,
+    )
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    fields = {field.name + suffix for kind, suffix in _SETTINGS.items() for field in dataclasses.fields(kind)}
+    if unknown := set(settings) - fields - set(_OWN):
+        raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
+
+
+def _database(settings: Mapping[str, Any], folder: DataFolder | None) -> Database:
+    if url := settings.get("database_url"):
+        try:
+            return Database(create_engine(url, hide_parameters=True))
+        except (ArgumentError, ImportError) as error:
+            raise ConfigError("database_url is no URL of a database whose driver is installed") from error
+    if folder is None:
+        raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
+    return Site(folder.folder).database
+
+
+def _catalog(database: Database | None, tables: Tables | None) -> Catalog:
+    assert database is not None, "made where no catalog is given"
+    return SqlCatalog(database, tables=tables)
+
+
+def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:
+    public_url = settings.get("public_url") or None
+    if url := settings.get("storage_url"):
+        return FsspecStorage(url, public_url=public_url)
+    if folder is None:
+        raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
+    return LocalStorage(folder.images, incoming=folder.incoming, public_url=public_url)
+
+
+def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequence[str]:
+    if secrets := settings.get("secret_keys"):
+        return _listed(secrets)
+    if folder is None:
+        raise ConfigError("secret_keys is not set, and there is no folder to keep one in")
+    return folder.secret_keys()
+
+
+def _frozen(kind: type[Any], suffix: str, settings: Mapping[str, Any]) -> Any:
+    """Return Limits, Renditions, Policy or Routes with what ``settings`` say of their fields."""
+    found = {}
+    for field in dataclasses.fields(kind):
+        name = field.name + suffix
+        if name in settings:
+            found[field.name] = _value(name, field, settings[name])
+    return kind(**found)
+
+
+def _value(name: str, field: Field[Any], value: Any) -> Any:
+    """Read one value as what the field's default is, or as words where several are allowed."""
+    if "tuple" in str(field.type):
+        return value if value == "*" else tuple(_listed(value))
+    read = next((reader for kind, reader in _READERS.items() if isinstance(field.default, kind)), _as_is)
+    return read(name, value)
+
+
+def _as_is(name: str, value: Any) -> Any:
+    """Take a text; an empty one is none at all, which switches a route off."""
+    return None if value == "" else value
+
+
+def _flag(name: str, value: Any) -> bool:
+    found = _FLAGS.get(str(value).strip().lower())
+    if found is None:
+        raise ConfigError(f"{name} must be true or false: {value!r}")
+    return found
+
+
+def _number(name: str, value: Any) -> int:
+    try:
+        return int(str(value).replace("_", ""))
+    except ValueError:
+        raise ConfigError(f"{name} must be a whole number: {value!r}") from None
+
+
+def _seconds(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name} must be a number: {value!r}") from None
+
+
+def _duration(name: str, value: Any) -> timedelta:
+    return value if isinstance(value, timedelta) else timedelta(seconds=_seconds(name, value))
+
+
+def _zone(name: str, value: Any) -> tzinfo:
+    try:
+        return value if isinstance(value, tzinfo) else ZoneInfo(value)
+    except (ValueError, ZoneInfoNotFoundError):
+        raise ConfigError(f"{name} is no time zone: {value!r}") from None
+
+
+def _listed(value: Any) -> Sequence[str]:
+    return value.replace(",", " ").split() if isinstance(value, str) else list(value)
+
+
+_READERS: dict[type, Callable[[str, Any], Any]] = {
+    # A flag is a number, too, for Python: it comes first.
+    bool: _flag,
+    int: _number,
+    float: _seconds,
+    timedelta: _duration,
+    tzinfo: _zone,
+}

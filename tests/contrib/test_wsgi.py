@@ -1,0 +1,111 @@
+"""A plain WSGI host: the component alone, around a host, and behind middleware that reads forms."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from wsgiref.validate import validator
+
+import pytest
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.wrappers import Request
+from werkzeug.wsgi import ClosingIterator
+
+from chevupload import Limits, Principal
+from chevupload.app import ChevUpload
+from chevupload.keys import KeyChain
+from chevupload.request.handed import HandedForm, hand_on
+from chevupload.store.local import LocalStorage
+from chevupload.store.memory import MemoryCatalog, StaticKeys
+from chevupload.testing import HostContract, RunningHost, serve
+
+MAX_BYTES = 2_000_000
+
+
+@contextmanager
+def component(folder):
+    """Make a component that trusts a proxy."""
+    made = ChevUpload(
+        keys=KeyChain(StaticKeys({"the-key": Principal(user_id="1")})),
+        catalog=MemoryCatalog(),
+        storage=LocalStorage(folder / "images", incoming=folder / "incoming"),
+        secret_keys=["a secret of sixteen characters or more"],
+        limits=Limits(max_bytes=MAX_BYTES),
+        trusted_proxies=1,
+        decode="inline",
+    )
+    yield made
+    made.close()
+
+
+def missing(environ, start_response):
+    """Answer everything that is not the component's."""
+    start_response("404 Not Found", [("Content-Type", "text/plain")])
+    return [b"the host's own 404"]
+
+
+class Reading:
+    """Middleware that reads forms when it is asked to, and hands on what it read, or does not."""
+
+    def __init__(self, application, *, hands_on):
+        self._application = application
+        self._hands_on = hands_on
+
+    def __call__(self, environ, start_response):
+        if "HTTP_X_READ_FORM" in environ and not self._hands_on:
+            body = environ["wsgi.input"]
+            while body.read(65_536):
+                pass
+            # As a server leaves it that streams: there is no going back.
+            environ["wsgi.input"] = _Spent()
+        elif "HTTP_X_READ_FORM" in environ:
+            request = Request(environ)
+            self._read(environ, request)
+            return ClosingIterator(self._application(environ, start_response), request.close)
+        return self._application(environ, start_response)
+
+    def _read(self, environ, request):
+        request.max_form_memory_size = MAX_BYTES * 2
+        if request.mimetype == "application/json":
+            return
+        files = [(name, file.filename, file.stream) for name, file in request.files.items(multi=True)]
+        hand_on(environ, HandedForm(fields=list(request.form.items(multi=True)), files=files))
+
+
+class _Spent:
+    def read(self, size=-1):
+        return b""
+
+    def readline(self, size=-1):
+        return b""
+
+    def readlines(self, hint=-1):
+        return []
+
+    def __iter__(self):
+        return iter(())
+
+
+class TestWrapped(HostContract):
+    """Around a host, whose middleware hands forms on."""
+
+    @pytest.fixture(params=["", "/deep/down"])
+    def host(self, request, tmp_path):
+        with component(tmp_path) as made:
+            application = validator(made.wrap(validator(missing)))
+            if request.param:
+                application = DispatcherMiddleware(missing, {request.param: application})
+            with serve(Reading(application, hands_on=True)) as address:
+                yield RunningHost(url=address + request.param, key="the-key", max_bytes=MAX_BYTES)
+
+
+class TestMounted(HostContract):
+    """Alone, below middleware that reads forms and keeps them."""
+
+    @pytest.fixture(params=["", "/deep/down"])
+    def host(self, request, tmp_path):
+        with component(tmp_path) as made:
+            application = validator(made)
+            if request.param:
+                application = DispatcherMiddleware(missing, {request.param: application})
+            with serve(Reading(application, hands_on=False)) as address:
+                yield RunningHost(url=address + request.param, key="the-key", max_bytes=MAX_BYTES, hands_on=False)
