@@ -108,7 +108,7 @@ class KeySettings:
         label = clean_text(form.get("label") or "").strip()[:MAX_LABEL]
         style = _STYLES.get(form.get("style") or "chevereto")
         if style is None or (form.get("lifetime") or "") not in LIFETIMES:
-            raise InvalidParameter("Unknown form or lifetime of a key")
+            raise InvalidParameter("Unknown format or lifetime of a key")
         if sum(key.is_usable(now) for key in self._keys.keys_of(user_id)) >= MAX_KEYS:
             raise Refusal("Too many keys: revoke one that is not used any more")
         return self._keys.add_key(user_id, label=label, style=style, expires_at=_end(form.get("lifetime"), now))

@@ -7,6 +7,7 @@ May know: every floor below. SQLAlchemy is loaded with this module. A name is th
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field
 from datetime import timedelta, tzinfo
@@ -84,30 +85,25 @@ def component_from(
     """
     _check_names(settings)
     folder = DataFolder(settings["folder"]) if settings.get("folder") else None
+    made = None
     if database is None and catalog is None:
-        database = _database(settings, folder)
-    backends: list[KeyBackend | KeyFunction] = [] if keys is None else [keys]
-    if database is not None and (keys is None or users is not None):
-        own_keys = SqlKeys(database, tables=tables, users=users)
-        backends.append(own_keys)
-        more.setdefault("key_store", own_keys)
-    if settings.get("guest_key"):
-        backends.append(GuestKey(settings["guest_key"]))
-    if not backends:
-        raise ConfigError("nobody has keys: set folder, database_url or guest_key, or bring keys")
-    for name in ("base_url", "decode"):
-        if settings.get(name):
-            more.setdefault(name, settings[name])
-    for kind, suffix in _SETTINGS.items():
-        more.setdefault(kind.__name__.lower(), _frozen(kind, suffix, settings))
-    more.setdefault("secret_keys", _secret_keys(settings, folder))
-    more.setdefault("trusted_proxies", _number("trusted_proxies", settings.get("trusted_proxies") or 0))
-    return ChevUpload(
-        keys=KeyChain(*backends),
-        catalog=catalog or _catalog(database, tables),
-        storage=storage or _storage(settings, folder),
-        **more,
-    )
+        database = made = _database(settings, folder)
+    asks_table = database is not None and (keys is None or users is not None)
+    own_keys = SqlKeys(database, tables=tables, users=users) if database is not None and asks_table else None
+    parts = {
+        "keys": _chain(keys, own_keys, settings.get("guest_key")),
+        "key_store": own_keys,
+        "catalog": catalog or _catalog(database, tables),
+        "storage": storage or _storage(settings, folder),
+        "secret_keys": _secret_keys(settings, folder),
+        "trusted_proxies": _number("trusted_proxies", settings.get("trusted_proxies") or 0),
+        **{name: settings[name] for name in ("base_url", "decode") if settings.get(name)},
+        **{kind.__name__.lower(): _frozen(kind, suffix, settings) for kind, suffix in _SETTINGS.items()},
+    }
+    component = ChevUpload(**parts | more)
+    if made is not None:
+        weakref.finalize(component, made.engine.dispose)
+    return component
 
 
 def _check_names(settings: Mapping[str, Any]) -> None:
@@ -125,6 +121,14 @@ def _database(settings: Mapping[str, Any], folder: DataFolder | None) -> Databas
     if folder is None:
         raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
     return Site(folder.folder).database
+
+
+def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, guest_key: str | None) -> KeyChain:
+    found = [keys, own_keys, GuestKey(guest_key) if guest_key else None]
+    backends = [backend for backend in found if backend is not None]
+    if not backends:
+        raise ConfigError("nobody has keys: set folder, database_url or guest_key, or bring keys")
+    return KeyChain(*backends)
 
 
 def _catalog(database: Database | None, tables: Tables | None) -> Catalog:

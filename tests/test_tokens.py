@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.errors import ConfigError
-from chevupload.tokens import DeleteTokens
+from chevupload.tokens import DeleteTokens, FormTokens
 
 OLD, NEW = "old secret of 16+", "new secret of 16+"
 TOKENS = DeleteTokens([NEW])
@@ -73,3 +73,16 @@ def test_weak_keys_are_refused(keys):
     """One secret that can be guessed opens every upload, so each of them is checked, at construction."""
     with pytest.raises(ConfigError, match="secret_keys"):
         DeleteTokens(keys)
+
+
+@pytest.mark.parametrize("user_id", ["7", "ann ü", "a.b:c", "", "\udcff"])
+def test_a_forms_token_is_its_users(user_id):
+    """Whatever users are called, and after a rotation of the secret; no other user's, and no delete token."""
+    old, new = "the first secret of this site", "the second secret of this site"
+    token = FormTokens([old]).sign(user_id)
+    rotated = FormTokens([old, new])
+    assert rotated.verify(user_id, token)
+    assert not rotated.verify(user_id + "x", token)
+    assert not FormTokens([new]).verify(user_id, token)
+    assert not rotated.verify(user_id, DeleteTokens([old]).sign("x"))
+    assert not rotated.verify(user_id, "")

@@ -24,8 +24,8 @@ _PAGE = Markup("""<h1>API keys</h1>
 <form method="post" class="make">
 <input type="hidden" name="token" value="{token}">
 <label for="label">Name, so that you know it again</label>
-<input id="label" name="label" maxlength="{max_label}" autocomplete="off" required{focus}>
-<label for="style">Form</label>
+<input id="label" name="label" maxlength="{max_label}" autocomplete="off" required>
+<label for="style">Format</label>
 <select id="style" name="style">
 <option value="chevereto">Chevereto's, for most programs</option>
 <option value="imgbb">ImgBB's, 32 letters and digits</option>
@@ -66,7 +66,6 @@ def keys_page(
         keys=Markup('<ul class="keys">\n{}</ul>').format(NOTHING.join(rows)) if rows else Markup("<p>No key yet.</p>"),
         token=token,
         max_label=max_label,
-        focus=NOTHING if made else Markup(" autofocus"),
         lifetimes=NOTHING.join(_OPTION.format(value=value, text=text) for value, text in LIFETIMES.items()),
     )
     response = page("API keys", body)
@@ -91,7 +90,7 @@ def _row(key: ApiKey, token: str, now: datetime) -> Markup:
 
 
 def _facts(key: ApiKey, now: datetime) -> list[str]:
-    start = f"chv_{key.id}_…" if key.style == "chevereto" else "ImgBB’s form"
+    start = f"chv_{key.id}_…" if key.style == "chevereto" else "ImgBB’s format"
     facts = [start, f"made {_day(key.created_at)}"]
     if key.revoked_at is not None:
         facts.append(f"revoked {_day(key.revoked_at)}")

@@ -41,14 +41,14 @@ button.make{background:#0b57a4}
 label{display:block;color:var(--soft);margin:1rem 0 .25rem}
 select{font:inherit;padding:.4rem .5rem;border:1px solid var(--line);border-radius:.25rem;background:var(--card);
 color:var(--text)}
-form.make button{margin-top:1.25rem}
+form.make button{display:block;margin-top:1.25rem}
 section.new{background:var(--card);border:2px solid var(--link);border-radius:.5rem;padding:1rem;margin:1rem 0}
-section.new h2{margin-top:0}
+section.new h2{margin:0}section.new label{margin:0 0 .5rem;color:inherit}section.new p{margin:.5rem 0 0}
 ul.keys{list-style:none;padding:0;margin:0}
 ul.keys li{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;justify-content:space-between;
 background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;margin:0 0 .5rem}
 ul.keys strong{overflow-wrap:anywhere}ul.keys small{display:block;color:var(--soft)}
-ul.keys summary{padding:.25rem}ul.keys .over{opacity:.65}
+ul.keys summary{padding:.25rem}ul.keys .over{color:var(--soft);background:none}
 code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 """)

@@ -27,7 +27,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
@@ -93,8 +93,9 @@ def serve(application: WSGIApplication) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        # Closed in its own loop, which ends when there is nothing left to wait for.
-        server.trigger.pull_trigger(server.close)
+        # Closed in its own loop, which ends when there is nothing left to wait for; it may be faster than who asks it.
+        with suppress(OSError):
+            server.trigger.pull_trigger(server.close)
         thread.join(timeout=_SECONDS)
         server.task_dispatcher.shutdown()
 

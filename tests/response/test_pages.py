@@ -53,7 +53,7 @@ def test_hostile_texts_are_shown_as_texts(stand):
 
 def test_without_title_the_file_name_is_shown(stand):
     """There is always something to read."""
-    links = Links(stand.base, routes=stand.component._routes, storage=MemoryStorage(), sign=str)
+    links = Links(stand.base, routes=stand.component.routes, storage=MemoryStorage(), sign=str)
     page = viewer_page(video(), links).text
     assert "<h1>a.mp4</h1>" in page
     assert '<meta property="og:type" content="video.other">' in page

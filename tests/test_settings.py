@@ -1,0 +1,202 @@
+"""Flat settings, as ini files and configurations have them, make the component that its objects would make."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from chevupload import Limits, Policy, Principal, Renditions, Routes
+from chevupload.errors import ConfigError
+from chevupload.settings import component_from
+from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
+from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, sqlite_engine
+
+SECRETS = "the first of the secrets, the-second-of-the-secrets"
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that makes components from settings and closes them."""
+    made = []
+
+    def make_component(settings=(), /, **parts):
+        component = component_from({"folder": str(tmp_path / "data"), "decode": "inline", **dict(settings)}, **parts)
+        made.append(component)
+        return component
+
+    yield make_component
+    for component in made:
+        component.close()
+
+
+def principal(component, key):
+    return component._api._keys.authenticate(key, {})
+
+
+def test_a_folder_is_enough(make, tmp_path):
+    """Records, secret and files are in it, and nothing else has to be said."""
+    component = make()
+    there = {path.name for path in (tmp_path / "data").iterdir()}
+    assert there >= {"chevupload.db", "images", "incoming", "secret"}
+    assert component.routes == Routes()
+    assert isinstance(component.key_store, SqlKeys)
+
+
+def test_every_frozen_setting_has_a_name(make):
+    """As texts, the way an ini file has them."""
+    component = make(
+        {
+            "max_bytes": "20_000_000",
+            "body_seconds": "2.5",
+            "medium_width": "640",
+            "formats": "JPEG, PNG",
+            "keep_exif": "no",
+            "delete_on_get": "1",
+            "cors_origins": "https://a.example https://b.example",
+            "timezone": "Europe/Berlin",
+            "pending_grace": "60",
+            "login_url": "/login",
+            "naming": "random",
+            "viewer_route": "v",
+            "video_route": "",
+            "base_url": "https://site.example/up",
+            "trusted_proxies": "2",
+        }
+    )
+    assert component._api._limits == Limits(max_bytes=20_000_000, body_seconds=2.5)
+    assert component._api._renditions == Renditions(medium_width=640)
+    assert component._api._policy == Policy(
+        formats=("JPEG", "PNG"),
+        keep_exif=False,
+        delete_on_get=True,
+        cors_origins=("https://a.example", "https://b.example"),
+        timezone=ZoneInfo("Europe/Berlin"),
+        pending_grace=timedelta(minutes=1),
+        login_url="/login",
+        naming="random",
+    )
+    assert component.routes == Routes(viewer="v", video=None)
+    assert component.links().base_url == "https://site.example/up"
+    assert component._trusted_proxies == 2
+
+
+def test_values_may_have_their_types_already(make):
+    """A host's configuration is not always text."""
+    policy = {
+        "keep_exif": False,
+        "timezone": UTC,
+        "pending_grace": timedelta(1),
+        "formats": ["PNG"],
+        "cors_origins": "*",
+    }
+    component = make({**policy, "max_bytes": 5, "trusted_proxies": None})
+    expected = Policy(keep_exif=False, pending_grace=timedelta(1), formats=("PNG",))
+    assert (component._api._policy, component._api._limits) == (expected, Limits(max_bytes=5))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"max_byte": "1", "zzz": "2"}, "unknown settings: max_byte, zzz"),
+        ({"max_bytes": "many"}, "max_bytes must be a whole number"),
+        ({"max_bytes": "0"}, "max_bytes must be positive"),
+        ({"keep_exif": "perhaps"}, "keep_exif must be true or false"),
+        ({"body_seconds": "long"}, "body_seconds must be a number"),
+        ({"pending_grace": "PT1H"}, "pending_grace must be a number"),
+        ({"timezone": "Nowhere/Here"}, "timezone is no time zone"),
+        ({"timezone": "/etc/passwd"}, "timezone is no time zone"),
+        ({"naming": "pretty"}, "unknown naming"),
+        ({"viewer_route": "a b"}, "not a usable route"),
+        ({"database_url": "nonsense"}, "database_url is no URL"),
+        ({"database_url": "oracle+nothing://x"}, "database_url is no URL"),
+        ({"storage_url": "nothing://bucket"}, "nothing"),
+        ({"secret_keys": "short"}, "16 characters"),
+        ({"base_url": "ftp://x"}, "base_url"),
+        ({"decode": "elsewhere"}, "unknown decode"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_the_start(make, settings, told):
+    """By its name, instead of being passed over."""
+    with pytest.raises(ConfigError, match=told):
+        make(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts", "told"),
+    [
+        ({}, {}, "nowhere to keep records"),
+        ({"database_url": "sqlite://"}, {}, "secret_keys is not set"),
+        ({"database_url": "sqlite://", "secret_keys": SECRETS}, {}, "nowhere to keep files"),
+        ({"secret_keys": SECRETS}, {"catalog": MemoryCatalog(), "storage": MemoryStorage()}, "nobody has keys"),
+    ],
+)
+def test_what_is_missing_is_told(settings, parts, told):
+    """Without a folder, each part has to come from somewhere."""
+    with pytest.raises(ConfigError, match=told):
+        component_from(settings, **parts)
+
+
+def test_secrets_are_the_oldest_first(make):
+    """Links signed with any of them delete, and the last one signs."""
+    old, new = "the-first-of-the-secrets", "the-second-of-the-secrets"
+    before = make({"secret_keys": old})._sign("id")
+    component = make({"secret_keys": f"{old}\n{new}"})
+    assert component._viewing._tokens.verify("id", before)
+    assert component._sign("id") == make({"secret_keys": [new]})._sign("id") != before
+
+
+def test_a_database_and_a_storage_by_url(make, tmp_path):
+    """The tables are made when they are asked for."""
+    urls = {
+        "database_url": f"sqlite:///{tmp_path}/own.db",
+        "storage_url": "memory://x",
+        "public_url": "https://cdn.example",
+    }
+    component = make(urls)
+    component.catalog.create_tables()
+    component.catalog.create_tables()
+    assert (tmp_path / "own.db").exists()
+    assert not (tmp_path / "data" / "chevupload.db").exists()
+    assert component._storage.url("a.png") == "https://cdn.example/a.png"
+
+
+def test_keys_are_asked_for_in_their_order(make, tmp_path):
+    """The host's first, then the table's, then the guests'; a host with keys of its own only has no table asked."""
+    host = StaticKeys({"host": Principal(user_id="h"), "guest": Principal(user_id="not a guest")})
+    database = Database(sqlite_engine(tmp_path / "keys.db"))
+    database.create_tables()
+    accounts = Accounts(database)
+    user_id = accounts.add_user("ann")
+    key = accounts.add_key("ann").key
+    component = make({"guest_key": "guest"}, database=database)
+    assert principal(component, key) == Principal(user_id=user_id)
+    assert principal(component, "guest") == Principal()
+    component = make({"guest_key": "guest"}, database=database, keys=host)
+    assert principal(component, "host") == Principal(user_id="h")
+    assert principal(component, "guest") == Principal(user_id="not a guest")
+    assert principal(component, key) is None
+    assert component.key_store is None
+
+
+def test_parts_of_the_host_win(make):
+    """Over what settings would make."""
+    catalog, storage = MemoryCatalog(), MemoryStorage()
+    limits = Limits(max_bytes=7)
+    component = make({"max_bytes": "5"}, catalog=catalog, storage=storage, limits=limits, keys=StaticKeys({}))
+    assert (component.catalog, component._storage, component._api._limits) == (catalog, storage, limits)
+
+
+def test_a_catalog_of_a_host_with_a_database_of_keys(make, tmp_path):
+    """Both may be given: the one keeps records, the other keys."""
+    database = Database(sqlite_engine(tmp_path / "keys.db"))
+    catalog = MemoryCatalog()
+    component = make(catalog=catalog, database=database)
+    assert component.catalog is catalog
+    assert isinstance(component.key_store, SqlKeys)
+
+
+def test_records_in_sql_are_the_default(make):
+    """In the folder's own database."""
+    assert isinstance(make().catalog, SqlCatalog)
