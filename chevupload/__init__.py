@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from chevupload.errors import ChevuploadError as ChevuploadError
     from chevupload.errors import ConfigError as ConfigError
     from chevupload.errors import Refusal as Refusal
+    from chevupload.errors import RequestDenied as RequestDenied
     from chevupload.model import Principal as Principal
     from chevupload.model import Upload as Upload
+    from chevupload.request.fetching import FetchRules as FetchRules
+    from chevupload.request.fetching import HttpFetcher as HttpFetcher
     from chevupload.site import embedded as embedded
 
 _HOMES = {
@@ -33,8 +36,11 @@ _HOMES = {
     "ChevuploadError": "errors",
     "ConfigError": "errors",
     "Refusal": "errors",
+    "RequestDenied": "errors",
     "Principal": "model",
     "Upload": "model",
+    "FetchRules": "request.fetching",
+    "HttpFetcher": "request.fetching",
     "embedded": "site",
 }
 

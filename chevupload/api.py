@@ -158,12 +158,15 @@ class UploadApi:
         if principal is None or key != early_key:
             principal = self._identify(key, environ)
         parameters = parse_parameters(form.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
-        fetcher = DisabledFetcher() if principal.is_guest else self._fetcher
-        source = pick_source(form, method=method, fetcher=fetcher, open_spool=open_spool)
+        source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
         if source.spool.size > self._uploads.max_bytes(principal):
             raise TooLarge(f"File too big - max {format_bytes(self._uploads.max_bytes(principal))}")
         session = environ.get(SESSION)
         return self._uploads.create(source, parameters, principal, session=session), links
+
+    def _fetcher_for(self, principal: Principal) -> Fetcher:
+        who = self._policy.url_sources
+        return self._fetcher if who == "everybody" or (who == "users" and not principal.is_guest) else DisabledFetcher()
 
     def _identify_early(self, key: str, environ: WSGIEnvironment, form: Form) -> Principal:
         """Identify the sender before the body is read; a refused one's body is skimmed for ``format`` alone."""

@@ -25,7 +25,7 @@ from chevupload.keys import KeyFunction, as_key_backend
 from chevupload.media.inline import InlineRenderer
 from chevupload.media.pool import WorkerPool
 from chevupload.notes import Notes
-from chevupload.request.fetching import DisabledFetcher
+from chevupload.request.fetching import HttpFetcher
 from chevupload.request.proxies import request_base_url, trust_proxies
 from chevupload.response.links import Links
 from chevupload.response.pages import refusal_page
@@ -90,7 +90,8 @@ class ChevUpload:
             routes: where the component answers.
             base_url: URL of the mount point as clients see it; by default each request's own.
             trusted_proxies: how many proxies in front set X-Forwarded headers; 0 ignores these headers.
-            fetcher: brings URL sources; by default they are refused.
+            fetcher: brings URL sources, for those whom the policy lets name some; by default over http and https, from
+                public addresses only.
             decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
                 for hosts that cannot start any. A renderer of your own may stand here, too.
             spool_folder: for temporary files; by default the storage's own incoming folder, or the system's.
@@ -146,7 +147,7 @@ class ChevUpload:
         self._api = UploadApi(
             keys=as_key_backend(keys),
             uploads=self.uploads,
-            fetcher=fetcher or DisabledFetcher(),
+            fetcher=fetcher or HttpFetcher(),
             limits=limits,
             renditions=renditions,
             policy=policy,

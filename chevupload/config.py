@@ -139,6 +139,8 @@ class Policy:
     """True deletes on GET, as Chevereto does. Link previews and scanners fetch with GET, so the default asks first."""
     guests: bool = True
     """Whether a guest key may upload."""
+    url_sources: Literal["users", "everybody", "nobody"] = "users"
+    """Who may name a URL for this server to fetch: users, guests too, or nobody."""
     cors_origins: tuple[str, ...] | Literal["*"] = "*"
     """Origins that browsers may upload from. The key is the credential and no cookie is read, so a star is safe."""
     timezone: tzinfo = UTC
@@ -158,5 +160,7 @@ class Policy:
             raise ConfigError(f"unknown storage mode: {self.storage_mode!r}")
         if isinstance(self.cors_origins, str) and self.cors_origins != "*":
             raise ConfigError("cors_origins is a tuple of origins, or '*'")
+        if self.url_sources not in ("users", "everybody", "nobody"):
+            raise ConfigError(f"unknown url_sources: {self.url_sources!r}")
         if self.duplicates not in ("allow", "reject"):
             raise ConfigError(f"unknown duplicates policy: {self.duplicates!r}")

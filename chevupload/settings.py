@@ -93,9 +93,9 @@ def component_from(
     parts = {
         "keys": _chain(keys, own_keys, settings.get("guest_key")),
         "key_store": own_keys,
+        "secret_keys": more.get("secret_keys") or _secret_keys(settings, folder),
         "catalog": catalog or _catalog(database, tables),
         "storage": storage or _storage(settings, folder),
-        "secret_keys": _secret_keys(settings, folder),
         "trusted_proxies": _number("trusted_proxies", settings.get("trusted_proxies") or 0),
         **{name: settings[name] for name in ("base_url", "decode") if settings.get(name)},
         **{kind.__name__.lower(): _frozen(kind, suffix, settings) for kind, suffix in _SETTINGS.items()},

@@ -52,13 +52,17 @@ class FormTokens:
 
     def sign(self, user_id: str) -> str:
         """Return the token for the forms of a user."""
-        user = user_id.encode("utf-8", "surrogatepass")
+        user = _bytes(user_id)
         return self._signer.sign(user)[len(user) :].decode("ascii")
 
     def verify(self, user_id: str, token: str) -> bool:
         """Whether ``token`` was signed for this user and is not too old."""
         try:
-            self._signer.unsign(user_id.encode("utf-8", "surrogatepass") + token.encode("ascii", "replace"), max_age=_FORM_SECONDS)
+            self._signer.unsign(_bytes(user_id) + _bytes(token), max_age=_FORM_SECONDS)
         except BadSignature:
             return False
         return True
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

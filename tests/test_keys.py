@@ -10,6 +10,67 @@ import pytest
 from chevupload.errors import ConfigError
 from chevupload.keys import GuestKey, KeyChain, as_key_backend, digest, new_key, random_id
 from chevupload.model import Principal
+from chevupload.store.memory import StaticKeys
+from chevupload.testing import KeyBackendContract
+
+KEY = "The key of user 42"
+USER = Principal(user_id="42", max_bytes=1_000)
+
+
+class _OneKey(KeyBackendContract):
+    """A backend that knows one key."""
+
+    @pytest.fixture
+    def usable_key(self):
+        """Return the key."""
+        return KEY
+
+    @pytest.fixture
+    def owner(self):
+        """Return the user."""
+        return USER
+
+
+class TestStaticKeys(_OneKey):
+    """Keys given once."""
+
+    @pytest.fixture
+    def backend(self):
+        """Return two of them."""
+        return StaticKeys({KEY: USER, "another": Principal()})
+
+
+class TestFunction(_OneKey):
+    """A plain function of a host."""
+
+    @pytest.fixture
+    def backend(self):
+        """Return a function in the shape of a backend."""
+        wanted = digest(KEY)
+        return as_key_backend(lambda key, environ: USER if digest(key) == wanted else None)
+
+
+class TestGuestKey(_OneKey):
+    """The key for everybody."""
+
+    @pytest.fixture
+    def backend(self):
+        """Return it."""
+        return GuestKey(KEY)
+
+    @pytest.fixture
+    def owner(self):
+        """Return the guest."""
+        return Principal()
+
+
+class TestKeyChain(_OneKey):
+    """Several backends, of which one in the middle knows the key."""
+
+    @pytest.fixture
+    def backend(self):
+        """Return a chain."""
+        return KeyChain(GuestKey("another"), StaticKeys({KEY: USER}), GuestKey(KEY), lambda key, environ: None)
 
 
 def test_chevereto_key_names_its_id_and_holds_256_random_bits():

@@ -11,9 +11,11 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
 from typing import Any, BinaryIO, TypeAlias, cast
 
 import fsspec
+from fsspec.implementations.memory import MemoryFile
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from chevupload.errors import ChevuploadError, ConfigError, FileMissing, StorageError
@@ -124,9 +126,11 @@ class FsspecStorage:
         with translated("open", path):
             filesystem, place = self._locate(path)
             try:
-                return cast(BinaryIO, filesystem.open(place, "rb"))
+                file = filesystem.open(place, "rb")
             except _ABSENT as error:
                 raise FileMissing(f"no file at {path}") from error
+            # fsspec's memory gives every reader the one file that it keeps, at whatever place the last one left it.
+            return BytesIO(file.getvalue()) if isinstance(file, MemoryFile) else cast(BinaryIO, file)
 
     def delete(self, path: str) -> None:
         """Remove a file; an absent one is fine. Folders stay."""

@@ -103,19 +103,31 @@ def test_worker_processes_decode_by_default(make):
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_urls_are_not_fetched_unless_asked_for(refusing, method):
-    """URL uploads are off by default, and off for guests always."""
+@pytest.mark.parametrize(
+    ("url_sources", "fetching", "refused"),
+    [
+        ("users", ["user-key", "admin-key"], ["guest-key"]),
+        ("everybody", ["user-key", "guest-key"], []),
+        ("nobody", [], ["user-key", "admin-key", "guest-key"]),
+    ],
+)
+def test_urls_are_fetched_for_whom_the_site_says(make, method, url_sources, fetching, refused):
+    """By default for users and not for guests; whoever may not is told so, and nothing is fetched."""
 
     class Fetcher:
         def fetch(self, url, into):
-            raise AssertionError("a guest must not fetch")
+            into.write(PNG)
 
+    stand = make(fetcher=Fetcher(), policy=Policy(url_sources=url_sources))
     url = quote("http://example.org/a.png", safe="")
     path = f"{UPLOAD}?source={url}" if method == "GET" else UPLOAD
     data = None if method == "GET" else {"source": "http://example.org/a.png"}
-    assert_refusal(refusing().send(data, path=path, method=method), 403, 403, "URL uploading is disabled")
-    stand = refusing(fetcher=Fetcher())
-    assert_refusal(stand.send(data, path=path, method=method, key="guest-key"), 403, 403)
+    for key in fetching:
+        assert stand.send(data, path=path, method=method, key=key).status_code == 200
+    for key in refused:
+        answer = stand.send(data, path=path, method=method, key=key)
+        assert_refusal(answer, 403, 403, "URL uploading is disabled")
+    assert len(list(stand.catalog.uploads())) == len(fetching)
 
 
 def test_a_fetcher_brings_url_sources(make):

@@ -1,21 +1,17 @@
-"""What tests of stores share: uploads, a database file and the catalogs and storages under test."""
+"""What tests of stores share: uploads, databases, and a catalog on one."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url
 
-from chevupload.model import Album, Category, Upload
-from chevupload.store.memory import MemoryCatalog
 from chevupload.store.sql import Accounts, Database, SqlCatalog, Tables, sqlite_engine
-
-NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+from chevupload.testing.records import NOW, new_upload
 
 
 @pytest.fixture
@@ -27,25 +23,7 @@ def now():
 @pytest.fixture
 def make_upload():
     """Return a function that makes uploads, by their id."""
-
-    def make(id_="a1", **fields):
-        values = {
-            "owner_id": "user",
-            "created_at": NOW,
-            "received_at": NOW,
-            "folder": "2026/03/04",
-            "name": f"name-{id_}",
-            "extension": "png",
-            "size": 10_000_000_000,
-            "width": 1,
-            "height": 2,
-            "md5": "0" * 32,
-            "original_filename": "ü 🐈.png",
-            "storage_mode": "datefolder",
-        }
-        return Upload(id=id_, **(values | fields))
-
-    return make
+    return new_upload
 
 
 @pytest.fixture
@@ -91,13 +69,16 @@ def postgres_database(postgres):
     admin.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgres", "memory"])
-def catalog(request):
-    """Return each catalog in turn, with the album ``album`` of ``user`` and the category 1."""
-    if request.param == "memory":
-        return MemoryCatalog(albums=[Album("album", "user", "Cats")], categories=[Category(1, "Animals")])
-    database = request.getfixturevalue("database" if request.param == "sqlite" else "postgres_database")
-    with database.begin() as connection:
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_database(request):
+    """Return a SQLite and a PostgreSQL database in turn, each new and with all tables."""
+    return request.getfixturevalue("database" if request.param == "sqlite" else "postgres_database")
+
+
+@pytest.fixture
+def catalog(each_database):
+    """Return a catalog on each database in turn, with the album ``album`` of ``user`` and the category 1."""
+    with each_database.begin() as connection:
         connection.execute(Tables.default().albums.insert(), {"id": "album", "owner_id": "user", "title": "Cats"})
-    assert Accounts(database).add_category("Animals") == 1
-    return SqlCatalog(database)
+    assert Accounts(each_database).add_category("Animals") == 1
+    return SqlCatalog(each_database)

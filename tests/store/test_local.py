@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from chevupload.errors import ConfigError, FileExists, StorageError
-from chevupload.interfaces import AdoptingStorage
 from chevupload.spool import PREFIX, Spool
 from chevupload.store.local import LocalStorage
+from chevupload.testing import AdoptingStorageContract
 
 
 @pytest.fixture(params=[False, True], ids=["quick", "fsync"])
@@ -30,13 +30,27 @@ def save(storage, path, data=b"new"):
     storage.save(path, io.BytesIO(data), content_type="image/png")
 
 
-def test_it_adopts(storage):
-    """The default storage takes finished files over, which spares a copy of every upload."""
-    assert isinstance(storage, AdoptingStorage)
+class TestLocalStorage(AdoptingStorageContract):
+    """The default storage: it takes finished files over, which spares a copy of every upload."""
+
+    @pytest.fixture(params=["beside", "defaults", "public"])
+    def storage(self, request, tmp_path):
+        """Return a new one: with unfinished files elsewhere, with defaults, and with a public URL."""
+        settings = {"beside": {"incoming": tmp_path / "incoming"}, "public": {"public_url": "https://cdn.example/f"}}
+        return LocalStorage(tmp_path / "files", **settings.get(request.param, {}))
+
+
+class TestLastingLocalStorage(AdoptingStorageContract):
+    """The storage whose files survive a power failure."""
+
+    @pytest.fixture
+    def storage(self, tmp_path):
+        """Return a new one."""
+        return LocalStorage(tmp_path / "files", fsync=True)
 
 
 def test_an_existing_file_stays_as_it_is(storage, tmp_path):
-    """No upload replaces another, saved or adopted, and a refused file stays with whoever brought it."""
+    """No upload replaces another, saved or adopted, and nothing unfinished of the refused one stays."""
     save(storage, "d/a.png", b"old")
     with pytest.raises(FileExists):
         save(storage, "d/a.png")
@@ -133,13 +147,6 @@ def test_a_spool_is_adopted_without_a_copy(storage, tmp_path):
     assert target.read_bytes() == b"data"
     assert (target.stat().st_ino, target.stat().st_nlink) == (inode, 1)
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
-
-
-def test_adopting_what_is_not_there_fails(storage, tmp_path):
-    """A lost spool is an error, and nothing appears under the final name."""
-    with pytest.raises(StorageError):
-        storage.adopt("a.png", str(tmp_path / "nothing"))
-    assert not storage.exists("a.png")
 
 
 def test_a_file_where_a_folder_should_be_is_an_error(storage):

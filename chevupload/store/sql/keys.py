@@ -9,13 +9,14 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Row, Select, bindparam, cast, false, insert, null, select, true, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, Select, Uuid, bindparam, cast, false, func, insert, inspect, null, select, true, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.types import TypeEngine
 
 from chevupload.clock import Clock, utc_now
-from chevupload.errors import CatalogError
+from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import digest, new_key
 from chevupload.model import ApiKey, KeyStyle, NewKey, Principal
 from chevupload.store.sql.engine import Database
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 _NO_DIGEST = "0" * 64
 """What a key is compared with that nobody has."""
+
+ANYBODY: Any = object()
+"""Whose key may be ended by whoever runs the site."""
+
+_ID_BITS = 63
+"""What fits into an integer column; drivers fail on more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,19 @@ class UserColumns:
     is_active: Any = None
     max_bytes: Any = None
     data: Any = None
+
+    @classmethod
+    def of(cls, model: type[Any]) -> Self:
+        """Return the columns of a mapped class: its primary key, and ``is_admin`` and ``is_active`` if they are mapped.
+
+        Raises:
+            ConfigError: its primary key is not one column.
+        """
+        mapper = inspect(model)
+        if len(mapper.primary_key) != 1:
+            raise ConfigError(f"the primary key of {model.__name__} is not one column")
+        flags = {name: getattr(model, name) for name in ("is_admin", "is_active") if name in mapper.column_attrs}
+        return cls(id=getattr(model, mapper.get_property_by_column(mapper.primary_key[0]).key), **flags)
 
     def select(self, digest_column: Any, *also: Any) -> Select[Any]:
         """Select what a principal is made of, by the digest of a key."""
@@ -92,11 +112,8 @@ class SqlKeys:
         if users is None:
             table = found.users.c
             users = UserColumns(id=table.id, is_admin=table.is_admin, is_active=table.disabled_at.is_(None))
-        # The ready table of keys spells users as text, whatever the type of the host's own ids.
-        owner: Any = keys.c.user_id
-        if owner.type._type_affinity is not users.id.type._type_affinity:
-            owner = cast(owner, users.id.type)
-        self._select = users.select(keys.c.digest, keys.c.expires_at, keys.c.revoked_at).where(owner == users.id)
+        known = users.select(keys.c.digest, keys.c.user_id.label("owner"), keys.c.expires_at, keys.c.revoked_at)
+        self._select = known.where(_as_id(keys.c.user_id, users.id.type) == users.id)
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
         """Return the user of ``key``; None when it is unknown, revoked or expired, or its user disabled or gone.
@@ -105,11 +122,12 @@ class SqlKeys:
             CatalogError: the database cannot do its work.
         """
         wanted = digest(key)
-        with self._database.connect() as connection:
-            row = connection.execute(self._select, {"digest": wanted}).first()
+        row = self._known(wanted)
         now = self._clock()
         is_usable = row is not None and row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
-        return _principal(row, wanted, is_usable=is_usable)
+        # Where text becomes a number, some databases read 7 in "7th": that is another user's id.
+        is_owners = row is not None and str(row.owner) == str(row.user_id)
+        return _principal(row, wanted, is_usable=is_usable and is_owners)
 
     def add_key(
         self, user_id: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
@@ -120,8 +138,10 @@ class SqlKeys:
             CatalogError: it cannot be stored; with foreign keys, also because there is no such user.
             ConfigError: an unknown style.
         """
-        made = new_key(style)
-        row = {"id": made.id, "user_id": self._owner(user_id), "label": label, "style": style}
+        made, owner = new_key(style), self._owner(user_id)
+        if owner is None:
+            raise CatalogError("not a user id")
+        row = {"id": made.id, "user_id": owner, "label": label, "style": style}
         row |= {"digest": digest(made.key), "created_at": self._clock(), "expires_at": expires_at, "revoked_at": None}
         try:
             with self._database.begin() as connection:
@@ -132,31 +152,53 @@ class SqlKeys:
 
     def keys_of(self, user_id: str) -> list[ApiKey]:
         """Return the keys of a user, the oldest first; never their texts or digests."""
-        keys = self._keys.c
+        keys, owner = self._keys.c, self._owner(user_id)
+        if owner is None:
+            return []
         query = select(keys.id, keys.label, keys.style, keys.created_at, keys.expires_at, keys.revoked_at)
-        query = query.where(keys.user_id == self._owner(user_id)).order_by(keys.created_at, keys.id)
+        query = query.where(keys.user_id == owner).order_by(keys.created_at, keys.id)
         with self._database.connect() as connection:
             return [ApiKey(user_id=user_id, **row._mapping) for row in connection.execute(query)]
 
-    def revoke_key(self, key_id: str, *, user_id: str | None = None) -> bool:
+    def revoke_key(self, key_id: str, *, user_id: str = ANYBODY) -> bool:
         """End a key for good, if it is this user's. False when there is none of this id, or it was revoked before."""
         keys = self._keys
         change = update(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None)).values(revoked_at=self._clock())
-        if user_id is not None:
-            change = change.where(keys.c.user_id == self._owner(user_id))
+        if user_id is not ANYBODY:
+            owner = self._owner(user_id)
+            if owner is None:
+                return False
+            change = change.where(keys.c.user_id == owner)
         with self._database.begin() as connection:
             return connection.execute(change).rowcount == 1
 
-    def _owner(self, user_id: str) -> Any:
-        """Spell a user id as the column does, which may be the host's own type.
-
-        Raises:
-            CatalogError: it cannot be one.
-        """
+    def _known(self, wanted: str) -> Row[Any] | None:
         try:
-            return self._keys.c.user_id.type.python_type(user_id)
-        except ValueError as error:
-            raise CatalogError("not a user id") from error
+            with self._database.connect() as connection:
+                return connection.execute(self._select, {"digest": wanted}).first()
+        except CatalogError as error:
+            # The key's owner is no id of these users, but of others that the site had before: an unknown key.
+            if isinstance(error.__cause__, DataError):
+                return None
+            raise
+
+    def _owner(self, user_id: str) -> Any:
+        """Spell a user id as the column does, which may be the host's own type; None when it is nobody's."""
+        try:
+            owner = self._keys.c.user_id.type.python_type(user_id)
+        except (TypeError, ValueError):
+            return None
+        is_too_large = isinstance(owner, int) and owner.bit_length() > _ID_BITS
+        # One spelling only: " 7" and "07" are no ids, though Python reads a number in them; None is a guest.
+        return None if user_id is None or is_too_large or str(owner) != str(user_id) else owner
+
+
+def _as_id(owner: Any, type_: TypeEngine[Any]) -> Any:
+    """Compare with ids of this type what the ready table of keys spells as text."""
+    if owner.type._type_affinity is type_._type_affinity:
+        return owner
+    # Databases without a type for them keep UUIDs as digits only, and those with one read them so too.
+    return cast(func.replace(owner, "-", "") if isinstance(type_, Uuid) else owner, type_)
 
 
 class UserKeys:
@@ -168,8 +210,6 @@ class UserKeys:
     def __init__(self, database: Database, *, digest: Any, users: UserColumns) -> None:
         """Look keys up in the column ``digest``, a mapped attribute or a column, beside those of ``users``."""
         self._database = database
-        self._digest = digest
-        self._users = users
         self._select = users.select(digest)
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:

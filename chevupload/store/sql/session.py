@@ -107,7 +107,7 @@ def _unchanging(table: Table) -> Delete:
     return delete(registry().map_imperatively(type("Watched", (), {}), table)).where(false())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     """Who waits for the end of a transaction: on which connection, and for which ids and names."""
 

@@ -71,10 +71,10 @@ class UploadMixin:
 
 
 class KeyMixin:
-    """One API key, by its digest."""
+    """One API key, by its digest. A subclass may give ``user_id`` the type of the host's own ids."""
 
     id: Mapped[str] = mapped_column(short_text(16), primary_key=True)
-    user_id: Mapped[str] = mapped_column(short_text(64), index=True)
+    user_id: Mapped[Any] = mapped_column(short_text(64), index=True)
     label: Mapped[str] = mapped_column(long_text())
     style: Mapped[str] = mapped_column(short_text(16))
     digest: Mapped[str] = mapped_column(short_text(64), unique=True)

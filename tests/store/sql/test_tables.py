@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import ForeignKey, create_mock_engine, inspect
+from sqlalchemy import ForeignKey, Integer, TypeDecorator, create_mock_engine, delete, insert, inspect
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -26,6 +26,7 @@ from chevupload.store.sql import (
 )
 from chevupload.store.sql.columns import UtcDateTime
 from chevupload.store.sql.tables import Base
+from chevupload.testing import CatalogContract
 
 
 class HostBase(DeclarativeBase):
@@ -37,6 +38,33 @@ class Person(HostBase):
 
     __tablename__ = "people"
     id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Owner(HostBase):
+    """A host's user with a number."""
+
+    __tablename__ = "owners"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class NumberAsText(TypeDecorator):
+    """A number in the database, text in a record."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return None if value is None else int(value)
+
+    def process_result_value(self, value, dialect):
+        return None if value is None else str(value)
+
+
+class OwnersPicture(UploadMixin, HostBase):
+    """Uploads whose owners have numbers."""
+
+    __tablename__ = "owners_pictures"
+    owner_id: Mapped[str | None] = mapped_column(NumberAsText, ForeignKey("owners.id", ondelete="SET NULL"))
 
 
 class Picture(UploadMixin, HostBase):
@@ -84,6 +112,41 @@ def test_the_catalog_works_on_a_hosts_own_tables(tmp_path, make_upload):
     engine.dispose()
 
 
+class TestHostsTables(CatalogContract):
+    """On tables of a host, with foreign keys to its users, the catalog keeps every promise."""
+
+    @pytest.fixture
+    def catalog(self, each_database):
+        """Return a catalog on them, with the album and the category in the ready tables."""
+        tables = Tables.of(Picture, Keyword, PictureKeyword)
+        HostBase.metadata.create_all(each_database.engine)
+        with each_database.begin() as connection:
+            connection.execute(insert(Person), [{"id": "user"}, {"id": "other"}])
+            connection.execute(insert(tables.albums), {"id": "album", "owner_id": "user", "title": "Cats"})
+            connection.execute(insert(tables.categories), {"id": 1, "name": "Animals"})
+        return SqlCatalog(each_database, tables=tables)
+
+
+def test_owners_may_have_numbers(each_database, make_upload, now):
+    """A foreign key to users with numbers is possible; records tell them as text, and outlive them."""
+    HostBase.metadata.create_all(each_database.engine)
+    with each_database.begin() as connection:
+        connection.execute(insert(Owner), [{"id": 7}, {"id": 8}])
+    catalog = SqlCatalog(each_database, tables=Tables.of(OwnersPicture))
+    upload, guests = make_upload(owner_id="7"), make_upload("a2", owner_id=None)
+    for one in (upload, guests):
+        catalog.reserve(one)
+        catalog.publish(one.id)
+    assert [catalog.get("a1"), catalog.get("a2")] == [upload, guests]
+    assert catalog.owned("7", now=now, limit=9) == [upload]
+    assert catalog.owned("8", now=now, limit=9) == []
+    assert catalog.has_duplicate(upload.md5, owner_id="7", since=now)
+    assert not catalog.has_duplicate(upload.md5, owner_id="8", since=now)
+    with each_database.begin() as connection:
+        connection.execute(delete(Owner).where(Owner.id == 7))
+    assert catalog.get("a1").owner_id is None
+
+
 def test_every_mixin_can_be_subclassed():
     """Each of the eight tables can live on the host's base under the host's name."""
     mixins = (UploadMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin, UsedNameMixin)
@@ -122,6 +185,7 @@ def test_every_query_of_the_sweep_has_an_index(database):
     assert {tuple(index["column_names"]) for index in indexes} >= {
         ("state", "received_at"),
         ("expires_at",),
+        ("owner_id", "received_at"),
         ("owner_id", "md5"),
         ("owner_id", "source_md5"),
     }

@@ -1,0 +1,363 @@
+"""What every catalog promises: one name for one upload, states in their order, and nothing lost on the way.
+
+May know: the interfaces, values and errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta, timezone
+from itertools import chain
+
+import pytest
+
+from chevupload.errors import CatalogError, NameTaken
+from chevupload.interfaces import Catalog
+from chevupload.model import Upload
+from chevupload.testing.records import NOW, in_threads, new_upload
+
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+
+
+def ready(catalog: Catalog, *uploads: Upload) -> None:
+    """Record uploads as ready."""
+    for upload in uploads:
+        catalog.reserve(upload)
+        catalog.publish(upload.id)
+
+
+def ids(uploads: Sequence[Upload]) -> list[str]:
+    """Return the ids of uploads."""
+    return [upload.id for upload in uploads]
+
+
+class CatalogContract:
+    """The promises of a :class:`~chevupload.interfaces.Catalog`.
+
+    The fixture ``catalog`` gives the one under test: without uploads, with the album ``album`` of the owner ``user``,
+    and with the category 1. Uploads here belong to ``user``, to ``other`` or to nobody.
+    """
+
+    @pytest.fixture
+    def catalog(self) -> Catalog:
+        """Return a new catalog with one album and one category."""
+        raise NotImplementedError("the subclass gives a fixture `catalog`")
+
+    def test_it_has_every_method(self, catalog: Catalog) -> None:
+        """The component finds all that it calls, and says so at construction rather than at the first upload."""
+        assert isinstance(catalog, Catalog)
+
+    def test_a_record_comes_back_as_it_went_in(self, catalog: Catalog) -> None:
+        """Every field survives, long texts whole and tags in their order, an owner's as a guest's."""
+        upload = new_upload(
+            source_md5="1" * 32,
+            original_exifdata='{"Model":"€"}',
+            title="T",
+            description="D" * 70_000,
+            tags=("b", "a", "B", "a b"),
+            nsfw=True,
+            album_id="album",
+            category_id=1,
+            is_animated=True,
+            is_360=True,
+            duration=3,
+            thumb_size=4,
+            medium_size=5,
+            frame_size=6,
+            expires_at=NOW + timedelta(days=1),
+            views=7,
+        )
+        guests = new_upload("a2", owner_id=None)
+        ready(catalog, upload, guests)
+        assert catalog.get("a1") == upload
+        assert catalog.find(upload.stem) == upload
+        assert catalog.get("a2") == guests
+
+    def test_times_of_any_zone_are_kept(self, catalog: Catalog) -> None:
+        """A time of any zone comes back as the same moment, and aware."""
+        local = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
+        ready(catalog, new_upload(created_at=local))
+        found = catalog.get("a1")
+        assert found is not None
+        assert found.created_at == NOW
+        assert found.created_at.utcoffset() is not None
+
+    def test_pending_is_invisible(self, catalog: Catalog) -> None:
+        """Nobody is shown an upload before all of its files are there."""
+        upload = new_upload()
+        catalog.reserve(upload)
+        assert catalog.get("a1") is None
+        assert catalog.find(upload.stem) is None
+        assert list(catalog.uploads()) == []
+        assert catalog.withdrawn("a1") is None
+
+    def test_find_is_exact(self, catalog: Catalog) -> None:
+        """A link in another case finds nothing, though it cannot be taken either: a file has one address."""
+        ready(catalog, new_upload(name="Name"))
+        assert catalog.find("2026/03/04/Name") is not None
+        assert catalog.find("2026/03/04/name") is None
+        assert catalog.find("2026/03/04/other") is None
+
+    def test_ids_differ_by_case_and_names_do_not(self, catalog: Catalog) -> None:
+        """Ids are exact. Names are not: some disks take ``ONE`` and ``one`` in a folder for the same file."""
+        catalog.reserve(new_upload("ab", name="one"))
+        catalog.reserve(new_upload("AB", name="two"))
+        with pytest.raises(NameTaken):
+            catalog.reserve(new_upload("cd", name="ONE"))
+        with pytest.raises(NameTaken):
+            catalog.reserve(new_upload("ab", name="three", tags=("t",)))
+        catalog.reserve(new_upload("cd", name="ONE", folder=""))
+
+    def test_one_name_serves_one_upload_whatever_its_extension(self, catalog: Catalog) -> None:
+        """A stem belongs to one upload alone, so that the derived files of two can never meet."""
+        catalog.reserve(new_upload("a", name="n", extension="png"))
+        with pytest.raises(NameTaken):
+            catalog.reserve(new_upload("b", name="n", extension="gif"))
+
+    def test_a_taken_name_changes_nothing(self, catalog: Catalog) -> None:
+        """Whoever comes second leaves the first one's record as it is, and can come again under another name."""
+        first = new_upload("a", name="n", title="first", tags=("one",))
+        ready(catalog, first)
+        with pytest.raises(NameTaken):
+            catalog.reserve(new_upload("a", name="m", title="second", tags=("two",)))
+        with pytest.raises(NameTaken):
+            catalog.reserve(new_upload("b", name="n", title="second", tags=("two",)))
+        assert catalog.get("a") == first
+        second = new_upload("b", name="m", title="second", tags=("two",))
+        ready(catalog, second)
+        assert catalog.get("b") == second
+
+    def test_of_many_threads_one_gets_the_name(self, catalog: Catalog) -> None:
+        """Uploads of one moment never share a name, and each name is given to one of them."""
+
+        def work(thread: int) -> list[int]:
+            wins = []
+            for number in range(10):
+                upload = new_upload(f"{thread}-{number}", name=f"n{number}", tags=(f"t{number}", "all"))
+                try:
+                    catalog.reserve(upload)
+                except NameTaken:
+                    continue
+                wins.append(number)
+            return wins
+
+        wins = in_threads(6, work)
+        assert sorted(chain(*wins)) == list(range(10))
+
+    def test_publish_needs_a_pending_upload(self, catalog: Catalog) -> None:
+        """What a sweep or an owner has withdrawn never comes back to life: its files may be gone already."""
+        with pytest.raises(CatalogError):
+            catalog.publish("nobody")
+        ready(catalog, new_upload())
+        with pytest.raises(CatalogError):
+            catalog.publish("a1")
+        catalog.withdraw("a1")
+        with pytest.raises(CatalogError):
+            catalog.publish("a1")
+        assert catalog.get("a1") is None
+
+    def test_withdrawn_is_gone_and_its_name_is_not_used_again(self, catalog: Catalog) -> None:
+        """Readers lose a deleted upload at once; its name stays taken while caches may hold it; its id does not."""
+        ready(catalog, new_upload(tags=("x",)))
+        assert catalog.withdraw("a1") is True
+        assert catalog.withdraw("a1") is False
+        assert catalog.get("a1") is None
+        assert catalog.find(new_upload().stem) is None
+        assert list(catalog.uploads()) == []
+        with pytest.raises(NameTaken):
+            catalog.reserve(new_upload())
+        catalog.forget("a1")
+        catalog.forget("a1")
+        for name in ("name-a1", "NAME-A1"):
+            with pytest.raises(NameTaken):
+                catalog.reserve(new_upload("a2", name=name))
+        ready(catalog, new_upload(name="other", tags=("y",)))
+        assert catalog.get("a1") == new_upload(name="other", tags=("y",))
+
+    def test_withdraw_takes_pending_ones_and_tells_of_unknown_ones(self, catalog: Catalog) -> None:
+        """An upload that failed can be withdrawn before it was ready, and the caller learns whether there was one."""
+        catalog.reserve(new_upload())
+        assert catalog.withdraw("a1") is True
+        assert catalog.withdraw("nobody") is False
+
+    def test_forget_leaves_what_was_not_withdrawn(self, catalog: Catalog) -> None:
+        """No record of an upload with files is lost by forgetting it in the wrong state."""
+        ready(catalog, new_upload())
+        catalog.reserve(new_upload("a2"))
+        catalog.forget("a1")
+        catalog.forget("a2")
+        assert catalog.get("a1") is not None
+        catalog.publish("a2")
+
+    def test_views_are_counted_for_ready_uploads(self, catalog: Catalog) -> None:
+        """Every view counts, of what can be viewed only; an unknown id is no error."""
+        ready(catalog, new_upload())
+        catalog.reserve(new_upload("a2"))
+        for id_ in ("a1", "a1", "a2", "nobody"):
+            catalog.count_view(id_)
+        assert catalog.get("a1") == new_upload(views=2)
+        catalog.publish("a2")
+        assert catalog.get("a2") == new_upload("a2", views=0)
+
+    def test_no_view_of_many_threads_is_lost(self, catalog: Catalog) -> None:
+        """Two viewers at one moment are two views."""
+        ready(catalog, new_upload())
+
+        def work(thread: int) -> None:
+            for _ in range(10):
+                catalog.count_view("a1")
+
+        in_threads(6, work)
+        assert catalog.get("a1") == new_upload(views=60)
+
+    def test_stale_is_what_expired_or_stalled(self, catalog: Catalog) -> None:
+        """It is withdrawn beside what was being deleted, and nothing else is."""
+        ready(
+            catalog,
+            new_upload("live"),
+            new_upload("later", expires_at=NOW + HOUR),
+            new_upload("expired", expires_at=NOW),
+            new_upload("deleting", tags=("t",)),
+        )
+        catalog.reserve(new_upload("fresh", created_at=NOW - 1000 * HOUR))
+        catalog.reserve(new_upload("fresh-expired", expires_at=NOW))
+        catalog.reserve(new_upload("stalled", received_at=NOW - HOUR))
+        catalog.withdraw("deleting")
+        catalog.withdraw_stale(now=NOW, pending_since=NOW - HOUR)
+        assert set(catalog.withdrawn_ids()) == {"expired", "deleting", "stalled"}
+        assert catalog.withdrawn("deleting") == new_upload("deleting", tags=("t",))
+        assert catalog.withdrawn("live") is None
+        catalog.forget("deleting")
+        assert catalog.withdrawn("deleting") is None
+        with pytest.raises(CatalogError):
+            catalog.publish("stalled")
+        catalog.publish("fresh")
+
+    def test_a_sweep_sees_each_upload_once_while_it_forgets(self, catalog: Catalog) -> None:
+        """However many there are, and whatever is forgotten on the way."""
+        ready(catalog, *(new_upload(f"u{number:03}", expires_at=NOW, tags=("t",)) for number in range(450)))
+        catalog.withdraw_stale(now=NOW, pending_since=NOW - HOUR)
+        seen = []
+        for upload_id in catalog.withdrawn_ids():
+            seen.append(upload_id)
+            if len(seen) % 2:
+                catalog.forget(upload_id)
+        assert sorted(seen) == [f"u{number:03}" for number in range(450)]
+        assert len(list(catalog.withdrawn_ids())) == 225
+
+    def test_an_upload_is_published_or_swept_never_both(self, catalog: Catalog) -> None:
+        """A sweep that comes while uploads are published takes each of them before, or leaves it alone."""
+        names = [f"u{number:02}" for number in range(40)]
+        for name in names:
+            catalog.reserve(new_upload(name))
+        published = []
+
+        def work(thread: int) -> None:
+            for name in names:
+                if thread:
+                    catalog.withdraw_stale(now=NOW, pending_since=NOW)
+                    continue
+                try:
+                    catalog.publish(name)
+                except CatalogError:
+                    continue
+                published.append(name)
+
+        in_threads(2, work)
+        assert sorted(upload.id for upload in catalog.uploads()) == sorted(published)
+        assert sorted(catalog.withdrawn_ids()) == sorted(set(names) - set(published))
+
+    def test_uploads_yields_all_of_them_and_lets_writers_in(self, catalog: Catalog) -> None:
+        """A check sees every upload, however many there are, and holds up nobody who writes meanwhile."""
+        ready(catalog, *(new_upload(f"u{number:03}") for number in range(400)))
+        seen = []
+        for upload in catalog.uploads():
+            seen.append(upload.id)
+            catalog.count_view(upload.id)
+        assert sorted(seen) == [f"u{number:03}" for number in range(400)]
+
+    def test_an_owners_uploads_are_listed_from_the_newest(self, catalog: Catalog) -> None:
+        """Newest is what came last, whatever date it shows, and each is told in full."""
+        uploads = [
+            new_upload("b", received_at=NOW, created_at=NOW - 1000 * HOUR, tags=("z", "y")),
+            new_upload("a", received_at=NOW - HOUR, created_at=NOW, tags=("x",)),
+            new_upload("c", received_at=NOW - 2 * HOUR),
+        ]
+        ready(catalog, uploads[1], uploads[0], uploads[2])
+        assert list(catalog.owned("user", now=NOW, limit=10)) == uploads
+        assert list(catalog.owned("user", now=NOW, limit=2)) == uploads[:2]
+
+    def test_pages_of_an_owners_uploads_leave_none_out_and_repeat_none(self, catalog: Catalog) -> None:
+        """Page after page shows every upload once, though several came within one second."""
+        times = [0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 4]
+        uploads = [new_upload(f"u{(7 * n) % 13:02}", received_at=NOW - age * SECOND) for n, age in enumerate(times)]
+        ready(catalog, *uploads)
+        whole = list(catalog.owned("user", now=NOW, limit=100))
+        assert sorted(ids(whole)) == sorted(ids(uploads))
+        assert [upload.received_at for upload in whole] == [upload.received_at for upload in uploads]
+        for limit in (1, 2, 3, 13):
+            pages = [list(catalog.owned("user", now=NOW, limit=limit))]
+            while pages[-1]:
+                assert len(pages[-1]) <= limit
+                pages.append(list(catalog.owned("user", now=NOW, limit=limit, before=pages[-1][-1])))
+            assert list(chain(*pages)) == whole
+
+    def test_what_happens_between_two_pages_moves_none_of_them(self, catalog: Catalog) -> None:
+        """A new upload shifts nothing, and a page can follow one whose last upload is gone or has new views."""
+        ready(catalog, *(new_upload(f"u{age}", received_at=NOW - age * SECOND) for age in range(5)))
+        first = catalog.owned("user", now=NOW, limit=2)
+        ready(catalog, new_upload("new", received_at=NOW + SECOND))
+        catalog.count_view("u2")
+        catalog.withdraw("u1")
+        catalog.forget("u1")
+        second = catalog.owned("user", now=NOW, limit=2, before=replace(first[-1], views=9))
+        assert (ids(first), ids(second)) == (["u0", "u1"], ["u2", "u3"])
+
+    def test_an_owner_is_shown_their_own_living_uploads_only(self, catalog: Catalog) -> None:
+        """No other owner's, no guest's, none that is not there yet, none that is going, and none that has expired."""
+        ready(
+            catalog,
+            new_upload("live"),
+            new_upload("later", expires_at=NOW + SECOND),
+            new_upload("expired", expires_at=NOW),
+            new_upload("deleting"),
+            new_upload("theirs", owner_id="other"),
+            new_upload("guests", owner_id=None),
+        )
+        catalog.reserve(new_upload("pending"))
+        catalog.withdraw("deleting")
+        assert sorted(ids(catalog.owned("user", now=NOW, limit=10))) == ["later", "live"]
+        assert ids(catalog.owned("other", now=NOW, limit=10)) == ["theirs"]
+        for nobody in ("USER", "use", "user%", "nobody"):
+            assert ids(catalog.owned(nobody, now=NOW, limit=10)) == []
+
+    def test_duplicates_are_found_by_owner_hash_and_time(self, catalog: Catalog) -> None:
+        """The hash as received or as stored will do; the time is that of receipt; others' and pending do not count."""
+        ready(
+            catalog,
+            new_upload("a", md5="1" * 32, source_md5="2" * 32, created_at=NOW - timedelta(days=900)),
+            new_upload("b", owner_id=None, md5="3" * 32),
+            new_upload("d", md5="5" * 32),
+        )
+        catalog.reserve(new_upload("c", md5="4" * 32))
+        catalog.withdraw("d")
+        assert catalog.has_duplicate("1" * 32, owner_id="user", since=NOW)
+        assert catalog.has_duplicate("2" * 32, owner_id="user", since=NOW)
+        assert catalog.has_duplicate("3" * 32, owner_id=None, since=NOW)
+        assert not catalog.has_duplicate("1" * 32, owner_id="user", since=NOW + SECOND)
+        assert not catalog.has_duplicate("1" * 32, owner_id="other", since=NOW)
+        assert not catalog.has_duplicate("1" * 32, owner_id=None, since=NOW)
+        assert not catalog.has_duplicate("4" * 32, owner_id="user", since=NOW)
+        assert not catalog.has_duplicate("5" * 32, owner_id="user", since=NOW)
+
+    def test_albums_and_categories_are_looked_up(self, catalog: Catalog) -> None:
+        """An album tells whose it is, which decides who may upload into it; ids are exact."""
+        album = catalog.album("album")
+        assert album is not None
+        assert (album.id, album.owner_id) == ("album", "user")
+        assert catalog.album("ALBUM") is None
+        assert catalog.album("nobody") is None
+        assert catalog.has_category(1)
+        assert not catalog.has_category(2)

@@ -1,0 +1,517 @@
+"""Backends with one defect each, and the promise that it breaks; and one of each kind without."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hmac
+import io
+import posixpath
+from dataclasses import dataclass, replace
+
+from chevupload.errors import ChevuploadError, FileExists, FileMissing, StorageError
+from chevupload.keys import digest, new_key
+from chevupload.model import Album, ApiKey, Category, Principal
+from chevupload.store.memory import MemoryCatalog, MemoryStorage
+from chevupload.testing.records import NOW
+
+KEY = "The key of user 42"
+
+
+class FromTheBeginning(MemoryStorage):
+    """Stores what was read before, too."""
+
+    breaks = "test_a_file_comes_back_from_where_it_was_to_its_end"
+
+    def save(self, path, file, *, content_type):
+        if isinstance(file, io.BytesIO):
+            file.seek(0)
+        super().save(path, file, content_type=content_type)
+
+
+class Closing(MemoryStorage):
+    """Closes the caller's file."""
+
+    breaks = "test_a_file_comes_back_from_where_it_was_to_its_end"
+
+    def save(self, path, file, *, content_type):
+        with file:
+            super().save(path, file, content_type=content_type)
+
+
+class OnePiece(MemoryStorage):
+    """Takes the first piece for the whole."""
+
+    breaks = "test_a_large_file_is_stored_whole"
+
+    def save(self, path, file, *, content_type):
+        super().save(path, io.BytesIO(file.read(1_000_000)), content_type=content_type)
+
+
+class NothingIsMissing(MemoryStorage):
+    """Takes an empty file for a missing one."""
+
+    breaks = "test_an_empty_file_is_a_file"
+
+    def exists(self, path):
+        return bool(self._files.get(path))
+
+
+class NoFolders(MemoryStorage):
+    """Keeps files of one name in different folders as one."""
+
+    breaks = "test_many_threads_store_and_read"
+
+    def save(self, path, file, *, content_type):
+        super().save(posixpath.basename(path), file, content_type=content_type)
+
+    def open(self, path):
+        return super().open(posixpath.basename(path))
+
+    def exists(self, path):
+        return super().exists(posixpath.basename(path))
+
+    def delete(self, path):
+        super().delete(posixpath.basename(path))
+
+
+class OwnErrors(MemoryStorage):
+    """Raises its library's errors for missing files."""
+
+    breaks = "test_what_is_missing_is_missing"
+
+    def open(self, path):
+        return io.BytesIO(self._files[path])
+
+
+class DeletesOnce(MemoryStorage):
+    """Fails on what is gone already."""
+
+    breaks = "test_deleting_removes_that_file_only_and_may_be_repeated"
+
+    def delete(self, path):
+        if path not in self._files:
+            raise FileMissing(path)
+        super().delete(path)
+
+
+class DeletesPrefixes(MemoryStorage):
+    """Deletes what begins alike."""
+
+    breaks = "test_deleting_removes_that_file_only_and_may_be_repeated"
+
+    def delete(self, path):
+        for other in [other for other in self._files if other.startswith(path)]:
+            del self._files[other]
+
+
+class Growing(MemoryStorage):
+    """Shows files while they come, and keeps the half of them that came."""
+
+    breaks = "test_a_file_appears_as_a_whole"
+    also_breaks = "test_nothing_stays_of_a_failed_save"
+
+    def save(self, path, file, *, content_type):
+        try:
+            self._files[path] = b""
+            while data := file.read(65_536):
+                self._files[path] += data
+        except ChevuploadError:
+            raise
+        except Exception as error:
+            raise StorageError("failed") from error
+
+
+class FaultForRefusal(MemoryStorage):
+    """Takes the client's fault for its own."""
+
+    breaks = "test_a_refusal_passes_through"
+
+    def save(self, path, file, *, content_type):
+        try:
+            super().save(path, file, content_type=content_type)
+        except ChevuploadError as error:
+            raise StorageError("failed") from error
+
+
+class Mixing(MemoryStorage):
+    """Writes over the beginning of an existing file."""
+
+    breaks = "test_a_taken_path_is_replaced_or_refused"
+
+    def save(self, path, file, *, content_type):
+        before = self._files.get(path, b"")
+        super().save(path, file, content_type=content_type)
+        self._files[path] += before[len(self._files[path]) :]
+
+
+class OneReader(MemoryStorage):
+    """Hands all readers the same file."""
+
+    breaks = "test_a_stored_file_is_read_from_any_place"
+
+    def __init__(self):
+        super().__init__()
+        self._opened = {}
+
+    def open(self, path):
+        file = self._opened.setdefault(path, super().open(path))
+        file.seek(0)
+        return file
+
+
+class RelativeUrls(MemoryStorage):
+    """Gives half an address."""
+
+    breaks = "test_url_is_none_or_a_whole_address"
+
+    def url(self, path):
+        return f"/files/{path}"
+
+
+class FoldersAreFiles(MemoryStorage):
+    """Takes a folder for a file."""
+
+    breaks = "test_a_folder_is_no_file"
+
+    def exists(self, path):
+        return any(other == path or other.startswith(f"{path}/") for other in self._files)
+
+
+class Forgetful(MemoryStorage):
+    """Says that it refuses a taken path, and replaces it."""
+
+    breaks = "test_a_taken_path_is_replaced_or_refused"
+
+    def save(self, path, file, *, content_type):
+        is_taken = path in self._files
+        super().save(path, file, content_type=content_type)
+        if is_taken:
+            raise FileExists(path)
+
+
+STORAGES = (
+    MemoryStorage,
+    *(FromTheBeginning, Closing, OnePiece, NothingIsMissing, NoFolders, OwnErrors, DeletesOnce, DeletesPrefixes),
+    *(Growing, FaultForRefusal, Mixing, OneReader, RelativeUrls, FoldersAreFiles, Forgetful),
+)
+
+
+class SoundCatalog(MemoryCatalog):
+    """Has no defect."""
+
+    def __init__(self):
+        super().__init__(albums=[Album("album", "user", "Cats")], categories=[Category(1, "Animals")])
+
+
+class ShowsPending(SoundCatalog):
+    """Shows uploads before their files are there."""
+
+    breaks = "test_pending_is_invisible"
+
+    def get(self, upload_id):
+        record = self._records.get(upload_id)
+        return record.upload if record is not None and record.state != "deleting" else None
+
+
+class ExactNames(SoundCatalog):
+    """Gives one name twice, in two cases."""
+
+    breaks = "test_ids_differ_by_case_and_names_do_not"
+
+    def reserve(self, upload):
+        super().reserve(replace(upload, name="".join(f"^{c}" if c.isupper() else c for c in upload.name)))
+
+
+class Freeing(SoundCatalog):
+    """Gives the name of a deleted upload to the next one."""
+
+    breaks = "test_withdrawn_is_gone_and_its_name_is_not_used_again"
+
+    def forget(self, upload_id):
+        super().forget(upload_id)
+        self._forgotten.clear()
+
+
+class Reviving(SoundCatalog):
+    """Publishes what was withdrawn."""
+
+    breaks = "test_publish_needs_a_pending_upload"
+
+    def publish(self, upload_id):
+        if record := self._records.get(upload_id):
+            record.state = "pending"
+        super().publish(upload_id)
+
+
+class ByDate(SoundCatalog):
+    """Orders by the date that an upload shows."""
+
+    breaks = "test_an_owners_uploads_are_listed_from_the_newest"
+
+    def owned(self, owner_id, *, now, limit, before=None):
+        found = super().owned(owner_id, now=now, limit=1_000, before=before)
+        return sorted(found, key=lambda upload: upload.created_at, reverse=True)[:limit]
+
+
+class BySecond(SoundCatalog):
+    """Leaves out what came in the second of the last page's end."""
+
+    breaks = "test_pages_of_an_owners_uploads_leave_none_out_and_repeat_none"
+
+    def owned(self, owner_id, *, now, limit, before=None):
+        found = super().owned(owner_id, now=now, limit=1_000)
+        return [one for one in found if before is None or one.received_at < before.received_at][:limit]
+
+
+class ByPosition(SoundCatalog):
+    """Finds its place by the last page's upload, which may be gone."""
+
+    breaks = "test_what_happens_between_two_pages_moves_none_of_them"
+
+    def owned(self, owner_id, *, now, limit, before=None):
+        found = super().owned(owner_id, now=now, limit=1_000)
+        ids = [upload.id for upload in found]
+        start = ids.index(before.id) + 1 if before and before.id in ids else 0
+        return found[start : start + limit]
+
+
+class ShowsExpired(SoundCatalog):
+    """Shows an owner what has expired."""
+
+    breaks = "test_an_owner_is_shown_their_own_living_uploads_only"
+
+    def owned(self, owner_id, *, now, limit, before=None):
+        return super().owned(owner_id, now=NOW.replace(year=1), limit=limit, before=before)
+
+
+class LosesViews(SoundCatalog):
+    """Counts views of what cannot be viewed."""
+
+    breaks = "test_views_are_counted_for_ready_uploads"
+
+    def count_view(self, upload_id):
+        if record := self._records.get(upload_id):
+            record.upload = replace(record.upload, views=record.upload.views + 1)
+
+
+class NoTags(SoundCatalog):
+    """Sorts tags."""
+
+    breaks = "test_a_record_comes_back_as_it_went_in"
+
+    def reserve(self, upload):
+        super().reserve(replace(upload, tags=tuple(sorted(upload.tags))))
+
+
+CATALOGS = (
+    SoundCatalog,
+    *(ShowsPending, ExactNames, Freeing, Reviving, ByDate, BySecond, ByPosition, ShowsExpired, LosesViews, NoTags),
+)
+
+
+class SoundKeys:
+    """Has no defect."""
+
+    def __init__(self):
+        self._digest = digest(KEY)
+
+    def authenticate(self, key, environ):
+        return Principal(user_id="42") if self.is_right(key, environ) else None
+
+    def is_right(self, key, environ):
+        return digest(key) == self._digest
+
+
+class Raising(SoundKeys):
+    """Compares texts in constant time, which fails on accents."""
+
+    breaks = "test_an_unknown_key_is_refused_whatever_it_is_made_of"
+
+    def is_right(self, key, environ):
+        return hmac.compare_digest(key, KEY)
+
+
+class Encoding(SoundKeys):
+    """Encodes what cannot be encoded."""
+
+    breaks = "test_an_unknown_key_is_refused_whatever_it_is_made_of"
+
+    def is_right(self, key, environ):
+        return key.encode() == KEY.encode()
+
+
+class Lenient(SoundKeys):
+    """Takes blanks off."""
+
+    breaks = "test_a_near_miss_is_refused"
+
+    def is_right(self, key, environ):
+        return key.strip() == KEY
+
+
+class Folding(SoundKeys):
+    """Compares without regard to case."""
+
+    breaks = "test_a_near_miss_is_refused"
+
+    def is_right(self, key, environ):
+        return key.lower() == KEY.lower()
+
+
+class Patterns(SoundKeys):
+    """Looks keys up by how they begin."""
+
+    breaks = "test_a_near_miss_is_refused"
+
+    def is_right(self, key, environ):
+        return len(key) > 3 and KEY.startswith(key)
+
+
+class TakesDigests(SoundKeys):
+    """Opens for what a leaked database holds."""
+
+    breaks = "test_a_near_miss_is_refused"
+
+    def is_right(self, key, environ):
+        return self._digest in (key, digest(key))
+
+
+class Reading(SoundKeys):
+    """Reads the body."""
+
+    breaks = "test_the_body_is_not_read"
+
+    def is_right(self, key, environ):
+        with contextlib.suppress(AssertionError):
+            environ["wsgi.input"].read()
+        return super().is_right(key, environ)
+
+
+@dataclass
+class Printing:
+    """Shows its key."""
+
+    breaks = "test_no_key_is_printed"
+    key: str = KEY
+
+    def authenticate(self, key, environ):
+        return Principal(user_id="42") if digest(key) == digest(self.key) else None
+
+
+class Shared(SoundKeys):
+    """Opens for what was good once."""
+
+    breaks = "test_a_key_that_was_good_once_is_refused_like_an_unknown_one"
+
+    def is_right(self, key, environ):
+        return key in (KEY, "revoked")
+
+
+class Numbers(SoundKeys):
+    """Knows users by number."""
+
+    breaks = "test_a_usable_key_stands_for_its_owner"
+
+    def authenticate(self, key, environ):
+        return Principal(user_id=42) if self.is_right(key, environ) else None
+
+
+KEYS = (SoundKeys, Raising, Encoding, Lenient, Folding, Patterns, TakesDigests, Reading, Printing, Shared, Numbers)
+
+
+class SoundStore:
+    """Has no defect."""
+
+    def __init__(self):
+        self.keys = {}
+
+    def add_key(self, user_id, *, label="", style="chevereto", expires_at=None):
+        made = new_key(style)
+        self.keys[digest(made.key)] = ApiKey(
+            id=made.id,
+            user_id=user_id,
+            label=label,
+            style=style,
+            created_at=NOW,
+            expires_at=expires_at,
+            revoked_at=None,
+        )
+        return made
+
+    def keys_of(self, user_id):
+        return [key for key in self.keys.values() if key.user_id == user_id]
+
+    def revoke_key(self, key_id, *, user_id):
+        for text, key in self.keys.items():
+            if key.id == key_id and key.user_id == user_id and key.revoked_at is None:
+                self.keys[text] = replace(key, revoked_at=NOW)
+                return True
+        return False
+
+    def authenticate(self, key, environ):
+        found = self.keys.get(digest(key))
+        return Principal(user_id=found.user_id) if found is not None and found.is_usable(NOW) else None
+
+
+class AnybodyRevokes(SoundStore):
+    """Ends the keys of others."""
+
+    breaks = "test_nobody_sees_or_ends_anothers_key"
+
+    def revoke_key(self, key_id, *, user_id):
+        return any(super(AnybodyRevokes, self).revoke_key(key_id, user_id=key.user_id) for key in [*self.keys.values()])
+
+
+class ShowsAll(SoundStore):
+    """Lists the keys of others."""
+
+    breaks = "test_nobody_sees_or_ends_anothers_key"
+
+    def keys_of(self, user_id):
+        return list(self.keys.values())
+
+
+class NeverEnds(SoundStore):
+    """Opens for revoked and expired keys."""
+
+    breaks = "test_a_revoked_key_opens_nothing_and_stays_in_the_list"
+    also_breaks = "test_an_expired_key_opens_nothing_and_stays_in_the_list"
+
+    def authenticate(self, key, environ):
+        found = self.keys.get(digest(key))
+        return None if found is None else Principal(user_id=found.user_id)
+
+
+class Removes(SoundStore):
+    """Forgets what was revoked."""
+
+    breaks = "test_a_revoked_key_opens_nothing_and_stays_in_the_list"
+
+    def revoke_key(self, key_id, *, user_id):
+        before = copy.copy(self.keys)
+        self.keys = {t: key for t, key in before.items() if (key.id, key.user_id) != (key_id, user_id)}
+        return before != self.keys
+
+
+class KeepsTexts(SoundStore):
+    """Lists the texts of keys."""
+
+    breaks = "test_a_keys_text_is_shown_once"
+
+    def add_key(self, user_id, **values):
+        made = super().add_key(user_id, **values)
+        self.keys[digest(made.key)] = replace(self.keys[digest(made.key)], id=made.key)
+        return made
+
+
+class Trusting(SoundStore):
+    """Takes blanks off user ids."""
+
+    breaks = "test_nobody_has_no_keys"
+
+    def keys_of(self, user_id):
+        return super().keys_of(user_id.strip())
+
+
+STORES = (SoundStore, AnybodyRevokes, ShowsAll, NeverEnds, Removes, KeepsTexts, Trusting)
