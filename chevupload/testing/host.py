@@ -95,9 +95,15 @@ def serve(application: WSGIApplication) -> Iterator[str]:
     finally:
         # Closed in its own loop, which ends when there is nothing left to wait for; it may be faster than who asks it.
         with suppress(OSError):
-            server.trigger.pull_trigger(server.close)
+            server.trigger.pull_trigger(lambda: _close(server))
         thread.join(timeout=_SECONDS)
         server.task_dispatcher.shutdown()
+
+
+def _close(server: Any) -> None:
+    for channel in list(server.active_channels.values()):
+        channel.handle_close()
+    server.close()
 
 
 def picture(size: tuple[int, int] = (64, 48)) -> bytes:
