@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from webob import Response
@@ -39,7 +40,7 @@ from chevupload.response.answers import (
     refusal_answer,
     upload_answer,
 )
-from chevupload.response.documents import image_document, success_document
+from chevupload.response.documents import Document, image_document, imgbb_document, success_document
 from chevupload.response.links import Links
 from chevupload.spool import format_bytes
 from chevupload.uploads import Uploads
@@ -80,8 +81,12 @@ class UploadApi:
         self._links = links
 
     def upload(self, environ: WSGIEnvironment) -> Response:
-        """Answer the upload route."""
-        return self._answer(environ, self._upload)
+        """Answer the upload route of Chevereto's dialect."""
+        return self._answer(environ, partial(self._upload, self._chevereto_document))
+
+    def upload_imgbb(self, environ: WSGIEnvironment) -> Response:
+        """Answer the upload route of ImgBB's dialect."""
+        return self._answer(environ, partial(self._upload, self._imgbb_document), imgbb=True)
 
     def unknown(self, environ: WSGIEnvironment, version: str, action: str) -> Response:
         """Answer another path below ``/api``."""
@@ -110,17 +115,22 @@ class UploadApi:
 
         return self._answer(environ, handler)
 
-    def _answer(self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response]) -> Response:
+    def _answer(
+        self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response], *, imgbb: bool = False
+    ) -> Response:
         """Answer in the requested format, whatever goes wrong, and let pages of other origins read it."""
         form = Form(self._limits)
         try:
             response = handler(environ, form)
         except Exception as error:
-            response = refusal_answer(answer_format(form.get("format")), as_refusal(error), imgbb=form.has_image)
+            imgbb = imgbb or form.has_image
+            response = refusal_answer(answer_format(form.get("format")), as_refusal(error), imgbb=imgbb)
         allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
         return response
 
-    def _upload(self, environ: WSGIEnvironment, form: Form) -> Response:
+    def _upload(
+        self, describe: Callable[[Form, Upload, Links], Document], environ: WSGIEnvironment, form: Form
+    ) -> Response:
         method = environ["REQUEST_METHOD"]
         if method == "OPTIONS":
             return preflight_answer(_METHODS)
@@ -129,6 +139,9 @@ class UploadApi:
             raise MethodNotAllowed(headers=(("Allow", _METHODS),))
         with ExitStack() as stack:
             upload, links = self._receive(environ, form, Spools(self._spool_folder, stack))
+        return upload_answer(answer_format(form.get("format")), describe(form, upload, links), upload, links)
+
+    def _chevereto_document(self, form: Form, upload: Upload, links: Links) -> Document:
         document = image_document(
             upload,
             links,
@@ -137,8 +150,10 @@ class UploadApi:
             medium_width=self._renditions.medium_width,
             imgbb=form.has_image,
         )
-        wanted = answer_format(form.get("format"))
-        return upload_answer(wanted, success_document(document, imgbb=form.has_image), upload, links)
+        return success_document(document, imgbb=form.has_image)
+
+    def _imgbb_document(self, form: Form, upload: Upload, links: Links) -> Document:
+        return imgbb_document(upload, links)
 
     def _receive(self, environ: WSGIEnvironment, form: Form, spools: Spools) -> tuple[Upload, Links]:
         """Read the request, identify its sender and take its source in."""

@@ -200,6 +200,8 @@ class ChevUpload:
         environ = trust_proxies(environ, self._trusted_proxies)
         if self.routes.upload and path.removesuffix("/") == f"/{self.routes.upload}":
             return self._api.upload(environ)
+        if self.routes.imgbb and path.removesuffix("/") == f"/{self.routes.imgbb}":
+            return self._api.upload_imgbb(environ)
         for route in (self.routes.viewer, self.routes.video):
             if (found := _VIEWER.match(_below(route, path))) is not None:
                 upload_id, token = found.groups()

@@ -12,8 +12,10 @@ from typing import Literal
 
 from chevupload.errors import ConfigError
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP")
-"""Picture formats that can be accepted, by Pillow's names."""
+VIDEOS = ("MP4", "MOV", "WEBM")
+"""Video formats that can be accepted."""
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", *VIDEOS)
+"""Formats that can be accepted; those of pictures by Pillow's names."""
 
 
 def _positive(settings: object, *names: str) -> None:
@@ -35,9 +37,9 @@ class Limits:
     max_guest_bytes: int = 10_000_000
     """Largest file of a guest. Chevereto's default."""
     max_pixels: int = 50_000_000
-    """Width times height. A 50-megapixel camera fits; a full decode of it costs 200 MB."""
+    """Width times height, of a picture or of a film. A 50-megapixel camera fits; a full decode of it costs 200 MB."""
     max_total_pixels: int = 500_000_000
-    """Width times height times frames. Only the first frame is decoded here, yet viewers decode them all."""
+    """Width times height times frames, of an animation. Only the first is decoded here, yet viewers decode them all."""
     max_frames: int = 2_000
     """Frames of an animation."""
     max_fields: int = 100
@@ -51,7 +53,7 @@ class Limits:
     """Largest file with which a refused request's body is still read (and dropped) to learn which format the refusal
     should have. Form fields fit, most pictures do not: a wrong key is not worth the processor time of a large body."""
     decode_seconds: float = 20.0
-    """Wall time for inspecting and rendering one picture, after which its worker is killed."""
+    """Wall time for inspecting and rendering one picture or film, after which its worker is killed."""
     decode_memory_bytes: int = 1_073_741_824
     """Address space of one worker process."""
     decode_workers: int = 2
@@ -98,6 +100,9 @@ class Routes:
     """
 
     upload: str | None = "api/1/upload"
+    """Uploads, in Chevereto's dialect."""
+    imgbb: str | None = "1/upload"
+    """Uploads, in ImgBB's."""
     viewer: str | None = "image"
     """Viewer, short and delete links of pictures. Switched off, answers link to the file, and nothing deletes."""
     video: str | None = "clip"
@@ -126,7 +131,7 @@ class Policy:
     """
 
     formats: tuple[str, ...] = FORMATS
-    """Accepted formats, a subset of :data:`FORMATS`."""
+    """Accepted formats, a subset of :data:`FORMATS`. Those of videos need the extra ``video``."""
     naming: Literal["original", "random", "mixed", "id"] = "original"
     """How stored files are named: the client's name, 32 hex digits, name and 16 hex digits, or the upload's id."""
     storage_mode: Literal["datefolder", "direct"] = "datefolder"

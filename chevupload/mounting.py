@@ -74,6 +74,7 @@ def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
     """Return the routes that are switched on: name, and path below the mount point, with ``{rest}`` for any rest."""
     paths = {
         "upload": (f"/{routes.upload}", f"/{routes.upload}/"),
+        "imgbb": (f"/{routes.imgbb}", f"/{routes.imgbb}/"),
         "viewer": (f"/{routes.viewer}/{{rest}}",),
         "video": (f"/{routes.video}/{{rest}}",),
         "files": (f"/{routes.files}/{{rest}}",),

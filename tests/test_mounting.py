@@ -37,6 +37,7 @@ def test_routes_are_told_as_far_as_they_are_on():
     """By name, with the form that a host's own routes take them from."""
     assert route_paths(Routes(video=None, files="f", keys="k")) == {
         "upload": ("/api/1/upload", "/api/1/upload/"),
+        "imgbb": ("/1/upload", "/1/upload/"),
         "viewer": ("/image/{rest}",),
         "files": ("/f/{rest}",),
         "keys": ("/k",),

@@ -155,6 +155,12 @@ class HostContract:
         assert _upload(host, source, query={"key": host.key}, key=None).status == 200
         assert _upload(host, {"key": host.key, **source}, key=None).status == 200
 
+    def test_imgbbs_clients_upload_too(self, host: RunningHost) -> None:
+        """By their own route, with the key in the query."""
+        answer = _upload(host, {"image": ("photo.png", picture())}, path="/1/upload", query={"key": host.key}, key=None)
+        assert (answer.status, answer.json["success"]) == (200, True)
+        assert _get(answer.json["data"]["medium"]["url"]).status == 200
+
     def test_a_slash_at_the_end_is_no_redirect(self, host: RunningHost) -> None:
         """A redirected POST loses its body."""
         assert _upload(host, {"source": ("photo.png", picture())}, path="/api/1/upload/").status == 200
