@@ -87,7 +87,7 @@ def component_from(
     folder = DataFolder(settings["folder"]) if settings.get("folder") else None
     made = None
     if database is None and catalog is None:
-        database = made = _database(settings, folder)
+        database = made = database_from(settings)
     asks_table = database is not None and (keys is None or users is not None)
     own_keys = SqlKeys(database, tables=tables, users=users) if database is not None and asks_table else None
     parts = {
@@ -112,15 +112,21 @@ def _check_names(settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
 
 
-def _database(settings: Mapping[str, Any], folder: DataFolder | None) -> Database:
+def database_from(settings: Mapping[str, Any]) -> Database:
+    """Open the database that ``settings`` name, or else that of their folder, with its tables.
+
+    Raises:
+        ConfigError: they name none, or none whose driver is installed.
+        BackendError: the folder cannot be used.
+    """
     if url := settings.get("database_url"):
         try:
             return Database(create_engine(url, hide_parameters=True))
         except (ArgumentError, ImportError) as error:
             raise ConfigError("database_url is no URL of a database whose driver is installed") from error
-    if folder is None:
+    if not settings.get("folder"):
         raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
-    return Site(folder.folder).database
+    return Site(settings["folder"]).database
 
 
 def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, guest_key: str | None) -> KeyChain:
