@@ -1,4 +1,7 @@
 """Adapters for host frameworks, installed as ``chevupload.contrib``.
 
-None has landed yet. Any WSGI host can use :meth:`chevupload.ChevUpload.wrap` or mount the component as it is.
+:mod:`~chevupload.contrib.flask`, :mod:`~chevupload.contrib.pyramid`, :mod:`~chevupload.contrib.bottle` and
+:mod:`~chevupload.contrib.django` put the component into applications of these, with their users and settings;
+:mod:`~chevupload.contrib.paste` makes one from an ini file. Any other WSGI host can use
+:meth:`chevupload.ChevUpload.wrap`, or mount the component as it is.
 """
