@@ -214,6 +214,22 @@ class ChevUpload:
             return self._viewing.file(environ, file)
         return None
 
+    def forget(self, owner: object) -> None:
+        """Take the keys and uploads of a user away who is being deleted.
+
+        Databases give the id of a deleted row to another one sooner or later, and whoever gets it would find what is
+        left.
+
+        Args:
+            owner: the user's id.
+
+        Raises:
+            BackendError: a part is away; asking again goes on where it ended.
+        """
+        if self.key_store is not None:
+            self.key_store.forget_keys(str(owner))
+        self.uploads.delete_all(owner)
+
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""
         return self._api.refuse(environ, refusal)

@@ -48,6 +48,10 @@ class KeyStore(Protocol):
         """End a key for good. False when this user has none of this id, or it was revoked before."""
         ...
 
+    def forget_keys(self, user_id: str) -> None:
+        """Remove every key of a user who is gone: whoever gets the same id later has none."""
+        ...
+
 
 @runtime_checkable
 class Storage(Protocol):

@@ -1,21 +1,26 @@
 """What every adapter of a host does alike: mount points, routes, and the component as one request of the host sees it.
 
-May know: the component. The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``links``.
+May know: the component. The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``forget``, and
+``links`` besides.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chevupload.app import ChevUpload
 from chevupload.config import Routes
+from chevupload.errors import ConfigError
 from chevupload.interfaces import Readable
 from chevupload.model import Upload
 from chevupload.response.links import Links
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_PREFIX = re.compile(r"[A-Za-z0-9._~/-]*\Z")
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """Every method goes to the component, whose refusal of some is what its clients can read."""
@@ -58,6 +63,10 @@ class RequestUploads:
         """Take an upload away; see :meth:`chevupload.uploads.Uploads.delete`."""
         return self.component.uploads.delete(upload)
 
+    def forget(self, owner: object) -> None:
+        """Take away what a user has who is being deleted; see :meth:`chevupload.app.ChevUpload.forget`."""
+        self.component.forget(owner)
+
 
 def below(environ: WSGIEnvironment, prefix: str, path: str, **more: Any) -> WSGIEnvironment:
     """Return ``environ`` as an application sees it that is mounted at ``prefix`` and asked for ``path`` below it."""
@@ -65,8 +74,14 @@ def below(environ: WSGIEnvironment, prefix: str, path: str, **more: Any) -> WSGI
 
 
 def checked_prefix(prefix: str | None) -> str:
-    """Return a mount point with one slash before it and none behind; the root is empty."""
+    """Return a mount point with one slash before it and none behind; the root is empty.
+
+    Raises:
+        ConfigError: it holds what a URL would have to escape.
+    """
     stripped = (prefix or "").strip("/")
+    if not _PREFIX.match(stripped):
+        raise ConfigError(f"not a usable prefix: {prefix!r}")
     return f"/{stripped}" if stripped else ""
 
 

@@ -84,6 +84,8 @@ def component_from(
         BackendError: the folder cannot be used.
     """
     _check_names(settings)
+    if users is not None and database is None and not settings.get("database_url"):
+        raise ConfigError("users need the database that they are in: bring it, or set database_url")
     folder = DataFolder(settings["folder"]) if settings.get("folder") else None
     made = None
     if database is None and catalog is None:
@@ -130,7 +132,7 @@ def database_from(settings: Mapping[str, Any]) -> Database:
 
 
 def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, guest_key: str | None) -> KeyChain:
-    found = [keys, own_keys, GuestKey(guest_key) if guest_key else None]
+    found = [keys, own_keys, GuestKey(str(guest_key)) if guest_key else None]
     backends = [backend for backend in found if backend is not None]
     if not backends:
         raise ConfigError("nobody has keys: set folder, database_url or guest_key, or bring keys")

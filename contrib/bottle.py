@@ -113,9 +113,9 @@ class ChevUploadPlugin:
         return _of_bottle(response, environ)
 
     def _is_upload(self, app: bottle.Bottle) -> bool:
-        upload = self.component.routes.upload
+        routes = self.component.routes
         path = bottle.request.environ["PATH_INFO"].removesuffix("/")
-        return upload is not None and path == f"{self._mount(app)}/{upload}"
+        return path in {f"{self._mount(app)}/{route}" for route in (routes.upload, routes.imgbb) if route is not None}
 
     def _keep_body(self, app: bottle.Bottle) -> None:
         """Show an empty form to hooks that look into every one; the body stays, and streams into the component.

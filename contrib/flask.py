@@ -1,4 +1,4 @@
-"""Uploads in a Flask application: an extension with one blueprint and a group of commands.
+"""Uploads in a Flask application: an extension with one blueprint, a group of commands, and the proxy ``uploads``.
 
 May know: Flask, and every floor below. Source: Flask's guide to extensions; Flask-WTF's, Flask-Login's and
 Flask-SQLAlchemy's documentation.
@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 try:
     import flask
-    from werkzeug.exceptions import HTTPException, abort
 except ImportError as error:
     raise ImportError("chevupload.contrib.flask needs Flask: pip install 'chevupload[flask]'", name="flask") from error
 
-from chevupload.contrib.flask_commands import commands
+from werkzeug.exceptions import HTTPException
+from werkzeug.local import LocalProxy
+from werkzeug.test import run_wsgi_app
 
 from chevupload import app as core
+from chevupload.config import Routes
+from chevupload.contrib.flask_commands import commands
 from chevupload.errors import ConfigError, TooLarge
 from chevupload.key_settings import CurrentUser
 from chevupload.model import Principal
@@ -35,12 +41,30 @@ _FORM_BYTES = 16_777_216
 """Text of a form that the host reads itself, and holds in memory: base64 of 12 MB. Flask's own 500 kB refuse most."""
 
 
+def _component() -> core.ChevUpload:
+    return cast(core.ChevUpload, flask.current_app.extensions[_NAME])
+
+
+def _prefix() -> str:
+    return flask.current_app.blueprints[_NAME].url_prefix or ""
+
+
+uploads = cast(
+    RequestUploads,
+    LocalProxy(lambda: RequestUploads(_component(), flask.request.environ, prefix=_prefix())),
+)
+"""The current application's uploads, for the code that answers a request: save, get, list, delete, and links.
+
+Where there is no request, ``current_app.extensions["chevupload"].uploads`` has the same verbs, but no links.
+"""
+
+
 class ChevUpload:
     """The extension: ``ChevUpload(app, ...)``, or ``init_app(app)`` for applications made later.
 
     Its settings are ``CHEVUPLOAD_*``, as :func:`chevupload.settings.component_from` lists them in lower case, and
     ``CHEVUPLOAD_URL_PREFIX``. Without others, everything is in the folder ``chevupload`` of the instance folder and
-    signed with the application's secret key.
+    signed with the application's secret key. The component is the application's extension ``chevupload``.
     """
 
     def __init__(
@@ -51,6 +75,7 @@ class ChevUpload:
         users: Any = None,
         login: bool = False,
         url_prefix: str | None = None,
+        tables: Tables | None = None,
         **parts: Any,
     ) -> None:
         """Remember what the host has of its own, and use it for ``app`` if there is one already.
@@ -63,17 +88,20 @@ class ChevUpload:
                 theirs. An ``is_admin`` or ``is_active`` that is mapped counts.
             login: True asks Flask-Login who is signed in, and gives users a page for their keys.
             url_prefix: where to mount everything; ``CHEVUPLOAD_URL_PREFIX`` wins.
-            parts: any field of :class:`~chevupload.settings.Parts`, or keyword of
+            tables: tables of the host's own.
+            parts: other keywords of :func:`~chevupload.settings.component_from` or
                 :class:`~chevupload.app.ChevUpload`.
         """
+        if login and users is None and "key_store" not in parts:
+            raise ConfigError("login=True needs users, whose keys the page makes")
+        if db is not None:
+            # Now, and not with an application: db.create_all() and migrations have to know them.
+            tables = (tables or Tables.default()).in_metadata(db.metadata)
         self._db = db
         self._users = users
         self._login = login
         self._url_prefix = url_prefix
-        self._parts = parts
-        self._tables = parts.pop("tables", None)
-        if db is not None and self._tables is None:
-            self._tables = Tables.default().in_metadata(db.metadata)
+        self._parts = {"tables": tables, **parts}
         if app is not None:
             self.init_app(app)
 
@@ -87,43 +115,37 @@ class ChevUpload:
             raise ConfigError("this application has chevupload already")
         settings: dict[str, Any] = app.config.get_namespace("CHEVUPLOAD_")
         prefix = checked_prefix(settings.pop("url_prefix", None) or self._url_prefix)
-        settings.setdefault("folder", os.path.join(app.instance_path, _NAME))
+        if folder := settings.get("folder", _NAME):
+            settings["folder"] = os.path.join(app.instance_path, folder)
         if app.secret_key:
-            fallbacks = app.config.get("SECRET_KEY_FALLBACKS") or ()
-            settings.setdefault("secret_keys", [*map(_text, reversed(fallbacks)), _text(app.secret_key)])
-        app.extensions[_NAME] = component = component_from(settings, **self._host_parts(app))
-        app.register_blueprint(_blueprint(component, prefix, login=self._login))
-        app.cli.add_command(commands(component))
+            secrets = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
+            settings.setdefault("secret_keys", [_derived(secret) for secret in secrets])
+        parts = self._parts_for(app)
+        app.extensions[_NAME] = component = component_from(settings, **parts)
+        has_page = "current_user" in parts and component.key_store is not None
+        # Without a page of keys, its path is the host's.
+        routes = component.routes if has_page else replace(component.routes, keys=None)
+        app.register_blueprint(_blueprint(routes, prefix, _keys_page if self._login else _answer))
+        app.cli.add_command(commands)
 
-    @property
-    def component(self) -> core.ChevUpload:
-        """The component of the current application."""
-        return cast(core.ChevUpload, flask.current_app.extensions[_NAME])
-
-    @property
-    def uploads(self) -> RequestUploads:
-        """The uploads, for the current request: ``save``, ``get``, ``list``, ``delete`` and ``links``."""
-        prefix = flask.current_app.blueprints[_NAME].url_prefix or ""
-        return RequestUploads(self.component, flask.request.environ, prefix=prefix)
-
-    def _host_parts(self, app: flask.Flask) -> dict[str, Any]:
-        parts = dict(self._parts)
-        if self._users is not None:
-            users = self._users if isinstance(self._users, UserColumns) else UserColumns.of(self._users)
-            parts["users"] = users
-        if self._db is not None:
-            if "sqlalchemy" not in app.extensions:
-                raise ConfigError("db.init_app(app) comes before chevupload's")
-            with app.app_context():
-                parts["database"] = Database(self._db.engine)
-            parts["tables"] = self._tables
+    def _parts_for(self, app: flask.Flask) -> dict[str, Any]:
+        users = self._users
+        if users is not None and not isinstance(users, UserColumns):
+            users = UserColumns.of(users)
+        parts = {"users": users, **self._parts}
         if self._login:
-            parts["current_user"] = _signed_in(parts.get("users"))
+            parts["current_user"] = _signed_in(users)
+        if self._db is not None:
+            if app.extensions.get("sqlalchemy") is not self._db:
+                raise ConfigError("db.init_app(app) has to come before chevupload's")
+            with app.app_context():
+                parts["database"] = Database(app.extensions["sqlalchemy"].engine)
         return parts
 
 
-def _text(secret: str | bytes) -> str:
-    return secret if isinstance(secret, str) else secret.decode("latin-1")
+def _derived(secret: str | bytes) -> str:
+    """Derive what signs delete links: Flask takes keys of bytes, and short ones while a site is being made."""
+    return sha256(secret.encode() if isinstance(secret, str) else secret).hexdigest()
 
 
 def _signed_in(users: UserColumns | None) -> CurrentUser:
@@ -136,71 +158,72 @@ def _signed_in(users: UserColumns | None) -> CurrentUser:
     def principal(environ: WSGIEnvironment) -> Principal | None:
         if not current_user.is_authenticated or not current_user.is_active:
             return None
-        user_id = current_user.get_id() if users is None else getattr(current_user, users.id.key)
-        return Principal(user_id=str(user_id), is_admin=bool(getattr(current_user, "is_admin", False)))
+        return Principal(user_id=str(current_user.get_id() if users is None else getattr(current_user, users.id.key)))
 
     return principal
 
 
-def _blueprint(component: core.ChevUpload, prefix: str, *, login: bool) -> flask.Blueprint:
+def _blueprint(routes: Routes, prefix: str, keys_page: Callable[..., Any]) -> flask.Blueprint:
     blueprint = flask.Blueprint(_NAME, __name__, url_prefix=prefix or None)
-
-    def answer(rest: str = "") -> flask.Response:
-        request = flask.request
-        environ = below(request.environ, prefix, request.environ["PATH_INFO"].removeprefix(prefix))
-        _hand_on(environ, request)
-        response = component.respond(environ)
-        if response is None:
-            abort(404)
-        made = flask.make_response(response)
-        if "Content-Type" not in response.headers:
-            # Flask's default, for an answer without content.
-            made.headers.pop("Content-Type", None)
-        return made
-
-    def keys() -> Any:
-        response = answer()
-        if login and response.status_code == 401:
-            # Where to sign in, the host has told Flask-Login.
-            return cast(Any, flask.current_app).login_manager.unauthorized()
-        return response
-
-    for name, paths in route_paths(component.routes).items():
+    blueprint.url_value_preprocessor(_prepare)
+    blueprint.register_error_handler(413, _too_large)
+    for name, paths in route_paths(routes).items():
         for path in paths:
             blueprint.add_url_rule(
                 path.replace("{rest}", "<path:rest>"),
                 endpoint=name,
-                view_func=keys if name == "keys" else answer,
+                view_func=keys_page if name == "keys" else _answer,
                 methods=METHODS,
                 provide_automatic_options=False,
             )
-
-    @blueprint.url_value_preprocessor
-    def prepare(endpoint: str | None, values: dict[str, Any] | None) -> None:
-        """Come before every function that the host runs before a request."""
-        csrf = flask.current_app.extensions.get("csrf")
-        if csrf is not None:
-            # Keys are no cookies, and the page of keys has tokens of its own.
-            csrf.exempt(blueprint)
-        flask.request.max_form_memory_size = _FORM_BYTES
-
-    @blueprint.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> Any:
-        """Tell a program in its own words when the host finds its form too large, before this component saw it."""
-        if error.code != 413 or flask.request.endpoint != f"{_NAME}.upload":
-            return error
-        return component.refuse(
-            flask.request.environ, TooLarge("Request too big for the host, which reads forms itself")
-        )
-
     return blueprint
 
 
-def _hand_on(environ: WSGIEnvironment, request: flask.Request) -> None:
-    """Hand on what the host has made of the body, if it looked into it."""
+class _Answer(flask.Response):
+    default_mimetype = None
+    """Nothing that the component did not say: a cache would take Flask's default for the type of an unchanged file."""
+
+
+def _answer(rest: str = "") -> _Answer:
+    """Answer a request to any of the routes."""
+    environ = _environ(flask.request)
+    response = _component().respond(environ)
+    if response is None:
+        flask.abort(404)
+    return _Answer(*run_wsgi_app(response, environ))
+
+
+def _keys_page() -> Any:
+    response = _answer()
+    # Where to sign in, the host has told Flask-Login.
+    return response if response.status_code != 401 else cast(Any, flask.current_app).login_manager.unauthorized()
+
+
+def _environ(request: flask.Request) -> WSGIEnvironment:
+    """Return the environ as the component sees it, with what the host has made of the body if it looked into it."""
+    environ = below(request.environ, _prefix(), request.environ["PATH_INFO"].removeprefix(_prefix()))
     read = vars(request)
-    if read.get("_cached_data"):
-        environ["wsgi.input"] = io.BytesIO(read["_cached_data"])
-    elif "form" in read and request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    if data := read.get("_cached_data"):
+        environ["wsgi.input"] = io.BytesIO(data)
+    elif "form" in read and (request.form or request.files):
         files = [(name, file.filename or "", cast(Any, file.stream)) for name, file in request.files.items(multi=True)]
         hand_on(environ, HandedForm(fields=list(request.form.items(multi=True)), files=files))
+    elif request.max_content_length is not None:
+        # The host's own limit counts here, too.
+        environ["wsgi.input"] = request.stream
+    return environ
+
+
+def _prepare(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Come before every function that the host runs before a request."""
+    app, request = flask.current_app, flask.request
+    if "csrf" in app.extensions:
+        # Keys are no cookies, and the page of keys has tokens of its own.
+        app.extensions["csrf"].exempt(app.blueprints[_NAME])
+    if endpoint in (f"{_NAME}.upload", f"{_NAME}.imgbb") and request.max_form_memory_size is not None:
+        request.max_form_memory_size = max(request.max_form_memory_size, _FORM_BYTES)
+
+
+def _too_large(error: HTTPException) -> Any:
+    """Tell a program in its own words when a limit of the host is in the way, before this component saw anything."""
+    return _component().refuse(flask.request.environ, TooLarge("Request too big - more than this site takes at once"))

@@ -22,12 +22,12 @@ from typing import Any
 
 import bottle
 from bottle import request, response
-from chevupload.contrib.bottle import ChevUploadPlugin
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from chevupload import Principal, Refusal
+from chevupload.contrib.bottle import ChevUploadPlugin
 from chevupload.mounting import RequestUploads
 from chevupload.site import DataFolder
 from chevupload.store.sql import Database, UserColumns, sqlite_engine
@@ -186,13 +186,11 @@ def upload(chevupload: RequestUploads) -> Any:
 
 
 def delete_account(chevupload: RequestUploads) -> None:
-    """End a user, whose keys then open nothing, and take the pictures away."""
+    """End a user, with keys and pictures."""
     user = checked() or bottle.redirect("/login")
     with database.begin() as connection:
         connection.execute(delete(users).where(users.c.id == user.user_id))
-    while pictures := chevupload.list(user.user_id):
-        for picture in pictures:
-            chevupload.delete(picture)
+    chevupload.forget(user.user_id)
     enter(None)
 
 

@@ -23,7 +23,6 @@ from typing import Any
 from wsgiref.simple_server import make_server
 
 import django
-from chevupload.contrib.django import ChevUpload
 from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, login, logout
@@ -39,6 +38,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from chevupload import Refusal
+from chevupload.contrib.django import ChevUpload
 
 DATA = Path("django-data").absolute()
 DATA.mkdir(mode=0o700, exist_ok=True)
@@ -221,11 +221,8 @@ def home(request: Any) -> Any:
 
 
 def delete_account(request: Any) -> Any:
-    """End the user, and with them their keys; their pictures go first."""
-    uploads = chevupload.uploads(request)
-    while pictures := uploads.list(request.user.pk):
-        for picture in pictures:
-            uploads.delete(picture)
+    """End the user, with keys and pictures."""
+    chevupload.uploads(request).forget(request.user.pk)
     request.user.delete()
     logout(request)
     return redirect("login")

@@ -214,14 +214,12 @@ class Pages:
             self.on_get(req, resp, refusal.message)
 
     def on_post_leave(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """End a user, whose keys then open nothing, and take the pictures away."""
+        """End a user, with keys and pictures."""
         user = signed_in(req)
         fields(req)
         with database.begin() as connection:
             connection.execute(delete(users).where(users.c.id == user.user_id))
-        while pictures := component.uploads.list(user.user_id):
-            for picture in pictures:
-                component.uploads.delete(picture)
+        component.forget(user.user_id)
         enter(resp, None)
 
 

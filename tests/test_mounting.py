@@ -7,6 +7,7 @@ import io
 import pytest
 
 from chevupload import Routes
+from chevupload.errors import ConfigError
 from chevupload.mounting import RequestUploads, below, checked_prefix, route_paths
 from tests.support import PNG
 
@@ -23,6 +24,13 @@ def prefix():
 def test_a_prefix_has_one_slash_before_it(given, prefix):
     """However it was written; the root is none."""
     assert checked_prefix(given) == prefix
+
+
+@pytest.mark.parametrize("given", ["/bücher", "a b", "/<int:id>", "a%20b", "a?b", "a#b"])
+def test_a_prefix_that_needs_escaping_is_refused(given):
+    """URLs would not say what the host's routes do."""
+    with pytest.raises(ConfigError, match="not a usable prefix"):
+        checked_prefix(given)
 
 
 def test_an_application_below_sees_its_own_mount_point():
@@ -55,3 +63,6 @@ def test_a_request_has_every_verb(stand):
     assert uploads.links.viewer(upload) == f"https://host.example/app/up/image/A.{upload.id}"
     assert uploads.delete(upload)
     assert uploads.get(upload.id) is None
+    uploads.save(io.BytesIO(PNG), owner=7)
+    uploads.forget(7)
+    assert uploads.list(7) == []

@@ -149,6 +149,36 @@ def test_an_upload_is_deleted_by_itself_or_by_its_id(stand):
     assert stand.left() == EMPTY
 
 
+def test_all_of_a_user_is_taken_away(make):
+    """Uploads of one owner, however many pages of them, and with the component the keys as well."""
+
+    forgotten = []
+
+    class Store:
+        def forget_keys(self, user_id):
+            forgotten.append(user_id)
+
+    stand = make(key_store=Store())
+    for number in range(60):
+        save(stand, owner=7, title=str(number))
+    kept = [save(stand, owner="other"), save(stand, owner=None)]
+    assert stand.component.uploads.delete_all(7) == 60
+    assert stand.component.uploads.delete_all(7) == 0
+    save(stand, owner=Principal(user_id="7"))
+    stand.component.forget(7)
+    assert forgotten == ["7"]
+    assert sorted(upload.id for upload in stand.catalog.uploads()) == sorted(upload.id for upload in kept)
+    assert stand.component.uploads.delete_all(None) == 0
+    make().component.forget(7)
+
+
+def test_guests_have_no_list(stand):
+    """Nobody owns what they uploaded, not even somebody called None."""
+    save(stand, owner=None)
+    assert list(stand.component.uploads.list(None)) == []
+    assert list(stand.component.uploads.list("None")) == []
+
+
 def test_links_are_for_a_request_or_below_the_base_url(make):
     """A host's page shows what the API would have answered."""
     stand = make()

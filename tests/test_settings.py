@@ -11,7 +11,7 @@ from chevupload import Limits, Policy, Principal, Renditions, Routes
 from chevupload.errors import ConfigError
 from chevupload.settings import component_from
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
-from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, sqlite_engine
+from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, UserColumns, sqlite_engine
 
 SECRETS = "the first of the secrets, the-second-of-the-secrets"
 
@@ -130,6 +130,7 @@ def test_what_cannot_be_meant_is_refused_at_the_start(make, settings, told):
         ({"database_url": "sqlite://"}, {}, "secret_keys is not set"),
         ({"database_url": "sqlite://", "secret_keys": SECRETS}, {}, "nowhere to keep files"),
         ({"secret_keys": SECRETS}, {"catalog": MemoryCatalog(), "storage": MemoryStorage()}, "nobody has keys"),
+        ({"folder": "/nowhere"}, {"users": UserColumns(id=None)}, "users need the database"),
     ],
 )
 def test_what_is_missing_is_told(settings, parts, told):

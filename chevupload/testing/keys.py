@@ -261,6 +261,24 @@ class KeyStoreContract(_Requests):
             assert made.key not in repr(thing)
         assert made.key not in [getattr(listed, name) for name in ApiKey.__dataclass_fields__]
 
+    def test_a_forgotten_users_keys_are_gone(
+        self,
+        store: KeyStore,
+        backend: KeyBackend,
+        owner_id: str,
+        other_owner_id: str,
+        environ: WSGIEnvironment,
+    ) -> None:
+        """All of them, and nobody else's: whoever gets the same id later finds none."""
+        gone = [store.add_key(owner_id, label=str(number)).key for number in range(3)]
+        kept = store.add_key(other_owner_id).key
+        store.forget_keys(owner_id)
+        store.forget_keys(owner_id)
+        store.forget_keys("nobody of this name")
+        assert list(store.keys_of(owner_id)) == []
+        assert [backend.authenticate(key, environ) for key in gone] == [None] * 3
+        assert_owner(backend.authenticate(kept, environ), other_owner_id)
+
     def test_a_listed_key_is_recognised(self, store: KeyStore, owner_id: str) -> None:
         """A user finds a key by its label, its style and its times, in the order in which they were made."""
         assert list(store.keys_of(owner_id)) == []

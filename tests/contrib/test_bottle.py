@@ -15,12 +15,12 @@ from wsgiref.validate import validator
 
 import bottle
 import pytest
-from chevupload.contrib.bottle import ChevUploadPlugin
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
+from chevupload.contrib.bottle import ChevUploadPlugin
 from chevupload.errors import ConfigError
 from chevupload.model import Principal
 from chevupload.mounting import RequestUploads
@@ -205,7 +205,7 @@ def test_a_chunked_body_streams_where_a_server_leaves_the_header(make):
 # The mount
 
 
-@pytest.mark.parametrize("prefix", ["", "/deep/down", "/bücher"])
+@pytest.mark.parametrize("prefix", ["", "/deep/down"])
 def test_every_method_reaches_the_component(make, prefix):
     """Which tells its own refusals of some, and what browsers ask before they upload."""
     app = make(prefix=prefix)

@@ -449,9 +449,22 @@ class SoundStore:
                 return True
         return False
 
+    def forget_keys(self, user_id):
+        self.keys = {text: key for text, key in self.keys.items() if key.user_id != user_id}
+
     def authenticate(self, key, environ):
         found = self.keys.get(digest(key))
         return Principal(user_id=found.user_id) if found is not None and found.is_usable(NOW) else None
+
+
+class ForgetsByRevoking(SoundStore):
+    """Leaves the keys of who is gone in the list."""
+
+    breaks = "test_a_forgotten_users_keys_are_gone"
+
+    def forget_keys(self, user_id):
+        for key in self.keys_of(user_id):
+            self.revoke_key(key.id, user_id=user_id)
 
 
 class AnybodyRevokes(SoundStore):
@@ -514,4 +527,4 @@ class Trusting(SoundStore):
         return super().keys_of(user_id.strip())
 
 
-STORES = (SoundStore, AnybodyRevokes, ShowsAll, NeverEnds, Removes, KeepsTexts, Trusting)
+STORES = (SoundStore, ForgetsByRevoking, AnybodyRevokes, ShowsAll, NeverEnds, Removes, KeepsTexts, Trusting)

@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Row, Select, Uuid, bindparam, cast, false, func, insert, inspect, null, select, true, update
+from sqlalchemy import (
+    Row,
+    Select,
+    Uuid,
+    bindparam,
+    cast,
+    delete,
+    false,
+    func,
+    insert,
+    inspect,
+    null,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.types import TypeEngine
 
@@ -171,6 +186,13 @@ class SqlKeys:
             change = change.where(keys.c.user_id == owner)
         with self._database.begin() as connection:
             return connection.execute(change).rowcount == 1
+
+    def forget_keys(self, user_id: str) -> None:
+        """Remove every key of a user who is gone: whoever gets the same id later has none."""
+        owner = self._owner(user_id)
+        if owner is not None:
+            with self._database.begin() as connection:
+                connection.execute(delete(self._keys).where(self._keys.c.user_id == owner))
 
     def _known(self, wanted: str) -> Row[Any] | None:
         try:
