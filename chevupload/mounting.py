@@ -1,7 +1,7 @@
 """What every adapter of a host does alike: mount points, routes, and the component as one request of the host sees it.
 
-May know: the component. The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``forget``, and
-``links`` besides.
+May know: the component. The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``forget``,
+and ``links`` besides.
 """
 
 from __future__ import annotations

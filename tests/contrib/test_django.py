@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from wsgiref.validate import validator
 
 import pytest
-from chevupload.contrib.django import ChevUpload, DjangoKeys, current_user, principal_of
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -29,6 +28,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from chevupload import Principal
+from chevupload.contrib.django import ChevUpload, DjangoKeys, current_user, principal_of
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest
 from chevupload.store.sql import Database, sqlite_engine

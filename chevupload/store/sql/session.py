@@ -60,6 +60,8 @@ class HostSession:
             raise ConfigError("the session's database is not the catalog's")
         self._change = _unchanging(table)
         self.writes_alone = bound_to.dialect.name == "sqlite"
+        if self.writes_alone and not event.contains(bound_to.pool, "reset", _end_sqlite):
+            event.listen(bound_to.pool, "reset", _end_sqlite)
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -136,6 +138,16 @@ def _begin_sqlite(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     if not driver.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _end_sqlite(driver: Any, *state: Any) -> None:
+    """Roll back what a failed commit left open, before anybody else gets the connection.
+
+    SQLite keeps the transaction, for a deferred foreign key for example, and SQLAlchemy takes it for ended: whoever came
+    next would see, and could commit, what its owner believes to be gone.
+    """
+    if driver is not None and driver.in_transaction:
+        driver.rollback()
 
 
 def _tell(session: Session, transaction: SessionTransaction) -> None:

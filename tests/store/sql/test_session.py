@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import ForeignKey, create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
 
@@ -24,6 +24,14 @@ class Post(HostBase):
     __tablename__ = "posts"
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(unique=True)
+
+
+class Answer(HostBase):
+    """What a database checks no sooner than at the commit."""
+
+    __tablename__ = "answers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id", deferrable=True, initially="DEFERRED"))
 
 
 @pytest.fixture
@@ -135,6 +143,20 @@ def test_an_error_of_the_hosts_takes_the_upload_with_it(catalog, session, make_u
         work()
     assert catalog.get("a1") is None
     assert [watch.seen for watch in watches] == [[False]]
+
+
+@pytest.mark.parametrize("end", ["rollback", "close"])
+def test_a_commit_that_fails_takes_the_upload_with_it(catalog, session, make_upload, is_alone, end):
+    """However late it fails, whoever is told sees from outside that there is none."""
+    if is_alone:
+        session.execute(text("PRAGMA foreign_keys=ON"))
+    watch = save(catalog, session, make_upload("a1"))
+    session.add(Answer(post_id=404))
+    with pytest.raises(IntegrityError):
+        session.commit()
+    getattr(session, end)()
+    assert watch.seen == [False]
+    assert catalog.get("a1") is None
 
 
 @pytest.mark.parametrize("commits", [True, False])

@@ -1,0 +1,171 @@
+"""Uploads in a Pyramid application: ``config.include("chevupload.contrib.pyramid")``.
+
+May know: Pyramid, and every floor below. Source: Pyramid's chapters on extending its configuration and on security;
+pyramid_tm's and zope.sqlalchemy's documentation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from inspect import signature
+from typing import Any
+
+try:
+    from pyramid.exceptions import ConfigurationError
+    from pyramid.httpexceptions import HTTPNotFound
+    from pyramid.interfaces import PHASE1_CONFIG, ISecurityPolicy
+    from pyramid.paster import bootstrap, setup_logging
+    from pyramid.security import NO_PERMISSION_REQUIRED
+except ImportError as error:
+    message = "chevupload.contrib.pyramid needs Pyramid: pip install 'chevupload[pyramid]'"
+    raise ImportError(message, name="pyramid") from error
+
+from sqlalchemy.exc import UnboundExecutionError
+
+from chevupload.api import SESSION
+from chevupload.app import ChevUpload
+from chevupload.config import Routes
+from chevupload.model import Principal
+from chevupload.mounting import RequestUploads, below, checked_prefix, route_paths
+from chevupload.settings import component_from
+from chevupload.store.sql import Database, Tables, UserColumns
+
+_NAME = "chevupload"
+_REQUEST = "chevupload.request"
+"""Where the environ holds Pyramid's request, for the function that knows who is signed in."""
+
+_PARTS = {*signature(component_from).parameters, *signature(ChevUpload).parameters} - {"settings", "more", "routes"}
+
+
+def includeme(config: Any) -> None:
+    """Mount a component below the include's ``route_prefix``.
+
+    Its settings are ``chevupload.*``, as :func:`chevupload.settings.component_from` lists them, and
+    ``chevupload.route_prefix``, for ini files. What no text can say, ``config.set_chevupload`` takes. The component is
+    made when the configuration is committed; it is ``config.registry["chevupload"]`` and ``request.chevupload``.
+    """
+    head = f"{_NAME}."
+    every = config.registry.settings.items()
+    settings = {name.removeprefix(head): value for name, value in every if name.startswith(head)}
+    with config.route_prefix_context(settings.pop("route_prefix", None)):
+        mount = _Mount(config.route_prefix)
+        for name, paths in route_paths(_routes(settings)).items():
+            for slash, path in zip(("", "/"), paths, strict=False):
+                route = f"{_NAME}.{name}{slash}"
+                config.add_route(route, path.replace("{rest}", "{rest:.*}"))
+                # Keys are no cookies, and the page of keys has tokens of its own. Whether a key, a link or a user is
+                # good enough, the component knows.
+                config.add_view(mount.answer, route_name=route, require_csrf=False, permission=NO_PERMISSION_REQUIRED)
+    config.add_directive("set_chevupload", mount.set_parts)
+    config.add_request_method(mount.uploads, _NAME, reify=True)
+    # In the last phase: the parts, and whether there is a security policy, are known before.
+    config.action(_NAME, mount.make, args=(config.registry, settings))
+
+
+def _routes(settings: Mapping[str, Any]) -> Routes:
+    """Read where to answer: the place of a route among the host's is that of the include, before there are parts."""
+    names = {field.name: f"{field.name}_route" for field in fields(Routes)}
+    return Routes(**{field: settings[name] or None for field, name in names.items() if name in settings})
+
+
+class _Mount:
+    """The component as one application has it."""
+
+    def __init__(self, route_prefix: str | None) -> None:
+        self._prefix = checked_prefix(route_prefix)
+        self._parts: dict[str, Any] = {}
+
+    def set_parts(self, config: Any, **parts: Any) -> None:
+        """Take parts that the host has of its own; each conflicts with itself only, as views and routes do.
+
+        Args:
+            config: the configurator.
+            parts: any keyword of :func:`~chevupload.settings.component_from` or :class:`~chevupload.app.ChevUpload`,
+                but the routes, which are settings. ``database`` may be an engine, ``users`` a mapped class;
+                ``current_user`` gets the request.
+
+        Raises:
+            ConfigurationError: there is no such part, or the component is made already.
+        """
+        for name, part in parts.items():
+            if name not in _PARTS:
+                raise ConfigurationError(f"chevupload has no part {name!r}")
+            if _NAME in config.registry:
+                raise ConfigurationError("chevupload is made already: call set_chevupload before the commit")
+            config.action((_NAME, name), self._parts.__setitem__, args=(name, part), order=PHASE1_CONFIG)
+
+    def make(self, registry: Any, settings: Mapping[str, Any]) -> None:
+        """Make the component of these settings and the parts."""
+        parts = self._parts
+        if not isinstance(parts.get("users"), UserColumns | None):
+            parts["users"] = UserColumns.of(parts["users"])
+        if not isinstance(parts.get("database"), Database | None):
+            parts["database"] = Database(parts["database"])
+        # Keys of users that nobody has named would open nothing.
+        has_keys = parts.get("users") or parts.get("key_store")
+        if has_keys and registry.queryUtility(ISecurityPolicy) is not None:
+            parts.setdefault("current_user", _authenticated)
+        if find_user := parts.get("current_user"):
+            parts = {**parts, "current_user": lambda environ: find_user(environ[_REQUEST])}
+        registry[_NAME] = component_from(settings, **parts)
+
+    def answer(self, request: Any) -> Any:
+        """Answer the component's routes."""
+        path = request.environ["PATH_INFO"].removeprefix(self._prefix)
+        more = {_REQUEST: request, SESSION: self._session(request)}
+        response = request.registry[_NAME].respond(below(request.environ, self._prefix, path, **more))
+        if response is None:
+            raise HTTPNotFound
+        return response
+
+    def uploads(self, request: Any) -> RequestUploads:
+        """Return the uploads for a request: ``save``, ``get``, ``list``, ``delete``, ``forget``, ``links``."""
+        component = request.registry[_NAME]
+        return RequestUploads(component, request.environ, prefix=self._prefix, session=self._session(request))
+
+    def _session(self, request: Any) -> Any:
+        """Return the host's session, if it is on the catalog's database and its transaction ends with the request."""
+        database = None if "catalog" in self._parts else self._parts.get("database")
+        if database is None or not request.environ.get("tm.active"):
+            return None
+        session: Any = getattr(request, "dbsession", None)
+        tables = self._parts.get("tables") or Tables.default()
+        with contextlib.suppress(AttributeError, UnboundExecutionError):
+            if session.get_bind(clause=tables.uploads).engine.pool is database.engine.pool:
+                return session
+        return None
+
+
+def _authenticated(request: Any) -> Principal | None:
+    user_id = request.authenticated_userid
+    return None if user_id is None else Principal(user_id=str(user_id))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the tables, or look after the uploads, of the application that an ini file describes."""
+    parser = argparse.ArgumentParser(prog="python -m chevupload.contrib.pyramid", description=main.__doc__)
+    parser.add_argument("ini", help="such as production.ini, or production.ini#name")
+    parser.add_argument("command", choices=["create-tables", "sweep", "check"])
+    options = parser.parse_args(arguments)
+    setup_logging(options.ini)
+    with bootstrap(options.ini) as environment:
+        component = environment["registry"][_NAME]
+        if options.command == "create-tables":
+            component.catalog.create_tables()
+            return 0
+        if options.command == "sweep":
+            swept = component.upkeep.sweep()
+            print(f"removed {swept.uploads} uploads and {swept.temporary_files} temporary files, {swept.failed} failed")
+            return 1 if swept.failed else 0
+        checked = component.upkeep.check()
+        for upload_id, path in checked.missing:
+            print(f"{upload_id}: {path} is missing")
+        print(f"{checked.uploads} uploads, {len(checked.missing)} files missing")
+        return 1 if checked.missing else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
