@@ -9,7 +9,7 @@ Register there, make a key at ``/settings/api``, and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
-Everything stays in the folder ``bottle-site`` below the current one.
+Everything stays in the folder ``bottle-app-data`` below the current one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from chevupload.site import DataFolder
 from chevupload.store.sql import Database, UserColumns, sqlite_engine
 
 MONTH = 30 * 24 * 3600
-SITE = DataFolder("bottle-site")
+SITE = DataFolder("bottle-app-data")
 database = Database(sqlite_engine(SITE.folder / "site.db"))
 users = Table(
     "users",

@@ -10,7 +10,7 @@ Open http://127.0.0.1:8000/register, make a user, make a key at "API keys", and 
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
-Everything is in the folder ``django-app-data`` below the current one. Another port: ``python examples/django_app.py 8080``.
+Everything is in the folder ``django-app-data`` below the current one. A number behind the script is another port.
 Tables are made on the first start; in a project of your own, ``manage.py migrate`` does that.
 """
 

@@ -143,8 +143,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def _end_sqlite(driver: Any, *state: Any) -> None:
     """Roll back what a failed commit left open, before anybody else gets the connection.
 
-    SQLite keeps the transaction, for a deferred foreign key for example, and SQLAlchemy takes it for ended: whoever came
-    next would see, and could commit, what its owner believes to be gone.
+    SQLite keeps the transaction, for a deferred foreign key for example, and SQLAlchemy takes it for ended: whoever
+    came next would see, and could commit, what its owner believes to be gone.
     """
     if driver is not None and driver.in_transaction:
         driver.rollback()
