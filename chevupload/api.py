@@ -106,14 +106,14 @@ class UploadApi:
 
         return self.refuse(environ, NotFound())
 
-    def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
-        """Answer with ``refusal``, in the format that the query asks for."""
+    def refuse(self, environ: WSGIEnvironment, refusal: Refusal, *, imgbb: bool = False) -> Response:
+        """Answer with ``refusal``, in the format that the query asks for, to a client of ImgBB's if it is one."""
 
         def handler(environ: WSGIEnvironment, form: Form) -> Response:
             form.read_query(environ, None)
             raise refusal
 
-        return self._answer(environ, handler)
+        return self._answer(environ, handler, imgbb=imgbb)
 
     def _answer(
         self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response], *, imgbb: bool = False

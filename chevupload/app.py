@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ from chevupload.response.links import Links
 from chevupload.response.pages import refusal_page
 from chevupload.tokens import DeleteTokens, FormTokens
 from chevupload.upkeep import Upkeep
-from chevupload.uploads import Uploads
+from chevupload.uploads import Owner, Uploads, as_principal
 from chevupload.viewing import Viewing
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ class ChevUpload:
         limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
         spool_folder = spool_folder or _default_spool_folder(storage)
         tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
-        self.routes = routes or Routes()
+        has_page = key_store is not None and current_user is not None
+        # Without a page of keys, its path is the host's.
+        self.routes = routes or Routes() if has_page else replace(routes or Routes(), keys=None)
         self.catalog = catalog
         self.key_store = key_store
         self._storage = storage
@@ -208,31 +211,34 @@ class ChevUpload:
                 if token is None:
                     return self._viewing.viewer(environ, path, upload_id)
                 return self._viewing.delete(environ, upload_id, token)
-        if self._key_settings and path == f"/{self.routes.keys}":
+        if self._key_settings and self.routes.keys and path == f"/{self.routes.keys}":
             return self._key_settings.answer(environ)
         if file := _below(self.routes.files, path):
             return self._viewing.file(environ, file)
         return None
 
-    def forget(self, owner: object) -> None:
+    def forget(self, owner: Owner) -> None:
         """Take the keys and uploads of a user away who is being deleted.
 
         Databases give the id of a deleted row to another one sooner or later, and whoever gets it would find what is
         left.
 
         Args:
-            owner: the user's id.
+            owner: the user's id, or Principal. What is on its way in at this moment may be missed: once the user is
+                gone, nothing follows.
 
         Raises:
             BackendError: a part is away; asking again goes on where it ended.
         """
-        if self.key_store is not None:
-            self.key_store.forget_keys(str(owner))
+        user_id = as_principal(owner).user_id
+        if self.key_store is not None and user_id is not None:
+            self.key_store.forget_keys(user_id)
         self.uploads.delete_all(owner)
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""
-        return self._api.refuse(environ, refusal)
+        speaks_imgbb = self.routes.imgbb is not None and _path(environ).rstrip("/").endswith(f"/{self.routes.imgbb}")
+        return self._api.refuse(environ, refusal, imgbb=speaks_imgbb)
 
     def warm(self) -> None:
         """Start the worker processes now, so that the first upload does not wait for them."""

@@ -14,8 +14,10 @@ from chevupload.errors import ConfigError
 
 VIDEOS = ("MP4", "MOV", "WEBM")
 """Video formats that can be accepted."""
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", *VIDEOS)
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "HEIC", *VIDEOS)
 """Formats that can be accepted; those of pictures by Pillow's names."""
+FRAMED = ("HEIC", *VIDEOS)
+"""Formats that no picture on a page can have: a frame is stored beside them, which can."""
 
 
 def _positive(settings: object, *names: str) -> None:
@@ -131,7 +133,7 @@ class Policy:
     """
 
     formats: tuple[str, ...] = FORMATS
-    """Accepted formats, a subset of :data:`FORMATS`. Those of videos need the extra ``video``."""
+    """Accepted formats, a subset of :data:`FORMATS`. HEIC needs the extra ``heic``, videos ``video``."""
     naming: Literal["original", "random", "mixed", "id"] = "original"
     """How stored files are named: the client's name, 32 hex digits, name and 16 hex digits, or the upload's id."""
     storage_mode: Literal["datefolder", "direct"] = "datefolder"

@@ -258,6 +258,13 @@ class UnavailableFormat(Refusal):
     status, code, text = 415, 613, "Unavailable image format"
 
 
+class MissingExtra(UnavailableFormat):
+    """A format whose decoder comes with an extra that is not installed.
+
+    The message is the extra's name; renderers write it to the log, and refuse with the plain class.
+    """
+
+
 class DisabledFormat(Refusal):
     """A format that this site has switched off."""
 
@@ -280,6 +287,12 @@ class WidthTooLarge(Refusal):
     """The target width is larger than the picture."""
 
     code, text = 610, "Target width is greater than the original image width"
+
+
+class BrokenVideo(Refusal):
+    """A video by its first bytes that has no duration, no picture, or none that can be decoded."""
+
+    code, text = 100, "Invalid video file provided"
 
 
 # Our side

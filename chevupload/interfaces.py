@@ -150,6 +150,10 @@ class Catalog(Protocol):
         """Mark a pending or ready upload as deleting: gone for every reader. False when there is none."""
         ...
 
+    def abandon(self, upload_id: str) -> bool:
+        """Mark a pending upload as deleting, in one step with looking whether it is. False when there is none."""
+        ...
+
     def forget(self, upload_id: str) -> None:
         """Remove the record of an upload in state deleting, its files being gone. An absent one is fine.
 

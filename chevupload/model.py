@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 MIME_TYPES = {
     "avif": "image/avif",
     "gif": "image/gif",
+    "heic": "image/heic",
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
     "png": "image/png",
@@ -40,6 +41,15 @@ class Principal:
     max_bytes: int | None = None
     max_pixels: int | None = None
     data: Any = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the id, which is compared with text everywhere.
+
+        Raises:
+            TypeError: it is no text, such as the number that the host's database has.
+        """
+        if not isinstance(self.user_id, str | None):
+            raise TypeError(f"a user_id is text, not {type(self.user_id).__name__}")
 
     @property
     def is_guest(self) -> bool:
@@ -112,7 +122,7 @@ class MediaJob:
     Attributes:
         source: path of the file; it is only read.
         folder: where the worker may write, on the same file system as the source.
-        formats: accepted formats by Pillow's names.
+        formats: accepted formats, by the names of :data:`chevupload.config.FORMATS`.
         width: target width of the original, None to keep it.
         keep_exif: False removes Exif, XMP and IPTC from the original.
     """
@@ -143,10 +153,10 @@ class MediaResult:
     """What a media worker found and made.
 
     Attributes:
-        format: Pillow's name of the stored original's format, so PNG for a BMP.
+        format: name of the stored original's format, so PNG for a BMP.
         width: of the stored original in pixels, upright.
         height: likewise.
-        frames: 1 for a still picture.
+        frames: 1 for a still picture, and for a video.
         is_360: an equirectangular panorama, by its XMP packet.
         title: embedded title, or None.
         description: embedded description, or None.
@@ -158,6 +168,8 @@ class MediaResult:
         resized: whether ``width`` changed the original.
         thumb: the thumbnail.
         medium: the medium picture, or None.
+        frame: the picture that a video shows before it plays, and HEIC instead of itself; None for the others.
+        duration: of a video in whole seconds.
     """
 
     format: str
@@ -174,6 +186,8 @@ class MediaResult:
     resized: bool
     thumb: MediaFile
     medium: MediaFile | None
+    frame: MediaFile | None = None
+    duration: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +256,8 @@ class Upload:
 
     @property
     def derived_extension(self) -> str:
-        """Extension of thumb and medium: the original's, or jpeg for videos."""
-        return "jpeg" if self.type == "video" else self.extension
+        """Extension of thumb and medium: the original's, or jpeg for videos and HEIC."""
+        return "jpeg" if self.type == "video" or self.extension == "heic" else self.extension
 
     @property
     def path(self) -> str:
@@ -262,7 +276,7 @@ class Upload:
 
     @property
     def frame_path(self) -> str | None:
-        """Storage path of a video's frame, if there is one."""
+        """Storage path of the frame of a video or of HEIC, if there is one."""
         return f"{self.stem}.fr.jpeg" if self.frame_size else None
 
     @property

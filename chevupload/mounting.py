@@ -16,6 +16,7 @@ from chevupload.errors import ConfigError
 from chevupload.interfaces import Readable
 from chevupload.model import Upload
 from chevupload.response.links import Links
+from chevupload.uploads import Owner
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -47,7 +48,7 @@ class RequestUploads:
         """What builds URLs of uploads."""
         return self.component.links(self._environ)
 
-    def save(self, file: Readable, *, owner: object, **parameters: Any) -> Upload:
+    def save(self, file: Readable, *, owner: Owner, **parameters: Any) -> Upload:
         """Take a file in; see :meth:`chevupload.uploads.Uploads.save`."""
         return self.component.uploads.save(file, owner=owner, **{"session": self._session} | parameters)
 
@@ -55,7 +56,7 @@ class RequestUploads:
         """Return an upload; see :meth:`chevupload.uploads.Uploads.get`."""
         return self.component.uploads.get(upload_id)
 
-    def list(self, owner: object, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
+    def list(self, owner: Owner, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
         """Return a user's uploads; see :meth:`chevupload.uploads.Uploads.list`."""
         return self.component.uploads.list(owner, limit=limit, before=before)
 
@@ -63,7 +64,7 @@ class RequestUploads:
         """Take an upload away; see :meth:`chevupload.uploads.Uploads.delete`."""
         return self.component.uploads.delete(upload)
 
-    def forget(self, owner: object) -> None:
+    def forget(self, owner: Owner) -> None:
         """Take away what a user has who is being deleted; see :meth:`chevupload.app.ChevUpload.forget`."""
         self.component.forget(owner)
 

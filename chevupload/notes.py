@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,8 +19,10 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, Signer
 
-from chevupload.errors import StorageError
+from chevupload.errors import NameTaken, StorageError
 from chevupload.model import Upload
+
+logger = logging.getLogger("chevupload")
 
 PREFIX = "chevupload-note-"
 
@@ -34,7 +37,7 @@ class Notes:
 
     @contextlib.contextmanager
     def noted(self, upload: Upload) -> Iterator[None]:
-        """Write a note, which stays if the block ends well; on an error of the block it goes.
+        """Write a note, which stays but for a name that was taken: then nothing of the upload was written.
 
         Raises:
             StorageError: it cannot be written.
@@ -44,10 +47,12 @@ class Notes:
             with open(self._path(upload), "xb", opener=_private) as file:
                 file.write(self._signer.sign(text))
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self.remove(upload)
             raise StorageError("a note cannot be written") from error
         try:
             yield
-        except BaseException:
+        except NameTaken:
             self.remove(upload)
             raise
 
@@ -59,8 +64,13 @@ class Notes:
         """Yield the uploads whose notes were written before ``moment``, a time of the file system in seconds."""
         for path in self._folder.glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError, BadSignature):
-                if path.stat().st_mtime <= moment:
-                    yield _upload(self._signer.unsign(path.read_bytes()))
+                if path.stat().st_mtime > moment:
+                    continue
+                text = self._signer.unsign(path.read_bytes())
+                try:
+                    yield _upload(text)
+                except (KeyError, TypeError, ValueError):
+                    logger.exception("a note of another version is left alone: %s", path.name)
 
     def _path(self, upload: Upload) -> Path:
         return self._folder / f"{PREFIX}{upload.id}"

@@ -7,6 +7,7 @@ May know: every floor below. SQLAlchemy is loaded with this module. A name is th
 from __future__ import annotations
 
 import dataclasses
+import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field
@@ -88,7 +89,7 @@ def component_from(
         raise ConfigError("users need the database that they are in: bring it, or set database_url")
     folder = DataFolder(settings["folder"]) if settings.get("folder") else None
     made = None
-    if database is None and catalog is None:
+    if database is None and (catalog is None or users is not None):
         database = made = database_from(settings)
     asks_table = database is not None and (keys is None or users is not None)
     own_keys = SqlKeys(database, tables=tables, users=users) if database is not None and asks_table else None
@@ -99,7 +100,7 @@ def component_from(
         "catalog": catalog or _catalog(database, tables),
         "storage": storage or _storage(settings, folder),
         "trusted_proxies": _number("trusted_proxies", settings.get("trusted_proxies") or 0),
-        **{name: settings[name] for name in ("base_url", "decode") if settings.get(name)},
+        **{name: str(settings[name]) for name in ("base_url", "decode") if settings.get(name)},
         **{kind.__name__.lower(): _frozen(kind, suffix, settings) for kind, suffix in _SETTINGS.items()},
     }
     component = ChevUpload(**parts | more)
@@ -155,7 +156,10 @@ def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:
 
 def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequence[str]:
     if secrets := settings.get("secret_keys"):
-        return _listed(secrets)
+        found = secrets.split() if isinstance(secrets, str) else list(secrets)
+        if not all(isinstance(secret, str) for secret in found):
+            raise ConfigError("secret_keys are texts")
+        return found
     if folder is None:
         raise ConfigError("secret_keys is not set, and there is no folder to keep one in")
     return folder.secret_keys()
@@ -200,9 +204,12 @@ def _number(name: str, value: Any) -> int:
 
 def _seconds(name: str, value: Any) -> float:
     try:
-        return float(value)
+        seconds = float(value)
     except (TypeError, ValueError):
-        raise ConfigError(f"{name} must be a number: {value!r}") from None
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise ConfigError(f"{name} must be a number: {value!r}")
+    return seconds
 
 
 def _duration(name: str, value: Any) -> timedelta:
@@ -212,7 +219,7 @@ def _duration(name: str, value: Any) -> timedelta:
 def _zone(name: str, value: Any) -> tzinfo:
     try:
         return value if isinstance(value, tzinfo) else ZoneInfo(value)
-    except (ValueError, ZoneInfoNotFoundError):
+    except (TypeError, ValueError, ZoneInfoNotFoundError):
         raise ConfigError(f"{name} is no time zone: {value!r}") from None
 
 

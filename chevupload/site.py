@@ -16,7 +16,7 @@ from typing import Literal, TypedDict, Unpack
 from chevupload.app import ChevUpload
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions, Routes
-from chevupload.errors import ConfigError, NameTaken
+from chevupload.errors import ConfigError, NameTaken, StorageError
 from chevupload.hooks import BeforeStore, OnDelete, OnUpload
 from chevupload.interfaces import Fetcher, KeyBackend, KeyStore, Renderer
 from chevupload.key_settings import CurrentUser
@@ -85,11 +85,18 @@ class DataFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Make the folder if it is missing."""
+        """Make the folder if it is missing.
+
+        Raises:
+            StorageError: it cannot be made.
+        """
         self.folder = Path(folder).absolute()
         self.images, self.incoming = self.folder / "images", self.folder / "incoming"
         # A web server may pass through to the files; everything else in it is private by itself.
-        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError("the folder cannot be made") from error
 
     def secret_keys(self) -> list[str]:
         """Return the keys that sign delete links, one a line in the file ``secret``, oldest first."""
@@ -125,7 +132,10 @@ class Site(DataFolder):
         """Return a component on this folder; ``guest_key`` lets guests upload with it."""
         if unknown := set(settings) - set(Settings.__annotations__):
             raise ConfigError(f"not a setting of an embedded site: {', '.join(sorted(unknown))}")
-        keys = settings.get("keys") or SqlKeys(self.database)
+        keys = settings.get("keys")
+        if keys is None:
+            keys = own_keys = SqlKeys(self.database)
+            settings.setdefault("key_store", own_keys)
         settings["keys"] = KeyChain(keys, GuestKey(guest_key)) if guest_key else keys
         return ChevUpload(
             catalog=SqlCatalog(self.database),

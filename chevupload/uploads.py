@@ -13,12 +13,14 @@ import builtins
 import contextlib
 import json
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from uuid import UUID
 
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
@@ -30,12 +32,14 @@ from chevupload.errors import (
     EmptySource,
     FileExists,
     ForeignAlbum,
+    InvalidParameter,
     NameTaken,
+    RequestDenied,
     UnknownCategory,
 )
 from chevupload.hooks import Hooks
 from chevupload.interfaces import AdoptingStorage, Catalog, JoiningCatalog, Readable, Renderer, Storage
-from chevupload.model import MediaFile, MediaJob, MediaResult, Parameters, Principal, Upload
+from chevupload.model import MIME_TYPES, MediaFile, MediaJob, MediaResult, Parameters, Principal, Upload
 from chevupload.naming import base_name, client_filename, default_title, new_id, split_extension, with_suffix
 from chevupload.notes import Notes
 from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at, parse_parameters
@@ -44,11 +48,18 @@ from chevupload.spool import Spool
 
 logger = logging.getLogger("chevupload")
 
-_EXTENSIONS = {"JPEG": "jpeg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
+_EXTENSIONS = {
+    **{"JPEG": "jpeg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "HEIC": "heic"},
+    **{"MP4": "mp4", "MOV": "mov", "WEBM": "webm"},
+}
 _NAME_ATTEMPTS = 8
 """Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
 _READ_BYTES = 262_144
 _DUPLICATE_WINDOW = timedelta(days=1)
+
+
+Owner: TypeAlias = Principal | str | int | UUID | None
+"""Whose an upload is: a user by id, a Principal, or nobody, which is a guest."""
 
 
 class Uploads:
@@ -80,16 +91,18 @@ class Uploads:
         self._notes = notes
         self._spool_folder = spool_folder
         self._clock = clock
+        self._open: set[str] = set()
+        """Ids of uploads in transactions of this process' host that are not over yet."""
 
     def save(
         self,
         file: Readable,
         *,
-        owner: object,
+        owner: Owner,
         filename: str | None = None,
         title: str | None = None,
         description: str | None = None,
-        tags: Iterable[str] = (),
+        tags: Iterable[str] | str = (),
         album_id: str | None = None,
         category_id: int | None = None,
         width: int | None = None,
@@ -115,15 +128,15 @@ class Uploads:
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
             ConfigError: a session that the catalog cannot join.
         """
-        principal = owner if isinstance(owner, Principal) else Principal(user_id=None if owner is None else str(owner))
+        principal = as_principal(owner)
         texts = {
             "title": title,
             "description": description,
-            "tags": ",".join(tags),
+            "tags": tags if isinstance(tags, str) else ",".join(tags),
             "album_id": album_id,
             "category_id": _digits(category_id),
             "width": _digits(width),
-            "expiration": _digits(expiration.total_seconds()) if isinstance(expiration, timedelta) else expiration,
+            "expiration": _seconds(expiration) if isinstance(expiration, timedelta) else expiration,
             "nsfw": _digits(nsfw),
             "use_file_date": _digits(use_file_date),
         }
@@ -144,18 +157,30 @@ class Uploads:
         upload = self._catalog.get(upload_id)
         return None if upload is None or upload.is_expired(self._clock()) else upload
 
-    def list(self, owner: object, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
-        """Return the uploads of the user with this id that readers can see, the newest first.
+    def list(self, owner: Owner, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
+        """Return the uploads of a user that readers can see, the newest first; guests have none of their own.
 
         Args:
-            owner: a user's id, as it was saved with.
+            owner: a user's id or Principal, as they were saved with.
             limit: how many at most.
             before: the last one of the page before.
 
         Raises:
             BackendError: the catalog is away.
         """
-        return self._catalog.owned(str(owner), now=self._clock(), limit=limit, before=before)
+        user_id = as_principal(owner).user_id
+        return [] if user_id is None else self._catalog.owned(user_id, now=self._clock(), limit=limit, before=before)
+
+    def delete_all(self, owner: Owner) -> int:
+        """Take every upload of a user away that readers can see, and return how many there were.
+
+        Raises:
+            BackendError: a part is away. What is marked by then, the sweep finishes.
+        """
+        count = 0
+        while page := self.list(owner):
+            count += sum(map(self.delete, page))
+        return count
 
     def delete(self, upload: Upload | str) -> bool:
         """Take an upload away, given as it is or by its id: gone for readers at once, then its files, then its record.
@@ -163,9 +188,12 @@ class Uploads:
         False when it was gone.
 
         Raises:
-            BackendError: a part is away. Once the record is marked, the sweep finishes the rest.
+            BackendError: a part is away. Once the record is marked, the sweep finishes the rest. Or the transaction
+                that it was saved in is still open: rolling that back takes it away.
         """
         found = self._catalog.get(upload) if isinstance(upload, str) else upload
+        if found is not None and found.id in self._open:
+            raise CatalogError("an open transaction holds this upload: roll it back to take the upload away")
         if found is None or not self.withdraw(found):
             return False
         self.clear(found)
@@ -219,13 +247,14 @@ class Uploads:
         Raises:
             BackendError: a part is away; the next sweep looks again.
         """
-        is_ready = self._catalog.get(upload.id) is not None
-        if not is_ready:
-            # Its reservation may have gone with the transaction: taken again, nobody else can meet its files.
+        if self._catalog.get(upload.id) is None:
+            # Its reservation may have gone with the transaction: taken again, nobody else can meet its files. If the
+            # transaction is still open, the database has us wait for its end, which may be that the upload is ready.
             with contextlib.suppress(NameTaken):
                 self._catalog.reserve(upload)
-            if self._catalog.withdraw(upload.id):
+            if self._catalog.abandon(upload.id):
                 self.clear(upload)
+        is_ready = self._catalog.get(upload.id) is not None
         self._notes.remove(upload)
         return is_ready
 
@@ -245,15 +274,20 @@ class Uploads:
 
         def when_over() -> None:
             for upload in stored:
+                self._open.discard(upload.id)
                 if self.settle(upload):
                     self._hooks.uploaded(upload, principal)
 
         catalog = self._catalog.joined(session, when_over)
-        stored.append(self._store(drafted, files, catalog, note=self._notes.noted))
-        return stored[0]
+        upload = self._store(drafted, files, catalog, note=self._notes.noted)
+        self._open.add(upload.id)
+        stored.append(upload)
+        return upload
 
     def _check(self, source: Source, parameters: Parameters, principal: Principal) -> None:
         """Refuse what costs nothing to refuse, before anything is decoded."""
+        if principal.is_guest and not self._policy.guests:
+            raise RequestDenied
         if parameters.album_id is not None:
             album = self._catalog.album(parameters.album_id)
             if album is None or principal.is_guest or album.owner_id != principal.user_id:
@@ -318,6 +352,8 @@ class Uploads:
             is_360=result.is_360,
             thumb_size=result.thumb.size,
             medium_size=result.medium.size if result.medium else 0,
+            frame_size=result.frame.size if result.frame else 0,
+            duration=result.duration,
             expires_at=expires_at(parameters.expiration, now) if parameters.expiration else None,
         )
 
@@ -372,7 +408,7 @@ class Uploads:
             for path, file in zip(upload.paths, files, strict=True):
                 # Noted before it is there: whatever interrupts the writing, nothing is forgotten.
                 written.append(path)
-                self._put(path, file, content_type=upload.mime)
+                self._put(path, file, content_type=MIME_TYPES[path.rpartition(".")[2]])
             catalog.publish(upload.id)
         except FileExists:
             # The last of them is a stranger's.
@@ -401,11 +437,32 @@ class Uploads:
                 for path in written:
                     self._storage.delete(path)
                 catalog.forget(upload.id)
+                self._notes.remove(upload)
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
 
     def _now(self) -> datetime:
         return self._clock().replace(microsecond=0)
+
+
+def as_principal(owner: Owner) -> Principal:
+    """Return who owns an upload: a Principal as it is, a user's id as text, None as a guest.
+
+    Raises:
+        TypeError: it is something else, such as a user; what that is as text need not be its id.
+    """
+    if isinstance(owner, Principal):
+        return owner
+    if not isinstance(owner, str | int | UUID | None):
+        raise TypeError(f"an owner is a user's id, a Principal or None, not {type(owner).__name__}")
+    return Principal(user_id=None if owner is None else str(owner))
+
+
+def _seconds(lifetime: timedelta) -> str:
+    """Spell a lifetime as the API's text parameter does; what is over already must not come to stay for ever."""
+    if lifetime <= timedelta(0):
+        raise InvalidParameter("Invalid expiration, expected a time to come")
+    return str(math.ceil(lifetime.total_seconds()))
 
 
 def _digits(number: float | None) -> str | None:
@@ -422,17 +479,17 @@ def _name_of(file: Readable) -> str | None:
 def _files(source: Source, result: MediaResult) -> tuple[MediaFile, ...]:
     """List the local files in the order of :attr:`Upload.paths`."""
     original = result.original or MediaFile(path=source.spool.path, size=source.spool.size)
-    return (original, *(file for file in (result.medium, result.thumb) if file))
+    return (original, *(file for file in (result.medium, result.thumb, result.frame) if file))
 
 
 @contextlib.contextmanager
 def _owned(result: MediaResult) -> Iterator[None]:
     """Remove the files of ``result`` that nobody adopted."""
-    made: list[MediaFile] = [file for file in (result.original, result.medium, result.thumb) if file]
+    made = (result.original, result.medium, result.thumb, result.frame)
     try:
         yield
     finally:
-        for file in made:
+        for file in filter(None, made):
             Path(file.path).unlink(missing_ok=True)
 
 

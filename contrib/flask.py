@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _NAME = "chevupload"
+_UPLOADS = (f"{_NAME}.upload", f"{_NAME}.imgbb")
 _FORM_BYTES = 16_777_216
 """Text of a form that the host reads itself, and holds in memory: base64 of 12 MB. Flask's own 500 kB refuse most."""
 
@@ -122,10 +122,7 @@ class ChevUpload:
             settings.setdefault("secret_keys", [_derived(secret) for secret in secrets])
         parts = self._parts_for(app)
         app.extensions[_NAME] = component = component_from(settings, **parts)
-        has_page = "current_user" in parts and component.key_store is not None
-        # Without a page of keys, its path is the host's.
-        routes = component.routes if has_page else replace(component.routes, keys=None)
-        app.register_blueprint(_blueprint(routes, prefix, _keys_page if self._login else _answer))
+        app.register_blueprint(_blueprint(component.routes, prefix, _keys_page if self._login else _answer))
         app.cli.add_command(commands)
 
     def _parts_for(self, app: flask.Flask) -> dict[str, Any]:
@@ -220,10 +217,12 @@ def _prepare(endpoint: str | None, values: dict[str, Any] | None) -> None:
     if "csrf" in app.extensions:
         # Keys are no cookies, and the page of keys has tokens of its own.
         app.extensions["csrf"].exempt(app.blueprints[_NAME])
-    if endpoint in (f"{_NAME}.upload", f"{_NAME}.imgbb") and request.max_form_memory_size is not None:
+    if endpoint in _UPLOADS and request.max_form_memory_size is not None:
         request.max_form_memory_size = max(request.max_form_memory_size, _FORM_BYTES)
 
 
 def _too_large(error: HTTPException) -> Any:
     """Tell a program in its own words when a limit of the host is in the way, before this component saw anything."""
+    if flask.request.endpoint not in _UPLOADS:
+        return error
     return _component().refuse(flask.request.environ, TooLarge("Request too big - more than this site takes at once"))

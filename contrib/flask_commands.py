@@ -81,7 +81,7 @@ def add_key(user_id: str, label: str, style: KeyStyle) -> None:
     store = _key_store()
     made = store.add_key(user_id, label=label, style=style)
     if isinstance(store, SqlKeys) and store.authenticate(made.key, {}) is None:
-        store.revoke_key(made.id)
+        store.revoke_key(made.id, user_id=user_id)
         raise click.ClickException("there is no such user, or not any more")
     click.echo(made.key)
 

@@ -39,6 +39,8 @@ HOMES = {
     "werkzeug": ("request",),
     "webob": ("response", "api", "viewing", "key_settings", "app"),
     "PIL": ("media", "cli.example"),
+    "av": ("media.video",),
+    "pi_heif": ("media.heif",),
     "sqlalchemy": ("store.sql", "settings"),
     "fsspec": ("store",),
     "itsdangerous": ("tokens", "notes"),

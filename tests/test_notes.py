@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from chevupload.errors import StorageError
+from chevupload.errors import NameTaken, StorageError
 from chevupload.model import Upload
 from chevupload.notes import PREFIX, Notes
 from tests.support import NOW, SECRET, files_in
@@ -59,10 +59,32 @@ def test_a_young_note_is_left_alone(notes):
     assert list(notes.older_than(time.time() - 60)) == []
 
 
-def test_a_note_goes_with_an_error(notes, tmp_path):
-    """What was undone at once needs no sweep."""
+def test_a_note_goes_with_a_name_that_was_taken(notes, tmp_path):
+    """Nothing was written under it. On any other error nobody knows, so the note stays for the sweep."""
+    with pytest.raises(NameTaken), notes.noted(UPLOAD):
+        raise NameTaken
+    assert files_in(tmp_path) == []
     with pytest.raises(KeyError), notes.noted(UPLOAD):
         raise KeyError
+    assert list(notes.older_than(later())) == [UPLOAD]
+
+
+def test_a_note_of_another_version_stops_nothing(notes, tmp_path, monkeypatch, caplog):
+    """It is left alone and told of, and the others are read."""
+    with notes.noted(UPLOAD):
+        pass
+    monkeypatch.setattr("chevupload.notes.asdict", lambda upload: {"other": "fields"})
+    with notes.noted(replace(UPLOAD, id="a2")):
+        pass
+    assert list(notes.older_than(later())) == [UPLOAD]
+    assert "another version" in caplog.text
+
+
+def test_half_a_note_is_none(notes, tmp_path, monkeypatch):
+    """A disk that is full leaves nothing of it."""
+    monkeypatch.setattr(notes._signer, "sign", lambda text: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(StorageError), notes.noted(UPLOAD):
+        raise AssertionError("went on without a note")
     assert files_in(tmp_path) == []
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from werkzeug.datastructures import FileStorage
 
-from chevupload import Limits, Principal
+from chevupload import Limits, Policy, Principal
 from chevupload.errors import (
     CatalogError,
     ConfigError,
@@ -69,6 +69,38 @@ def test_a_file_is_saved_with_everything_that_can_be_said(stand):
 def test_an_owner_is_a_user_id_or_a_principal(stand, owner, owner_id):
     """A number is kept as text; nobody is a guest."""
     assert save(stand, owner=owner).owner_id == owner_id
+
+
+@pytest.mark.parametrize("owner", [object(), 1.5, b"7", ["7"]])
+def test_an_owner_is_nothing_else(refusing, owner):
+    """A user's name as text need not be the id: whoever passes a user is told so."""
+    with pytest.raises(TypeError, match="an owner is"):
+        save(refusing(), owner=owner)
+    with pytest.raises(TypeError, match="user_id is text"):
+        Principal(user_id=7)
+
+
+def test_guests_save_where_guests_may(refusing):
+    """A site without guests has none by this way either, such as who is not signed in."""
+    with pytest.raises(RequestDenied):
+        save(refusing(policy=Policy(guests=False)), owner=None)
+
+
+def test_tags_may_be_written_as_the_api_has_them(stand):
+    """One text with commas is not a list of letters."""
+    assert save(stand, tags="cat, dog").tags == ("cat", "dog")
+
+
+@pytest.mark.parametrize("expiration", [timedelta(0), timedelta(seconds=-5)])
+def test_what_is_over_already_is_refused(refusing, expiration):
+    """It must not come to stay for ever."""
+    with pytest.raises(InvalidParameter):
+        save(refusing(), expiration=expiration)
+
+
+def test_a_short_lifetime_is_the_shortest(stand):
+    """Less than a second is not none."""
+    assert save(stand, expiration=timedelta(milliseconds=1)).expires_at == NOW + timedelta(minutes=5)
 
 
 def test_the_name_is_that_of_the_file(stand, tmp_path):
@@ -166,7 +198,9 @@ def test_all_of_a_user_is_taken_away(make):
     assert stand.component.uploads.delete_all(7) == 0
     save(stand, owner=Principal(user_id="7"))
     stand.component.forget(7)
-    assert forgotten == ["7"]
+    stand.component.forget(Principal(user_id="8"))
+    stand.component.forget(None)
+    assert forgotten == ["7", "8"]
     assert sorted(upload.id for upload in stand.catalog.uploads()) == sorted(upload.id for upload in kept)
     assert stand.component.uploads.delete_all(None) == 0
     make().component.forget(7)

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chevupload import Limits, Policy, Principal, Renditions, Routes
-from chevupload.errors import ConfigError
+from chevupload.errors import ConfigError, StorageError
 from chevupload.settings import component_from
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
-from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, UserColumns, sqlite_engine
+from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, Tables, UserColumns, sqlite_engine
 
-SECRETS = "the first of the secrets, the-second-of-the-secrets"
+SECRETS = "the-first-of-the-secrets the-second-of-the-secrets"
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_folder_is_enough(make, tmp_path):
     component = make()
     there = {path.name for path in (tmp_path / "data").iterdir()}
     assert there >= {"chevupload.db", "images", "incoming", "secret"}
-    assert component.routes == Routes()
+    assert component.routes == Routes(keys=None), "nobody knows who is signed in"
     assert isinstance(component.key_store, SqlKeys)
 
 
@@ -77,7 +77,7 @@ def test_every_frozen_setting_has_a_name(make):
         login_url="/login",
         naming="random",
     )
-    assert component.routes == Routes(viewer="v", video=None)
+    assert component.routes == Routes(viewer="v", video=None, keys=None)
     assert component.links().base_url == "https://site.example/up"
     assert component._trusted_proxies == 2
 
@@ -107,6 +107,10 @@ def test_values_may_have_their_types_already(make):
         ({"pending_grace": "PT1H"}, "pending_grace must be a number"),
         ({"timezone": "Nowhere/Here"}, "timezone is no time zone"),
         ({"timezone": "/etc/passwd"}, "timezone is no time zone"),
+        ({"timezone": 5}, "timezone is no time zone"),
+        ({"pending_grace": "nan"}, "pending_grace must be a number"),
+        ({"secret_keys": b"bytes are no text, whatever"}, "secret_keys are texts"),
+        ({"base_url": 5}, "base_url"),
         ({"naming": "pretty"}, "unknown naming"),
         ({"viewer_route": "a b"}, "not a usable route"),
         ({"database_url": "nonsense"}, "database_url is no URL"),
@@ -145,6 +149,9 @@ def test_secrets_are_the_oldest_first(make):
     before = make({"secret_keys": old})._sign("id")
     component = make({"secret_keys": f"{old}\n{new}"})
     assert component._viewing._tokens.verify("id", before)
+    assert make({"secret_keys": "one,with,commas,in,it"})._sign("id") == make(
+        {"secret_keys": ["one,with,commas,in,it"]}
+    )._sign("id")
     assert component._sign("id") == make({"secret_keys": [new]})._sign("id") != before
 
 
@@ -187,6 +194,19 @@ def test_parts_of_the_host_win(make):
     limits = Limits(max_bytes=7)
     component = make({"max_bytes": "5"}, catalog=catalog, storage=storage, limits=limits, keys=StaticKeys({}))
     assert (component.catalog, component._storage, component._api._limits) == (catalog, storage, limits)
+
+
+def test_users_of_a_database_by_url_are_asked(make, tmp_path):
+    """Also where the records are elsewhere."""
+    url = {"database_url": f"sqlite:///{tmp_path}/own.db"}
+    users = UserColumns(id=Tables.default().users.c.id)
+    assert isinstance(make(url, catalog=MemoryCatalog(), users=users).key_store, SqlKeys)
+
+
+def test_a_folder_that_cannot_be_made_is_told():
+    """By an error of ours."""
+    with pytest.raises(StorageError):
+        component_from({"folder": "/dev/null/folder"})
 
 
 def test_a_catalog_of_a_host_with_a_database_of_keys(make, tmp_path):

@@ -22,6 +22,21 @@ def send(component, key):
     return Client(component).post("/api/1/upload", headers={"X-API-Key": key}, data=data)
 
 
+def test_a_site_forgets_users_and_has_a_page(tmp_path):
+    """The keys that an embedded component knows are those it lists, and takes away."""
+    site = Site(tmp_path / "own")
+    user_id = site.accounts.add_user("ann")
+    key = site.accounts.add_key("ann").key
+    component = site.component(decode="inline", current_user=lambda environ: None)
+    assert component.routes.keys == "settings/api"
+    assert component.key_store.keys_of(user_id)
+    component.forget(user_id)
+    assert component.key_store.authenticate(key, {}) is None
+    assert component.key_store.keys_of(user_id) == []
+    component.close()
+    site.close()
+
+
 def test_a_folder_is_all_it_needs(tmp_path):
     """Everything is in it; a web server can reach the files, and nothing else."""
     folder = tmp_path / "deep" / "site"

@@ -86,3 +86,5 @@ def test_a_forms_token_is_its_users(user_id):
     assert not FormTokens([new]).verify(user_id, token)
     assert not rotated.verify(user_id, DeleteTokens([old]).sign("x"))
     assert not rotated.verify(user_id, "")
+    assert not rotated.verify(user_id, "2" + rotated.sign(user_id + "2"))
+    assert not rotated.verify(user_id[:-1], user_id[-1:] + token) or not user_id

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chevupload import errors
-from chevupload.config import FORMATS, Limits
+from chevupload.config import FORMATS, FRAMED, Limits
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, TooCostly
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.spool import PREFIX
@@ -217,7 +217,7 @@ def _checked(answer: Any, folder: str, prefix: str) -> MediaResult:
         kind = getattr(errors, answer["error"])
         raise kind(str(answer["message"])) if issubclass(kind, ChevuploadError) else TypeError(kind)
     values = dict(answer["result"])
-    for name in ("original", "thumb", "medium"):
+    for name in ("original", "thumb", "medium", "frame"):
         if values[name] is not None:
             file = MediaFile(**values[name])
             head, tail = os.path.split(file.path)
@@ -232,12 +232,13 @@ def _checked(answer: Any, folder: str, prefix: str) -> MediaResult:
 
 def _is_typed(result: MediaResult) -> bool:
     """Whether every value that is stored or answered has its type."""
-    files = [file for file in (result.original, result.thumb, result.medium) if file is not None]
-    counts = (result.width, result.height, result.frames, *(file.size for file in files))
+    files = [file for file in (result.original, result.thumb, result.medium, result.frame) if file is not None]
+    counts = (result.width, result.height, result.frames, result.duration, *(file.size for file in files))
     texts = (result.title, result.description, result.taken_at, result.original_md5)
     return (
         result.format in FORMATS
         and isinstance(result.thumb, MediaFile)
+        and (result.frame is not None) == (result.format in FRAMED)
         and all(type(count) is int and count >= 0 for count in counts)
         and all(text is None or isinstance(text, str) for text in texts)
         and all(isinstance(flag, bool) for flag in (result.is_360, result.resized))

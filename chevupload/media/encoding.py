@@ -6,6 +6,7 @@ says its reason.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from contextlib import suppress
@@ -56,6 +57,12 @@ class Outbox:
             image.save(file, name, **options)
             size = file.seek(0, os.SEEK_END)
         return MediaFile(path=path, size=size)
+
+
+def md5_of(path: str) -> str:
+    """Hash a file that was written."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _options(name: str, quality: int, extras: dict[str, Any]) -> dict[str, Any]:

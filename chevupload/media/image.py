@@ -1,13 +1,13 @@
 """Inspects one picture and renders what is stored of it; the same code in a worker and inline.
 
-May know: the floors below and this folder. Source: contract of the API, section 7, and Chevereto V4 for sizes: the
-thumb is a square crop, the medium picture a width; both are upright, carry no metadata, and show the first frame.
+May know: the floors below and this folder; films are handed to :mod:`chevupload.media.video`, HEIC to
+:mod:`chevupload.media.heif`. Source: contract of the API, section 7, and Chevereto V4 for sizes: the thumb is a square
+crop, the medium picture a width; both are upright, carry no metadata, and show the first frame.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -15,11 +15,13 @@ from typing import Any, BinaryIO
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from chevupload.config import VIDEOS
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, DisabledFormat, TooCostly, WidthTooLarge
 from chevupload.media import exif as exif_block
 from chevupload.media import metadata, strip
 from chevupload.media.color import continuous, displayable
-from chevupload.media.encoding import Outbox
+from chevupload.media.encoding import Outbox, md5_of
+from chevupload.media.extras import extra
 from chevupload.media.picture import AGAIN, OVERSAMPLING, Picture, fitted, open_picture, upright, upright_size
 from chevupload.media.structure import HEAD_BYTES, Structure, file_end, measure, sniff
 from chevupload.model import MediaFile, MediaJob, MediaResult
@@ -72,6 +74,14 @@ def _processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
     name = sniff(file.read(HEAD_BYTES))
     if name not in job.formats:
         raise DisabledFormat(f"Disabled image format ({name.lower()})")
+    if name in VIDEOS:
+        with extra("video", "av"):
+            from chevupload.media import video  # noqa: PLC0415 - an extra, and 17 MB that pictures do not need
+        return video.processed(file, name, job, outbox)
+    if name == "HEIC":
+        with extra("heic", "pi_heif"):
+            from chevupload.media import heif  # noqa: PLC0415 - an extra
+        return heif.processed(file, job, outbox)
     measured = measure(file, name, max_frames=job.max_frames)
     limits = {key: getattr(job, key) for key in ("max_pixels", "max_total_pixels", "max_frames")}
     if measured is not None:
@@ -176,7 +186,7 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
         else None,
         taken_at=texts.taken_at,
         original=original,
-        original_md5=_md5(original.path) if original is not None else None,
+        original_md5=md5_of(original.path) if original is not None else None,
         resized=plan.resized,
         thumb=stored_thumb,
         medium=stored_medium,
@@ -234,8 +244,3 @@ def _derived(
     thumb = (Picture.of(medium, AGAIN) if medium is not None and enough else base).square(job.thumb_side)
     source.image.close()
     return upright(thumb, orientation), None if medium is None else upright(medium, orientation), profile
-
-
-def _md5(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -11,6 +11,7 @@ import threading
 
 from chevupload.config import Limits
 from chevupload.errors import Busy
+from chevupload.media.extras import explained
 from chevupload.model import MediaJob, MediaResult
 
 
@@ -34,7 +35,8 @@ class InlineRenderer:
         if not self._seats.acquire(timeout=self._limits.queue_seconds):
             raise Busy
         try:
-            return image.process(job)
+            with explained():
+                return image.process(job)
         finally:
             self._seats.release()
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from chevupload.config import Limits
 from chevupload.errors import Busy
 from chevupload.media.child import Child, interpreter
+from chevupload.media.extras import explained
 from chevupload.model import MediaJob, MediaResult
 
 
@@ -44,7 +45,8 @@ class WorkerPool:
         """
         worker = self._take()
         try:
-            return worker.process(job, self._limits.decode_seconds)
+            with explained():
+                return worker.process(job, self._limits.decode_seconds)
         finally:
             self._give(worker)
 

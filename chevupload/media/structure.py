@@ -1,8 +1,9 @@
-"""A picture's format by its first bytes, and its size and frame count by its container, without decoding anything.
+"""A file's format by its first bytes, and a picture's size and frames by its container, without decoding anything.
 
 May know: :mod:`chevupload.errors`. Pillow's WebP decoder allocates two canvases when it opens a file, and counting
 frames with Pillow walks the whole animation; so GIF, PNG and WEBP are measured here first, by seeking, in bounded time.
-Sources: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12 (the brands of AVIF, HEIF and MP4).
+Sources: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12 (the brands of AVIF, HEIF and MP4), the QuickTime
+file format, RFC 8794 (EBML, the head of WebM).
 """
 
 from __future__ import annotations
@@ -26,11 +27,18 @@ _UNAVAILABLE = re.compile(
     rb"|\0\0[\x01\x02]\0[^\0]\0"  # ICO, CUR
     rb"|8BPS\0[\x01\x02]"  # PSD
     rb"|\xff\x0a|\0\0\0\x0cJXL |\0\0\0\x0cjP  |\xff\x4f\xff\x51"  # JPEG XL, JPEG 2000
-    rb"|\x1a\x45\xdf\xa3"  # WebM, Matroska
-    rb"|RIFF.{4}AVI |\0\0\x01[\xb3\xba]|FLV\x01"
-    rb"|.{4}(?:moov|mdat|wide|free|skip|pnot)",  # QuickTime without a brand
+    rb"|\x1a\x45\xdf\xa3"  # Matroska
+    rb"|RIFF.{4}AVI |\0\0\x01[\xb3\xba]|FLV\x01",
     re.DOTALL,
 )
+_WEBM = re.compile(rb"\x1a\x45\xdf\xa3.*?\x42\x82(?:\x84|[\x40\x20\x10\x08\x04\x02\x01]\0{0,6}\x04)webm", re.DOTALL)
+"""The document type, whose length may be spelled in up to eight bytes."""
+_QUICKTIME = re.compile(rb"[\0-\x1f].{3}(?:moov|mdat|wide|free|skip|pnot)", re.DOTALL)
+"""QuickTime from before there were brands: a length below 512 MB, which no text starts with, and an atom."""
+_AUDIO_BRAND = re.compile(rb"M4[ABP] |F4[AB] |aax |aaxc")
+_OTHER_BRAND = re.compile(rb"he[iv][cxmsf]|mi[fa][12f]|msf1|avi[fsco]|3g[2-9a-z][0-9a-z]|crx |jp[2mx] ")
+"""HEIF of several frames or another codec, mobile phones' own MP4, raw photographs, JPEG 2000."""
+_MP4_BRAND = re.compile(rb"iso[2-9a-m]|mp4[12]|mp71|avc1|dash|M4V[ HP]|f4v |XAVC|MSNV|mmp4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +71,10 @@ class Structure:
 
 
 def sniff(head: bytes) -> str:
-    """Name the format of a file that starts with ``head``, by Pillow's names.
+    """Name the format of a file that starts with ``head``: a picture's by Pillow's names, or MP4, MOV or WEBM.
 
     Raises:
-        UnavailableFormat: a known picture or video format that is not for this package.
+        UnavailableFormat: another known picture or video format.
         NotAnImage: anything else.
     """
     if head.startswith(b"\xff\xd8\xff"):
@@ -81,6 +89,10 @@ def sniff(head: bytes) -> str:
         return _brand(head)
     if _BMP.match(head):
         return "BMP"
+    if _WEBM.match(head):
+        return "WEBM"
+    if _QUICKTIME.match(head):
+        return "MOV"
     if _UNAVAILABLE.match(head):
         raise UnavailableFormat
     raise NotAnImage
@@ -90,11 +102,21 @@ def _brand(head: bytes) -> str:
     if head[8:12] in (b"avif", b"avis"):
         return "AVIF"
     end = min(int.from_bytes(head[:4], "big"), len(head))
-    compatible = {head[at : at + 4] for at in range(16, end - 3, 4)}
-    if head[8:12] in (b"mif1", b"msf1", b"miaf") and compatible & {b"avif", b"avis"}:
+    brand, *compatible = [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
+    if brand in (b"mif1", b"msf1", b"miaf") and {b"avif", b"avis"}.intersection(compatible):
         return "AVIF"
-    if head[8:11] in (b"M4A", b"M4B", b"M4P"):
+    if brand in (b"heic", b"heix") or (brand == b"mif1" and {b"heic", b"heix"}.intersection(compatible)):
+        return "HEIC"
+    if _AUDIO_BRAND.match(brand):
         raise NotAnImage
+    if _OTHER_BRAND.match(brand):
+        raise UnavailableFormat
+    # A camera maker's own brand is followed by those that players know.
+    for known in (brand, *compatible):
+        if known == b"qt  ":
+            return "MOV"
+        if _MP4_BRAND.match(known):
+            return "MP4"
     raise UnavailableFormat
 
 

@@ -227,9 +227,12 @@ class Form:
             field.finish()
         for name, filename, content in form.files:
             part = self._open_file(name, filename, open_spool)
-            content.seek(0)
-            while data := content.read(_READ_BYTES):
-                part.write(data)
+            try:
+                content.seek(0)
+                while data := content.read(_READ_BYTES):
+                    part.write(data)
+            except ValueError:
+                raise MalformedRequest("The file was read and closed by the host already") from None
             part.finish()
 
     def _read_multipart(self, chunks: Iterator[bytes], boundary: str, open_spool: Opener | None) -> None:
@@ -359,7 +362,10 @@ def _least_bytes(environ: WSGIEnvironment) -> int:
 
 
 def _rewind(stream: object) -> None:
-    """Go back to the start of a body that was read into a file, by the server or by a host that has looked into it."""
+    """Go back to the start of a body that was read into a file, by the server or by a host that has looked into it.
+
+    Servers that hand over what can be sought hand over a file of this body alone.
+    """
     with contextlib.suppress(AttributeError, OSError, ValueError):
         cast(BinaryIO, stream).seek(0)
 

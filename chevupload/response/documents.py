@@ -73,7 +73,7 @@ def image_document(
         "thumb": _file_member(upload.thumb_path, upload.thumb_size, links),
         "url_frame": links.file(frame) if frame else "",
         "medium": _file_member(medium, upload.medium_size, links),
-        "duration_time": f"{upload.duration // 60:02}:{upload.duration % 60:02}" if upload.duration else "",
+        "duration_time": duration_time(upload),
         "url_viewer": links.viewer(upload),
         "path_viewer": links.viewer_path(upload),
         "url_short": links.short(upload),
@@ -117,6 +117,11 @@ def imgbb_document(upload: Upload, links: Links) -> Document:
 def ratio(width: int, height: int) -> int | float:
     """Divide, to an integer where it divides exactly, as PHP does."""
     return width // height if width % height == 0 else width / height
+
+
+def duration_time(upload: Upload) -> str:
+    """Spell a video's duration in minutes, however many, and seconds."""
+    return f"{upload.duration // 60:02}:{upload.duration % 60:02}" if upload.duration else ""
 
 
 def _record_members(upload: Upload, timezone: tzinfo) -> Document:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from webob import Response
+from webob.datetime_utils import parse_date
 
 from chevupload.interfaces import Storage
 from chevupload.model import MIME_TYPES, Upload
@@ -31,6 +32,7 @@ _SAFETY_HEADERS = {
     "Accept-Ranges": "bytes",
 }
 _ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))\Z")
+_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
 _WEAK = re.compile(r'W/(?=")')
 
 
@@ -68,7 +70,7 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application."""
-        read = dict(environ)
+        read = {name: value for name, value in environ.items() if name not in _DATES or _is_date(value)}
         # Several ranges, other units and methods: the whole file. A suffix longer than the file is the file, too.
         found = _ONE_RANGE.match(read.get("HTTP_RANGE", "")) if read["REQUEST_METHOD"] == "GET" else None
         if found is None:
@@ -79,6 +81,15 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
         tags = _WEAK.sub("", read.get("HTTP_IF_NONE_MATCH", ""))
         read["HTTP_IF_NONE_MATCH"] = f'"{self.etag}"' if tags.strip() == "*" else tags
         return cast("WSGIApplication", super().__call__)(read, start_response)
+
+
+def _is_date(text: str) -> bool:
+    """Whether ``text`` is no date that Python cannot count up to, which WebOb would stumble over."""
+    try:
+        parse_date(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -> Response:

@@ -11,7 +11,7 @@ from webob import Response
 
 from chevupload.errors import Refusal
 from chevupload.model import Upload
-from chevupload.response.documents import reason
+from chevupload.response.documents import duration_time, reason
 from chevupload.response.links import Links
 from chevupload.response.page import NOTHING, page
 from chevupload.spool import format_bytes
@@ -35,7 +35,7 @@ _VIDEO = Markup(
 )
 _HIDDEN = Markup("<details><summary>This may not be safe for work. Show it</summary>{picture}</details>")
 _DELETE = Markup("""<h1>Delete “{title}”?</h1>
-<p>The picture, its thumbnails and its links will be gone for good. Nothing has been deleted yet.</p>
+<p>The {kind}, its thumbnails and its links will be gone for good. Nothing has been deleted yet.</p>
 <figure><img src="{shown}" alt="{title}"></figure>
 <form method="post"><button type="submit">Delete it</button> <a href="{viewer}">Keep it</a></form>""")
 
@@ -44,6 +44,8 @@ def viewer_page(upload: Upload, links: Links) -> Response:
     """Show an upload with its links to copy."""
     title = _title(upload)
     facts = [f"{upload.width} × {upload.height}", format_bytes(upload.size), upload.mime]
+    if upload.duration:
+        facts.insert(1, duration_time(upload))
     facts.append(f"{upload.created_at:%d %B %Y}".lstrip("0"))
     if upload.expires_at:
         facts.append(f"expires {upload.expires_at:%d %B %Y, %H:%M} UTC".replace("expires 0", "expires "))
@@ -66,7 +68,8 @@ def delete_page(upload: Upload, links: Links) -> Response:
     """Ask whether to delete an upload."""
     title = _title(upload)
     shown = links.file(upload.medium_path or upload.thumb_path or upload.path)
-    body = _DELETE.format(title=title, shown=shown, viewer=links.viewer_path(upload))
+    kind = "video" if upload.type == "video" else "picture"
+    body = _DELETE.format(title=title, kind=kind, shown=shown, viewer=links.viewer_path(upload))
     response = page(f"Delete “{title}”?", body, images=shown)
     # The address holds the token; it must not travel on.
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -76,7 +79,7 @@ def delete_page(upload: Upload, links: Links) -> Response:
 
 def deleted_page() -> Response:
     """Say that an upload is deleted."""
-    return page("Deleted", Markup("<h1>Deleted</h1>\n<p>The picture and its links are gone.</p>"))
+    return page("Deleted", Markup("<h1>Deleted</h1>\n<p>The upload and its links are gone.</p>"))
 
 
 def refusal_page(refusal: Refusal) -> Response:
@@ -136,7 +139,7 @@ def _meta(upload: Upload, links: Links, title: str) -> Markup:
 
 def _copies(upload: Upload, links: Links, title: str) -> Markup:
     direct, viewer = links.file(upload.path), links.viewer(upload)
-    shown = links.file(upload.medium_path or upload.path)
+    shown = links.file(upload.medium_path or upload.frame_path or upload.path)
     plain = title.translate(str.maketrans("[]()\n", "     "))
     rows = {
         "viewer": ("Viewer", viewer),

@@ -133,6 +133,15 @@ class MemoryCatalog:
             record.state = "deleting"
             return True
 
+    def abandon(self, upload_id: str) -> bool:
+        """Mark a pending upload as deleting. False when there is none."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state != "pending":
+                return False
+            record.state = "deleting"
+            return True
+
     def forget(self, upload_id: str) -> None:
         """Remove the record of an upload in state deleting."""
         with self._lock:

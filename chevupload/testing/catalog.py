@@ -182,6 +182,23 @@ class CatalogContract:
         assert catalog.withdraw("a1") is True
         assert catalog.withdraw("nobody") is False
 
+    def test_abandon_takes_what_is_pending_and_nothing_else(self, catalog: Catalog) -> None:
+        """What became ready in the meantime stays: somebody was told that it is there."""
+        catalog.reserve(new_upload("a1"))
+        catalog.reserve(new_upload("a2"))
+        catalog.publish("a2")
+        assert [catalog.abandon(upload_id) for upload_id in ("a1", "a1", "a2", "nobody")] == [True, False, False, False]
+        assert catalog.get("a2") == new_upload("a2")
+        assert list(catalog.withdrawn_ids()) == ["a1"]
+
+    def test_expired_ones_are_listed(self, catalog: Catalog) -> None:
+        """Ready ones whose time has come, and they alone."""
+        for upload_id, expires_at in (("now", NOW), ("later", NOW + HOUR), ("never", None), ("pending", NOW)):
+            catalog.reserve(new_upload(upload_id, expires_at=expires_at))
+            if upload_id != "pending":
+                catalog.publish(upload_id)
+        assert [upload.id for upload in catalog.expired(NOW)] == ["now"]
+
     def test_forget_leaves_what_was_not_withdrawn(self, catalog: Catalog) -> None:
         """No record of an upload with files is lost by forgetting it in the wrong state."""
         ready(catalog, new_upload())

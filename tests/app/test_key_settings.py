@@ -122,6 +122,15 @@ def test_a_form_needs_the_token_of_its_user(site):
     assert site.keys.keys_of("ann ü") == []
 
 
+def test_a_token_is_not_cut_to_another_id(make, database):
+    """The token of user 12 does not serve as that of user 1 with a 2 before it."""
+    site = Site(make, database)
+    site.user = Principal(user_id="12")
+    theirs = site.token()
+    site.user = Principal(user_id="1")
+    assert site.send(token="2" + theirs, action="make", label="Forged").status_code == 403
+
+
 def test_an_old_form_is_refused(site, monkeypatch):
     """A form that was open over night is told to reload."""
     token = site.token()

@@ -8,10 +8,19 @@ import re
 import zlib
 from datetime import timedelta
 
+import pytest
 from PIL import Image
 
 from chevupload.config import Policy
 from tests.support import PNG, exif_jpeg, picture
+
+
+@pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+def test_a_date_that_nobody_counts_to_is_ignored(stand, header):
+    """The file comes as if nothing had been asked, and is closed."""
+    url = stand.upload()["url"]
+    headers = {header: "Thu, 01 Jan 99999 00:00:00 GMT", "Range": "bytes=0-3"}
+    assert stand.open(url, headers=headers).status_code in (200, 206)
 
 
 def test_naming(make):

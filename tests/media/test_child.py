@@ -97,6 +97,8 @@ ANSWER: dict[str, Any] = {
     "resized": False,
     "thumb": {"path": "@", "size": 1},
     "medium": None,
+    "frame": None,
+    "duration": 0,
 }
 """What an honest worker says, but for the place of its thumb."""
 
@@ -121,6 +123,11 @@ ANSWER: dict[str, Any] = {
         {"thumb": None},
         {"thumb": {"path": "@", "size": -1}},
         {"medium": {"path": "@", "size": "1"}},
+        {"frame": {"path": "@", "size": 1}},
+        {"format": "MP4"},
+        {"format": "MP4", "frame": {"path": "/etc/passwd", "size": 1}},
+        {"duration": 1.5},
+        {"duration": -1},
     ],
     ids=str,
 )

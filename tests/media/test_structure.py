@@ -42,14 +42,15 @@ def test_accepted_formats_are_told_by_content(name: str) -> None:
         b"\0\0\0\x0cJXL \r\n\x87\n",
         b"\0\0\0\x0cjP  \r\n\x87\n",
         b"\x1a\x45\xdf\xa3\x01",
+        b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska\x42\x87\x81\4",
         b"RIFF\x10\0\0\0AVI LIST",
         b"\0\0\1\xbaD\0",
         b"FLV\1\5",
-        b"\0\0\0\x14moov....",
-        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-        b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
-        b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
-        b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
+        b"\0\0\0\x18ftypmsf1\0\0\0\0isomhevc",
+        b"\0\0\0\x18ftyphevc\0\0\0\0msf1iso8",
+        b"\0\0\0\x18ftyp3gp4\0\0\0\0isom3gp4",
+        b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",
+        b"\0\0\0\x14ftypabcd\0\0\0\0efgh",
     ],
 )
 def test_known_formats_that_are_not_accepted_are_called_unavailable(head: bytes) -> None:
@@ -59,12 +60,39 @@ def test_known_formats_that_are_not_accepted_are_called_unavailable(head: bytes)
 
 
 @pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypheix\0\0\0\0mif1heix", "HEIC"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "MP4"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "MP4"),
+        (b"\0\0\0\x20ftypM4V \0\0\0\1M4V M4A mp42isom", "MP4"),
+        (b"\0\0\0\x18ftypXAVC\1\0\x1f\xffXAVCmp42", "MP4"),
+        (b"\0\0\0\x1cftypabcd\0\0\0\0abcdiso6dash", "MP4"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "MOV"),
+        (b"\0\0\0\x18ftypniko\0\0\0\0nikoqt  ", "MOV"),
+        (b"\0\0\0\x14moov....", "MOV"),
+        (b"\0\0\0\x08wide\0\0\0\0mdat", "MOV"),
+        (b"\5\x7f\x20\x10mdat....", "MOV"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\1\x42\x82\x84webm", "WEBM"),
+        (b"\x1a\x45\xdf\xa3\1\0\0\0\0\0\0\x0f\x42\x82\1\0\0\0\0\0\0\4webm", "WEBM"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x82\x40\4webm", "WEBM"),
+    ],
+)
+def test_boxes_are_told_by_their_brand(head: bytes, name: str) -> None:
+    """The first brand that players know decides, a document type does, and QuickTime once had neither."""
+    assert sniff(head) == name
+
+
+@pytest.mark.parametrize(
     "head",
     [
         b"",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"<!doctype html>",
         b"plain text",
+        b"Get free pictures.",
         b"BMW is a company and no bitmap.",
         b"ID3\3\0\0\0",
         b"<?php echo 1;",

@@ -204,6 +204,24 @@ class SoundCatalog(MemoryCatalog):
         super().__init__(albums=[Album("album", "user", "Cats")], categories=[Category(1, "Animals")])
 
 
+class AbandonsReady(SoundCatalog):
+    """Takes away what became ready."""
+
+    breaks = "test_abandon_takes_what_is_pending_and_nothing_else"
+
+    def abandon(self, upload_id):
+        return self.withdraw(upload_id)
+
+
+class ForgetsExpiry(SoundCatalog):
+    """Lists everything as expired."""
+
+    breaks = "test_expired_ones_are_listed"
+
+    def expired(self, now):
+        return self.uploads()
+
+
 class ShowsPending(SoundCatalog):
     """Shows uploads before their files are there."""
 
@@ -306,6 +324,8 @@ class NoTags(SoundCatalog):
 
 CATALOGS = (
     SoundCatalog,
+    AbandonsReady,
+    ForgetsExpiry,
     *(ShowsPending, ExactNames, Freeing, Reviving, ByDate, BySecond, ByPosition, ShowsExpired, LosesViews, NoTags),
 )
 

@@ -18,7 +18,7 @@ from chevupload.errors import CatalogError, NameTaken
 from chevupload.ids import random_id
 from chevupload.model import Album, ApiKey, Category, KeyStyle, NewKey
 from chevupload.store.sql.engine import Database
-from chevupload.store.sql.keys import SqlKeys
+from chevupload.store.sql.keys import ANYBODY, SqlKeys
 from chevupload.store.sql.tables import Tables
 
 _ID_LENGTH = 12
@@ -109,7 +109,7 @@ class Accounts:
 
     def revoke_key(self, key_id: str) -> bool:
         """End a key for good. False when there is none of this id, or it was revoked before."""
-        return self._keys.revoke_key(key_id)
+        return self._keys.revoke_key(key_id, user_id=ANYBODY)
 
     def add_album(self, user: str, title: str) -> str:
         """Add an album to a user and return its id.

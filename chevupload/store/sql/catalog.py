@@ -67,6 +67,7 @@ class SqlCatalog:
         self._find = self._select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
         self._publish = update(uploads).where(id_, column.state == "pending").values(state="ready")
         self._withdraw = update(uploads).where(id_, column.state.in_(["pending", "ready"])).values(state="deleting")
+        self._abandon = update(uploads).where(id_, column.state == "pending").values(state="deleting")
         self._used = used = found.used_names
         self._is_used = select(true()).where(used.c.digest == bindparam("digest"))
         self._release = insert(used)
@@ -105,7 +106,10 @@ class SqlCatalog:
                 if tag_ids:
                     self._tags.attach(connection, upload.id, tag_ids)
         except IntegrityError as error:
-            raise NameTaken("id or name taken") from error
+            if self._is_taken(upload):
+                raise NameTaken("id or name taken") from error
+            # A foreign key of the host's own tables, for example.
+            raise CatalogError("the record cannot be stored") from error
 
     def publish(self, upload_id: str) -> None:
         """Make a pending upload ready.
@@ -135,6 +139,11 @@ class SqlCatalog:
         """Mark a pending or ready upload as deleting. False when there is none."""
         with self._database.begin() as connection:
             return connection.execute(self._withdraw, {"upload_id": upload_id}).rowcount == 1
+
+    def abandon(self, upload_id: str) -> bool:
+        """Mark a pending upload as deleting. False when there is none."""
+        with self._database.begin() as connection:
+            return connection.execute(self._abandon, {"upload_id": upload_id}).rowcount == 1
 
     def forget(self, upload_id: str) -> None:
         """Remove the record of an upload in state deleting; its stem stays taken for a year. An absent one is fine."""
@@ -226,6 +235,14 @@ class SqlCatalog:
         query = select(true()).where(self._categories.c.id == category_id)
         with self._database.connect() as connection:
             return connection.execute(query).first() is not None
+
+    def _is_taken(self, upload: Upload) -> bool:
+        column = self._uploads.c
+        holds = select(true()).where(or_(column.id == upload.id, column.stem_key == upload.stem.lower()))
+        with self._database.connect() as connection:
+            if connection.execute(holds).first() is not None:
+                return True
+            return connection.execute(self._is_used, {"digest": _digest(upload.stem)}).first() is not None
 
     def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         with self._database.connect() as connection:

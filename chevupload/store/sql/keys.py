@@ -175,7 +175,7 @@ class SqlKeys:
         with self._database.connect() as connection:
             return [ApiKey(user_id=user_id, **row._mapping) for row in connection.execute(query)]
 
-    def revoke_key(self, key_id: str, *, user_id: str = ANYBODY) -> bool:
+    def revoke_key(self, key_id: str, *, user_id: str) -> bool:
         """End a key for good, if it is this user's. False when there is none of this id, or it was revoked before."""
         keys = self._keys
         change = update(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None)).values(revoked_at=self._clock())

@@ -6,13 +6,15 @@ import io
 import multiprocessing
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import Session
 
-from chevupload.errors import ConfigError, StorageError
+from chevupload.errors import CatalogError, ConfigError, StorageError
 from chevupload.store.memory import MemoryCatalog
 from chevupload.store.sql import Database, SqlCatalog, sqlite_engine
 from tests.support import EMPTY, PNG, Failing, files_in
@@ -142,6 +144,46 @@ def test_what_cannot_be_taken_away_at_once_the_sweep_takes(make, host):
         save(stand, session)
         session.rollback()
     assert len(stand.stored()) == 2
+    stand.component.upkeep.sweep(grace=NOTHING)
+    assert stand.left() == EMPTY
+
+
+def test_a_sweep_waits_for_a_transaction_that_is_still_open(stand, host):
+    """However old it is: what is committed in the end is there, and what was told stays true."""
+    with Session(host.engine) as session, ThreadPoolExecutor(1) as threads:
+        upload = save(stand, session)
+        sweep = threads.submit(stand.component.upkeep.sweep, grace=NOTHING)
+        time.sleep(0.3)
+        session.commit()
+        sweep.result(60)
+    assert stand.component.uploads.get(upload.id) == upload
+    assert len(stand.stored()) == 2
+
+
+def test_an_upload_is_not_deleted_inside_its_own_transaction(stand, host):
+    """The database would have the host wait for itself: rolling back takes it away."""
+    with Session(host.engine) as session:
+        upload = save(stand, session)
+        with pytest.raises(CatalogError, match="open transaction"):
+            stand.component.uploads.delete(upload)
+        session.commit()
+    assert stand.component.uploads.delete(upload)
+    assert stand.left() == EMPTY
+
+
+def test_what_cannot_be_undone_inside_is_swept(make, host):
+    """Neither the files nor their deletion came through, and the host rolls back: a note knows of them."""
+    broken = StorageError("away")
+
+    def storage(local):
+        return Failing(Failing(local, "adopt", broken, count=2, forever=False), "delete", broken, forever=False)
+
+    stand = make(catalog=SqlCatalog(host), storage=storage)
+    with Session(host.engine) as session:
+        with pytest.raises(StorageError):
+            save(stand, session)
+        session.rollback()
+    assert len(stand.stored()) == 1
     stand.component.upkeep.sweep(grace=NOTHING)
     assert stand.left() == EMPTY
 

@@ -1,0 +1,48 @@
+"""Decoders that a site may lack: noticed where one is imported, told where the site's log is.
+
+May know: :mod:`chevupload.errors`. A worker has no log, so what it lacks crosses its pipe as
+:class:`~chevupload.errors.MissingExtra`, and the client reads what it reads of any other format that is not accepted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chevupload.errors import BackendError, MissingExtra, UnavailableFormat
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def extra(name: str, module: str) -> Iterator[None]:
+    """Import ``module`` in here, which the extra ``name`` installs.
+
+    Raises:
+        MissingExtra: it is not installed.
+        BackendError: it is, and cannot be loaded.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            raise MissingExtra(name) from error
+        raise BackendError(f"{module} cannot be loaded") from error
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Tell the log, and not the client, which extra a refused file would need.
+
+    Raises:
+        UnavailableFormat: instead of MissingExtra.
+    """
+    try:
+        yield
+    except MissingExtra as error:
+        # In ASCII, for a worker that hostile bytes took over may have written it.
+        _log.warning(
+            "a file was refused that needs an extra: pip install 'chevupload[%s]'", ascii(error.message[:20])[1:-1]
+        )
+        raise UnavailableFormat from error

@@ -1,0 +1,210 @@
+"""Inspects one film and renders the pictures that stand for it, all of them cut from one frame.
+
+May know: the floors below and this folder; PyAV, so only a worker that gets a film imports this module. The film itself
+is never written. Source: contract of the API, section 7, and Chevereto V4: the frame is a quarter into the film.
+
+FFmpeg knows three hundred formats, playlists among them that open other files. Here it gets an open file, one demuxer
+by the first bytes, no protocol to open anything with, and only the decoders that films on the web are made for.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+import av
+import av.error
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from chevupload.errors import BrokenVideo, ChevuploadError, TooCostly, UnavailableFormat
+from chevupload.media.encoding import Outbox
+from chevupload.media.picture import AGAIN, Picture, fitted, upright
+from chevupload.media.structure import Structure
+from chevupload.model import MediaJob, MediaResult
+
+MAX_SECONDS = 2**31 - 1
+"""Longest duration: what a catalog's column holds. Longer ones are lies."""
+MAX_DECODED_PIXELS = 500_000_000
+"""Pixels decoded on the way from a key frame to the wanted one: 240 frames of full HD, which take about a second. Where
+key frames are further apart, the frame is taken from as far as that leads."""
+MIN_FRAME_PIXELS = 100_000
+"""What a smaller frame is counted as: however small, each costs a packet's way through the decoder."""
+
+_DEMUXERS = {"MP4": "mov", "MOV": "mov", "WEBM": "matroska"}
+_DECODERS = ("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "mjpeg", "prores", "h263", "dnxhd")
+_COVER = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+"""What an audio file shows of its album is no film."""
+_ORIENTATIONS = {90: 8, 180: 3, 270: 6}
+"""Exif's orientation for a turn counter-clockwise."""
+_READ_BYTES = 65_536
+
+
+def processed(file: BinaryIO, name: str, job: MediaJob, outbox: Outbox) -> MediaResult:
+    """Do a job on the film in ``file``, whose format is ``name``.
+
+    Raises:
+        Refusal: the film is not accepted.
+        OSError: it cannot be read, or its pictures cannot be written.
+    """
+    try:
+        image, seconds = _inspected(file, name, job)
+    except (ChevuploadError, MemoryError):
+        raise
+    except av.error.FFmpegError as error:
+        raise (TooCostly if error.errno == errno.ENOMEM else BrokenVideo) from error
+    except OSError as error:
+        # A file that lies of its lengths is sought in before its beginning; anything else is the disk's.
+        if error.errno != errno.EINVAL:
+            raise
+        raise BrokenVideo from error
+    except Exception as error:
+        raise BrokenVideo from error
+    return _rendered(image, seconds, name, job, outbox)
+
+
+def _inspected(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int]:
+    """Return the film's frame, upright, and its duration in whole seconds."""
+    with _opened(file, name, job) as container:
+        stream = _film(container, job)
+        seconds = _declared_seconds(container, stream)
+    if seconds is None:
+        with _opened(file, name, job) as container:
+            seconds = _counted_seconds(container, _film(container, job))
+    if not 0 < seconds <= MAX_SECONDS:
+        raise BrokenVideo
+    # Where nothing can be decoded from the wanted moment on, the film begins with what can.
+    for moment in (int(seconds / 4), 0):
+        with _opened(file, name, job) as container:
+            if (frame := _frame_at(container, _film(container, job), moment)) is not None:
+                return _pixels(frame, job), int(seconds)
+    raise BrokenVideo
+
+
+def _opened(file: BinaryIO, name: str, job: MediaJob) -> InputContainer:
+    file.seek(0)
+    return av.open(
+        file,
+        "r",
+        format=_DEMUXERS[name],
+        options={
+            "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+            "protocol_whitelist": "",
+            "codec_whitelist": ",".join(_DECODERS),
+            **_decoder_options(job),
+        },
+        metadata_errors="replace",
+        buffer_size=_READ_BYTES,
+    )
+
+
+def _decoder_options(job: MediaJob) -> dict[str, str]:
+    # The size in the stream may be another than the container's.
+    return {"max_pixels": str(job.max_pixels), "threads": "1"}
+
+
+def _film(container: InputContainer, job: MediaJob) -> VideoStream:
+    """Return the first stream of moving pictures, ready to be decoded."""
+    stream = next((stream for stream in container.streams.video if not stream.disposition & _COVER), None)
+    if stream is None:
+        raise BrokenVideo
+    context = stream.codec_context
+    # There is no context where FFmpeg has no decoder at all.
+    if context is None or context.codec.name not in _DECODERS:
+        raise UnavailableFormat
+    _check(context.width, context.height, job)
+    # A thread reserves tens of megabytes of the address space; the number of workers says how many processors are used.
+    context.thread_type = "NONE"
+    context.thread_count = 1
+    context.options = _decoder_options(job)
+    return stream
+
+
+def _check(width: int, height: int, job: MediaJob) -> None:
+    if width < 1 or height < 1:
+        raise BrokenVideo
+    Structure(width, height, 1).check(
+        max_pixels=job.max_pixels, max_total_pixels=job.max_pixels, max_frames=job.max_frames
+    )
+
+
+def _declared_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _counted_seconds(container: InputContainer, stream: VideoStream) -> float:
+    """Read to the end: a browser's recording is written as it is made, and says no duration."""
+    start, end = None, 0
+    for packet in container.demux(stream):
+        if packet.pts is not None:
+            start = packet.pts if start is None else min(start, packet.pts)
+            end = max(end, packet.pts + (packet.duration or 0))
+    return float((end - (start or 0)) * (stream.time_base or 0))
+
+
+def _frame_at(container: InputContainer, stream: VideoStream, moment: int) -> VideoFrame | None:
+    """Return the first frame from ``moment`` on, in seconds; or the last before it that the limit leads to."""
+    start = stream.start_time or 0
+    wanted = start + (int(moment / stream.time_base) if stream.time_base else 0)
+    if moment:
+        # A film without an index is read from its beginning.
+        with suppress(av.error.FFmpegError):
+            container.seek(wanted, stream=stream)
+    found, pixels = None, 0
+    for frame in _frames(container, stream):
+        found = frame
+        pixels += max(MIN_FRAME_PIXELS, frame.width * frame.height)
+        if frame.pts is None or frame.pts >= wanted or pixels >= MAX_DECODED_PIXELS:
+            break
+    return found
+
+
+def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Decode what can be decoded: players pass over damage, too."""
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            continue
+
+
+def _pixels(frame: VideoFrame, job: MediaJob) -> Image.Image:
+    _check(frame.width, frame.height, job)
+    size, orientation = (frame.width, frame.height), _ORIENTATIONS.get(round(frame.rotation / 90) * 90 % 360, 1)
+    plane = frame.reformat(format="rgb24", threads=1).planes[0]
+    pixels: Any = memoryview(plane)
+    return upright(Image.frombytes("RGB", size, pixels, "raw", "RGB", plane.line_size), orientation)
+
+
+def _rendered(image: Image.Image, seconds: int, name: str, job: MediaJob, outbox: Outbox) -> MediaResult:
+    base = Picture.of(image)
+    medium = None
+    if image.width > job.medium_width:
+        medium = base.resized(fitted(image.size, job.medium_width))
+    enough = medium is not None and min(medium.size) >= job.thumb_side
+    thumb = (Picture.of(medium, AGAIN) if medium is not None and enough else base).square(job.thumb_side)
+    return MediaResult(
+        format=name,
+        width=image.width,
+        height=image.height,
+        frames=1,
+        is_360=False,
+        title=None,
+        description=None,
+        exif=None,
+        taken_at=None,
+        original=None,
+        original_md5=None,
+        resized=False,
+        thumb=outbox.encode(thumb, "JPEG", job.quality),
+        medium=outbox.encode(medium, "JPEG", job.quality) if medium is not None else None,
+        frame=outbox.encode(image, "JPEG", job.quality),
+        duration=seconds,
+    )

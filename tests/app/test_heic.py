@@ -1,0 +1,64 @@
+"""HEIC goes the whole way: stored as it came, shown as JPEG, and gone with all its files."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from chevupload.config import Policy
+from tests.media.heics import heic
+from tests.media.pictures import oriented, photo
+from tests.support import EMPTY, assert_refusal
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    """Return a picture of a telephone."""
+    return heic(photo((640, 480)), exif=oriented(6))
+
+
+def test_it_is_stored_as_it_is_and_shown_as_jpeg(stand, content):
+    """Whatever name it comes by; every address that a page shows leads to a JPEG."""
+    image = stand.upload(content, "IMG_0001.JPG")
+    assert (image["filename"], image["mime"], image["type"]) == ("IMG_0001.heic", "image/heic", "image")
+    assert (image["width"], image["height"], image["chain"], image["duration_time"]) == (640, 480, 23, "")
+    served = stand.open(image["url"])
+    assert (served.data, served.content_type) == (content, "image/heic")
+    for member, size in (("frame", (640, 480)), ("medium", (500, 375)), ("thumb", (320, 320))):
+        served = stand.open(image[member]["url"])
+        assert (served.content_type, Image.open(io.BytesIO(served.data)).size) == ("image/jpeg", size)
+    assert image["display_url"] in (image["medium"]["url"], image["frame"]["url"])
+    assert image["url_frame"] == image["frame"]["url"]
+
+
+def test_the_viewer_shows_the_frame(stand, content):
+    """The picture that browsers know, with a link to the one that was sent."""
+    image = stand.upload(content)
+    page = stand.open(image["url_viewer"]).text
+    assert f'<a href="{image["url"]}"><img src="{image["url_frame"]}" width="640" height="480"' in page
+    assert f'<meta property="og:image" content="{image["url_frame"]}">' in page
+    assert "<video" not in page
+
+
+def test_a_delete_link_removes_every_file(stand, content):
+    """The frame, too."""
+    image = stand.upload(content)
+    assert len(stand.stored()) == 4
+    assert stand.open(image["delete_url"], "DELETE").status_code == 200
+    assert stand.left() == EMPTY
+
+
+@pytest.mark.parametrize(("policy", "fields"), [(Policy(keep_exif=False), {}), (Policy(), {"width": "320"})])
+def test_what_is_written_anew_is_a_jpeg(make, content, policy, fields):
+    """A site that keeps no metadata, and a client that wants another width, get an upload like any JPEG's."""
+    image = make(policy=policy).upload(content, "a.heic", **fields)
+    assert (image["filename"], image["mime"], image["url_frame"]) == ("a.jpeg", "image/jpeg", "")
+    assert image["width"] == int(fields.get("width", 640))
+
+
+def test_a_site_may_refuse_it(refusing, content):
+    """As any other format."""
+    answer = refusing(policy=Policy(formats=("JPEG",))).send({"source": (io.BytesIO(content), "a.heic")})
+    assert_refusal(answer, 415, 614, "Disabled image format (heic)")

@@ -1,0 +1,73 @@
+"""HEIC pictures made for the tests: one HEVC frame in the boxes that a telephone puts around it."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import av
+from PIL import Image
+
+
+def box(kind: bytes, *parts: bytes, version: int | None = None) -> bytes:
+    """Make a box, or a full one with a version."""
+    data = b"".join(parts) if version is None else struct.pack(">I", version << 24) + b"".join(parts)
+    return struct.pack(">I4s", len(data) + 8, kind) + data
+
+
+def heic(picture: Image.Image, *, turns: int = 0, exif: bytes = b"", brands: bytes = b"heicmif1heic") -> bytes:
+    """Encode ``picture``, shown after as many quarter turns counter-clockwise."""
+    configuration, frame = _hevc(picture)
+    items = [frame] + ([struct.pack(">I", 6) + exif] if exif else [])
+    head = box(b"ftyp", brands[:4], bytes(4), brands[4:])
+    # The places of the items are only known with the size of the box that tells them.
+    at = len(head) + len(_meta(picture.size, configuration, turns, items, 0)) + 8
+    return head + _meta(picture.size, configuration, turns, items, at) + box(b"mdat", *items)
+
+
+def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
+    """Return how the decoder is to be set up, and the frame."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream: Any = container.add_stream("libx265", rate=1, options={"x265-params": "log-level=none"})
+        stream.width, stream.height = picture.size
+        stream.pix_fmt = "yuv420p"
+        for packet in (*stream.encode(av.VideoFrame.from_image(picture)), *stream.encode(None)):
+            packet.pts = packet.dts = 0
+            container.mux(packet)
+    film = file.getvalue()
+    at = film.index(b"hvcC")
+    (length,) = struct.unpack_from(">I", film, at - 4)
+    at_sample = film.index(b"stco")
+    (offset,) = struct.unpack_from(">I", film, at_sample + 12)
+    (size,) = struct.unpack_from(">I", film, film.index(b"stsz") + 8)
+    return film[at - 4 : at - 4 + length], film[offset : offset + size]
+
+
+def _meta(size: tuple[int, int], configuration: bytes, turns: int, items: list[bytes], at: int) -> bytes:
+    kinds = (b"hvc1", b"Exif")[: len(items)]
+    names = [box(b"infe", struct.pack(">HH4sx", n, 0, kind), version=2) for n, kind in enumerate(kinds, 1)]
+    places = b""
+    for number, item in enumerate(items, 1):
+        places += struct.pack(">HHHII", number, 0, 1, at, len(item))
+        at += len(item)
+    properties = [configuration, box(b"ispe", struct.pack(">II", *size), version=0)]
+    links = [0x81, 2]
+    if turns:
+        properties.append(box(b"irot", bytes([turns])))
+        links.append(0x83)
+    parts = [
+        box(b"hdlr", bytes(4), b"pict", bytes(13), version=0),
+        box(b"pitm", struct.pack(">H", 1), version=0),
+        box(b"iloc", b"\x44\0", struct.pack(">H", len(items)), places, version=0),
+        box(b"iinf", struct.pack(">H", len(items)), *names, version=0),
+        box(
+            b"iprp",
+            box(b"ipco", *properties),
+            box(b"ipma", struct.pack(">IHB", 1, 1, len(links)), bytes(links), version=0),
+        ),
+    ]
+    if len(items) > 1:
+        parts.append(box(b"iref", box(b"cdsc", struct.pack(">HHH", 2, 1, 1)), version=0))
+    return box(b"meta", *parts, version=0)
