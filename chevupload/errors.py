@@ -135,6 +135,12 @@ class MalformedRequest(Refusal):
     text = "Malformed request body"
 
 
+class LengthRequired(Refusal):
+    """A chunked body under a server that hands none on."""
+
+    status, code, text = 411, 411, "This server takes no chunked bodies: send a Content-Length"
+
+
 class SlowBody(Refusal):
     """The body took longer to arrive than the limit allows."""
 

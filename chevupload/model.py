@@ -1,6 +1,7 @@
 """The values that travel through one upload: frozen, and free of any library.
 
-May know: nothing of the package but its errors. Times are aware UTC datetimes with whole seconds.
+May know: nothing of the package but its errors. Times are aware UTC datetimes with whole seconds, but for
+``received_at``, which puts uploads of one second in their order.
 """
 
 from __future__ import annotations

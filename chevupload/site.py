@@ -96,7 +96,7 @@ class DataFolder:
         try:
             self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError("the folder cannot be made") from error
+            raise StorageError(f"{self.folder}: {error.strerror}") from error
 
     def secret_keys(self) -> list[str]:
         """Return the keys that sign delete links, one a line in the file ``secret``, oldest first."""

@@ -298,7 +298,7 @@ class Uploads:
 
     def _refuse_duplicate(self, md5: str, principal: Principal) -> None:
         if self._policy.duplicates == "reject" and not principal.is_admin:
-            since = self._now() - _DUPLICATE_WINDOW
+            since = self._clock() - _DUPLICATE_WINDOW
             if self._catalog.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload
 
@@ -319,7 +319,8 @@ class Uploads:
 
     def _draft(self, source: Source, parameters: Parameters, principal: Principal, result: MediaResult) -> Upload:
         """Describe the upload, all but its final name."""
-        now = self._now()
+        received_at = self._clock()
+        now = received_at.replace(microsecond=0)
         created_at = (self._file_date(result) if parameters.use_file_date else None) or now
         extension = _EXTENSIONS[result.format]
         filename = client_filename(source.filename or "") or random_filename(extension)
@@ -330,7 +331,7 @@ class Uploads:
             id=new_id(),
             owner_id=principal.user_id,
             created_at=created_at,
-            received_at=now,
+            received_at=received_at,
             folder=self._folder(created_at),
             name=base_name(filename),
             extension=extension,
@@ -440,9 +441,6 @@ class Uploads:
                 self._notes.remove(upload)
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
-
-    def _now(self) -> datetime:
-        return self._clock().replace(microsecond=0)
 
 
 def as_principal(owner: Owner) -> Principal:

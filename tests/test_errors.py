@@ -60,6 +60,7 @@ def test_every_error_belongs_to_one_family(kind):
         (errors.UnavailableFormat, 415, 613, "Unavailable image format"),
         (errors.WidthTooLarge, 400, 610, "Target width is greater than the original image width"),
         (errors.MethodNotAllowed, 405, 405, "Method not allowed"),
+        (errors.LengthRequired, 411, 411, "This server takes no chunked bodies: send a Content-Length"),
         (errors.SlowBody, 408, 408, "The request body arrived too slowly"),
         (errors.TooLarge, 413, 400, "File too big"),
         (errors.Busy, 503, 503, "Service unavailable, try again later"),

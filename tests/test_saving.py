@@ -206,6 +206,23 @@ def test_all_of_a_user_is_taken_away(make):
     make().component.forget(7)
 
 
+def test_uploads_of_one_second_are_listed_in_their_order(stand):
+    """As a batch that a program sends should be seen."""
+    saved = []
+    for _ in range(20):
+        stand.clock.move(microseconds=700)
+        saved.append(save(stand))
+    assert [upload.id for upload in stand.component.uploads.list("user")] == [upload.id for upload in reversed(saved)]
+    assert {upload.created_at for upload in saved} == {NOW}
+
+
+def test_an_expiration_in_imgbbs_seconds_is_what_was_asked_for(stand):
+    """Whatever part of a second it came in."""
+    stand.clock.move(microseconds=999_999)
+    answer = stand.send({"image": (io.BytesIO(PNG), "a.png"), "expiration": "600"}, path="/1/upload")
+    assert answer.json["data"]["expiration"] == 600
+
+
 def test_guests_have_no_list(stand):
     """Nobody owns what they uploaded, not even somebody called None."""
     save(stand, owner=None)

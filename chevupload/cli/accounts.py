@@ -28,6 +28,12 @@ def add_commands(commands: Commands) -> None:
     add.add_argument("name", type=name)
     add.add_argument("--admin", action="store_true", help="may use use_file_date and upload duplicates")
     add_command(users, "list", list_users, "list users")
+    for word, command, help_text in (
+        ("disable", disable_user, "make a user's keys useless"),
+        ("enable", enable_user, "make a disabled user's keys useful again"),
+        ("delete", delete_user, "remove a user, with keys, albums and uploads"),
+    ):
+        add_command(users, word, command, help_text).add_argument("name", type=text)
 
     keys = _group(commands, "key", "manage keys")
     add = add_command(keys, "add", add_key, "make a key, which is shown this once")
@@ -70,8 +76,39 @@ def list_users(options: argparse.Namespace) -> int:
     """List users."""
     with open_site(options) as site:
         users = site.accounts.list_users()
-    lines = (f"{user.name}{'  admin' if user.is_admin else ''}" for user in users)
+    lines = (
+        f"{user.name}{'  admin' if user.is_admin else ''}{'  disabled' if user.disabled_at else ''}" for user in users
+    )
     show(options, [dataclasses.asdict(user) for user in users], "\n".join(lines))
+    return 0
+
+
+def disable_user(options: argparse.Namespace) -> int:
+    """Make a user's keys useless."""
+    return _switch(options, disabled=True)
+
+
+def enable_user(options: argparse.Namespace) -> int:
+    """Make a disabled user's keys useful again."""
+    return _switch(options, disabled=False)
+
+
+def _switch(options: argparse.Namespace, *, disabled: bool) -> int:
+    with open_site(options) as site:
+        site.accounts.disable_user(options.name, disabled=disabled)
+    said = f"{'disabled' if disabled else 'enabled'} {options.name}"
+    show(options, {"name": options.name, "disabled": disabled}, said)
+    return 0
+
+
+def delete_user(options: argparse.Namespace) -> int:
+    """Remove a user, with keys and uploads."""
+    with open_site(options) as site:
+        user_id = site.accounts.delete_user(options.name)
+        component = site.component(decode="inline")
+        component.forget(user_id)
+        component.close()
+    show(options, {"id": user_id, "name": options.name}, f"deleted user {options.name}, with keys and uploads")
     return 0
 
 

@@ -21,7 +21,7 @@ from werkzeug.sansio import multipart
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from chevupload.config import Limits
-from chevupload.errors import MalformedRequest, SlowBody, TooLarge, UnsupportedBody
+from chevupload.errors import LengthRequired, MalformedRequest, SlowBody, TooLarge, UnsupportedBody
 from chevupload.request.handed import HandedForm, handed_form
 from chevupload.request.json_body import read_json
 from chevupload.request.source_text import SourceText
@@ -173,6 +173,7 @@ class Form:
             TooLarge: the body, a file or the number of fields is over its limit.
             MalformedRequest: the body ends early, or is not what its content type says.
             UnsupportedBody: its content type carries no parameters.
+            LengthRequired: it comes chunked, and the server does not say where it ends.
             SlowBody: it took too long to arrive.
         """
         content_type, options = parse_content_type(environ.get("CONTENT_TYPE"))
@@ -186,6 +187,8 @@ class Form:
         with_source = "multipart/form-data", "application/json", "application/x-www-form-urlencoded"
         if length == 0 or not content_type:
             return
+        if length is None and "HTTP_TRANSFER_ENCODING" in environ and not environ.get("wsgi.input_terminated"):
+            raise LengthRequired
         if content_type not in with_source:
             raise UnsupportedBody
         chunks = read_chunks(environ, max_bytes=body_limit(content_type, max_bytes), seconds=self._limits.body_seconds)

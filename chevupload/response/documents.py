@@ -6,6 +6,7 @@ and their order; Chevereto V4 for types and values.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, tzinfo
 from html import escape
 from http import HTTPStatus
@@ -164,7 +165,7 @@ def _imgbb_members(upload: Upload) -> Document:
     return {
         "id": upload.id,
         "time": int(upload.created_at.timestamp()),
-        "expiration": int((expires - upload.received_at).total_seconds()) if expires else 0,
+        "expiration": math.ceil((expires - upload.received_at).total_seconds()) if expires else 0,
     }
 
 

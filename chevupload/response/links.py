@@ -28,6 +28,10 @@ class Links:
         """Return the URL of a stored file: the storage's own, or ours."""
         return self._storage.url(path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
 
+    def thumb(self, upload: Upload) -> str:
+        """Return the URL of the thumbnail; of the file where there is none."""
+        return self.file(upload.thumb_path or upload.path)
+
     def viewer(self, upload: Upload) -> str:
         """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
         if self._viewer_route(upload) is None:

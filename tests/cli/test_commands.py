@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,12 +11,14 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from chevupload.cli import build_parser, main, serve
 from chevupload.errors import BackendError
 from chevupload.site import Site
 from chevupload.spool import PREFIX
-from tests.support import environment, picture
+from chevupload.store.sql import Tables
+from tests.support import environment, files_in, picture
 
 
 @pytest.fixture
@@ -44,6 +47,33 @@ def test_users(run):
     assert run("user", "list") == (0, "ann  admin\nbob", "")
     assert [user["name"] for user in as_json(run("user", "list", "--json"))] == ["ann", "bob"]
     assert run("user", "add", "ann") == (1, "", "chevupload: there is a user 'ann' already")
+
+
+def test_a_user_is_disabled_and_deleted(run, tmp_path):
+    """Keys open nothing while a user is disabled; a deleted one leaves no key, album or picture."""
+    site = Site(tmp_path / "site")
+    run("user", "add", "ann")
+    run("album", "add", "ann", "Cats")
+    key = run("key", "add", "ann")[1]
+    component = site.component(decode="inline")
+    user_id = component.key_store.authenticate(key, {}).user_id
+    component.uploads.save(io.BytesIO(picture()), owner=user_id)
+
+    assert run("user", "disable", "ann") == (0, "disabled ann", "")
+    assert component.key_store.authenticate(key, {}) is None
+    assert run("user", "list")[1] == "ann  disabled"
+    assert as_json(run("user", "enable", "ann", "--json")) == {"name": "ann", "disabled": False}
+    assert component.key_store.authenticate(key, {}).user_id == user_id
+
+    assert run("user", "delete", "ann") == (0, "deleted user ann, with keys and uploads", "")
+    assert run("user", "list")[1] == ""
+    assert component.key_store.keys_of(user_id) == []
+    assert files_in(site.images) == []
+    with site.database.connect() as connection:
+        assert connection.execute(select(Tables.default().albums)).all() == []
+    assert run("user", "delete", "ann")[0] == 1
+    component.close()
+    site.close()
 
 
 def test_keys(run):

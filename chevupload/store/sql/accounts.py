@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from chevupload.clock import Clock, utc_now
@@ -83,6 +83,18 @@ class Accounts:
         change = update(users).where(users.c.id == self._known_user(name).id)
         with self._database.begin() as connection:
             connection.execute(change.values(disabled_at=self._clock() if disabled else None))
+
+    def delete_user(self, name: str) -> str:
+        """Remove a user with albums, and return the user id, whose keys and uploads are the component's to forget.
+
+        Raises:
+            UnknownName: there is no such user.
+        """
+        user_id, users, albums = self._known_user(name).id, self._tables.users, self._tables.albums
+        with self._database.begin() as connection:
+            connection.execute(delete(users).where(users.c.id == user_id))
+            connection.execute(delete(albums).where(albums.c.owner_id == user_id))
+        return user_id
 
     def add_key(
         self, user: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
