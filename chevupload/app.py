@@ -21,6 +21,7 @@ from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
 from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
+from chevupload.keeping import Keeping
 from chevupload.key_settings import CurrentUser, KeySettings
 from chevupload.keys import KeyFunction, as_key_backend
 from chevupload.media.inline import InlineRenderer
@@ -126,20 +127,21 @@ class ChevUpload:
         self._base_url = base_url
         self._trusted_proxies = trusted_proxies
         self._renderer = _renderer(decode, limits)
+        keeping = Keeping(catalog=catalog, storage=storage, notes=notes)
         self.uploads = Uploads(
             catalog=catalog,
-            storage=storage,
+            keeping=keeping,
             renderer=self._renderer,
             limits=limits,
             renditions=renditions,
             policy=policy,
             hooks=Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete),
-            notes=notes,
             spool_folder=spool_folder,
             clock=clock,
         )
         self.upkeep = Upkeep(
             uploads=self.uploads,
+            keeping=keeping,
             catalog=catalog,
             storage=storage,
             notes=notes,

@@ -15,6 +15,7 @@ from pathlib import Path
 from chevupload.clock import Clock
 from chevupload.errors import BackendError
 from chevupload.interfaces import AdoptingStorage, Catalog, Storage
+from chevupload.keeping import Keeping
 from chevupload.notes import Notes
 from chevupload.spool import PREFIX
 from chevupload.uploads import Uploads
@@ -46,6 +47,7 @@ class Upkeep:
         self,
         *,
         uploads: Uploads,
+        keeping: Keeping,
         catalog: Catalog,
         storage: Storage,
         notes: Notes,
@@ -56,6 +58,7 @@ class Upkeep:
         """Use these parts; ``pending_grace`` is how old an unfinished upload gets before it is swept."""
         self._pending_grace = pending_grace
         self._uploads = uploads
+        self._keeping = keeping
         self._catalog = catalog
         self._storage = storage
         self._notes = notes
@@ -83,7 +86,7 @@ class Upkeep:
             if upload is None:
                 continue
             try:
-                self._uploads.clear(upload)
+                self._keeping.clear(upload)
                 removed += 1
             except BackendError:
                 logger.exception("upload %s could not be swept", upload_id)
@@ -107,7 +110,7 @@ class Upkeep:
         """Look what became of uploads inside transactions of the host whose process died, or lost sight of them."""
         for upload in self._notes.older_than(time.time() - grace.total_seconds()):
             try:
-                self._uploads.settle(upload)
+                self._keeping.settle(upload)
             except BackendError:
                 logger.exception("upload %s could not be settled", upload.id)
 

@@ -180,7 +180,9 @@ def half_done(stand, *, files, state):
     (upload,) = stand.catalog.uploads()
     stand.catalog.withdraw(upload.id)
     bodies = [(stand.images / path).read_bytes() for path in upload.paths]
-    stand.component.uploads.clear(upload)
+    for path in upload.paths:
+        stand.storage.delete(path)
+    stand.catalog.forget(upload.id)
     assert stand.left() == EMPTY
     upload = replace(upload, id="half", name="half")
     stand.catalog.reserve(upload)
