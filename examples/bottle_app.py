@@ -2,10 +2,10 @@
 
 In the checkout, this makes an environment and starts it at http://127.0.0.1:8000::
 
-    python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[bottle,serve]'
+    python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve,bottle]'
     .venv/bin/python examples/bottle_app.py 8000
 
-Register there, make a key at ``/settings/api``, and upload with it::
+Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import sys
 from typing import Any
+from urllib.parse import urlencode
 
 import bottle
 from bottle import request, response
@@ -33,6 +35,8 @@ from chevupload.site import DataFolder
 from chevupload.store.sql import Database, UserColumns, sqlite_engine
 
 MONTH = 30 * 24 * 3600
+# One slash, for two are another site's address; so is a backslash, to browsers.
+OWN_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
 SITE = DataFolder("bottle-app-data")
 database = Database(sqlite_engine(SITE.folder / "site.db"))
 users = Table(
@@ -49,36 +53,71 @@ cookies = URLSafeTimedSerializer(SITE.secret_keys(), salt="session")
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{title}}</title>
-<style>body { font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem }
-label, input, button, img { display: block; font: inherit } input, button { margin-bottom: 1rem }</style>
+<style>
+:root { color-scheme: light dark }
+* { box-sizing: border-box }
+body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
+main, nav { overflow-wrap: anywhere }
+nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
+nav form { margin-left: auto }
+h1 { font-size: 1.6rem; line-height: 1.25 }
+label { display: block }
+input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
+main input { display: block; width: 24rem; margin: .25rem 0 1rem }
+input[type=file] { padding-left: 0 }
+[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
+ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
+ul { padding: 0; list-style: none }
+li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
+form + ul, details { margin-top: 2.5rem }
+</style>
+% if user:
+<nav><a href="/">Pictures</a> <a href="/settings/api">API keys</a>
+<form method="post" action="/logout"><input type="hidden" name="token" value="{{token}}">
+<button>Sign out</button></form></nav>
+% end
 <main><h1>{{title}}</h1>
 % if error:
 <p role="alert">{{error}}</p>
 % end
-% if not user:
-<form method="post"><input type="hidden" name="token" value="{{token}}">
-<label for="name">Name</label><input id="name" name="name" maxlength="40" autocomplete="username" required>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" minlength="8" required
-autocomplete="{{'new' if title == 'Register' else 'current'}}-password">
-<button>{{title}}</button></form>
-<p><a href="/login">Sign in</a> or <a href="/register">register</a>.</p>
-% else:
-<p>You are {{user.data}}. <a href="/settings/api">Your API keys</a> let programs upload for you.</p>
+% if user:
 <form method="post" enctype="multipart/form-data"><input type="hidden" name="token" value="{{token}}">
-<label for="title">Title</label><input id="title" name="title" maxlength="100">
+<label for="title">Title</label><input id="title" name="title" value="{{typed.title}}" maxlength="100">
 <label for="picture">Picture</label><input id="picture" name="picture" type="file" accept="image/*" required>
 <button>Upload</button></form>
 <ul>
-% for upload in uploads.list(user.user_id):
-<li><a href="{{uploads.links.viewer(upload)}}"><img src="{{uploads.links.file(upload.thumb_path or upload.path)}}"
-alt="">{{upload.title or upload.name}}</a></li>
+% for upload in found[:size]:
+<li><a href="{{links.viewer(upload)}}">
+<img src="{{links.thumb(upload)}}" alt="">{{upload.title or upload.name}}</a></li>
+% end
+% if not found:
+<li>No pictures yet.</li>
 % end
 </ul>
+% if found[size:]:
+<p><a href="/?before={{found[size - 1].id}}">Older pictures</a></p>
+% end
+<details><summary>Delete my account…</summary>
 <form method="post" action="/delete-account"><input type="hidden" name="token" value="{{token}}">
-<button>Delete my account and everything in it</button></form>
+<p>Nothing of it can be brought back.</p>
+<button>Delete my account, with all pictures and keys</button></form></details>
+% else:
+<form method="post"><input type="hidden" name="token" value="{{token}}"><label for="name">Name</label>
+<input id="name" name="name" value="{{typed.name}}" maxlength="40" autocomplete="username" required>
+% if title == "Register":
+<label for="password">Password, ten characters or more</label>
+<input id="password" name="password" type="password" minlength="10" autocomplete="new-password" required>
+<button>Register</button></form>
+<p>Already registered? <a href="/login?{{query}}">Sign in</a></p>
+% else:
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button>Sign in</button></form>
+<p>No account yet? <a href="/register?{{query}}">Register</a></p>
+% end
 % end
 </main></html>"""
+PAGE_SIZE = 24
 
 
 def hashed(password: str, salt: str) -> str:
@@ -102,10 +141,17 @@ def start_session(user_id: str | None = None) -> str:
     return token
 
 
-def enter(user_id: str | None) -> None:
-    """Go on as this user, or as nobody."""
+def enter(user_id: str) -> None:
+    """Go on as this user, to the page that was asked for."""
     start_session(user_id)
-    bottle.redirect("/" if user_id else "/login")
+    wanted = request.query.next
+    bottle.redirect(wanted if OWN_PATH.fullmatch(wanted) else "/")
+
+
+def leave() -> None:
+    """Go on as nobody."""
+    start_session()
+    bottle.redirect("/login")
 
 
 def found(condition: Any) -> Any:
@@ -132,7 +178,7 @@ def page(title: str, error: str = "", status: int = 200, **values: Any) -> Any:
     """Show a page."""
     response.status = status
     values |= {"title": title, "error": error, "token": session().get("token") or start_session()}
-    return bottle.template(PAGE, {"user": None} | values)
+    return bottle.template(PAGE, {"user": None, "typed": request.forms, "query": request.query_string} | values)
 
 
 def ask() -> Any:
@@ -144,15 +190,17 @@ def register() -> Any:
     """Make a user."""
     checked()
     # Ids are random: nobody inherits the pictures of a user who is gone.
-    row = {"id": secrets.token_hex(16), "name": request.forms.name.strip()[:40]}
-    if not row["name"] or len(request.forms.password) < 8:
-        return page("Register", "A name is needed, and a password of eight characters or more.", 400)
+    row = {"id": secrets.token_hex(16), "name": request.forms.name.strip()}
+    if not 0 < len(row["name"]) <= 40:
+        return page("Register", "A name has 1 to 40 characters.", 400)
+    if len(request.forms.password) < 10:
+        return page("Register", "A password has ten characters or more.", 400)
     row["password"] = hashed(request.forms.password, secrets.token_hex(16))
     try:
         with database.begin() as connection:
             connection.execute(insert(users), row)
     except IntegrityError:
-        return page("Register", "This name is taken.", 409)
+        return page("Register", "This name is taken.", 400)
     enter(row["id"])
 
 
@@ -166,10 +214,20 @@ def login() -> Any:
     return page("Sign in", "Name or password is wrong.", 400)
 
 
-def home(chevupload: RequestUploads) -> Any:
+def logout() -> None:
+    """Sign a user out."""
+    checked()
+    leave()
+
+
+def home(chevupload: RequestUploads, error: str = "", status: int = 200) -> Any:
     """List a user's pictures."""
-    user = current_user(request.environ) or bottle.redirect("/login")
-    return page("Your pictures", user=user, uploads=chevupload)
+    wanted = urlencode({"next": f"{request.path}?{request.query_string}"})
+    user = current_user(request.environ) or bottle.redirect(f"/login?{wanted}")
+    # One more than is shown tells whether there are older ones.
+    found = chevupload.list(user, limit=PAGE_SIZE + 1, before=chevupload.get(request.query.before))
+    values = {"user": user, "found": found, "size": PAGE_SIZE, "links": chevupload.links}
+    return page(f"Pictures of {user.data}", error, status, **values)
 
 
 def upload(chevupload: RequestUploads) -> Any:
@@ -178,10 +236,10 @@ def upload(chevupload: RequestUploads) -> Any:
     file = request.files.picture
     try:
         if not file:
-            raise Refusal("Choose a picture first")
+            raise Refusal("Choose a picture first.")
         chevupload.save(file.file, owner=user, filename=file.raw_filename, title=request.forms.title)
     except Refusal as refusal:
-        return page("Your pictures", refusal.message, refusal.status, user=user, uploads=chevupload)
+        return home(chevupload, refusal.message, refusal.status)
     bottle.redirect("/")
 
 
@@ -191,7 +249,7 @@ def delete_account(chevupload: RequestUploads) -> None:
     with database.begin() as connection:
         connection.execute(delete(users).where(users.c.id == user.user_id))
     chevupload.forget(user.user_id)
-    enter(None)
+    leave()
 
 
 app = bottle.Bottle()
@@ -202,7 +260,10 @@ app.post("/", callback=upload)
 app.get(["/register", "/login"], callback=ask)
 app.post("/register", callback=register)
 app.post("/login", callback=login)
+app.post("/logout", callback=logout)
 app.post("/delete-account", callback=delete_account)
 
 if __name__ == "__main__":
-    app.run(server="waitress", host="127.0.0.1", port=int((sys.argv[1:] or ["8000"])[0]))
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
+    print(f"Serving http://127.0.0.1:{port} - begin at http://127.0.0.1:{port}/register", flush=True)
+    app.run(server="waitress", host="127.0.0.1", port=port, quiet=True)

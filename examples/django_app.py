@@ -1,17 +1,16 @@
 """A Django project with uploads: users of django.contrib.auth, their pictures on their own page, and their keys.
 
-A project in one file, from nothing::
+In the checkout, this makes an environment and starts it, a project in one file, at http://127.0.0.1:8000::
 
-    python3 -m venv .venv
-    .venv/bin/pip install 'chevupload[django]'
-    .venv/bin/python examples/django_app.py
+    python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve,django]'
+    .venv/bin/python examples/django_app.py 8000
 
-Open http://127.0.0.1:8000/register, make a user, make a key at "API keys", and upload with it::
+Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
-Everything is in the folder ``django-app-data`` below the current one. A number behind the script is another port.
-Tables are made on the first start; in a project of your own, ``manage.py migrate`` does that.
+Everything stays in the folder ``django-app-data`` below the current one. Tables are made on the first start; in a
+project of your own, ``manage.py migrate`` does that.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import make_server
 
 import django
+import waitress
 from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, login, logout
@@ -44,45 +43,59 @@ DATA = Path("django-app-data").absolute()
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 LAYOUT = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{% block title %}{% endblock %}</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
 <style>
-body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 42rem; margin: 2rem auto; padding: 0 1rem }
-label, input { display: block; margin: .3rem 0 }
-input, button { font: inherit }
-ul.pictures { display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none }
-figure { margin: 0; width: 10rem } img { width: 10rem; height: 10rem } figcaption { overflow-wrap: anywhere }
-.errorlist { color: #a00 }
+:root { color-scheme: light dark }
+* { box-sizing: border-box }
+body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
+main, nav { overflow-wrap: anywhere }
+nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
+nav form { margin-left: auto }
+h1 { font-size: 1.6rem; line-height: 1.25 }
+label { display: block }
+input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
+main input { display: block; width: 24rem; margin: .25rem 0 1rem }
+input[type=file] { padding-left: 0 }
+[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
+ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
+ul { padding: 0; list-style: none }
+li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
+form + ul, details { margin-top: 2.5rem }
 </style>
-<main>{% block main %}{% endblock %}</main>
-</html>"""
+{% block nav %}{% endblock %}
+<main><h1>{{ title }}</h1>
+{% block main %}{% endblock %}</main></html>"""
+
+FORM = """{% csrf_token %}{% if form.non_field_errors %}<p role="alert">{{ form.non_field_errors.0 }}</p>{% endif %}
+{% for field in form %}<label for="{{ field.id_for_label }}">{{ field.label }}</label>{{ field }}
+{% if field.errors %}<p role="alert" id="{{ field.id_for_label }}_error">{{ field.errors.0 }}</p>{% endif %}
+{% endfor %}<button>{{ button }}</button>"""
 
 CREDENTIALS = """{% extends "layout.html" %}
-{% block title %}{{ title }}{% endblock %}
 {% block main %}
-<h1>{{ title }}</h1>
-<form method="post">{% csrf_token %}{{ form }}<button>{{ title }}</button></form>
-<p><a href="{% url other.0 %}">{{ other.1 }}</a></p>
+<form method="post">{% include "form.html" with button=title %}</form>
+{% if title == "Register" %}<p>Already registered? <a href="{% url "login" %}?{{ query }}">Sign in</a></p>
+{% else %}<p>No account yet? <a href="{% url "register" %}?{{ query }}">Register</a></p>{% endif %}
 {% endblock %}"""
 
 HOME = """{% extends "layout.html" %}
-{% block title %}Pictures of {{ user }}{% endblock %}
+{% block nav %}
+<nav><a href="{% url "home" %}">Pictures</a> <a href="{% url "chevupload:keys" %}">API keys</a>
+<form method="post" action="{% url "logout" %}">{% csrf_token %}<button>Sign out</button></form></nav>
+{% endblock %}
 {% block main %}
-<h1>Pictures of {{ user }}</h1>
-<form method="post" enctype="multipart/form-data">{% csrf_token %}{{ form }}<button>Upload</button></form>
-{% if pictures %}<ul class="pictures">
-{% for picture in pictures %}<li><figure>
-<a href="{{ picture.page }}"><img src="{{ picture.thumbnail }}" alt=""><figcaption>{{ picture.title }}</figcaption></a>
-</figure></li>
-{% endfor %}</ul>{% else %}<p>No pictures yet.</p>{% endif %}
-<p><a href="{% url "chevupload:keys" %}">API keys</a></p>
-<form method="post" action="{% url "logout" %}">{% csrf_token %}<button>Sign out</button></form>
+<form method="post" enctype="multipart/form-data">{% include "form.html" with button="Upload" %}</form>
+<ul>{% for picture in pictures %}<li><a href="{{ picture.page }}">
+<img src="{{ picture.thumbnail }}" alt="">{{ picture.title }}</a></li>
+{% empty %}<li>No pictures yet.</li>{% endfor %}</ul>
+{% if older %}<p><a href="{% url "home" %}?before={{ older }}">Older pictures</a></p>{% endif %}
 <details><summary>Delete my account…</summary>
-<form method="post" action="{% url "delete-account" %}">{% csrf_token %}
-<button>Delete it with all my pictures and keys</button></form></details>
+<form method="post" action="{% url "delete-account" %}">{% csrf_token %}<p>Nothing of it can be brought back.</p>
+<button>Delete my account, with all pictures and keys</button></form></details>
 {% endblock %}"""
+TEMPLATES = {"layout.html": LAYOUT, "form.html": FORM, "credentials.html": CREDENTIALS, "home.html": HOME}
+PAGE_SIZE = 24
 
 
 def secret_key() -> str:
@@ -111,18 +124,15 @@ settings.configure(
     TEMPLATES=[
         {
             "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "OPTIONS": {
-                "context_processors": ["django.contrib.auth.context_processors.auth"],
-                "loaders": [
-                    (
-                        "django.template.loaders.locmem.Loader",
-                        {"layout.html": LAYOUT, "credentials.html": CREDENTIALS, "home.html": HOME},
-                    )
-                ],
-            },
+            "OPTIONS": {"loaders": [("django.template.loaders.locmem.Loader", TEMPLATES)]},
         }
     ],
-    AUTH_PASSWORD_VALIDATORS=[{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}],
+    AUTH_PASSWORD_VALIDATORS=[
+        {
+            "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+            "OPTIONS": {"min_length": 10},
+        }
+    ],
     LOGIN_URL="login",
     CHEVUPLOAD={"FOLDER": DATA / "uploads"},
 )
@@ -135,62 +145,73 @@ chevupload = ChevUpload()
 class Credentials(forms.Form):  # type: ignore[misc]  # Django is untyped
     """A name and a password."""
 
-    name = forms.CharField(max_length=150, widget=forms.TextInput({"autocomplete": "username"}))
+    name = forms.CharField(max_length=40, widget=forms.TextInput({"autocomplete": "username"}))
     password = forms.CharField(widget=forms.PasswordInput({"autocomplete": "current-password"}))
 
 
-class Registration(Credentials):
+class Registration(forms.Form):  # type: ignore[misc]  # Django is untyped
     """A new user's."""
 
     name = forms.CharField(
-        max_length=150,
+        max_length=40,
         validators=[UnicodeUsernameValidator()],
         widget=forms.TextInput({"autocomplete": "username"}),
     )
     password = forms.CharField(
+        label="Password, ten characters or more",
         validators=[validate_password],
-        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        widget=forms.PasswordInput({"autocomplete": "new-password", "minlength": 10}),
     )
 
     def clean_name(self) -> Any:
         """Refuse a name that is taken."""
         name = self.cleaned_data["name"]
         if User.objects.filter(username=name).exists():
-            raise ValidationError("This name already exists.")
+            raise ValidationError("This name is taken.")
         return name
 
 
 class Picture(forms.Form):  # type: ignore[misc]  # Django is untyped
     """A file, which chevupload looks at itself, and its title."""
 
-    picture = forms.FileField(widget=forms.FileInput({"accept": "image/*"}))
     title = forms.CharField(max_length=100, required=False)
+    picture = forms.FileField(
+        widget=forms.FileInput({"accept": "image/*"}), error_messages={"required": "Choose a picture first."}
+    )
 
 
 def register(request: Any) -> Any:
     """Make a user, and sign them in."""
     form = Registration(request.POST or None)
     if form.is_valid():
-        login(request, User.objects.create_user(form.cleaned_data["name"], password=form.cleaned_data["password"]))
-        return redirect("home")
-    other = ("login", "I have an account")
-    return render(request, "credentials.html", {"title": "Register", "form": form, "other": other})
+        user = User.objects.create_user(form.cleaned_data["name"], password=form.cleaned_data["password"])
+        return enter(request, user)
+    return ask(request, "Register", form)
 
 
 def sign_in(request: Any) -> Any:
-    """Sign a user in, and go where they came from."""
+    """Sign a user in."""
     form = Credentials(request.POST or None)
     if form.is_valid():
         name, password = form.cleaned_data["name"], form.cleaned_data["password"]
         user = authenticate(request, username=name, password=password)
         if user is not None:
-            login(request, user)
-            page = request.GET.get("next", "")
-            is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
-            return redirect(page if is_ours else "home")
-        form.add_error(None, "Name and password do not fit together.")
-    other = ("register", "I have no account yet")
-    return render(request, "credentials.html", {"title": "Sign in", "form": form, "other": other})
+            return enter(request, user)
+        form.add_error(None, "Name or password is wrong.")
+    return ask(request, "Sign in", form)
+
+
+def enter(request: Any, user: Any) -> Any:
+    """Go on as this user, to the page that was asked for."""
+    login(request, user)
+    wanted = request.GET.get("next", "")
+    return redirect(wanted if url_has_allowed_host_and_scheme(wanted, None) else "home")
+
+
+def ask(request: Any, title: str, form: forms.Form) -> Any:
+    """Ask for a name and a password."""
+    values = {"title": title, "form": form, "query": request.GET.urlencode()}
+    return render(request, "credentials.html", values, status=400 if form.errors else 200)
 
 
 def sign_out(request: Any) -> Any:
@@ -209,15 +230,20 @@ def home(request: Any) -> Any:
             return redirect("home")
         except Refusal as refusal:
             form.add_error("picture", refusal.message)
+    # One more than is shown tells whether there are older ones.
+    found = uploads.list(request.user.pk, limit=PAGE_SIZE + 1, before=uploads.get(request.GET.get("before", "")))
     pictures = [
         {
-            "title": upload.title or upload.original_filename,
+            "title": upload.title or upload.name,
             "page": uploads.links.viewer(upload),
-            "thumbnail": uploads.links.file(upload.thumb_path or upload.path),
+            "thumbnail": uploads.links.thumb(upload),
         }
-        for upload in uploads.list(request.user.pk)
+        for upload in found[:PAGE_SIZE]
     ]
-    return render(request, "home.html", {"form": form, "pictures": pictures})
+    values = {"title": f"Pictures of {request.user}", "form": form, "pictures": pictures}
+    if found[PAGE_SIZE:]:
+        values["older"] = found[PAGE_SIZE - 1].id
+    return render(request, "home.html", values, status=400 if form.errors else 200)
 
 
 def delete_account(request: Any) -> Any:
@@ -242,6 +268,5 @@ application = get_wsgi_application()
 if __name__ == "__main__":
     call_command("migrate", verbosity=0)
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    with make_server("127.0.0.1", port, application) as server:
-        print(f"Serving at http://127.0.0.1:{port}/register")
-        server.serve_forever()
+    print(f"Serving http://127.0.0.1:{port} - begin at http://127.0.0.1:{port}/register", flush=True)
+    waitress.serve(application, host="127.0.0.1", port=port)

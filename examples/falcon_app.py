@@ -5,7 +5,7 @@ In the checkout, this makes an environment and starts it at http://127.0.0.1:800
     python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve]' 'falcon>=4'
     .venv/bin/python examples/falcon_app.py 8000
 
-Register there, make a key at ``/settings/api``, and upload with it::
+Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import sys
 from typing import Any
+from urllib.parse import urlencode
 
 import falcon
 import waitress
@@ -34,6 +36,8 @@ from chevupload.site import DataFolder
 from chevupload.store.sql import Database, UserColumns, sqlite_engine
 
 MONTH = 30 * 24 * 3600
+# One slash, for two are another site's address; so is a backslash, to browsers.
+OWN_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
 SITE = DataFolder("falcon-app-data")
 database = Database(sqlite_engine(SITE.folder / "site.db"))
 users = Table(
@@ -47,29 +51,60 @@ database.create_tables()
 database.create_tables([users])
 cookies = URLSafeTimedSerializer(SITE.secret_keys(), salt="session")
 
+STYLE = Markup("""<style>
+:root { color-scheme: light dark }
+* { box-sizing: border-box }
+body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
+main, nav { overflow-wrap: anywhere }
+nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
+nav form { margin-left: auto }
+h1 { font-size: 1.6rem; line-height: 1.25 }
+label { display: block }
+input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
+main input { display: block; width: 24rem; margin: .25rem 0 1rem }
+input[type=file] { padding-left: 0 }
+[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
+ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
+ul { padding: 0; list-style: none }
+li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
+form + ul, details { margin-top: 2.5rem }
+</style>""")
 PAGE = Markup("""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>body {{ font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem }}
-label, input, button, img {{ display: block; font: inherit }} input, button {{ margin-bottom: 1rem }}</style>
-<main><h1>{title}</h1>{alert}
+{style}
 {body}</main></html>""")
-ENTER = Markup("""<form method="post"><input type="hidden" name="token" value="{token}">
-<label for="name">Name</label><input id="name" name="name" maxlength="40" autocomplete="username" required>
+REGISTER = Markup("""<main><h1>{title}</h1>{alert}
+<form method="post">{token}<label for="name">Name</label>
+<input id="name" name="name" value="{typed}" maxlength="40" autocomplete="username" required>
+<label for="password">Password, ten characters or more</label>
+<input id="password" name="password" type="password" minlength="10" autocomplete="new-password" required>
+<button>Register</button></form>
+<p>Already registered? <a href="/login?{query}">Sign in</a></p>""")
+SIGN_IN = Markup("""<main><h1>{title}</h1>{alert}
+<form method="post">{token}<label for="name">Name</label>
+<input id="name" name="name" value="{typed}" maxlength="40" autocomplete="username" required>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" minlength="8" autocomplete="{kind}-password" required>
-<button>{title}</button></form>
-<p><a href="/login">Sign in</a> or <a href="/register">register</a>.</p>""")
-HOME = Markup("""<p>You are {name}. <a href="/settings/api">Your API keys</a> let programs upload for you.</p>
-<form method="post" enctype="multipart/form-data"><input type="hidden" name="token" value="{token}">
-<label for="title">Title</label><input id="title" name="title" maxlength="100">
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button>Sign in</button></form>
+<p>No account yet? <a href="/register?{query}">Register</a></p>""")
+HOME = Markup("""<nav><a href="/">Pictures</a> <a href="/settings/api">API keys</a>
+<form method="post" action="/logout">{token}<button>Sign out</button></form></nav>
+<main><h1>{title}</h1>{alert}
+<form method="post" enctype="multipart/form-data">{token}
+<label for="title">Title</label><input id="title" name="title" value="{typed}" maxlength="100">
 <label for="picture">Picture</label><input id="picture" name="picture" type="file" accept="image/*" required>
 <button>Upload</button></form>
-<ul>{pictures}</ul>
-<form method="post" action="/delete-account"><input type="hidden" name="token" value="{token}">
-<button>Delete my account and everything in it</button></form>""")
+<ul>{pictures}</ul>{older}
+<details><summary>Delete my account…</summary>
+<form method="post" action="/delete-account">{token}<p>Nothing of it can be brought back.</p>
+<button>Delete my account, with all pictures and keys</button></form></details>""")
+TOKEN = Markup('<input type="hidden" name="token" value="{}">')
 ALERT = Markup('<p role="alert">{}</p>')
-PICTURE = Markup('<li><a href="{viewer}"><img src="{thumb}" alt="">{title}</a></li>\n')
+PICTURE = Markup('<li><a href="{viewer}">\n<img src="{thumb}" alt="">{title}</a></li>\n')
+NO_PICTURE = Markup("<li>No pictures yet.</li>")
+OLDER = Markup('<p><a href="/?before={}">Older pictures</a></p>')
+PAGE_SIZE = 24
 
 
 def hashed(password: str, salt: str) -> str:
@@ -83,24 +118,28 @@ def found(condition: Any) -> Any:
         return connection.execute(select(users).where(condition)).first()
 
 
-def register(name: str, password: str) -> str | None:
+def register(name: str, password: str) -> str:
     """Make a user and return the id, a random one: nobody inherits the pictures of a user who is gone."""
-    if not name or len(password) < 8:
-        return None
+    if not 0 < len(name) <= 40:
+        raise ValueError("A name has 1 to 40 characters.")
+    if len(password) < 10:
+        raise ValueError("A password has ten characters or more.")
     row = {"id": secrets.token_hex(16), "name": name, "password": hashed(password, secrets.token_hex(16))}
     try:
         with database.begin() as connection:
             connection.execute(insert(users), row)
-    except IntegrityError:
-        return None
+    except IntegrityError as error:
+        raise ValueError("This name is taken.") from error
     return row["id"]
 
 
-def login(name: str, password: str) -> str | None:
+def login(name: str, password: str) -> str:
     """Return the id of a user with this password; it takes as long for names that nobody has."""
     row = found(users.c.name == name)
     stored = row.password if row else "nobody$"
-    return row.id if hmac.compare_digest(stored, hashed(password, stored.partition("$")[0])) else None
+    if not hmac.compare_digest(stored, hashed(password, stored.partition("$")[0])):
+        raise ValueError("Name or password is wrong.")
+    return str(row.id)
 
 
 def session(req: falcon.Request) -> dict[str, Any]:
@@ -120,12 +159,6 @@ def start_session(resp: falcon.Response, user_id: str | None = None) -> str:
     return token
 
 
-def enter(resp: falcon.Response, user_id: str | None) -> None:
-    """Go on as this user, or as nobody."""
-    start_session(resp, user_id)
-    raise falcon.HTTPSeeOther("/" if user_id else "/login")
-
-
 def current_user(environ: dict[str, Any]) -> Principal | None:
     """Say who is signed in; chevupload asks, too."""
     row = found(users.c.id == (session(falcon.Request(environ)).get("user") or ""))
@@ -136,7 +169,8 @@ def signed_in(req: falcon.Request) -> Principal:
     """Return who is signed in, or send a visitor to the page where one does."""
     user = current_user(req.env)
     if user is None:
-        raise falcon.HTTPSeeOther("/login")
+        wanted = req.relative_uri if req.method == "GET" else "/"
+        raise falcon.HTTPSeeOther(f"/login?{urlencode({'next': wanted})}")
     return user
 
 
@@ -157,44 +191,46 @@ def fields(req: falcon.Request) -> dict[str, str]:
 
 def show(req: falcon.Request, resp: falcon.Response, title: str, body: Markup, error: str, **values: Any) -> None:
     """Answer with a page."""
-    values |= {"title": title, "token": session(req).get("token") or start_session(resp)}
+    token = TOKEN.format(session(req).get("token") or start_session(resp))
+    alert = ALERT.format(error) if error else ""
     resp.content_type = falcon.MEDIA_HTML
-    resp.text = PAGE.format(title=title, alert=ALERT.format(error) if error else "", body=body.format(**values))
+    resp.text = PAGE.format(title=title, style=STYLE, body=body.format(title=title, alert=alert, token=token, **values))
 
 
 class Pages:
     """The pages of this site."""
 
-    def on_get_enter(self, req: falcon.Request, resp: falcon.Response, error: str = "") -> None:
+    def on_get_enter(self, req: falcon.Request, resp: falcon.Response, error: str = "", typed: str = "") -> None:
         """Ask for a name and a password."""
-        title, kind = ("Register", "new") if req.path == "/register" else ("Sign in", "current")
-        show(req, resp, title, ENTER, error, kind=kind)
+        title, body = ("Register", REGISTER) if req.path == "/register" else ("Sign in", SIGN_IN)
+        show(req, resp, title, body, error, typed=typed, query=req.query_string)
 
     def on_post_enter(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Make a user, or sign one in."""
+        """Make a user, or sign one in, and go to the page that was asked for."""
         form = fields(req)
-        name, password = form.get("name", "").strip()[:40], form.get("password", "")
-        if req.path == "/register":
-            user_id, error = register(name, password), "The name is taken, or the password is too short."
-        else:
-            user_id, error = login(name, password), "Name or password is wrong."
-        if user_id is not None:
-            enter(resp, user_id)
-        resp.status = falcon.HTTP_400
-        self.on_get_enter(req, resp, error)
+        name, password = form.get("name", "").strip(), form.get("password", "")
+        try:
+            user_id = register(name, password) if req.path == "/register" else login(name, password)
+        except ValueError as error:
+            resp.status = falcon.HTTP_400
+            return self.on_get_enter(req, resp, str(error), name)
+        start_session(resp, user_id)
+        wanted = req.get_param("next", default="/")
+        raise falcon.HTTPSeeOther(wanted if OWN_PATH.fullmatch(wanted) else "/")
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response, error: str = "") -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, error: str = "", typed: str = "") -> None:
         """List a user's pictures."""
         user, links = signed_in(req), component.links(req.env)
+        before = component.uploads.get(req.get_param("before", default=""))
+        # One more than is shown tells whether there are older ones.
+        found = component.uploads.list(user, limit=PAGE_SIZE + 1, before=before)
         pictures = Markup().join(
-            PICTURE.format(
-                viewer=links.viewer(upload),
-                thumb=links.file(upload.thumb_path or upload.path),
-                title=upload.title or upload.name,
-            )
-            for upload in component.uploads.list(user.user_id)
+            PICTURE.format(viewer=links.viewer(upload), thumb=links.thumb(upload), title=upload.title or upload.name)
+            for upload in found[:PAGE_SIZE]
         )
-        show(req, resp, "Your pictures", HOME, error, name=user.data, pictures=pictures)
+        older = OLDER.format(found[PAGE_SIZE - 1].id) if found[PAGE_SIZE:] else ""
+        values = {"pictures": pictures or NO_PICTURE, "older": older, "typed": typed}
+        show(req, resp, f"Pictures of {user.data}", HOME, error, **values)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take a picture from the site's own form, as it arrives: what comes before it is known by then."""
@@ -205,22 +241,31 @@ class Pages:
                     form[part.name or ""] = part.text or ""
                     continue
                 check(req, form)
+                if not part.filename:
+                    break
                 component.uploads.save(part.stream, owner=user, filename=part.filename, title=form.get("title"))
                 raise falcon.HTTPSeeOther("/")
             check(req, form)
-            raise Refusal("Choose a picture first")
+            raise Refusal("Choose a picture first.")
         except Refusal as refusal:
             resp.status = refusal.status
-            self.on_get(req, resp, refusal.message)
+            self.on_get(req, resp, refusal.message, form.get("title", ""))
 
     def on_post_leave(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Sign a user out."""
+        fields(req)
+        start_session(resp)
+        raise falcon.HTTPSeeOther("/login")
+
+    def on_post_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """End a user, with keys and pictures."""
         user = signed_in(req)
         fields(req)
         with database.begin() as connection:
             connection.execute(delete(users).where(users.c.id == user.user_id))
         component.forget(user.user_id)
-        enter(resp, None)
+        start_session(resp)
+        raise falcon.HTTPSeeOther("/login")
 
 
 component = component_from(
@@ -234,8 +279,11 @@ pages = Pages()
 site.add_route("/", pages)
 site.add_route("/register", pages, suffix="enter")
 site.add_route("/login", pages, suffix="enter")
-site.add_route("/delete-account", pages, suffix="leave")
+site.add_route("/logout", pages, suffix="leave")
+site.add_route("/delete-account", pages, suffix="delete")
 application = component.wrap(site)
 
 if __name__ == "__main__":
-    waitress.serve(application, host="127.0.0.1", port=int((sys.argv[1:] or ["8000"])[0]))
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
+    print(f"Serving http://127.0.0.1:{port} - begin at http://127.0.0.1:{port}/register", flush=True)
+    waitress.serve(application, host="127.0.0.1", port=port)

@@ -1,14 +1,17 @@
 """A Flask application whose users upload: with Flask-Login, Flask-SQLAlchemy and Flask-WTF.
 
-Make an environment and start it; then register at http://127.0.0.1:8000 and make a key for your programs::
+In the checkout, this makes an environment and starts it at http://127.0.0.1:8000::
 
-    python3 -m venv flask-env && . flask-env/bin/activate
-    pip install 'chevupload[serve,flask]' flask-login flask-sqlalchemy flask-wtf    # in a checkout: -e '.[serve,flask]'
-    python examples/flask_app.py [port]
+    python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve,flask]' flask-login flask-sqlalchemy flask-wtf
+    .venv/bin/python examples/flask_app.py 8000
+
+Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
-It keeps everything in ``./flask-app-data``. Any server runs it: ``PYTHONPATH=examples waitress-serve flask_app:app``.
+Everything stays in the folder ``flask-app-data`` below the current one. Any server runs it::
+
+    PYTHONPATH=examples .venv/bin/waitress-serve --listen 127.0.0.1:8000 flask_app:app
 """
 
 from __future__ import annotations
@@ -16,13 +19,15 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
-from flask import Flask, flash, redirect, render_template_string, request, session, url_for
+from flask import Flask, redirect, render_template_string, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -30,33 +35,54 @@ from chevupload import Refusal
 from chevupload.contrib.flask import ChevUpload, uploads
 
 PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{ title }}</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
 <style>
-body { max-width: 42rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif; color: #222 }
-nav, ul { display: flex; flex-wrap: wrap; gap: 1.2rem; padding: 0; list-style: none }
-li { width: 9rem; overflow-wrap: anywhere } li img { display: block; width: 100%; border-radius: .4rem }
-label, button { display: block; margin-top: .8rem } input, button { font: inherit; padding: .4rem .6rem }
-[role=alert] { border-left: .3rem solid #b3261e; padding-left: .8rem } form { margin-bottom: 2.5rem }
+:root { color-scheme: light dark }
+* { box-sizing: border-box }
+body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
+main, nav { overflow-wrap: anywhere }
+nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
+nav form { margin-left: auto }
+h1 { font-size: 1.6rem; line-height: 1.25 }
+label { display: block }
+input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
+main input { display: block; width: 24rem; margin: .25rem 0 1rem }
+input[type=file] { padding-left: 0 }
+[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
+ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
+ul { padding: 0; list-style: none }
+li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
+form + ul, details { margin-top: 2.5rem }
 </style>
-<nav>{% if pictures is defined %}<a href="{{ url_for('home') }}">Pictures</a>
-<a href="{{ url_for('chevupload.keys') }}">API keys</a>{% else %}<a href="{{ url_for('login') }}">Sign in</a>
-<a href="{{ url_for('register') }}">Register</a>{% endif %}</nav>
-<main><h1>{{ title }}</h1>
-{% for message in get_flashed_messages() %}<p role="alert">{{ message }}</p>{% endfor %}
 {% macro token() %}<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">{% endmacro %}
-{% if pictures is defined %}<ul>{% for picture in pictures %}<li><a href="{{ links.viewer(picture) }}">
-<img src="{{ links.file(picture.thumb_path) }}" alt="">{{ picture.title or "Untitled" }}</a></li>
-{% else %}<li>No picture yet.</li>{% endfor %}</ul>
-<form method="post" enctype="multipart/form-data">{{ token() }}
+{% if found is defined %}<nav><a href="{{ url_for('home') }}">Pictures</a>
+<a href="{{ url_for('chevupload.keys') }}">API keys</a>
+<form method="post" action="{{ url_for('logout') }}">{{ token() }}<button>Sign out</button></form></nav>{% endif %}
+<main><h1>{{ title }}</h1>
+{% if error %}<p role="alert">{{ error }}</p>{% endif %}
+{% if found is defined %}<form method="post" enctype="multipart/form-data">{{ token() }}
+<label for="title">Title</label><input id="title" name="title" value="{{ request.form.title }}" maxlength="100">
 <label for="picture">Picture</label><input id="picture" name="picture" type="file" accept="image/*" required>
-<label for="title">Title</label><input id="title" name="title" maxlength="100"><button>Upload</button></form>
-<form method="post" action="{{ url_for('delete_account') }}">{{ token() }}
-<button>Delete my account, with pictures and keys</button></form>
-{% else %}<form method="post">{{ token() }}
-<label for="name">Name</label><input id="name" name="name" maxlength="40" autocomplete="username" required>
-<label for="password">Password, ten characters or more</label>
-<input id="password" name="password" type="password" minlength="10" required><button>{{ title }}</button></form>
+<button>Upload</button></form>
+<ul>{% for picture in found[:size] %}<li><a href="{{ links.viewer(picture) }}">
+<img src="{{ links.thumb(picture) }}" alt="">{{ picture.title or picture.name }}</a></li>
+{% else %}<li>No pictures yet.</li>{% endfor %}</ul>
+{% if found[size:] %}<p><a href="{{ url_for('home', before=found[size - 1].id) }}">Older pictures</a></p>{% endif %}
+<details><summary>Delete my account…</summary>
+<form method="post" action="{{ url_for('delete_account') }}">{{ token() }}<p>Nothing of it can be brought back.</p>
+<button>Delete my account, with all pictures and keys</button></form></details>
+{% else %}<form method="post">{{ token() }}<label for="name">Name</label>
+<input id="name" name="name" value="{{ request.form.name }}" maxlength="40" autocomplete="username" required>
+{% if title == "Register" %}<label for="password">Password, ten characters or more</label>
+<input id="password" name="password" type="password" minlength="10" autocomplete="new-password" required>
+{% else %}<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>{% endif %}
+<button>{{ title }}</button></form>
+{% if title == "Register" %}<p>Already registered? <a href="{{ url_for('login') }}">Sign in</a></p>
+{% else %}<p>No account yet? <a href="{{ url_for('register') }}">Register</a></p>{% endif %}
 {% endif %}</main></html>"""
+PAGE_SIZE = 24
 
 app = Flask(__name__, instance_path=str(Path("flask-app-data").absolute()))
 secret = Path(app.instance_path, "secret-key")
@@ -76,6 +102,7 @@ db = SQLAlchemy(app)
 CSRFProtect(app)
 login_manager = LoginManager(app)
 login_manager.login_view = "login"
+login_manager.login_message = None
 
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # made by Flask-SQLAlchemy at run time
@@ -100,35 +127,75 @@ def load_user(user_id: str) -> User | None:
     return db.session.get(User, int(user_id))
 
 
-@app.route("/register", methods=["GET", "POST"], endpoint="register")
-@app.route("/login", methods=["GET", "POST"], endpoint="login")
-def sign_in() -> ResponseReturnValue:
-    """Sign a user in, who is taken in first if the name is nobody's."""
-    is_new, form = request.endpoint == "register", request.form
+@app.route("/register", methods=["GET", "POST"])
+def register() -> ResponseReturnValue:
+    """Take a new user in."""
+    error, name, password = "", request.form.get("name", "").strip(), request.form.get("password", "")
     if request.method == "POST":
-        user = db.session.scalar(select(User).where(User.name == form["name"]))
-        if is_new and user is None and len(form["password"]) >= 10:
-            user = User(name=form["name"], password=generate_password_hash(form["password"]))
-            db.session.add(user)
-            db.session.commit()
-        if user is not None and check_password_hash(user.password, form["password"]) and login_user(user):
-            return redirect(session.pop("next", url_for("home")))
-        flash("Name and password do not go together.")
-    return render_template_string(PAGE, title="Register" if is_new else "Sign in")
+        if not 0 < len(name) <= 40:
+            error = "A name has 1 to 40 characters."
+        elif len(password) < 10:
+            error = "A password has ten characters or more."
+        else:
+            user = User(name=name, password=generate_password_hash(password))
+            try:
+                db.session.add(user)
+                db.session.commit()
+            except IntegrityError:
+                db.session.rollback()
+                error = "This name is taken."
+            else:
+                return enter(user)
+    return show("Register", error)
+
+
+@app.route("/login", methods=["GET", "POST"])
+def login() -> ResponseReturnValue:
+    """Sign a user in."""
+    error = ""
+    if request.method == "POST":
+        user = db.session.scalar(select(User).where(User.name == request.form["name"].strip()))
+        if user is not None and check_password_hash(user.password, request.form["password"]):
+            return enter(user)
+        error = "Name or password is wrong."
+    return show("Sign in", error)
+
+
+def enter(user: User) -> ResponseReturnValue:
+    """Go on as this user, to the page that was asked for."""
+    login_user(user)
+    return redirect(session.pop("next", url_for("home")))
+
+
+def show(title: str, error: str, **values: Any) -> ResponseReturnValue:
+    """Show the page."""
+    return render_template_string(PAGE, title=title, error=error, **values), 400 if error else 200
+
+
+@app.post("/logout")
+def logout() -> ResponseReturnValue:
+    """Sign a user out."""
+    logout_user()
+    return redirect(url_for("login"))
 
 
 @app.route("/", methods=["GET", "POST"])
 @login_required  # type: ignore[untyped-decorator]
 def home() -> ResponseReturnValue:
     """Show the user's pictures, and take another one."""
+    error = ""
     if request.method == "POST":
         try:
-            uploads.save(request.files["picture"], owner=current_user.id, title=request.form["title"])
+            if not (picture := request.files["picture"]):
+                raise Refusal("Choose a picture first.")
+            uploads.save(picture, owner=current_user.id, title=request.form["title"])
+            return redirect(url_for("home"))
         except Refusal as refusal:
-            flash(refusal.message)
-        return redirect(url_for("home"))
-    pictures = uploads.list(current_user.id)
-    return render_template_string(PAGE, title=f"{current_user.name}’s pictures", pictures=pictures, links=uploads.links)
+            error = refusal.message
+    before = uploads.get(request.args.get("before", ""))
+    # One more than is shown tells whether there are older ones.
+    found = uploads.list(current_user.id, limit=PAGE_SIZE + 1, before=before)
+    return show(f"Pictures of {current_user.name}", error, found=found, size=PAGE_SIZE, links=uploads.links)
 
 
 @app.post("/delete-account")
@@ -138,11 +205,12 @@ def delete_account() -> ResponseReturnValue:
     uploads.forget(current_user.id)
     db.session.delete(db.session.get(User, current_user.id))
     db.session.commit()
-    logout_user()
-    return redirect(url_for("login"))
+    return logout()
 
 
 if __name__ == "__main__":
     from waitress import serve
 
-    serve(app, host="127.0.0.1", port=int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
+    print(f"Serving http://127.0.0.1:{port} - begin at http://127.0.0.1:{port}/register", flush=True)
+    serve(app, host="127.0.0.1", port=port)

@@ -1,18 +1,26 @@
 """A plain WSGI application with uploads.
 
-Run it with ``python examples/plain_wsgi.py``, then make a user and a key for it::
+In the checkout, this makes an environment and starts it at http://127.0.0.1:8000::
 
-    chevupload user add ann --data uploads
-    chevupload key add ann --data uploads
+    python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve]'
+    .venv/bin/python examples/plain_wsgi.py 8000
 
-and upload: ``curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload``.
+In a second terminal, in the same folder, make a user and a key, and upload with it::
+
+    .venv/bin/chevupload user add ann --data uploads
+    .venv/bin/chevupload key add ann --data uploads
+    curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
+
+Everything stays in the folder ``uploads`` below the current one.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from wsgiref.simple_server import make_server
+
+import waitress
 
 from chevupload import embedded
 
@@ -29,5 +37,6 @@ def host(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 application = embedded("uploads").wrap(host)
 
 if __name__ == "__main__":
-    with make_server("127.0.0.1", 8000, application) as server:
-        server.serve_forever()
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
+    print(f"Serving http://127.0.0.1:{port} - make a key with chevupload, then upload to /api/1/upload", flush=True)
+    waitress.serve(application, host="127.0.0.1", port=port)

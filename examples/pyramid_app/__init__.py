@@ -1,17 +1,18 @@
 """A Pyramid application whose users upload: with pyramid_tm and zope.sqlalchemy.
 
-Make an environment and start it; then register at http://127.0.0.1:6543 and make a key for your programs::
+In the checkout, this makes an environment and starts it at http://127.0.0.1:8000. The port, ``http_port=``, has to be
+given, for the ini file has none::
 
-    python3 -m venv pyramid-env && . pyramid-env/bin/activate
-    pip install 'chevupload[serve,pyramid]' pyramid_tm zope.sqlalchemy
-    PYTHONPATH=examples pserve examples/pyramid_app/development.ini http_port=6543
+    python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve,pyramid]' pyramid_tm zope.sqlalchemy
+    PYTHONPATH=examples .venv/bin/pserve examples/pyramid_app/development.ini http_port=8000
 
-    curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:6543/api/1/upload
+Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
 
-In a checkout, install ``-e '.[serve,pyramid]'`` instead of ``'chevupload[serve,pyramid]'``. Everything that the
-application keeps is in ``./pyramid-app-data``. From a timer, look after the uploads::
+    curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
-    PYTHONPATH=examples python -m chevupload.contrib.pyramid examples/pyramid_app/development.ini sweep
+Everything stays in the folder ``pyramid-app-data`` below the current one. From a timer, look after the uploads::
+
+    PYTHONPATH=examples .venv/bin/python -m chevupload.contrib.pyramid examples/pyramid_app/development.ini sweep
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def main(global_config: dict[str, str], **settings: Any) -> WSGIApplication:
     config.set_chevupload(database=engine, tables=tables, users=User)
     config.include(".views")
     application: WSGIApplication = config.make_wsgi_app()
+    if port := global_config.get("http_port"):
+        print(f"Serving http://127.0.0.1:{port} - begin at http://127.0.0.1:{port}/register", flush=True)
     return application
 
 

@@ -14,10 +14,11 @@ from werkzeug.security import generate_password_hash
 from chevupload import Refusal
 
 from .models import User
-from .pages import home_page, sign_in_page
+from .pages import PAGE_SIZE, home_page, register_page, sign_in_page
 from .security import find_user
 
-_OWN_PATH = re.compile(r"(/[\w-]+)+", re.ASCII)
+# One slash, for two are another site's address; so is a backslash, to browsers.
+_OWN_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
 
 
 def includeme(config: Any) -> None:
@@ -33,7 +34,8 @@ def includeme(config: Any) -> None:
 
 def sign_in_first(request: Any) -> Response:
     """Send whoever is not signed in to where that is done."""
-    return HTTPSeeOther(request.route_path("login"))
+    wanted = {"next": request.path_qs} if request.method == "GET" else {}
+    return HTTPSeeOther(request.route_path("login", _query=wanted))
 
 
 def register(request: Any) -> Response:
@@ -41,30 +43,29 @@ def register(request: Any) -> Response:
     alert = ""
     if request.method == "POST":
         name, password = request.POST.get("name", "").strip(), request.POST.get("password", "")
-        if not name or len(name) > 40 or len(password) < 10:
-            alert = "A name has 1 to 40 characters, a password 10 or more."
+        if not 0 < len(name) <= 40:
+            alert = "A name has 1 to 40 characters."
+        elif len(password) < 10:
+            alert = "A password has ten characters or more."
         elif request.dbsession.scalar(select(User).where(User.name == name)):
-            alert = "Somebody has this name already."
+            alert = "This name is taken."
         else:
             user = User(name=name, password=generate_password_hash(password))
             request.dbsession.add(user)
             request.dbsession.flush()
-            return HTTPSeeOther(request.route_path("home"), headers=remember(request, user))
-    return sign_in_page(request, "Register", alert, autocomplete="new-password")
+            return _enter(request, user)
+    return register_page(request, alert)
 
 
 def login(request: Any) -> Response:
-    """Sign a user in, and go on to where they were sent from."""
+    """Sign a user in."""
     alert = ""
     if request.method == "POST":
         user = find_user(request, request.POST.get("name", "").strip(), request.POST.get("password", ""))
         if user:
-            wanted = request.GET.get("next", "")
-            # A path of this site only: anybody may have written the link.
-            place = wanted if _OWN_PATH.fullmatch(wanted) else request.route_path("home")
-            return HTTPSeeOther(place, headers=remember(request, user))
-        alert = "Name and password do not match."
-    return sign_in_page(request, "Sign in", alert, autocomplete="current-password")
+            return _enter(request, user)
+        alert = "Name or password is wrong."
+    return sign_in_page(request, alert)
 
 
 def logout(request: Any) -> Response:
@@ -86,7 +87,10 @@ def home(request: Any) -> Response:
                 alert = refusal.message
         else:
             alert = "Choose a picture first."
-    return home_page(request, request.chevupload.list(request.identity.id), alert)
+    before = request.chevupload.get(request.GET.get("before", ""))
+    # One more than is shown tells whether there are older ones.
+    found = request.chevupload.list(request.identity.id, limit=PAGE_SIZE + 1, before=before)
+    return home_page(request, found, alert)
 
 
 def delete_account(request: Any) -> Response:
@@ -94,3 +98,10 @@ def delete_account(request: Any) -> Response:
     request.chevupload.forget(request.identity.id)
     request.dbsession.delete(request.identity)
     return logout(request)
+
+
+def _enter(request: Any, user: User) -> Response:
+    """Go on as this user, to the page that was asked for."""
+    wanted = request.GET.get("next", "")
+    place = wanted if _OWN_PATH.fullmatch(wanted) else request.route_path("home")
+    return HTTPSeeOther(place, headers=remember(request, user))

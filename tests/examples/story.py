@@ -1,8 +1,8 @@
 """One story that every example has to tell, over HTTP, with the host's own users.
 
-Every example has the same pages: ``/register`` and ``/login`` take ``name`` and ``password``, ``/`` lists the pictures
-of who is signed in and takes another one in the field ``picture``, ``/delete-account`` ends a user, and chevupload's
-page of keys is ``/settings/api``. Forms carry whatever tokens their host wants.
+Every example has the same pages: ``/register`` and ``/login`` take ``name`` and ``password``, ``/`` lists the newest
+pictures of who is signed in and takes another one in the field ``picture``, ``/logout`` signs out, ``/delete-account``
+ends a user, and chevupload's page of keys is ``/settings/api``. Forms carry whatever tokens their host wants.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import requests
 from tests.support import ROOT, picture
 
 _SECONDS = 60
+_PAGE_SIZE = 24
+_WRONG = "Name or password is wrong."
 
 
 @contextlib.contextmanager
@@ -84,6 +86,24 @@ class Browser:
 
     def fill(self, path: str, fields: dict[str, str], *, picture: bytes | None = None, having: str = "") -> str:
         """Fill in the form of a page that holds ``having``, send it and return the page that follows."""
+        answer = self.send(path, fields, picture=picture, having=having)
+        assert answer.status_code == 200, (answer.status_code, answer.text)
+        return answer.text
+
+    def refused(self, path: str, fields: dict[str, str], *, picture: bytes | None = None, having: str = "") -> str:
+        """Do the same, see the same form again with what was typed, and return what is wrong."""
+        answer = self.send(path, fields, picture=picture, having=having)
+        assert 400 <= answer.status_code < 500, (answer.status_code, answer.text)
+        values = {html.unescape(value) for value in re.findall(r'value="([^"]*)"', answer.text)}
+        assert {fields[name] for name in fields.keys() & {"name", "title"}} <= values
+        told = re.findall(r'role="alert"[^>]*>([^<]*)', answer.text)
+        assert len(told) == 1, answer.text
+        return html.unescape(told[0])
+
+    def send(
+        self, path: str, fields: dict[str, str], *, picture: bytes | None = None, having: str = ""
+    ) -> requests.Response:
+        """Do the same, and return the answer, redirects followed."""
         page = self._session.get(urljoin(self.address, path), timeout=_SECONDS)
         assert page.status_code == 200, (page.status_code, page.text)
         forms = re.findall(r"<form\b([^>]*)>(.*?)</form>", page.text, re.DOTALL)
@@ -92,9 +112,11 @@ class Browser:
         url = urljoin(page.url, html.unescape(action.group(1)) if action else page.url)
         data = {**_hidden(content), **fields}
         files = {"picture": ("holiday.png", picture, "image/png")} if picture else None
-        answer = self._session.post(url, data=data, files=files, timeout=_SECONDS)
-        assert answer.status_code == 200, (answer.status_code, answer.text)
-        return answer.text
+        if files is None and "multipart" in attributes:
+            # As a browser sends it when no file is chosen.
+            files = {name: (None, text) for name, text in data.items()} | {"picture": ("", b"")}
+            data = {}
+        return self._session.post(url, data=data, files=files, timeout=_SECONDS)
 
 
 def _hidden(form: str) -> dict[str, str]:
@@ -113,11 +135,11 @@ def curl(address: str, key: str, file: Path) -> str:
 
 
 def tell(address: str, folder: Path) -> None:
-    """Sign in, make a key, upload with curl, see the picture on the host's page, end the user and with it the key."""
+    """Register, make a key, upload with it and by the page's form, sign out and in, end the user and the key."""
     ann, stranger = Browser(address), Browser(address)
     ann.fill("/register", {"name": "ann", "password": "correct horse"})
     stranger.fill("/register", {"name": "bob", "password": "battery staple"})
-    ann.see("/")
+    assert "No pictures yet." in ann.see("/")
 
     made = ann.fill("/settings/api", {"label": "laptop", "action": "make"}, having='id="label"')
     key = re.search(r'id="key"[^>]*value="([^"]+)"', made)
@@ -132,14 +154,77 @@ def tell(address: str, folder: Path) -> None:
     assert Path(url).stem in ann.see("/")
     assert Path(url).stem not in stranger.see("/")
 
-    ann.fill("/", {"title": "By the host's own form"}, picture=picture((320, 200)), having="picture")
+    ann.fill("/", {"title": "By the host's own form"}, picture=picture((320, 200)), having='name="picture"')
     page = ann.see("/")
     assert "By the host" in page
-    thumbnails = [html.unescape(source) for source in re.findall(r'<img[^>]*src="([^"]+)"', page)]
+    thumbnails = _thumbnails(page)
     assert len(thumbnails) == 2
     for thumbnail in thumbnails:
         assert requests.get(urljoin(address, thumbnail), timeout=_SECONDS).headers["Content-Type"] == "image/png"
+    assert "Older pictures" not in page
+
+    _find_older(ann, address, key.group(1))
+    _be_told_what_is_wrong(address, ann)
+    _come_back(address, ann)
 
     ann.fill("/", {}, having="/delete-account")
     assert curl(address, key.group(1), file).rpartition("\n")[2] == "401"
+    assert Browser(address).refused("/login", {"name": "ann", "password": "correct horse"}) == _WRONG
     stranger.see("/")
+
+
+def _thumbnails(page: str) -> list[str]:
+    return [html.unescape(source) for source in re.findall(r'<img[^>]*src="([^"]+)"', page)]
+
+
+def _find_older(ann: Browser, address: str, key: str) -> None:
+    """Fill more than a page, and go on to the next one, and no further."""
+    for number in range(_PAGE_SIZE):
+        files = {"source": ("many.png", picture((20 + number, 20)), "image/png")}
+        sent = requests.post(f"{address}/api/1/upload", files=files, headers={"X-API-Key": key}, timeout=_SECONDS)
+        assert sent.status_code == 200, sent.text
+    page = ann.see("/")
+    older = re.search(r'href="([^"]*)">Older pictures<', page)
+    assert older, page
+    rest = ann.see(html.unescape(older.group(1)))
+    assert (len(_thumbnails(page)), len(_thumbnails(rest))) == (_PAGE_SIZE, 2)
+    assert "Older pictures" not in rest
+    assert not {*_thumbnails(page)} & {*_thumbnails(rest)}
+
+
+def _be_told_what_is_wrong(address: str, ann: Browser) -> None:
+    """On the page where it was typed; nobody learns at sign-in which names there are; what users write is text."""
+    carl = Browser(address)
+    assert carl.refused("/register", {"name": "ann", "password": "battery staple"}) == "This name is taken."
+    assert re.search("password .*(ten|10) characters", carl.refused("/register", {"name": "carl", "password": "short"}))
+    for name in ("ann", "nobody", '"><b>'):
+        assert carl.refused("/login", {"name": name, "password": "wrong"}) == _WRONG
+    assert "characters" not in carl.see("/login")
+    assert ann.refused("/", {"title": "none"}, having='name="picture"') == "Choose a picture first."
+    assert ann.refused("/", {"title": '"><b>'}, picture=b"no picture", having='name="picture"')
+    page = ann.fill("/", {"title": "<script>x</script>"}, picture=picture((330, 210)), having='name="picture"')
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+
+
+def _come_back(address: str, ann: Browser) -> None:
+    """Sign out, and after signing in be on the page that was wanted; never on another site."""
+    credentials = {"name": "ann", "password": "correct horse"}
+    assert "Make a key" in Browser(address).fill("/settings/api", credentials)
+    answer = Browser(address).send("/?before=nothing&more=%26", credentials)
+    assert (answer.status_code, answer.url) == (200, f"{address}/?before=nothing&more=%26")
+    visitor = Browser(address)
+    link = re.search(r'href="([^"]*)">Register<', visitor.see("/settings/api"))
+    assert link
+    assert "Make a key" in visitor.fill(html.unescape(link.group(1)), {"name": "dora", "password": "battery staple"})
+    for site in (
+        "//elsewhere.example/",
+        "/%5Celsewhere.example",
+        "/%09/elsewhere.example",
+        "https://elsewhere.example/",
+    ):
+        answer = Browser(address).send(f"/login?next={site}", credentials)
+        assert (answer.status_code, answer.url) == (200, f"{address}/")
+    assert "Sign in" in ann.fill("/", {}, having="/logout")
+    assert "Sign in" in ann.see("/")
+    assert "Pictures of ann" in ann.fill("/login", credentials)
