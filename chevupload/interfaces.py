@@ -162,8 +162,8 @@ class Catalog(Protocol):
         """
         ...
 
-    def withdraw_stale(self, *, now: datetime, pending_since: datetime) -> None:
-        """Mark as deleting what is expired at ``now``, and what is pending since ``pending_since`` or longer.
+    def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
+        """Mark as deleting what is pending since ``pending_since`` or longer; give names free whose year is over.
 
         In one step: an upload that is published meanwhile is either withdrawn before, and cannot be published any
         more, or left alone.

@@ -79,7 +79,7 @@ class Upkeep:
         for expired in self._catalog.expired(now):
             self._uploads.withdraw(expired)
         self._settle_notes(grace)
-        self._catalog.withdraw_stale(now=now, pending_since=now - grace)
+        self._catalog.withdraw_stalled(now=now, pending_since=now - grace)
         for upload_id in self._catalog.withdrawn_ids():
             # Asked for one by one: another sweep may have finished it, and its name may be another upload's by now.
             upload = self._catalog.withdrawn(upload_id)

@@ -118,7 +118,7 @@ def files_in(folder: Path) -> list[str]:
 def records(catalog: Any) -> list[Upload]:
     """List every record, in whatever state."""
     found = {upload.id: upload for upload in catalog.uploads()}
-    catalog.withdraw_stale(now=NEVER, pending_since=FOREVER)
+    catalog.withdraw_stalled(now=NEVER, pending_since=FOREVER)
     return [*found.values(), *map(catalog.withdrawn, catalog.withdrawn_ids())]
 
 

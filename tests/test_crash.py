@@ -72,7 +72,7 @@ def test_killed_in_the_middle_of_uploads(tmp_path, contents, capsys):
     capsys.readouterr()
     component = site.component()
     uploads = list(component.catalog.uploads())
-    component.catalog.withdraw_stale(now=NEVER, pending_since=FOREVER)
+    component.catalog.withdraw_stalled(now=NEVER, pending_since=FOREVER)
     assert list(component.catalog.withdrawn_ids()) == [], "no record is pending or half deleted"
     assert files_in(folder / "incoming") == []
     assert files_in(folder / "images") == sorted(path for upload in uploads for path in upload.paths)

@@ -108,7 +108,7 @@ def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplo
 def test_a_catalog_that_is_away_is_told(make):
     """There is nothing to sweep without records."""
     stand = make()
-    stand.component.upkeep._catalog = Failing(stand.catalog, "withdraw_stale", CatalogError("away"))
+    stand.component.upkeep._catalog = Failing(stand.catalog, "withdraw_stalled", CatalogError("away"))
     with pytest.raises(CatalogError):
         stand.component.upkeep.sweep(grace=HOUR)
 

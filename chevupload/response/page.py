@@ -38,12 +38,12 @@ border-radius:.25rem;background:var(--card);color:var(--text)}
 form a{margin-left:1rem}
 button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.25rem;background:#b3261e;color:#fff;cursor:pointer}
 button.make{background:#0b57a4}
-label{display:block;color:var(--soft);margin:1rem 0 .25rem}
+form.make label{display:block;color:var(--soft);margin:1rem 0 .25rem}
 select{font:inherit;padding:.4rem .5rem;border:1px solid var(--line);border-radius:.25rem;background:var(--card);
 color:var(--text)}
 form.make button{display:block;margin-top:1.25rem}
 section.new{background:var(--card);border:2px solid var(--link);border-radius:.5rem;padding:1rem;margin:1rem 0}
-section.new h2{margin:0}section.new label{margin:0 0 .5rem;color:inherit}section.new p{margin:.5rem 0 0}
+section.new h2{margin:0 0 .5rem}section.new p{margin:.5rem 0 0}
 ul.keys{list-style:none;padding:0;margin:0}
 ul.keys li{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;justify-content:space-between;
 background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;margin:0 0 .5rem}

@@ -150,12 +150,11 @@ class MemoryCatalog:
                 self._forgotten.add(record.upload.stem.lower())
                 del self._records[upload_id]
 
-    def withdraw_stale(self, *, now: datetime, pending_since: datetime) -> None:
-        """Mark as deleting what is expired or pending for too long."""
+    def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
+        """Mark as deleting what is pending for too long."""
         with self._lock:
             for record in self._records.values():
-                expired = record.state == "ready" and record.upload.is_expired(now)
-                if expired or (record.state == "pending" and record.upload.received_at <= pending_since):
+                if record.state == "pending" and record.upload.received_at <= pending_since:
                     record.state = "deleting"
 
     def expired(self, now: datetime) -> Iterator[Upload]:

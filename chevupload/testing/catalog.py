@@ -229,8 +229,8 @@ class CatalogContract:
         in_threads(6, work)
         assert catalog.get("a1") == new_upload(views=60)
 
-    def test_stale_is_what_expired_or_stalled(self, catalog: Catalog) -> None:
-        """It is withdrawn beside what was being deleted, and nothing else is."""
+    def test_stalled_is_what_is_pending_for_too_long(self, catalog: Catalog) -> None:
+        """It is withdrawn beside what was being deleted, and nothing else is: what expired has an owner to be told."""
         ready(
             catalog,
             new_upload("live"),
@@ -242,8 +242,8 @@ class CatalogContract:
         catalog.reserve(new_upload("fresh-expired", expires_at=NOW))
         catalog.reserve(new_upload("stalled", received_at=NOW - HOUR))
         catalog.withdraw("deleting")
-        catalog.withdraw_stale(now=NOW, pending_since=NOW - HOUR)
-        assert set(catalog.withdrawn_ids()) == {"expired", "deleting", "stalled"}
+        catalog.withdraw_stalled(now=NOW, pending_since=NOW - HOUR)
+        assert set(catalog.withdrawn_ids()) == {"deleting", "stalled"}
         assert catalog.withdrawn("deleting") == new_upload("deleting", tags=("t",))
         assert catalog.withdrawn("live") is None
         catalog.forget("deleting")
@@ -255,7 +255,8 @@ class CatalogContract:
     def test_a_sweep_sees_each_upload_once_while_it_forgets(self, catalog: Catalog) -> None:
         """However many there are, and whatever is forgotten on the way."""
         ready(catalog, *(new_upload(f"u{number:03}", expires_at=NOW, tags=("t",)) for number in range(450)))
-        catalog.withdraw_stale(now=NOW, pending_since=NOW - HOUR)
+        for number in range(450):
+            catalog.withdraw(f"u{number:03}")
         seen = []
         for upload_id in catalog.withdrawn_ids():
             seen.append(upload_id)
@@ -274,7 +275,7 @@ class CatalogContract:
         def work(thread: int) -> None:
             for name in names:
                 if thread:
-                    catalog.withdraw_stale(now=NOW, pending_since=NOW)
+                    catalog.withdraw_stalled(now=NOW, pending_since=NOW)
                     continue
                 try:
                     catalog.publish(name)

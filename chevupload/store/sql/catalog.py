@@ -155,13 +155,12 @@ class SqlCatalog:
                 self._tags.detach(connection, upload_id)
                 connection.execute(self._release, {"digest": _digest(upload.stem), "released_at": self._clock()})
 
-    def withdraw_stale(self, *, now: datetime, pending_since: datetime) -> None:
-        """Mark as deleting what is expired at ``now``, and what is pending since ``pending_since`` or longer."""
+    def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
+        """Mark as deleting what is pending since ``pending_since`` or longer; give names free whose year is over."""
         column = self._uploads.c
-        expired = and_(column.state == "ready", column.expires_at <= now)
         stalled = and_(column.state == "pending", column.received_at <= pending_since)
         with self._database.begin() as connection:
-            connection.execute(update(self._uploads).where(or_(expired, stalled)).values(state="deleting"))
+            connection.execute(update(self._uploads).where(stalled).values(state="deleting"))
             connection.execute(delete(self._used).where(self._used.c.released_at < now - _NAMES_KEPT))
 
     def expired(self, now: datetime) -> Iterator[Upload]:

@@ -17,10 +17,10 @@ def test_a_name_is_free_after_a_year(each_database, make_upload, now):
     catalog.reserve(make_upload())
     catalog.withdraw("a1")
     catalog.forget("a1")
-    catalog.withdraw_stale(now=now + timedelta(days=365), pending_since=now)
+    catalog.withdraw_stalled(now=now + timedelta(days=365), pending_since=now)
     with pytest.raises(NameTaken):
         catalog.reserve(make_upload())
-    catalog.withdraw_stale(now=now + timedelta(days=367), pending_since=now)
+    catalog.withdraw_stalled(now=now + timedelta(days=367), pending_since=now)
     catalog.reserve(make_upload())
 
 

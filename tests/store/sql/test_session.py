@@ -94,7 +94,7 @@ def posts(catalog):
 
 def swept(catalog, now):
     """Return what a sweep removes."""
-    catalog.withdraw_stale(now=now, pending_since=now)
+    catalog.withdraw_stalled(now=now, pending_since=now)
     return list(catalog.withdrawn_ids())
 
 
