@@ -228,13 +228,14 @@ class World:
             talk.send(page)
 
 
-def certificate(folder, name):
-    """Make a certificate for ``name`` that signs itself; return its file and a server's side of TLS."""
+def certificate(folder, *names):
+    """Make a certificate for ``names`` that signs itself; return its file and a server's side of TLS."""
     if shutil.which("openssl") is None:
         pytest.skip("making certificates needs the openssl command")
-    key, file = folder / f"{name}.key", folder / f"{name}.pem"
-    command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name}"
-    extensions = f"-addext subjectAltName=DNS:{name} -addext keyUsage=digitalSignature,keyCertSign"
+    key, file = folder / f"{names[0]}.key", folder / f"{names[0]}.pem"
+    command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={names[0]}"
+    alternatives = ",".join(f"DNS:{name}" for name in names)
+    extensions = f"-addext subjectAltName={alternatives} -addext keyUsage=digitalSignature,keyCertSign"
     files = ["-keyout", str(key), "-out", str(file)]
     subprocess.run([*command.split(), *extensions.split(), *files], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,0 +1,78 @@
+"""Clients of Chevereto and ImgBB, as they are in the registries, upload here."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.clients.clients import CLIENTS, MULTIPART
+from tests.clients.conftest import ADDRESS, Case, cases
+from tests.support import EMPTY, ROOT
+
+CHUPO = next(client for client in CLIENTS if client.name == "chupo")
+
+
+def reported(done):
+    """Read what a client printed of its upload."""
+    assert done.returncode == 0, done.stderr
+    reply = json.loads(done.stdout)
+    return reply.get("image", reply)
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_an_upload(case, run, server, stand, picture):
+    """The URL that the client reports has the very bytes, and its delete link deletes them."""
+    image = reported(run("user-key"))
+    assert server.open(image["url"]) == (200, picture)
+    (record,) = stand.left()["records"]
+    assert record.owner_id == "user"
+    is_multipart = server.posted[0].startswith("multipart/form-data")
+    assert is_multipart == (case.client.sends[case.given] == MULTIPART)
+    if "delete_url" in image:
+        assert server.open(image["delete_url"])[0] == 200
+        assert server.open(image["url"])[0] == 200
+        assert server.open(image["delete_url"], "POST")[0] == 200
+        assert server.open(image["url"])[0] == 404
+        assert stand.left() == EMPTY
+
+
+@pytest.mark.parametrize("case", [Case(client=client, given=next(iter(client.sends))) for client in CLIENTS], ids=str)
+def test_a_wrong_key(case, run, server, stand):
+    """The client says that it failed, and nothing is stored."""
+    done = run("wrong-key")
+    assert case.client.tells in done.stdout + done.stderr
+    assert "/images/" not in done.stdout
+    assert len(server.posted) == 1
+    assert stand.left() == EMPTY
+
+
+@pytest.mark.parametrize("case", [Case(client=CHUPO, given="file", prefix="/sub/app")], ids=str)
+def test_the_other_formats(case, run, server, picture):
+    """Text is the file's URL, and a redirect leads to the viewer; a wrong key fails in both."""
+    text, redirect = (CHUPO.command.replace("json", form) for form in ("txt", "redirect"))
+    assert server.open(run("user-key", text).stdout.strip()) == (200, picture)
+    viewer = run("user-key", redirect).stdout.strip()
+    assert viewer.startswith(f"{ADDRESS}{case.prefix}/image/")
+    status, page = server.open(viewer)
+    assert (status, b"<html" in page) == (200, True)
+    for command in (text, redirect):
+        done = run("wrong-key", command)
+        assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_the_documentation_names_them():
+    """Its table has each client, with the version that is tried here, all that it sends, and what it says."""
+    page = (ROOT / "docs" / "compatibility.md").read_text()
+    section = page.partition("\n## Clients that the tests run\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in re.findall(r"^\| .+", section, re.MULTILINE)]
+    assert rows[2:] == [
+        [
+            client.name,
+            ", ".join(f"{pin.name} {pin.version}" for pin in client.pins),
+            ", ".join(f"{given} ({way})" for given, way in client.sends.items()),
+            f"`{client.tells}`",
+        ]
+        for client in CLIENTS
+    ]
