@@ -69,7 +69,7 @@ def script(name: str) -> str:
 
 IMGBBPY = Pin(name="imgbbpy", version="0.1.3", why="the best known for Python, by requests and by aiohttp")
 IMGBB_SDK = Pin(name="imgbb-sdk", version="2.1.0", why="checks status, success and error")
-IMGBB_CLI = Pin(name="imgbb-cli", version="1.0.2", why="a command, which prints most members")
+IMGBB_CLI = Pin(name="imgbb-cli", version="1.0.2", why="a command, which prints the answer")
 AIOIMGBB = Pin(name="aioimgbb", version="1.0.0", why="sends a file without an extension, and reads time and expiration")
 IMGBB = Pin(name="imgbb", version="1.2", why="sends a file, base64 and URLs", beside=("requests==2.34.2",))
 IBBUPLOADER = Pin(name="IbbUploader", version="0.0.1", why="hands on the whole answer")

@@ -54,5 +54,5 @@ def _run(command, wanted):
     except subprocess.TimeoutExpired:
         pytest.skip(f"{' '.join(wanted)} cannot be installed within {SECONDS} seconds")
     if done.returncode != 0:
-        cause = (done.stderr.strip() or "no cause was given").splitlines()[-1]
-        pytest.skip(f"{' '.join(wanted)} cannot be installed: {cause}")
+        causes = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        pytest.skip(f"{' '.join(wanted)} cannot be installed: {'; '.join(causes[:2]) or done.stderr}")

@@ -11,14 +11,14 @@ from tests.clients.clients import CLIENTS, MULTIPART
 from tests.clients.conftest import ADDRESS, Case, cases
 from tests.support import EMPTY, ROOT
 
-CHUPO = next(client for client in CLIENTS if client.name == "chupo")
+CHUPO, IMGBB_CLI = (next(client for client in CLIENTS if client.name == name) for name in ("chupo", "imgbb-cli"))
 
 
 def reported(done):
-    """Read what a client printed of its upload."""
+    """Read what a client printed of its upload, or of the whole answer of Chevereto's."""
     assert done.returncode == 0, done.stderr
     reply = json.loads(done.stdout)
-    return reply.get("image", reply)
+    return reply["image"] if "status_code" in reply else reply
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -60,6 +60,15 @@ def test_the_other_formats(case, run, server, picture):
     for command in (text, redirect):
         done = run("wrong-key", command)
         assert (done.returncode, done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("case", [Case(client=IMGBB_CLI, given="file")], ids=str)
+def test_what_is_asked_for(case, run, server):
+    """A name and an expiration are those that the client reports, and each URL that it may show leads somewhere."""
+    image = reported(run("user-key", IMGBB_CLI.command + " --name Cat --expiration 600"))
+    assert (image["title"], image["expiration"]) == ("Cat", 600)
+    for url in (image["display_url"], image["thumb"]["url"], image["medium"]["url"], image["url_viewer"]):
+        assert server.open(url)[0] == 200
 
 
 def test_the_documentation_names_them():
