@@ -44,8 +44,7 @@ class Client:
             perhaps ``delete_url``, as the client has read them.
         sends: by what it is given, how it goes over the wire.
         tells: a piece of what it says when the key is wrong.
-        is_settable: whether it can be told the server's address; otherwise that of ImgBB or Freeimage.host is in its
-            code.
+        takes_prefix: whether it can be told an address with a path; others know one host, or one path.
     """
 
     name: str
@@ -53,7 +52,7 @@ class Client:
     command: str
     sends: dict[str, str]
     tells: str = "Invalid API key."
-    is_settable: bool = False
+    takes_prefix: bool = False
 
 
 def program(name: str) -> str:
@@ -149,7 +148,7 @@ CLIENTS = (
         command=script("chupo") + " --base-url {address} --key {key} --format json {source}",
         sends={"file": MULTIPART},
         tells="Unauthorized",
-        is_settable=True,
+        takes_prefix=True,
     ),
     Client(
         name="imgbb-uploader",
@@ -168,6 +167,6 @@ CLIENTS = (
         pins=(PICGO, WEB_UPLOADER),
         command=program("with_picgo.js") + " {address}",
         sends={"file": MULTIPART},
-        is_settable=True,
+        takes_prefix=True,
     ),
 )

@@ -32,7 +32,7 @@ from tests.support import noise
 FOLDER = Path(__file__).parent
 ADDRESS = "https://pictures.example"
 HOSTS = ("pictures.example", "api.imgbb.com", "freeimage.host")
-NAMESPACES = ("unshare", "--user", "--map-root-user", "--mount", "--net")
+NAMESPACES = ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child"]
 PICTURE_URL = "http://good.example/cat.png"
 
 
@@ -50,12 +50,12 @@ class Case:
 
 
 def cases():
-    """List what is tried: all that a client can be given, and below a prefix, too, if it can be told the address."""
+    """List what is tried: all that a client can be given, and below a prefix, too, where it takes one."""
     return [
         Case(client=client, given=given, prefix=prefix)
         for client in CLIENTS
         for given in client.sends
-        for prefix in ("", "/sub/app")[: 1 + client.is_settable]
+        for prefix in ("", "/sub/app")[: 1 + client.takes_prefix]
     ]
 
 
@@ -133,10 +133,16 @@ def run(case, environment, server, tls, tmp_path, picture):
     }
     inside = [*NAMESPACES, sys.executable, str(FOLDER / "inside.py"), server.path, ",".join(HOSTS)]
 
-    def run_client(key, command=case.client.command, given=case.given):
-        source = {"file": str(file), "base64": base64.b64encode(picture).decode(), "url": PICTURE_URL}[given]
-        values = {"environment": environment, "programs": FOLDER / "programs", "address": ADDRESS + case.prefix}
-        words = [word.format(**values, key=key, given=given, source=source) for word in shlex.split(command)]
+    values = {
+        "environment": environment,
+        "programs": FOLDER / "programs",
+        "address": ADDRESS + case.prefix,
+        "given": case.given,
+        "source": {"file": str(file), "base64": base64.b64encode(picture).decode(), "url": PICTURE_URL}[case.given],
+    }
+
+    def run_client(key, command=case.client.command):
+        words = [word.format(**values, key=key) for word in shlex.split(command)]
         return subprocess.run(
             [*inside, *words], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False
         )

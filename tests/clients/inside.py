@@ -1,9 +1,8 @@
 """Runs one command where chosen host names lead to the server under test, and nothing else can be reached.
 
-Knows the standard library only, and Linux. It is started by ``unshare --user --map-root-user --mount --net``, in
-namespaces that end with it: the loopback interface there is its own, so that port 443 is free, and so is /etc/hosts.
-What arrives at the port goes on, byte for byte, to the Unix socket on which the server listens outside: TLS is between
-the client and the server.
+Knows the standard library only, and Linux. The command ``unshare`` starts it, in namespaces that end with it: the
+loopback interface there is its own, so that port 443 is free, and so is /etc/hosts. What arrives at the port goes on,
+byte for byte, to the Unix socket on which the server listens outside: TLS is between the client and the server.
 
     python inside.py SOCKET HOST,HOST COMMAND ...
 """
