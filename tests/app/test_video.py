@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
-import random
 import struct
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from PIL import Image
 
 from chevupload.config import Limits, Policy
-from chevupload.site import Site
 from chevupload.store.memory import MemoryStorage
 from chevupload.upkeep import CheckReport, SweepReport
 from tests.media.films import NAMES, film
-from tests.support import EMPTY, Clock, Server, assert_refusal, files_in, picture
+from tests.support import EMPTY, Clock, assert_refusal, picture
 
 STEM = "2024/10/10/Badgers-animated-music-video"
 IMAGES = f"http://site.test/images/{STEM}"
@@ -264,69 +259,3 @@ def test_limits(refusing, limits, key):
     """A sender's bytes, and the pixels of one frame."""
     answer = refusing(limits=limits).send({"source": (io.BytesIO(film()), "a.mp4")}, key=key)
     assert_refusal(answer, 413, 400)
-
-
-def damaged(chance: random.Random, whole: bytes) -> bytes:
-    """Damage a film in one of the ways that damage happens, or is done."""
-    data = bytearray(whole)
-    kind = chance.randrange(4)
-    if kind == 0:
-        for _ in range(chance.randrange(1, 40)):
-            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-    elif kind == 1:
-        del data[chance.randrange(len(data)) :]
-    elif kind == 2:
-        at = chance.randrange(8, len(data) - 4)
-        data[at : at + 4] = chance.choice([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\1", b"\x10\0\0\0"])
-    else:
-        # Sizes and counts stand beside the names of boxes.
-        name = chance.choice([b"stsz", b"stts", b"stco", b"stsc", b"stsd", b"tkhd", b"mdhd", b"mvhd", b"elst", b"avcC"])
-        at = max(data.find(name), 16)
-        place = at + chance.choice([-4, 4, 8, 12, 16, 20])
-        data[place : place + 4] = chance.choice([b"\xff\xff\xff\xff", b"\x40\0\0\0", b"\0\xff\xff\xff"])
-    return bytes(data)
-
-
-def memory(pid: int) -> int:
-    """Return how many bytes of memory a process has."""
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1_000
-
-
-def test_damaged_films_end_in_an_answer(tmp_path):
-    """Each is taken or refused, the server stays the same process of the same size, and nothing is left behind."""
-    site = Site(tmp_path / "site")
-    site.accounts.add_user("user")
-    key = site.accounts.add_key("user").key
-    site.close()
-    chance = random.Random(11)
-    films = [film(name, (160, 120), 12) for name in ("mp4", "mov", "webm")] + [film("mp4", codec="mpeg4", seconds=9)]
-    statuses: dict[int, int] = {}
-    with Server(tmp_path / "site") as server, requests.Session() as session:
-
-        def send(content: bytes) -> requests.Response:
-            return session.post(
-                f"{server.address}/api/1/upload", headers={"X-API-Key": key}, files={"source": ("a.mp4", content)}
-            )
-
-        for content in films:
-            session.delete(send(content).json()["image"]["delete_url"])
-        before = memory(server.process.pid)
-        for number in range(160):
-            answer = send(damaged(chance, films[number % len(films)]))
-            document = answer.json()
-            statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
-            if answer.status_code == 200:
-                assert session.delete(document["image"]["delete_url"]).status_code == 200
-            else:
-                assert document["error"]["code"] in (100, 400, 610, 613)
-        assert set(statuses) <= {200, 400, 413, 415}
-        assert min(statuses[200], statuses[400]) > 10
-        assert server.process.poll() is None
-        assert memory(server.process.pid) < before + 40_000_000
-        for pid in server.workers():
-            with contextlib.suppress(FileNotFoundError):
-                assert memory(pid) < 200_000_000
-        assert send(films[0]).status_code == 200
-    assert files_in(tmp_path / "site" / "incoming") == []
-    assert len(files_in(tmp_path / "site" / "images")) == 3
