@@ -48,7 +48,7 @@ class Outbox:
         self._paths.remove(path)
 
     def encode(self, image: Image.Image, name: str, quality: int, **extras: Any) -> MediaFile:
-        """Encode ``image`` in format ``name``; ``extras`` are ``icc_profile``, ``exif``, ``xmp``, ``palette``."""
+        """Encode ``image`` in format ``name``; ``extras`` are Pillow's options, and a ``palette`` for GIF."""
         if name == "GIF":
             image = _indexed(image, extras.pop("palette", None))
         options = _options(name, quality, extras)

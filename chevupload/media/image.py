@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageSequence
 from PIL.ImageFile import ImageFile
 
 from chevupload.config import VIDEOS
@@ -92,7 +92,8 @@ def _processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
         Structure(*image.size, frames).check(**limits)
         if name != "JPEG":  # nothing to gain from waiting, and PNG has its Exif behind its pixels
             image.load()
-        source = _Source(file, image, name, frames, exif_block.read(image.info.get("exif") or b""))
+        is_lossless = measured is not None and measured.is_lossless
+        source = _Source(file, image, name, frames, exif_block.read(image.info.get("exif") or b""), is_lossless)
         return _rendered(source, _plan(source, job), job, outbox)
     finally:
         image.close()
@@ -107,6 +108,7 @@ class _Source:
     name: str
     frames: int
     exif: exif_block.Exif
+    is_lossless: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,9 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
     if plan.rewritten:
         picture, orientation = _redrawn(picture, plan), 1
         kept = _kept(name, info) if job.keep_exif else {}
-        whole = {"save_all": True, "duration": info.get("duration", 0)} if source.frames > 1 else {}
-        extras = {"icc_profile": info.get("icc_profile"), "palette": palette, **kept, **whole}
+        whole = {"save_all": True, "duration": _durations(source.image)} if source.frames > 1 else {}
+        extras = {"icc_profile": info.get("icc_profile"), "palette": palette, "lossless": source.is_lossless}
+        extras |= kept | whole
         original = outbox.encode(picture.image, name, job.quality, **extras)
     elif not job.keep_exif and source.name in strip.FORMATS:
         original = _stripped(source, outbox)
@@ -203,6 +206,16 @@ def _redrawn(picture: Picture, plan: _Plan) -> Picture:
     if turned is not picture.image:
         picture.image.close()
     return Picture.of(turned)
+
+
+def _durations(image: ImageFile) -> list[int]:
+    """Return how long each frame is seen, in milliseconds; a frame's time is only known with its pixels."""
+    durations = []
+    for frame in ImageSequence.Iterator(image):
+        frame.load()
+        durations.append(frame.info.get("duration", 0))
+    image.seek(0)
+    return durations
 
 
 def _kept(name: str, info: dict[Any, Any]) -> dict[str, bytes]:

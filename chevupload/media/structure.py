@@ -49,11 +49,13 @@ class Structure:
         width: pixels of the canvas.
         height: likewise.
         frames: 1 for a still picture.
+        is_lossless: a WebP of the kind whose pixels are kept to the last bit.
     """
 
     width: int
     height: int
     frames: int
+    is_lossless: bool = False
 
     def check(self, *, max_pixels: int, max_total_pixels: int, max_frames: int) -> None:
         """Hold it against the limits.
@@ -185,12 +187,13 @@ def _measure_webp(file: BinaryIO, max_frames: int) -> Structure:
     if end > file_end(file):
         raise BrokenImage
     size: tuple[int, int] | None = None
-    frames, at = 0, 12
+    frames, at, is_lossless = 0, 12, False
     for _ in range(MAX_PIECES):
         if at + 8 > end:
             break
         file.seek(at)
         kind, length = struct.unpack("<4sI", file.read(8))
+        is_lossless |= kind == b"VP8L"
         if size is None:
             size = _webp_canvas(kind, file.read(10))
         frames += kind == b"ANMF"
@@ -199,7 +202,7 @@ def _measure_webp(file: BinaryIO, max_frames: int) -> Structure:
     # The padding byte of the last chunk is often left out.
     if size is None or at + 8 <= end or at > end + 1:
         raise BrokenImage
-    return Structure(*size, max(frames, 1))
+    return Structure(*size, max(frames, 1), is_lossless)
 
 
 def _webp_canvas(kind: bytes, data: bytes) -> tuple[int, int]:

@@ -102,6 +102,13 @@ def test_pictures_are_upright(tmp_path: Path, name: str, value: int, width: int 
         assert psnr(original, photo((700, 500)).resize(original.size)) > 28
 
 
+def test_a_lossless_webp_stays_one(tmp_path: Path) -> None:
+    """Turning it changes no pixel, as turning a PNG does not."""
+    source = textured((90, 60))
+    result = processed(tmp_path, encoded(source, "WEBP", lossless=True, exif=oriented(3)))
+    assert shown(result.original).tobytes() == source.transpose(Image.Transpose.ROTATE_180).tobytes()
+
+
 def test_an_oriented_animation_is_left_alone(tmp_path: Path) -> None:
     """Its derived pictures are upright; without its Exif they are as it is."""
     data = animation("WEBP", exif=oriented(6))

@@ -123,7 +123,9 @@ def test_size_and_frames_come_from_the_container(name: str) -> None:
 @pytest.mark.parametrize("options", [{"lossless": True}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"}])
 def test_every_kind_of_webp_is_measured(options: dict[str, object]) -> None:
     """Lossless and extended WebP files say their size elsewhere."""
-    assert measured(encoded(photo((41, 33)), "WEBP", **options), "WEBP") == Structure(41, 33, 1)
+    assert measured(encoded(photo((41, 33)), "WEBP", **options), "WEBP") == Structure(
+        41, 33, 1, is_lossless="lossless" in options
+    )
 
 
 @pytest.mark.parametrize("name", ["JPEG", "AVIF", "BMP"])
