@@ -16,14 +16,26 @@ def box(kind: bytes, *parts: bytes, version: int | None = None) -> bytes:
     return struct.pack(">I4s", len(data) + 8, kind) + data
 
 
-def heic(picture: Image.Image, *, turns: int = 0, exif: bytes = b"", brands: bytes = b"heicmif1heic") -> bytes:
+def heic(
+    picture: Image.Image,
+    *,
+    turns: int = 0,
+    exif: bytes = b"",
+    profile: bytes = b"",
+    brands: bytes = b"heicmif1heic",
+) -> bytes:
     """Encode ``picture``, shown after as many quarter turns counter-clockwise."""
     configuration, frame = _hevc(picture)
+    properties = [(0x80, configuration), (0, box(b"ispe", struct.pack(">II", *picture.size), version=0))]
+    if turns:
+        properties.append((0x80, box(b"irot", bytes([turns]))))
+    if profile:
+        properties.append((0, box(b"colr", b"prof", profile)))
     items = [frame] + ([struct.pack(">I", 6) + exif] if exif else [])
     head = box(b"ftyp", brands[:4], bytes(4), brands[4:])
     # The places of the items are only known with the size of the box that tells them.
-    at = len(head) + len(_meta(picture.size, configuration, turns, items, 0)) + 8
-    return head + _meta(picture.size, configuration, turns, items, at) + box(b"mdat", *items)
+    at = len(head) + len(_meta(properties, items, 0)) + 8
+    return head + _meta(properties, items, at) + box(b"mdat", *items)
 
 
 def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
@@ -45,18 +57,15 @@ def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
     return film[at - 4 : at - 4 + length], film[offset : offset + size]
 
 
-def _meta(size: tuple[int, int], configuration: bytes, turns: int, items: list[bytes], at: int) -> bytes:
+def _meta(properties: list[tuple[int, bytes]], items: list[bytes], at: int) -> bytes:
+    """Make the box that tells where the items are, and the picture's properties, each with its flag of being vital."""
     kinds = (b"hvc1", b"Exif")[: len(items)]
     names = [box(b"infe", struct.pack(">HH4sx", n, 0, kind), version=2) for n, kind in enumerate(kinds, 1)]
     places = b""
     for number, item in enumerate(items, 1):
         places += struct.pack(">HHHII", number, 0, 1, at, len(item))
         at += len(item)
-    properties = [configuration, box(b"ispe", struct.pack(">II", *size), version=0)]
-    links = [0x81, 2]
-    if turns:
-        properties.append(box(b"irot", bytes([turns])))
-        links.append(0x83)
+    links = [flag | number for number, (flag, _) in enumerate(properties, 1)]
     parts = [
         box(b"hdlr", bytes(4), b"pict", bytes(13), version=0),
         box(b"pitm", struct.pack(">H", 1), version=0),
@@ -64,7 +73,7 @@ def _meta(size: tuple[int, int], configuration: bytes, turns: int, items: list[b
         box(b"iinf", struct.pack(">H", len(items)), *names, version=0),
         box(
             b"iprp",
-            box(b"ipco", *properties),
+            box(b"ipco", *(part for _, part in properties)),
             box(b"ipma", struct.pack(">IHB", 1, 1, len(links)), bytes(links), version=0),
         ),
     ]
