@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageSequence
+from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from chevupload.config import VIDEOS
@@ -23,7 +23,7 @@ from chevupload.media.color import continuous, displayable
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.extras import extra
 from chevupload.media.picture import AGAIN, OVERSAMPLING, Picture, fitted, open_picture, upright, upright_size
-from chevupload.media.structure import HEAD_BYTES, Structure, file_end, measure, sniff
+from chevupload.media.structure import HEAD_BYTES, Structure, measure, sniff
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.spool import PREFIX
 
@@ -125,8 +125,8 @@ class _Plan:
 
 def _plan(source: _Source, job: MediaJob) -> _Plan:
     animated = source.frames > 1
-    # Without its Exif an animation is shown as it is stored, so its derived pictures are too.
-    orientation = 1 if animated and not job.keep_exif else source.exif.orientation
+    # Without its Exif an animation is shown as it is stored, so its derived pictures are too; AVIF turns without Exif.
+    orientation = 1 if animated and not job.keep_exif and source.name != "AVIF" else source.exif.orientation
     full = size = upright_size(source.image.size, orientation)
     resized = job.width is not None and not animated and job.width != full[0]
     if resized and job.width is not None:
@@ -137,8 +137,7 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     if animated or size[0] > job.medium_width:
         medium = fitted(size, min(job.medium_width, size[0]))
     turned = not animated and orientation > 1
-    cleaned = source.name == "AVIF" and not job.keep_exif and bool({"exif", "xmp"} & source.image.info.keys())
-    rewritten = resized or turned or source.name == "BMP" or cleaned
+    rewritten = resized or turned or source.name == "BMP"
     scale = _needed_scale(size, medium, job)
     if rewritten:
         scale = max(scale, OVERSAMPLING) if resized else 1.0
@@ -160,9 +159,7 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
     if plan.rewritten:
         picture, orientation = _redrawn(picture, plan), 1
         kept = _kept(name, info) if job.keep_exif else {}
-        whole = {"save_all": True, "duration": _durations(source.image)} if source.frames > 1 else {}
-        extras = {"icc_profile": info.get("icc_profile"), "palette": palette, "lossless": source.is_lossless}
-        extras |= kept | whole
+        extras = {"icc_profile": info.get("icc_profile"), "palette": palette, "lossless": source.is_lossless} | kept
         original = outbox.encode(picture.image, name, job.quality, **extras)
     elif not job.keep_exif and source.name in strip.FORMATS:
         original = _stripped(source, outbox)
@@ -208,16 +205,6 @@ def _redrawn(picture: Picture, plan: _Plan) -> Picture:
     return Picture.of(turned)
 
 
-def _durations(image: ImageFile) -> list[int]:
-    """Return how long each frame is seen, in milliseconds; a frame's time is only known with its pixels."""
-    durations = []
-    for frame in ImageSequence.Iterator(image):
-        frame.load()
-        durations.append(frame.info.get("duration", 0))
-    image.seek(0)
-    return durations
-
-
 def _kept(name: str, info: dict[Any, Any]) -> dict[str, bytes]:
     """Return the metadata that a rewritten original keeps. Its pixels are upright, so it says no orientation."""
     kept = {"exif": exif_block.without_orientation(info.get("exif") or b"")}
@@ -231,9 +218,9 @@ def _stripped(source: _Source, outbox: Outbox) -> MediaFile | None:
     """Copy the file without metadata; None when there was none to remove."""
     path, target = outbox.create()
     with target:
-        strip.strip(source.file, target, source.name)
+        is_changed = strip.strip(source.file, target, source.name)
         size = target.tell()
-    if size == file_end(source.file):
+    if not is_changed:
         outbox.drop(path)
         return None
     return MediaFile(path=path, size=size)

@@ -1,8 +1,8 @@
 """Copies a picture without its metadata and without touching a pixel.
 
-May know: :mod:`chevupload.errors`, :mod:`chevupload.media.structure`. What shows the picture stays: pixels, color
-profile, transparency, animation. Everything else goes, known or not, and so does what follows the picture's end: phones
-and editors hide whole pictures with their own Exif there. Sources: ITU T.81, PNG third edition, RFC 9649, GIF89a.
+May know: :mod:`chevupload.errors` and this folder. What shows the picture stays: pixels, color profile, transparency,
+animation. Everything else goes, known or not, and so does what follows the picture's end: phones and editors hide whole
+pictures with their own Exif there. Sources: ITU T.81, PNG third edition, RFC 9649, GIF89a.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import struct
 from typing import BinaryIO
 
 from chevupload.errors import BrokenImage
-from chevupload.media.structure import color_table_bytes
+from chevupload.media.blank import blank
+from chevupload.media.structure import color_table_bytes, file_end
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 """The formats that can be stripped without encoding them anew."""
 
 _PIECE = 65_536
@@ -26,17 +27,20 @@ _WEBP_KEPT = frozenset((b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"
 _GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 
 
-def strip(source: BinaryIO, target: BinaryIO, name: str) -> None:
-    """Copy the picture in ``source``, of a format in :data:`FORMATS`, to ``target``.
+def strip(source: BinaryIO, target: BinaryIO, name: str) -> bool:
+    """Copy the picture in ``source``, of a format in :data:`FORMATS`, to ``target``; return whether anything went.
 
     Raises:
         BrokenImage: the container ends early or is malformed.
     """
+    if name == "AVIF":
+        return blank(source, target)
     source.seek(0)
     try:
         {"JPEG": _strip_jpeg, "PNG": _strip_png, "WEBP": _strip_webp, "GIF": _strip_gif}[name](source, target)
     except (struct.error, IndexError) as error:
         raise BrokenImage from error
+    return target.tell() != file_end(source)
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:

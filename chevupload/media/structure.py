@@ -46,8 +46,7 @@ class Structure:
     """What a container says of its picture.
 
     Attributes:
-        width: pixels of the canvas.
-        height: likewise.
+        width: pixels of the canvas; height likewise.
         frames: 1 for a still picture.
         is_lossless: a WebP of the kind whose pixels are kept to the last bit.
     """
@@ -158,8 +157,7 @@ def _measure_png(file: BinaryIO, max_frames: int) -> Structure:
     _, kind, width, height = struct.unpack(">I4sII", file.read(16))
     if kind != b"IHDR":
         raise BrokenImage
-    frames, animated, data = 1, False, False
-    at = len(_PNG)
+    at, frames, animated, data = len(_PNG), 1, False, False
     for _ in range(MAX_PIECES):
         file.seek(at)
         length, kind = struct.unpack(">I4s", file.read(8))
