@@ -66,12 +66,11 @@ def opened(data: bytes) -> Image.Image:
         return ImageOps.exif_transpose(image)
 
 
-def frames(data: bytes) -> list[tuple[Any, bytes]]:
-    """Return how long each frame is seen, in milliseconds, and its pixels."""
+def frames(data: bytes) -> list[tuple[bytes, int | None]]:
+    """Return the pixels of each frame, and how long it is seen, in milliseconds."""
     with Image.open(io.BytesIO(data)) as image:
         # Pixels first: some decoders know of a frame's time only with them.
-        found = [(frame.convert("RGBA").tobytes(), frame.info.get("duration")) for frame in Iterator(image)]
-    return [(time, pixels) for pixels, time in found]
+        return [(frame.convert("RGBA").tobytes(), frame.info.get("duration")) for frame in Iterator(image)]
 
 
 def stored(outcome: Outcome) -> list[str]:
@@ -175,7 +174,7 @@ def _written(outcome: Outcome) -> str:
     if _is_heic(outcome.sent):
         return "encoded again"
     before, after = frames(outcome.sent), frames(outcome.original)
-    if [time for time, _ in before] != [time for time, _ in after]:
+    if [time for _, time in before] != [time for _, time in after]:
         return "other frames"
     return "same pixels" if before == after and _depth(outcome.sent) == _depth(outcome.original) else "encoded again"
 

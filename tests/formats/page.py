@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from chevupload.config import Policy
 from tests.formats import outcome
@@ -18,76 +19,76 @@ from tests.formats.samples import VARIANTS, strangers
 from tests.support import ROOT, Stand, file
 
 PAGE = ROOT / "docs" / "formats.md"
+Lines: TypeAlias = Iterator[list[str]]
 
 
-def tables(folder: Path) -> dict[str, str]:
-    """Make every table by its name in the page; ``folder`` is for the components' files."""
+def table(name: str, folder: Path) -> str:
+    """Make one table by its name in the page; ``folder`` is for the components' files."""
     stands = []
-    for name, policy in (("keeping", Policy()), ("removing", Policy(keep_exif=False))):
-        (folder / name).mkdir()
-        stands.append(Stand(folder / name, policy=policy))
-    keeping, removing = stands
+    for policy in (Policy(), Policy(keep_exif=False)):
+        place = folder / f"{name}-{len(stands)}"
+        place.mkdir()
+        stands.append(Stand(place, policy=policy))
     try:
-        return {
-            "stored": _table(
-                ("file", "stored as", "thumb", "medium", "frame", "animated", "duration"),
-                ([variant.name, *outcome.stored(outcome.uploaded(keeping, variant.plain()))] for variant in VARIANTS),
-            ),
-            "looks": _table(
-                ("file", "orientation", "transparency", "profile of the original", "profile of thumb, medium, frame"),
-                (
-                    [
-                        variant.name,
-                        outcome.turned(keeping, variant),
-                        outcome.transparent(keeping, variant),
-                        *outcome.profiled(keeping, variant),
-                    ]
-                    for variant in VARIANTS
-                    if variant.features
-                ),
-            ),
-            "metadata": _table(
-                ("file", "kept", "in thumb, medium, frame", "left when removed", "then stored as"),
-                (
-                    [variant.name, *outcome.told(keeping, removing, variant)]
-                    for variant in VARIANTS
-                    if variant.has("metadata")
-                ),
-            ),
-            "refused": _table(
-                ("file", "status", "code", "message"),
-                ([name, *_refusal(keeping, content)] for name, content in strangers().items()),
-            ),
-        }
+        head, *rows = TABLES[name](*stands)
     finally:
         for stand in stands:
             stand.component.close()
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
 
 
-def _refusal(stand: Stand, content: bytes) -> list[str]:
-    answer = stand.send({"source": file(content, "sample")})
-    error = answer.json["error"]
-    return [str(answer.status_code), str(error["code"]), error["message"]]
+def _stored(keeping: Stand, removing: Stand) -> Lines:
+    yield ["file", "stored as", "thumb", "medium", "frame", "animated", "duration"]
+    for variant in VARIANTS:
+        yield [variant.name, *outcome.stored(outcome.uploaded(keeping, variant.plain()))]
 
 
-def _table(head: tuple[str, ...], rows: Iterable[list[str]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _looks(keeping: Stand, removing: Stand) -> Lines:
+    yield ["file", "orientation", "transparency", "profile of the original", "profile of thumb, medium, frame"]
+    for variant in VARIANTS:
+        if variant.features:
+            seen = (outcome.turned(keeping, variant), outcome.transparent(keeping, variant))
+            yield [variant.name, *seen, *outcome.profiled(keeping, variant)]
 
 
-def filled(page: str, made: dict[str, str]) -> str:
-    """Return the page with its tables, each of which follows a comment with its name, made anew."""
-    for name, table in made.items():
-        place = re.compile(rf"(<!-- table: {name} -->\n\n)(?:\|.*\n)*\n?")
-        page, count = place.subn(rf"\g<1>{table}\n\n", page)
-        assert count == 1, name
+def _metadata(keeping: Stand, removing: Stand) -> Lines:
+    yield ["file", "kept", "in thumb, medium, frame", "left when removed", "then stored as"]
+    for variant in VARIANTS:
+        if variant.has("metadata"):
+            yield [variant.name, *outcome.told(keeping, removing, variant)]
+
+
+def _refused(keeping: Stand, removing: Stand) -> Lines:
+    yield ["file", "status", "code", "message"]
+    for name, content in strangers().items():
+        answer = keeping.send({"source": file(content, "sample")})
+        error = answer.json["error"]
+        yield [name, str(answer.status_code), str(error["code"]), error["message"]]
+
+
+TABLES: dict[str, Callable[[Stand, Stand], Lines]] = {
+    "stored": _stored,
+    "looks": _looks,
+    "metadata": _metadata,
+    "refused": _refused,
+}
+
+
+def filled(page: str, name: str, made: str) -> str:
+    """Return the page with one of its tables, which follows a comment with its name, made anew."""
+    place = re.compile(rf"(<!-- table: {name} -->\n\n)(?:\|.*\n)*\n?")
+    page, count = place.subn(rf"\g<1>{made}\n\n", page)
+    assert count == 1, name
     return page
 
 
 def main() -> None:
     """Write the tables into the page."""
+    page = PAGE.read_text()
     with tempfile.TemporaryDirectory() as folder:
-        PAGE.write_text(filled(PAGE.read_text(), tables(Path(folder))))
+        for name in TABLES:
+            page = filled(page, name, table(name, Path(folder)))
+    PAGE.write_text(page)
 
 
 if __name__ == "__main__":

@@ -169,11 +169,11 @@ VARIANTS = (
     Variant(name="WebP, lossy", encode=partial(_picture, name="WEBP"), features=_ALL),
     Variant(name="WebP, lossless", encode=partial(_picture, name="WEBP", lossless=True), features=_ALL),
     Variant(name="WebP, animated", encode=partial(_picture, name="WEBP", is_animated=True), features=_ALL),
-    Variant(name="AVIF, still", encode=partial(_picture, name="AVIF"), features=_ALL),
+    Variant(name="AVIF, still", encode=partial(_picture, name="AVIF", speed=9), features=_ALL),
     # Pillow cannot write a turned sequence: its encoder crashes.
     Variant(
         name="AVIF, sequence",
-        encode=partial(_picture, name="AVIF", is_animated=True),
+        encode=partial(_picture, name="AVIF", is_animated=True, speed=9),
         features="transparency profile metadata",
     ),
     Variant(name="BMP", encode=partial(_picture, name="BMP"), features=""),

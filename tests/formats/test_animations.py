@@ -44,5 +44,5 @@ def test_it_moves_without_its_metadata(make, variant):
     image = stand.upload(variant.told())
     stored = stand.open(image["url"]).data
     assert [name for name, secret in SECRETS.items() if secret in stored] == []
-    assert (image["is_animated"], [time for time, _ in frames(stored)]) == (1, DURATIONS)
+    assert (image["is_animated"], [time for _, time in frames(stored)]) == (1, DURATIONS)
     assert_first_frame(stand, image)

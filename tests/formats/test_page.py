@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chevupload.config import FORMATS
 from chevupload.media.structure import HEAD_BYTES, sniff
-from tests.formats.page import PAGE, filled, tables
+from tests.formats.page import PAGE, TABLES, filled, table
 from tests.formats.samples import VARIANTS
 
 
-def test_the_page_is_what_comes_of_uploads(tmp_path):
+@pytest.mark.parametrize("name", TABLES)
+def test_the_page_is_what_comes_of_uploads(tmp_path, name):
     """Every cell is that of this moment, and none of them tells of a defect."""
-    made = tables(tmp_path)
+    made = table(name, tmp_path)
     page = PAGE.read_text()
-    assert filled(page, made) == page
-    defects = ("wrong", "lost", "other frames", "not the first frame")
-    assert [word for word in defects if any(word in table for table in made.values())] == []
+    assert filled(page, name, made) == page
+    assert [word for word in ("wrong", "lost", "other frames", "not the first frame") if word in made] == []
 
 
 def test_no_format_is_left_out():
