@@ -27,9 +27,11 @@ from chevupload.errors import (
     TooLarge,
 )
 from chevupload.interfaces import Fetcher, KeyBackend
+from chevupload.journal import Journal
 from chevupload.model import Principal, Upload
 from chevupload.request.fetching import DisabledFetcher
 from chevupload.request.forms import Form, Spools
+from chevupload.request.idempotency import request_digest
 from chevupload.request.parameters import parse_parameters
 from chevupload.request.sources import pick_source
 from chevupload.response.answers import (
@@ -137,8 +139,8 @@ class UploadApi:
         form.read_query(environ, None)
         if method not in ("POST", "GET"):
             raise MethodNotAllowed(headers=(("Allow", _METHODS),))
-        with ExitStack() as stack:
-            upload, links = self._receive(environ, form, Spools(self._spool_folder, stack))
+        with Journal() as journal, ExitStack() as stack:
+            upload, links = self._receive(environ, form, Spools(self._spool_folder, stack), journal)
         return upload_answer(answer_format(form.get("format")), describe(form, upload, links), upload, links)
 
     def _chevereto_document(self, form: Form, upload: Upload, links: Links) -> Document:
@@ -155,7 +157,7 @@ class UploadApi:
     def _imgbb_document(self, form: Form, upload: Upload, links: Links) -> Document:
         return imgbb_document(upload, links)
 
-    def _receive(self, environ: WSGIEnvironment, form: Form, spools: Spools) -> tuple[Upload, Links]:
+    def _receive(self, environ: WSGIEnvironment, form: Form, spools: Spools, journal: Journal) -> tuple[Upload, Links]:
         """Read the request, identify its sender and take its source in."""
         header_key = environ.get("HTTP_X_API_KEY", "").strip()
         early_key = header_key or form.get("key")
@@ -172,12 +174,21 @@ class UploadApi:
             raise MissingKey
         if principal is None or key != early_key:
             principal = self._identify(key, environ)
+        journal.owner = principal.user_id
+        repeats = request_digest(environ, principal)
         parameters = parse_parameters(form.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
         source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
         if source.spool.size > self._uploads.max_bytes(principal):
             raise TooLarge(f"File too big - max {format_bytes(self._uploads.max_bytes(principal))}")
-        session = environ.get(SESSION)
-        return self._uploads.create(source, parameters, principal, session=session), links
+        upload = self._uploads.create(
+            source,
+            parameters,
+            principal,
+            journal=journal,
+            session=environ.get(SESSION),
+            request_digest=repeats,
+        )
+        return upload, links
 
     def _fetcher_for(self, principal: Principal) -> Fetcher:
         who = self._policy.url_sources

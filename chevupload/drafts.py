@@ -33,7 +33,15 @@ class Drafts:
         self._policy = policy
         self._clock = clock
 
-    def draft(self, source: Source, parameters: Parameters, principal: Principal, result: MediaResult) -> Upload:
+    def draft(
+        self,
+        source: Source,
+        parameters: Parameters,
+        principal: Principal,
+        result: MediaResult,
+        *,
+        request_digest: str | None = None,
+    ) -> Upload:
         """Describe the upload, all but its final name."""
         received_at = self._clock()
         now = received_at.replace(microsecond=0)
@@ -72,6 +80,8 @@ class Drafts:
             frame_size=result.frame.size if result.frame else 0,
             duration=result.duration,
             expires_at=expires_at(parameters.expiration, now) if parameters.expiration else None,
+            request_digest=request_digest,
+            request_md5=source.spool.md5 if request_digest else None,
         )
 
     def named(self, drafted: Upload) -> Iterator[Upload]:

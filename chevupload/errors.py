@@ -38,8 +38,16 @@ class CatalogError(BackendError):
     """The record store refused or failed."""
 
 
-class NameTaken(CatalogError):
+class Taken(CatalogError):
+    """Another upload holds what one has to itself; nothing was recorded."""
+
+
+class NameTaken(Taken):
     """Another upload holds this name or id; the caller picks another one."""
+
+
+class RequestTaken(Taken):
+    """An upload of the same request is there, or on its way."""
 
 
 class Refusal(ChevuploadError):
@@ -175,6 +183,18 @@ class UnknownCategory(Refusal):
     """There is no category with this id."""
 
     text = "Unknown category"
+
+
+class RequestPending(Refusal):
+    """An upload with the same Idempotency-Key is on its way; sent with ``Retry-After``."""
+
+    status, code, text = 409, 409, "An upload with this Idempotency-Key is still on its way"
+
+
+class RequestReused(Refusal):
+    """An Idempotency-Key that stood for another file."""
+
+    status, code, text = 422, 422, "This Idempotency-Key was used for another file"
 
 
 # The source

@@ -123,6 +123,7 @@ class Catalog(Protocol):
         Raises:
             NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload, or to one that
                 was forgotten within the last year.
+            RequestTaken: its ``request_digest`` belongs to another upload that is pending or ready.
         """
         ...
 
@@ -140,6 +141,10 @@ class Catalog(Protocol):
 
     def find(self, stem: str) -> Upload | None:
         """Return the ready upload, expired or not, whose :attr:`~chevupload.model.Upload.stem` is ``stem``."""
+        ...
+
+    def requested(self, request_digest: str) -> Upload | None:
+        """Return the pending or ready upload, expired or not, with this ``request_digest``."""
         ...
 
     def count_view(self, upload_id: str) -> None:

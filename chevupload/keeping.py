@@ -11,10 +11,12 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from chevupload.errors import BackendError, CatalogError, ConfigError, FileExists, NameTaken
 from chevupload.interfaces import AdoptingStorage, Catalog, JoiningCatalog, Storage
+from chevupload.journal import Journal
 from chevupload.model import MIME_TYPES, MediaFile, Upload
 from chevupload.notes import Notes
 
@@ -33,18 +35,19 @@ class Keeping:
         self._open: set[str] = set()
         """Ids of uploads in transactions of this process' host that are not over yet."""
 
-    def keep(self, named: Iterable[Upload], files: tuple[MediaFile, ...]) -> Upload:
+    def keep(self, named: Iterable[Upload], files: tuple[MediaFile, ...], journal: Journal) -> Upload:
         """Store ``files`` under the first of the names that is free, and return that upload.
 
         Raises:
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
-        return self._keep(named, files, self._catalog)
+        return self._keep(named, files, self._catalog, journal)
 
     def keep_joined(
         self,
         named: Iterable[Upload],
         files: tuple[MediaFile, ...],
+        journal: Journal,
         *,
         session: Any,
         when_there: Callable[[Upload], None],
@@ -68,7 +71,7 @@ class Keeping:
                     when_there(upload)
 
         catalog = self._catalog.joined(session, when_over)
-        upload = self._keep(named, files, catalog, note=self._notes.noted)
+        upload = self._keep(named, files, catalog, journal, note=self._notes.noted)
         self._open.add(upload.id)
         kept.append(upload)
         return upload
@@ -88,8 +91,9 @@ class Keeping:
         if self._catalog.get(upload.id) is None:
             # Its reservation may have gone with the transaction: taken again, nobody else can meet its files. If the
             # transaction is still open, the database has us wait for its end, which may be that the upload is ready.
+            # Its request may have been repeated since, and is not needed for what is only going to be removed.
             with contextlib.suppress(NameTaken):
-                self._catalog.reserve(upload)
+                self._catalog.reserve(replace(upload, request_digest=None))
             if self._catalog.abandon(upload.id):
                 self.clear(upload)
         is_ready = self._catalog.get(upload.id) is not None
@@ -107,18 +111,20 @@ class Keeping:
         named: Iterable[Upload],
         files: tuple[MediaFile, ...],
         catalog: Catalog,
+        journal: Journal,
         note: Callable[[Upload], AbstractContextManager[object]] = contextlib.nullcontext,
     ) -> Upload:
         """Write an upload under the first free name, inside of ``note``."""
         for upload in named:
             with contextlib.suppress(NameTaken, FileExists), note(upload):
-                self._write(upload, files, catalog)
+                self._write(upload, files, catalog, journal)
                 return upload
         raise CatalogError("no free name")
 
-    def _write(self, upload: Upload, files: tuple[MediaFile, ...], catalog: Catalog) -> None:
+    def _write(self, upload: Upload, files: tuple[MediaFile, ...], catalog: Catalog, journal: Journal) -> None:
         """Reserve, put and publish; on any error undo what was done."""
         catalog.reserve(upload)
+        journal.done("reserve")
         written: list[str] = []
         try:
             self._look(upload)
@@ -126,7 +132,9 @@ class Keeping:
                 # Noted before it is there: whatever interrupts the writing, nothing is forgotten.
                 written.append(path)
                 self._put(path, file, content_type=MIME_TYPES[path.rpartition(".")[2]])
+            journal.done("put")
             catalog.publish(upload.id)
+            journal.done("publish")
         except FileExists:
             # The last of them is a stranger's.
             self._undo(upload, written[:-1], catalog)
@@ -150,10 +158,11 @@ class Keeping:
     def _undo(self, upload: Upload, written: Iterable[str], catalog: Catalog) -> None:
         """Remove what an interrupted upload left; what cannot be removed now, the sweep removes later."""
         try:
-            if catalog.withdraw(upload.id):
-                for path in written:
-                    self._storage.delete(path)
-                catalog.forget(upload.id)
-                self._notes.remove(upload)
+            catalog.withdraw(upload.id)
+            # Also when a sweep, or a repeated request, took it for abandoned and removed what was there by then.
+            for path in written:
+                self._storage.delete(path)
+            catalog.forget(upload.id)
+            self._notes.remove(upload)
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)

@@ -208,6 +208,8 @@ class Upload:
         thumb_size: bytes; medium_size and frame_size likewise, 0 when there is no such file.
         duration: whole seconds, 0 for pictures.
         expires_at: None lives for ever.
+        request_digest: of the request that it came with, if that may be repeated; no two uploads share it.
+        request_md5: hash of what that request brought, whatever was made of it before it was stored.
     """
 
     id: str
@@ -239,6 +241,8 @@ class Upload:
     frame_size: int = 0
     expires_at: datetime | None = None
     views: int = 0
+    request_digest: str | None = None
+    request_md5: str | None = None
 
     @property
     def type(self) -> Literal["image", "video"]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, Signer
 
-from chevupload.errors import NameTaken, StorageError
+from chevupload.errors import StorageError, Taken
 from chevupload.model import Upload
 
 logger = logging.getLogger("chevupload")
@@ -37,7 +37,7 @@ class Notes:
 
     @contextlib.contextmanager
     def noted(self, upload: Upload) -> Iterator[None]:
-        """Write a note, which stays but for a name that was taken: then nothing of the upload was written.
+        """Write a note, which stays but for a name or request that was taken: then nothing of the upload was written.
 
         Raises:
             StorageError: it cannot be written.
@@ -52,7 +52,7 @@ class Notes:
             raise StorageError("a note cannot be written") from error
         try:
             yield
-        except NameTaken:
+        except Taken:
             self.remove(upload)
             raise
 

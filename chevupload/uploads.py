@@ -29,8 +29,10 @@ from chevupload.errors import (
 )
 from chevupload.hooks import Hooks
 from chevupload.interfaces import Catalog, Readable, Renderer
+from chevupload.journal import Journal
 from chevupload.keeping import Keeping
 from chevupload.model import MediaFile, MediaJob, MediaResult, Parameters, Principal, Upload
+from chevupload.repeats import Repeats
 from chevupload.request.parameters import parse_parameters
 from chevupload.request.sources import Source
 from chevupload.spool import Spool
@@ -70,6 +72,7 @@ class Uploads:
         self._hooks = hooks
         self._spool_folder = spool_folder
         self._clock = clock
+        self._repeats = Repeats(catalog=catalog, clock=clock, withdraw=self.withdraw, is_open=keeping.is_open)
 
     def save(
         self,
@@ -118,12 +121,13 @@ class Uploads:
             "use_file_date": _digits(use_file_date),
         }
         parameters = parse_parameters(texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
-        with Spool(self._spool_folder, self.max_bytes(principal)) as spool:
+        with Journal() as journal, Spool(self._spool_folder, self.max_bytes(principal)) as spool:
             while data := file.read(_READ_BYTES):
                 spool.write(data)
             if not spool.size:
                 raise EmptySource
-            return self.create(Source(spool, filename or _name_of(file)), parameters, principal, session=session)
+            source = Source(spool, filename or _name_of(file))
+            return self.create(source, parameters, principal, session=session, journal=journal)
 
     def get(self, upload_id: str) -> Upload | None:
         """Return an upload that readers can see, or None.
@@ -193,28 +197,58 @@ class Uploads:
             return principal.max_bytes
         return self._limits.max_guest_bytes if principal.is_guest else self._limits.max_bytes
 
-    def create(self, source: Source, parameters: Parameters, principal: Principal, *, session: Any = None) -> Upload:
+    def create(
+        self,
+        source: Source,
+        parameters: Parameters,
+        principal: Principal,
+        *,
+        journal: Journal,
+        session: Any = None,
+        request_digest: str | None = None,
+    ) -> Upload:
         """Take one source in and return its published record; with a session, published when that commits.
+
+        With a ``request_digest``, what a request like it has stored before is returned, and nothing is stored.
 
         Raises:
             Refusal: parameters or picture are not acceptable; nothing was stored.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
             ConfigError: a session that the catalog cannot join.
         """
+        journal.owner, journal.bytes = principal.user_id, source.spool.size
+        journal.done("receive")
+        take = partial(self._take, source, parameters, principal, journal, session, request_digest)
+        journal.upload, is_new = self._repeats.once(request_digest, source.spool.md5, take)
+        journal.is_repeated = not is_new
+        return journal.upload
+
+    def _take(
+        self,
+        source: Source,
+        parameters: Parameters,
+        principal: Principal,
+        journal: Journal,
+        session: Any,
+        request_digest: str | None,
+    ) -> Upload:
         self._check(source, parameters, principal)
+        journal.done("check")
         result = self._renderer.process(self._job(source, parameters, principal))
         with _owned(result):
+            journal.done("render")
             if result.original_md5 is not None:
                 # What is turned or converted before it is stored is only known again by what came of it.
                 self._refuse_duplicate(result.original_md5, principal)
-            drafted = self._drafts.draft(source, parameters, principal, result)
+            drafted = self._drafts.draft(source, parameters, principal, result, request_digest=request_digest)
             files = _files(source, result)
             self._hooks.ask(drafted, principal, files[0].path)
             named = self._drafts.named(drafted)
+            journal.done("check")
             if session is not None:
                 told = partial(self._hooks.uploaded, principal=principal)
-                return self._keeping.keep_joined(named, files, session=session, when_there=told)
-            upload = self._keeping.keep(named, files)
+                return self._keeping.keep_joined(named, files, journal, session=session, when_there=told)
+            upload = self._keeping.keep(named, files, journal)
         self._hooks.uploaded(upload, principal)
         return upload
 

@@ -16,15 +16,16 @@ PACKAGE = "chevupload"
 FLOORS = {
     "errors": 0,
     **dict.fromkeys(("model", "config", "ids", "clock"), 1),
-    **dict.fromkeys(("interfaces", "spool"), 2),
+    **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
-    **dict.fromkeys(("uploads", "drafts", "keeping"), 4),
+    **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
     **dict.fromkeys(("upkeep", "api", "viewing", "key_settings"), 5),
     "app": 6,
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
 SAME_FLOOR = {
     ("uploads", "drafts"),
+    ("uploads", "repeats"),
     ("uploads", "keeping"),
     ("response", "naming"),
     ("store", "keys"),

@@ -104,7 +104,9 @@ def preflight_answer(methods: str) -> Response:
     del response.content_type
     response.headers["Allow"] = methods
     response.headers["Access-Control-Allow-Methods"] = methods
-    response.headers["Access-Control-Allow-Headers"] = "Cache-Control, X-Requested-With, Content-Type, X-API-Key"
+    response.headers["Access-Control-Allow-Headers"] = (
+        "Cache-Control, X-Requested-With, Content-Type, X-API-Key, Idempotency-Key"
+    )
     response.headers["Access-Control-Max-Age"] = "86400"
     return response
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, StorageError
+from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Principal, Upload
 from chevupload.store.paths import checked_path, joined_url
@@ -87,9 +87,12 @@ class MemoryCatalog:
 
         Raises:
             NameTaken: its id, or its stem in any mix of upper and lower case, belongs or belonged to another upload.
+            RequestTaken: its ``request_digest`` belongs to another one.
         """
         stem = upload.stem.lower()
         with self._lock:
+            if upload.request_digest is not None and self._of_request(upload.request_digest) is not None:
+                raise RequestTaken("request taken")
             taken = {record.upload.stem.lower() for record in self._records.values()} | self._forgotten
             if upload.id in self._records or stem in taken:
                 raise NameTaken("id or name taken")
@@ -116,6 +119,11 @@ class MemoryCatalog:
     def find(self, stem: str) -> Upload | None:
         """Return the ready upload with this stem."""
         return next((upload for upload in self.uploads() if upload.stem == stem), None)
+
+    def requested(self, request_digest: str) -> Upload | None:
+        """Return the pending or ready upload with this ``request_digest``."""
+        with self._lock:
+            return self._of_request(request_digest)
 
     def count_view(self, upload_id: str) -> None:
         """Add one to a ready upload's views."""
@@ -199,6 +207,10 @@ class MemoryCatalog:
     def has_category(self, category_id: int) -> bool:
         """Whether there is such a category."""
         return category_id in self._categories
+
+    def _of_request(self, digest: str) -> Upload | None:
+        found = (record.upload for record in self._records.values() if record.state != "deleting")
+        return next((upload for upload in found if upload.request_digest == digest), None)
 
 
 def _age(upload: Upload) -> tuple[datetime, str]:

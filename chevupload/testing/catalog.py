@@ -12,7 +12,7 @@ from itertools import chain
 
 import pytest
 
-from chevupload.errors import CatalogError, NameTaken
+from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.interfaces import Catalog
 from chevupload.model import Upload
 from chevupload.testing.records import NOW, in_threads, new_upload
@@ -68,6 +68,8 @@ class CatalogContract:
             frame_size=6,
             expires_at=NOW + timedelta(days=1),
             views=7,
+            request_digest="d" * 64,
+            request_md5="2" * 32,
         )
         guests = new_upload("a2", owner_id=None)
         ready(catalog, upload, guests)
@@ -92,6 +94,46 @@ class CatalogContract:
         assert catalog.find(upload.stem) is None
         assert list(catalog.uploads()) == []
         assert catalog.withdrawn("a1") is None
+
+    def test_a_request_makes_one_upload(self, catalog: Catalog) -> None:
+        """Whoever asks once more finds the first one, on its way or there; without a digest none stands in the way."""
+        first = new_upload("a1", request_digest="d" * 64, request_md5="1" * 32)
+        assert catalog.requested("d" * 64) is None
+        catalog.reserve(first)
+        assert catalog.requested("d" * 64) == first
+        with pytest.raises(RequestTaken):
+            catalog.reserve(new_upload("a2", request_digest="d" * 64, tags=("t",)))
+        catalog.publish("a1")
+        assert catalog.requested("d" * 64) == first
+        with pytest.raises(RequestTaken):
+            catalog.reserve(new_upload("a2", request_digest="d" * 64))
+        assert catalog.requested("e" * 64) is None
+        ready(catalog, new_upload("a2", request_digest="e" * 64), new_upload("a3"), new_upload("a4"))
+
+    def test_a_request_is_free_again_when_its_upload_is_withdrawn(self, catalog: Catalog) -> None:
+        """However it went: deleted, abandoned or stalled; the next one with this digest is a new upload."""
+        digests = {"deleted": "1" * 64, "abandoned": "2" * 64, "stalled": "3" * 64}
+        for name, digest in digests.items():
+            catalog.reserve(new_upload(name, request_digest=digest, received_at=NOW - HOUR))
+        catalog.publish("deleted")
+        catalog.withdraw("deleted")
+        catalog.abandon("abandoned")
+        catalog.withdraw_stalled(now=NOW, pending_since=NOW - HOUR)
+        for name, digest in digests.items():
+            assert catalog.requested(digest) is None
+            ready(catalog, new_upload(f"{name} again", request_digest=digest))
+
+    def test_of_many_threads_one_gets_the_request(self, catalog: Catalog) -> None:
+        """Of the same request at the same moment, one makes an upload."""
+
+        def work(thread: int) -> bool:
+            try:
+                catalog.reserve(new_upload(f"u{thread}", request_digest="d" * 64))
+            except RequestTaken:
+                return False
+            return True
+
+        assert sum(in_threads(6, work)) == 1
 
     def test_find_is_exact(self, catalog: Catalog) -> None:
         """A link in another case finds nothing, though it cannot be taken either: a file has one address."""

@@ -14,7 +14,7 @@ def test_preflight(refusing):
     assert (answer.status_code, answer.data) == (204, b"")
     assert answer.headers["Allow"] == "POST, GET, OPTIONS"
     assert answer.headers["Access-Control-Allow-Methods"] == "POST, GET, OPTIONS"
-    allowed = "Cache-Control, X-Requested-With, Content-Type, X-API-Key"
+    allowed = "Cache-Control, X-Requested-With, Content-Type, X-API-Key, Idempotency-Key"
     assert answer.headers["Access-Control-Allow-Headers"] == allowed
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 

@@ -313,6 +313,25 @@ class LosesViews(SoundCatalog):
             record.upload = replace(record.upload, views=record.upload.views + 1)
 
 
+class ForgetsRequests(SoundCatalog):
+    """Makes as many uploads of a request as come."""
+
+    breaks = "test_a_request_makes_one_upload"
+
+    def requested(self, request_digest):
+        return None
+
+
+class KeepsRequests(SoundCatalog):
+    """Answers with what was deleted."""
+
+    breaks = "test_a_request_is_free_again_when_its_upload_is_withdrawn"
+
+    def _of_request(self, digest):
+        found = [record.upload for record in self._records.values() if record.upload.request_digest == digest]
+        return found[0] if found else None
+
+
 class NoTags(SoundCatalog):
     """Sorts tags."""
 
@@ -326,6 +345,8 @@ CATALOGS = (
     SoundCatalog,
     AbandonsReady,
     ForgetsExpiry,
+    ForgetsRequests,
+    KeepsRequests,
     *(ShowsPending, ExactNames, Freeing, Reviving, ByDate, BySecond, ByPosition, ShowsExpired, LosesViews, NoTags),
 )
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from chevupload.clock import Clock, utc_now
-from chevupload.errors import CatalogError, NameTaken
+from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.interfaces import Catalog
 from chevupload.model import Album, Upload
 from chevupload.store.sql.engine import Database, Transactions
@@ -44,6 +44,9 @@ PAGE_SIZE = 200
 
 _NAMES_KEPT = timedelta(days=366)
 """As long as a cache may keep a file under its name."""
+
+_DELETING = {"state": "deleting", "request_digest": None}
+"""What is gone for readers stands in nobody's way who asks for it once more."""
 
 _FIELDS = tuple(field.name for field in fields(Upload) if field.name != "tags")
 
@@ -65,9 +68,11 @@ class SqlCatalog:
         self._get = self._select.where(id_, column.state == "ready")
         self._withdrawn = self._select.where(id_, column.state == "deleting")
         self._find = self._select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
+        is_live = column.state.in_(["pending", "ready"])
+        self._requested = self._select.where(column.request_digest == bindparam("request_digest"), is_live)
         self._publish = update(uploads).where(id_, column.state == "pending").values(state="ready")
-        self._withdraw = update(uploads).where(id_, column.state.in_(["pending", "ready"])).values(state="deleting")
-        self._abandon = update(uploads).where(id_, column.state == "pending").values(state="deleting")
+        self._withdraw = update(uploads).where(id_, is_live).values(_DELETING)
+        self._abandon = update(uploads).where(id_, column.state == "pending").values(_DELETING)
         self._used = used = found.used_names
         self._is_used = select(true()).where(used.c.digest == bindparam("digest"))
         self._release = insert(used)
@@ -94,6 +99,7 @@ class SqlCatalog:
         Raises:
             NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload, or to one that
                 was forgotten within the last year.
+            RequestTaken: its ``request_digest`` belongs to another upload that is pending or ready.
         """
         row = {name: getattr(upload, name) for name in _FIELDS}
         row |= {"state": "pending", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
@@ -106,6 +112,8 @@ class SqlCatalog:
                 if tag_ids:
                     self._tags.attach(connection, upload.id, tag_ids)
         except IntegrityError as error:
+            if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
+                raise RequestTaken("an upload of this request is there") from error
             if self._is_taken(upload):
                 raise NameTaken("id or name taken") from error
             # A foreign key of the host's own tables, for example.
@@ -129,6 +137,10 @@ class SqlCatalog:
         """Return the ready upload, expired or not, with this stem."""
         upload = self._one(self._find, {"stem_key": stem.lower()})
         return upload if upload is not None and upload.stem == stem else None
+
+    def requested(self, request_digest: str) -> Upload | None:
+        """Return the pending or ready upload, expired or not, with this ``request_digest``."""
+        return self._one(self._requested, {"request_digest": request_digest})
 
     def count_view(self, upload_id: str) -> None:
         """Add one to a ready upload's views."""
@@ -160,7 +172,7 @@ class SqlCatalog:
         column = self._uploads.c
         stalled = and_(column.state == "pending", column.received_at <= pending_since)
         with self._database.begin() as connection:
-            connection.execute(update(self._uploads).where(stalled).values(state="deleting"))
+            connection.execute(update(self._uploads).where(stalled).values(_DELETING))
             connection.execute(delete(self._used).where(self._used.c.released_at < now - _NAMES_KEPT))
 
     def expired(self, now: datetime) -> Iterator[Upload]:

@@ -22,7 +22,7 @@ class UploadMixin:
     """One upload: every field of :class:`chevupload.model.Upload`, and what the catalog needs besides.
 
     ``state`` is pending, ready or deleting. ``stem_key`` is the stem in lower case; its uniqueness is the reservation
-    of a name.
+    of a name. ``request_digest`` is that of a request which may be repeated, until the upload is withdrawn.
     """
 
     id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
@@ -56,6 +56,8 @@ class UploadMixin:
     frame_size: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
     views: Mapped[int] = mapped_column(BigInteger)
+    request_digest: Mapped[str | None] = mapped_column(short_text(64), unique=True)
+    request_md5: Mapped[str | None] = mapped_column(short_text(32))
 
     @declared_attr.directive
     @classmethod

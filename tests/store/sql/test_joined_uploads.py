@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from chevupload.errors import CatalogError, ConfigError, StorageError
 from chevupload.store.memory import MemoryCatalog
 from chevupload.store.sql import Database, SqlCatalog, sqlite_engine
-from tests.support import EMPTY, PNG, Failing, files_in
+from tests.support import EMPTY, PNG, Failing, file, files_in
 
 NOTHING = timedelta(0)
 POSTS = Table("posts", MetaData(), Column("id", Integer, primary_key=True), Column("text", String(20)))
@@ -76,6 +76,38 @@ def test_on_commit_it_is_there(stand, host, told):
     assert told == [("upload", upload.id, "7")]
     stand.component.upkeep.sweep(grace=NOTHING)
     assert [found.id for found in stand.left()["records"]] == [upload.id]
+    assert files_in(stand.incoming) == []
+
+
+def send(stand, session):
+    """Send a request that may be repeated to a host that has opened ``session`` for it."""
+    headers = {"Idempotency-Key": "one"}
+    return stand.send({"source": file()}, headers=headers, environ_overrides={"chevupload.session": session})
+
+
+def test_a_request_is_repeated_after_its_transaction(stand, host):
+    """Inside of it there is nothing to answer with yet; when it has committed, there is the first answer."""
+    with Session(host.engine) as session:
+        first = send(stand, session)
+        assert (first.status_code, send(stand, session).status_code) == (200, 409)
+        stand.clock.move(hours=1)
+        assert send(stand, session).status_code == 409
+        session.commit()
+        again = send(stand, session)
+        assert (again.status_code, again.data) == (200, first.data)
+    assert len(stand.stored()) == 2
+
+
+def test_a_request_is_free_when_its_transaction_is_rolled_back(stand, host):
+    """What nobody was promised stands in nobody's way, and the second upload is one of its own."""
+    with Session(host.engine) as session:
+        first = send(stand, session)
+        session.rollback()
+        second = send(stand, session)
+        session.commit()
+    assert second.json["image"]["id_encoded"] != first.json["image"]["id_encoded"]
+    assert [found.id for found in stand.left()["records"]] == [second.json["image"]["id_encoded"]]
+    assert len(stand.stored()) == 2
     assert files_in(stand.incoming) == []
 
 
