@@ -247,7 +247,8 @@ class ChevUpload:
         self._renderer.warm()
 
     def close(self) -> None:
-        """End the worker processes; the component starts new ones if it is used again."""
+        """End regular sweeps and the worker processes; new ones of these start if the component is used again."""
+        self.upkeep.close()
         self._renderer.close()
 
     def links(self, environ: WSGIEnvironment | None = None) -> Links:

@@ -170,8 +170,8 @@ class Catalog(Protocol):
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
         """Mark as deleting what is pending since ``pending_since`` or longer; give names free whose year is over.
 
-        In one step: an upload that is published meanwhile is either withdrawn before, and cannot be published any
-        more, or left alone.
+        Of each in one step: an upload that is published meanwhile is either withdrawn before, and cannot be published
+        any more, or left alone.
         """
         ...
 
@@ -181,6 +181,18 @@ class Catalog(Protocol):
 
     def withdrawn_ids(self) -> Iterator[str]:
         """Yield the id of every upload in state deleting. The caller forgets them while it iterates."""
+        ...
+
+    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
+        """Mark an upload in state deleting as the caller's to remove.
+
+        False when there is none, or when another caller's ``now`` was after ``since`` and it has not given it back: of
+        several that ask at once, one is told True.
+        """
+        ...
+
+    def unclaim(self, upload_id: str) -> None:
+        """Give back an upload that could not be removed: the next one to ask may claim it at once."""
         ...
 
     def withdrawn(self, upload_id: str) -> Upload | None:

@@ -6,14 +6,18 @@ May know: the way of an upload and the interfaces. A sweep may run at any time, 
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
+from typing import TypeVar
 
 from chevupload.clock import Clock
-from chevupload.errors import BackendError
+from chevupload.errors import BackendError, ConfigError
 from chevupload.interfaces import AdoptingStorage, Catalog, Storage
 from chevupload.keeping import Keeping
 from chevupload.notes import Notes
@@ -21,6 +25,8 @@ from chevupload.spool import PREFIX
 from chevupload.uploads import Uploads
 
 logger = logging.getLogger("chevupload")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,27 @@ class CheckReport:
 
     uploads: int
     missing: tuple[tuple[str, str], ...]
+
+
+class _Regular(threading.Thread):
+    """Sweeps until it is told to end."""
+
+    def __init__(self, sweep: Callable[[threading.Event], object], seconds: float) -> None:
+        super().__init__(name="chevupload-sweep", daemon=True)
+        self._ending = threading.Event()
+        self._sweep = sweep
+        self._seconds = seconds
+
+    def run(self) -> None:
+        while not self._ending.wait(self._seconds):
+            try:
+                self._sweep(self._ending)
+            except Exception:
+                logger.exception("a sweep failed; the next one tries again")
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join()
 
 
 class Upkeep:
@@ -64,34 +91,71 @@ class Upkeep:
         self._notes = notes
         self._spool_folder = spool_folder
         self._clock = clock
+        self._regular: _Regular | None = None
 
     def sweep(self, *, grace: timedelta | None = None) -> SweepReport:
         """Remove expired and half-deleted uploads, and unfinished ones and temporary files older than ``grace``.
 
-        Without it, the policy's ``pending_grace`` is taken.
+        Without it, the policy's ``pending_grace`` is taken. Several sweeps at once, on any machines, share the work.
 
         Raises:
             BackendError: the catalog is away. One upload that cannot be removed is logged, counted and left for later.
         """
+        return self._sweep(grace, None)
+
+    def sweep_every(self, seconds: float) -> None:
+        """Sweep in a thread of its own, each time ``seconds`` have passed since the last one, until :meth:`close`.
+
+        A thread belongs to one process: under a server that forks, call this in its workers, after the fork.
+
+        Raises:
+            ConfigError: the time is not positive, or it is done already.
+        """
+        if not seconds > 0:
+            raise ConfigError("the time between two sweeps must be positive")
+        if self._regular is not None:
+            raise ConfigError("sweeps are regular already")
+        self._regular = _Regular(partial(self._sweep, None), min(seconds, threading.TIMEOUT_MAX))
+        self._regular.start()
+
+    def close(self) -> None:
+        """End regular sweeps; one at work ends after the upload that it is at. Without any, nothing happens."""
+        regular, self._regular = self._regular, None
+        if regular is not None:
+            regular.end()
+
+    def _sweep(self, grace: timedelta | None, ending: threading.Event | None) -> SweepReport:
         now = self._clock()
         grace = self._pending_grace if grace is None else grace
         removed = failed = 0
-        for expired in self._catalog.expired(now):
+        for expired in self._until(ending, self._catalog.expired(now)):
             self._uploads.withdraw(expired)
         self._settle_notes(grace)
         self._catalog.withdraw_stalled(now=now, pending_since=now - grace)
-        for upload_id in self._catalog.withdrawn_ids():
-            # Asked for one by one: another sweep may have finished it, and its name may be another upload's by now.
-            upload = self._catalog.withdrawn(upload_id)
-            if upload is None:
-                continue
-            try:
-                self._keeping.clear(upload)
-                removed += 1
-            except BackendError:
-                logger.exception("upload %s could not be swept", upload_id)
-                failed += 1
+        for upload_id in self._until(ending, self._catalog.withdrawn_ids()):
+            # One by one: of several sweeps at once each takes what no other has taken. What one of them left when it
+            # died is free again after the grace.
+            if self._catalog.claim(upload_id, now=self._clock(), since=now - grace):
+                is_removed = self._remove(upload_id)
+                removed, failed = removed + is_removed, failed + (not is_removed)
         return SweepReport(uploads=removed, temporary_files=self._sweep_spools(grace), failed=failed)
+
+    @staticmethod
+    def _until(ending: threading.Event | None, found: Iterator[T]) -> Iterator[T]:
+        """Yield what is found, until the end is near."""
+        return takewhile(lambda _: ending is None or not ending.is_set(), found)
+
+    def _remove(self, upload_id: str) -> bool:
+        """Remove an upload that was claimed, or give it back. False when it could not be removed."""
+        try:
+            upload = self._catalog.withdrawn(upload_id)
+            if upload is not None:
+                self._keeping.clear(upload)
+            return True
+        except BackendError:
+            logger.exception("upload %s could not be swept", upload_id)
+            self._catalog.unclaim(upload_id)
+            return False
 
     def check(self) -> CheckReport:
         """Look for every file of every ready upload.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from datetime import timedelta
 
 import pytest
 
-from chevupload.errors import CatalogError, StorageError
+from chevupload.errors import CatalogError, ConfigError, StorageError
 from chevupload.upkeep import CheckReport, SweepReport
 from tests.support import Failing, noise
 
@@ -143,3 +144,56 @@ def test_a_sweep_beside_another_removes_nothing_new(make):
     stand.catalog.withdrawn_ids = meanwhile
     stand.component.upkeep.sweep(grace=HOUR)
     assert stand.component.upkeep.check() == CheckReport(uploads=1, missing=())
+
+
+def test_regular_sweeps_end_with_the_component(stand):
+    """They go on though one fails, end at close(), and may begin anew."""
+    expired, swept = stand.catalog.expired, threading.Semaphore(0)
+
+    def fail(now):
+        swept.release()
+        raise KeyError("broken")
+
+    stand.catalog.expired = fail
+    for _ in range(2):
+        stand.component.upkeep.sweep_every(0.001)
+        with pytest.raises(ConfigError, match="already"):
+            stand.component.upkeep.sweep_every(1)
+        for _ in range(3):
+            assert swept.acquire(timeout=30)
+        stand.component.close()
+        assert [thread for thread in threading.enumerate() if thread.name == "chevupload-sweep"] == []
+    stand.catalog.expired = expired
+    stand.component.close()
+
+
+def test_a_regular_sweep_stops_between_two_uploads(stand):
+    """close() does not wait for all the rest."""
+    for name in ("a.png", "b.png", "c.png"):
+        stand.upload(filename=name, expiration="600")
+    stand.clock.move(hours=1)
+    removing, go_on = threading.Event(), threading.Event()
+    delete = stand.component._storage.delete
+
+    def wait(path):
+        removing.set()
+        assert go_on.wait(30)
+        delete(path)
+
+    stand.component._storage.delete = wait
+    stand.component.upkeep.sweep_every(0.001)
+    assert removing.wait(30)
+    ending = threading.Thread(target=stand.component.close)
+    ending.start()
+    while stand.component.upkeep._regular is not None:
+        time.sleep(0.001)
+    go_on.set()
+    ending.join(30)
+    assert stand.stored() == [f"2026/03/04/{name}" for name in ("b.png", "b.th.png", "c.png", "c.th.png")]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_the_time_between_sweeps_is_positive(stand, seconds):
+    """Anything else would never pause."""
+    with pytest.raises(ConfigError, match="must be positive"):
+        stand.component.upkeep.sweep_every(seconds)

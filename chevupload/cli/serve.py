@@ -12,23 +12,19 @@ import logging
 import math
 import shlex
 import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chevupload.cli.common import Commands, add_command, open_site, text
-from chevupload.errors import BackendError, ConfigError
+from chevupload.errors import ConfigError
 
 if TYPE_CHECKING:
-    from chevupload.app import ChevUpload
     from chevupload.site import Site
 
 try:
     import resource
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
-
-logger = logging.getLogger("chevupload")
 
 FIRST_USER = "admin"
 _OPEN_FILES = 4_096
@@ -69,7 +65,8 @@ def serve(options: argparse.Namespace) -> int:
         server, address = create_server(component, sockets, threads=options.threads)
         try:
             _greet(site, options.base_url or address)
-            _sweep_regularly(component, options.sweep_minutes * 60)
+            if options.sweep_minutes:
+                component.upkeep.sweep_every(options.sweep_minutes * 60)
             server.run()
         except KeyboardInterrupt:
             pass
@@ -131,19 +128,3 @@ def curl_line(key: str, file: Path, address: str) -> str:
     path = str(file).replace("\\", "\\\\").replace('"', '\\"')
     header, source, url = f"X-API-Key: {key}", f'source=@"{path}"', f"{address.rstrip('/')}/api/1/upload"
     return f"curl --fail-with-body -H {shlex.quote(header)} -F {shlex.quote(source)} {shlex.quote(url)}"
-
-
-def _sweep_regularly(component: ChevUpload, seconds: float) -> None:
-    if seconds == 0:
-        return
-    seconds = min(seconds, threading.TIMEOUT_MAX)
-    pause = threading.Event()
-
-    def sweep() -> None:
-        while not pause.wait(seconds):
-            try:
-                component.upkeep.sweep()
-            except BackendError:
-                logger.exception("a sweep failed; the next one tries again")
-
-    threading.Thread(target=sweep, name="chevupload-sweep", daemon=True).start()

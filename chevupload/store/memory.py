@@ -69,6 +69,7 @@ class MemoryStorage:
 class _Record:
     upload: Upload
     state: Literal["pending", "ready", "deleting"]
+    claimed_at: datetime | None = None
 
 
 class MemoryCatalog:
@@ -174,6 +175,23 @@ class MemoryCatalog:
         with self._lock:
             ids = [id_ for id_, record in self._records.items() if record.state == "deleting"]
         yield from ids
+
+    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
+        """Mark an upload in state deleting as the caller's to remove, unless another claimed it after ``since``."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state != "deleting":
+                return False
+            if record.claimed_at is not None and record.claimed_at > since:
+                return False
+            record.claimed_at = now
+            return True
+
+    def unclaim(self, upload_id: str) -> None:
+        """Give back an upload that could not be removed."""
+        with self._lock:
+            if (record := self._records.get(upload_id)) is not None:
+                record.claimed_at = None
 
     def withdrawn(self, upload_id: str) -> Upload | None:
         """Return an upload in state deleting."""

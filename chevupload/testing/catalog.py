@@ -307,6 +307,44 @@ class CatalogContract:
         assert sorted(seen) == [f"u{number:03}" for number in range(450)]
         assert len(list(catalog.withdrawn_ids())) == 225
 
+    def test_what_is_to_be_removed_is_claimed_by_one(self, catalog: Catalog) -> None:
+        """Until it is given back, or its claim is older than the next one allows; what readers see, nobody claims."""
+        ready(catalog, new_upload("live"), new_upload("gone"))
+        catalog.withdraw("gone")
+        before = NOW - HOUR
+        assert not catalog.claim("live", now=NOW, since=before)
+        assert not catalog.claim("nobody", now=NOW, since=before)
+        assert catalog.claim("gone", now=NOW, since=before)
+        assert not catalog.claim("gone", now=NOW + SECOND, since=NOW - SECOND)
+        assert catalog.claim("gone", now=NOW + SECOND, since=NOW)
+        assert not catalog.claim("gone", now=NOW + 2 * SECOND, since=NOW)
+        catalog.unclaim("gone")
+        catalog.unclaim("nobody")
+        assert catalog.claim("gone", now=NOW, since=before)
+        assert list(catalog.withdrawn_ids()) == ["gone"]
+        assert catalog.withdrawn("gone") == new_upload("gone")
+        catalog.forget("gone")
+        assert not catalog.claim("gone", now=NOW + HOUR, since=NOW)
+
+    def test_of_many_sweeps_each_claims_what_no_other_has(self, catalog: Catalog) -> None:
+        """Nothing is removed twice, and nothing is left."""
+        names = [f"u{number:02}" for number in range(40)]
+        ready(catalog, *map(new_upload, names))
+        for name in names:
+            catalog.withdraw(name)
+
+        def work(thread: int) -> list[str]:
+            return [name for name in names if catalog.claim(name, now=NOW, since=NOW - HOUR)]
+
+        assert sorted(chain(*in_threads(4, work))) == names
+
+    def test_however_many_are_stalled_all_are_withdrawn(self, catalog: Catalog) -> None:
+        """By several sweeps at once, too."""
+        for number in range(450):
+            catalog.reserve(new_upload(f"u{number:03}"))
+        in_threads(3, lambda thread: catalog.withdraw_stalled(now=NOW, pending_since=NOW))
+        assert len(list(catalog.withdrawn_ids())) == 450
+
     def test_an_upload_is_published_or_swept_never_both(self, catalog: Catalog) -> None:
         """A sweep that comes while uploads are published takes each of them before, or leaves it alone."""
         names = [f"u{number:02}" for number in range(40)]

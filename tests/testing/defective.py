@@ -332,6 +332,15 @@ class KeepsRequests(SoundCatalog):
         return found[0] if found else None
 
 
+class ClaimsTwice(SoundCatalog):
+    """Gives one upload to every sweep."""
+
+    breaks = "test_what_is_to_be_removed_is_claimed_by_one"
+
+    def claim(self, upload_id, *, now, since):
+        return self.withdrawn(upload_id) is not None
+
+
 class NoTags(SoundCatalog):
     """Sorts tags."""
 
@@ -344,6 +353,7 @@ class NoTags(SoundCatalog):
 CATALOGS = (
     SoundCatalog,
     AbandonsReady,
+    ClaimsTwice,
     ForgetsExpiry,
     ForgetsRequests,
     KeepsRequests,

@@ -77,6 +77,24 @@ class SqlCatalog:
         self._is_used = select(true()).where(used.c.digest == bindparam("digest"))
         self._release = insert(used)
         self._forget = delete(uploads).where(id_, column.state == "deleting")
+        is_deleting, moment = column.state == "deleting", column.claimed_at.type
+        is_free = or_(column.claimed_at.is_(None), column.claimed_at <= bindparam("since", type_=moment))
+        claimed_at = bindparam("now", type_=moment)
+        self._claim = update(uploads).where(id_, is_deleting, is_free).values(claimed_at=claimed_at)
+        self._unclaim = update(uploads).where(id_, is_deleting).values(claimed_at=None)
+        self._stalled = (
+            select(column.id)
+            .where(column.state == "pending", column.received_at <= bindparam("since", type_=column.received_at.type))
+            .order_by(column.id)
+            .limit(PAGE_SIZE)
+        )
+        self._overdue = (
+            select(used.c.digest)
+            .where(used.c.released_at < bindparam("since", type_=used.c.released_at.type))
+            .order_by(used.c.digest)
+            .limit(PAGE_SIZE)
+        )
+        self._free_name = delete(used).where(used.c.digest == bindparam("found"))
         self._count_view = update(uploads).where(id_, column.state == "ready").values(views=column.views + 1)
         md5 = bindparam("md5", type_=column.md5.type)
         same = or_(column.md5 == md5, column.source_md5 == md5)
@@ -169,11 +187,25 @@ class SqlCatalog:
 
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
         """Mark as deleting what is pending since ``pending_since`` or longer; give names free whose year is over."""
-        column = self._uploads.c
-        stalled = and_(column.state == "pending", column.received_at <= pending_since)
+        for page in self._found(self._stalled, pending_since):
+            self._change_each(self._abandon, "upload_id", page)
+        for page in self._found(self._overdue, now - _NAMES_KEPT):
+            self._change_each(self._free_name, "found", page)
+
+    def _found(self, query: Executable, since: datetime) -> Iterator[Sequence[str]]:
+        """Yield what ``query`` finds, a page at a time; it finds no more what was changed meanwhile."""
+        while True:
+            with self._database.connect() as connection:
+                page = connection.execute(query, {"since": since}).scalars().all()
+            if page:
+                yield page
+            if len(page) < PAGE_SIZE:
+                return
+
+    def _change_each(self, change: Executable, name: str, page: Sequence[str]) -> None:
+        """Change a page in one short transaction, row by row and in order: several at once wait and never deadlock."""
         with self._database.begin() as connection:
-            connection.execute(update(self._uploads).where(stalled).values(_DELETING))
-            connection.execute(delete(self._used).where(self._used.c.released_at < now - _NAMES_KEPT))
+            connection.execute(change, [{name: value} for value in page])
 
     def expired(self, now: datetime) -> Iterator[Upload]:
         """Yield every ready upload that is expired, without holding a transaction open in between."""
@@ -191,6 +223,17 @@ class SqlCatalog:
                 return
             last = page[-1]
             yield from page
+
+    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
+        """Mark an upload in state deleting as the caller's to remove, unless another claimed it after ``since``."""
+        with self._database.begin() as connection:
+            found = connection.execute(self._claim, {"upload_id": upload_id, "now": now, "since": since})
+            return found.rowcount == 1
+
+    def unclaim(self, upload_id: str) -> None:
+        """Give back an upload that could not be removed."""
+        with self._database.begin() as connection:
+            connection.execute(self._unclaim, {"upload_id": upload_id})
 
     def withdrawn(self, upload_id: str) -> Upload | None:
         """Return an upload in state deleting."""

@@ -23,6 +23,7 @@ class UploadMixin:
 
     ``state`` is pending, ready or deleting. ``stem_key`` is the stem in lower case; its uniqueness is the reservation
     of a name. ``request_digest`` is that of a request which may be repeated, until the upload is withdrawn.
+    ``claimed_at`` is when a sweep took it on itself to remove it.
     """
 
     id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
@@ -58,6 +59,7 @@ class UploadMixin:
     views: Mapped[int] = mapped_column(BigInteger)
     request_digest: Mapped[str | None] = mapped_column(short_text(64), unique=True)
     request_md5: Mapped[str | None] = mapped_column(short_text(32))
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
     @declared_attr.directive
     @classmethod
