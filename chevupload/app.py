@@ -21,6 +21,7 @@ from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
 from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
+from chevupload.inventory import Inventory
 from chevupload.keeping import Keeping
 from chevupload.key_settings import CurrentUser, KeySettings
 from chevupload.keys import KeyFunction, as_key_backend
@@ -139,6 +140,8 @@ class ChevUpload:
             spool_folder=spool_folder,
             clock=clock,
         )
+        dated = policy.storage_mode == "datefolder"
+        inventory = Inventory(uploads=self.uploads, catalog=catalog, storage=storage, dated=dated)
         self.upkeep = Upkeep(
             uploads=self.uploads,
             keeping=keeping,
@@ -146,6 +149,7 @@ class ChevUpload:
             storage=storage,
             notes=notes,
             spool_folder=spool_folder,
+            inventory=inventory,
             pending_grace=policy.pending_grace,
             clock=clock,
         )

@@ -7,7 +7,7 @@ called from many threads at once and, under a forking server, in processes forke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
@@ -110,6 +110,26 @@ class AdoptingStorage(Storage, Protocol):
 
 
 @runtime_checkable
+class ListingStorage(Storage, Protocol):
+    """A storage that can tell what is in it, so that a check finds files that no record knows."""
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file, those of others too, in any order; in memory is one folder at a time.
+
+        What comes or goes meanwhile may be among them or not. Unfinished files are not.
+        """
+        ...
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was stored, as an aware time.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        ...
+
+
+@runtime_checkable
 class Catalog(Protocol):
     """Where records stay.
 
@@ -141,6 +161,14 @@ class Catalog(Protocol):
 
     def find(self, stem: str) -> Upload | None:
         """Return the ready upload, expired or not, whose :attr:`~chevupload.model.Upload.stem` is ``stem``."""
+        ...
+
+    def holders(self, stems: Collection[str]) -> Sequence[Upload]:
+        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
+        ...
+
+    def resize(self, upload: Upload) -> None:
+        """Record the sizes of the derived files of a ready upload as ``upload`` has them."""
         ...
 
     def requested(self, request_digest: str) -> Upload | None:

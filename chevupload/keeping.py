@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from chevupload.errors import BackendError, CatalogError, ConfigError, FileExists, NameTaken
-from chevupload.interfaces import AdoptingStorage, Catalog, JoiningCatalog, Storage
+from chevupload.errors import BackendError, CatalogError, ConfigError, FileExists, NameTaken, StorageError
+from chevupload.interfaces import AdoptingStorage, Catalog, JoiningCatalog, Sink, Storage
 from chevupload.journal import Journal
 from chevupload.model import MIME_TYPES, MediaFile, Upload
 from chevupload.notes import Notes
 
 logger = logging.getLogger("chevupload")
+
+_READ_BYTES = 262_144
 
 
 class Keeping:
@@ -99,6 +101,36 @@ class Keeping:
         is_ready = self._catalog.get(upload.id) is not None
         self._notes.remove(upload)
         return is_ready
+
+    def read(self, upload: Upload, into: Sink) -> None:
+        """Copy the original of an upload.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        with self._storage.open(upload.path) as file:
+            try:
+                while data := file.read(_READ_BYTES):
+                    into.write(data)
+            except OSError as error:
+                raise StorageError(f"cannot read {upload.path}") from error
+
+    def replace_derived(self, upload: Upload, files: Mapping[str, MediaFile]) -> Upload:
+        """Put ``files``, by the names ``thumb``, ``medium`` and ``frame``, in place of the derived ones there are.
+
+        Raises:
+            BackendError: a part is away; asking again goes on where it ended.
+        """
+        thumb, medium, frame = (files[name].size if name in files else 0 for name in ("thumb", "medium", "frame"))
+        again = replace(upload, thumb_size=thumb, medium_size=medium, frame_size=frame)
+        for name, file in files.items():
+            path = str(getattr(again, f"{name}_path"))
+            self._storage.delete(path)
+            self._put(path, file, content_type=MIME_TYPES[path.rpartition(".")[2]])
+        self._catalog.resize(again)
+        for path in set(upload.paths) - set(again.paths):
+            self._storage.delete(path)
+        return again
 
     def clear(self, upload: Upload) -> None:
         """Remove the files, then the record, of an upload that is marked as deleting."""

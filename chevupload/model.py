@@ -290,6 +290,12 @@ class Upload:
         derived = (self.medium_path, self.thumb_path, self.frame_path)
         return (self.path, *(path for path in derived if path is not None))
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every file, by its storage path, in the order of ``paths``."""
+        sizes = (self.size, *(size for size in (self.medium_size, self.thumb_size, self.frame_size) if size))
+        return dict(zip(self.paths, sizes, strict=True))
+
     def is_expired(self, now: datetime) -> bool:
         """Whether the upload is gone at ``now``."""
         return self.expires_at is not None and self.expires_at <= now

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TypeVar
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, ConfigError
 from chevupload.interfaces import AdoptingStorage, Catalog, Storage
+from chevupload.inventory import CheckReport, Inventory
 from chevupload.keeping import Keeping
 from chevupload.notes import Notes
 from chevupload.spool import PREFIX
@@ -36,14 +37,6 @@ class SweepReport:
     uploads: int
     temporary_files: int
     failed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
-    """What a check looked at, and the ``(upload id, storage path)`` pairs it missed."""
-
-    uploads: int
-    missing: tuple[tuple[str, str], ...]
 
 
 class _Regular(threading.Thread):
@@ -79,10 +72,12 @@ class Upkeep:
         storage: Storage,
         notes: Notes,
         spool_folder: str,
+        inventory: Inventory,
         pending_grace: timedelta,
         clock: Clock,
     ) -> None:
         """Use these parts; ``pending_grace`` is how old an unfinished upload gets before it is swept."""
+        self._inventory = inventory
         self._pending_grace = pending_grace
         self._uploads = uploads
         self._keeping = keeping
@@ -157,18 +152,19 @@ class Upkeep:
             self._catalog.unclaim(upload_id)
             return False
 
-    def check(self) -> CheckReport:
-        """Look for every file of every ready upload.
+    def check(self, *, repair: bool = False, grace: timedelta | None = None) -> CheckReport:
+        """Look for every file of every ready upload and, where the storage can list them, for a record of every file.
+
+        Args:
+            repair: mend what is found; see :meth:`chevupload.inventory.Inventory.repair`.
+            grace: age from which a file without a record is nobody's; by default the policy's ``pending_grace``.
 
         Raises:
-            BackendError: catalog or storage are away.
+            BackendError: catalog or storage are away; or nothing at all is where it should be, and was to be mended.
         """
-        missing: list[tuple[str, str]] = []
-        count = 0
-        for upload in self._catalog.uploads():
-            count += 1
-            missing.extend((upload.id, path) for path in upload.paths if not self._storage.exists(path))
-        return CheckReport(uploads=count, missing=tuple(missing))
+        oldest = datetime.now(UTC) - (self._pending_grace if grace is None else grace)
+        report = self._inventory.check(oldest)
+        return self._inventory.repair(report) if repair else report
 
     def _settle_notes(self, grace: timedelta) -> None:
         """Look what became of uploads inside transactions of the host whose process died, or lost sight of them."""

@@ -191,6 +191,20 @@ class Uploads:
         self._hooks.deleted(upload)
         return True
 
+    def render_again(self, upload: Upload) -> Upload:
+        """Render the derived pictures of an upload from its original, in place of those there are.
+
+        Raises:
+            Refusal: the original is none that would be accepted now.
+            BackendError: a part is away; asking again goes on where it ended.
+        """
+        with Spool(self._spool_folder, upload.size) as spool:
+            self._keeping.read(upload, spool)
+            result = self._renderer.process(self._job(Source(spool, None), Parameters(), Principal()))
+            with _owned(result):
+                derived = {"thumb": result.thumb, "medium": result.medium, "frame": result.frame}
+                return self._keeping.replace_derived(upload, {name: file for name, file in derived.items() if file})
+
     def max_bytes(self, principal: Principal) -> int:
         """Return how large a file of this sender may be."""
         if principal.max_bytes is not None:

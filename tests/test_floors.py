@@ -19,7 +19,7 @@ FLOORS = {
     **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
-    **dict.fromkeys(("upkeep", "api", "viewing", "key_settings"), 5),
+    **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "key_settings"), 5),
     "app": 6,
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
@@ -27,6 +27,7 @@ SAME_FLOOR = {
     ("uploads", "drafts"),
     ("uploads", "repeats"),
     ("uploads", "keeping"),
+    ("upkeep", "inventory"),
     ("response", "naming"),
     ("store", "keys"),
     ("cli", "site"),

@@ -11,7 +11,8 @@ from datetime import timedelta
 import pytest
 
 from chevupload.errors import CatalogError, ConfigError, StorageError
-from chevupload.upkeep import CheckReport, SweepReport
+from chevupload.inventory import CheckReport
+from chevupload.upkeep import SweepReport
 from tests.support import Failing, noise
 
 HOUR = timedelta(hours=1)

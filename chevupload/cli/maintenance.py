@@ -6,6 +6,7 @@ May know: a component's upkeep.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 from datetime import UTC, datetime, timedelta
 
@@ -15,13 +16,21 @@ from chevupload.cli.common import Commands, add_command, open_site, show
 def add_commands(commands: Commands) -> None:
     """Add ``sweep`` and ``check``."""
     sweep_parser = add_command(commands, "sweep", sweep, "remove expired, unfinished and half-deleted uploads")
-    sweep_parser.add_argument(
-        "--grace",
-        type=_grace,
-        metavar="SECONDS",
-        help="age from which an unfinished upload counts as abandoned (the site's own, an hour by default)",
+    _add_grace(sweep_parser, "age from which an unfinished upload counts as abandoned")
+    check_parser = add_command(
+        commands, "check", check, "compare records with files; status 1 when some are missing, or too many"
     )
-    add_command(commands, "check", check, "look for every file of every upload; status 1 when one is missing")
+    check_parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="withdraw uploads without their original, render missing pictures, remove files without a record",
+    )
+    _add_grace(check_parser, "age from which a file without a record is nobody's")
+
+
+def _add_grace(parser: argparse.ArgumentParser, help_text: str) -> None:
+    help_text += " (the site's own, an hour by default)"
+    parser.add_argument("--grace", type=_grace, metavar="SECONDS", help=help_text)
 
 
 def _grace(text: str) -> timedelta:
@@ -47,9 +56,14 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Check every upload."""
-    with open_site(options) as site:
-        report = site.component().upkeep.check()
+    """Check every upload and every file."""
+    with open_site(options) as site, contextlib.closing(site.component()) as component:
+        report = component.upkeep.check(repair=options.repair, grace=options.grace)
     lines = [f"missing {path} of upload {upload_id}" for upload_id, path in report.missing]
-    show(options, dataclasses.asdict(report), "\n".join([*lines, f"{report.uploads} uploads checked"]))
-    return 1 if report.missing else 0
+    lines += [f"no record of {path}" for path in report.strays]
+    lines += [f"withdrawn {upload_id}" for upload_id in report.withdrawn]
+    lines += [f"rendered again {upload_id}" for upload_id in report.rendered]
+    lines += [f"removed {path}" for path in report.removed]
+    foreign = f", {report.foreign} foreign files left alone" if report.foreign else ""
+    show(options, dataclasses.asdict(report), "\n".join([*lines, f"{report.uploads} uploads checked{foreign}"]))
+    return 1 if report.left else 0

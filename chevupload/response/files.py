@@ -98,12 +98,7 @@ def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -
     Raises:
         FileMissing: the storage has no such file.
     """
-    size = {
-        upload.path: upload.size,
-        upload.thumb_path: upload.thumb_size,
-        upload.medium_path: upload.medium_size,
-        upload.frame_path: upload.frame_size,
-    }[path]
+    size = upload.sizes[path]
     response = FileResponse(
         app_iter=FileBody(storage.open(path)),
         content_type=MIME_TYPES[path.rpartition(".")[2]],

@@ -11,6 +11,8 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,7 +107,53 @@ class LocalStorage(FsspecStorage):
             try:
                 return self._target(path).open("rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                self._is_there()
                 raise FileMissing(f"no file at {path}") from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``.
+
+        Raises:
+            StorageError: the storage's own folder is away.
+        """
+        with translated("look for", path):
+            return self._target(path).is_file() or not self._is_there()
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file but the unfinished ones, without following links."""
+        with translated("list", "files"):
+            self._is_there()
+            folders = [str(self._folder)]
+            while folders:
+                with contextlib.suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            if os.path.join(entry.path, "") != self._unfinished:
+                                folders.append(entry.path)
+                        else:
+                            yield os.path.relpath(entry.path, self._folder)
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was stored.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        with translated("look for", path):
+            try:
+                return datetime.fromtimestamp(self._target(path).stat().st_mtime, UTC)
+            except FileNotFoundError as error:
+                raise FileMissing(f"no file at {path}") from error
+
+    def _is_there(self) -> bool:
+        """Tell a file that is missing from a disk that is.
+
+        Raises:
+            StorageError: the folder is away.
+        """
+        if not self._folder.is_dir():
+            raise StorageError("the storage's folder is away")
+        return True
 
     def _receive(self, file: BinaryIO, folder: Path, stack: contextlib.ExitStack) -> Path:
         """Copy ``file`` into a temporary file that ``stack`` removes."""

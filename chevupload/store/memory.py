@@ -7,12 +7,13 @@ processes of one server share nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Principal, Upload
@@ -28,6 +29,7 @@ class MemoryStorage:
     def __init__(self, *, public_url: str | None = None) -> None:
         """Start empty."""
         self._files: dict[str, bytes] = {}
+        self._modified: dict[str, datetime] = {}
         self._public_url = public_url
 
     def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
@@ -39,7 +41,7 @@ class MemoryStorage:
             raise
         except Exception as error:
             raise StorageError(f"cannot save {path}") from error
-        self._files[path] = content
+        self._files[path], self._modified[path] = content, utc_now()
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading.
@@ -55,6 +57,7 @@ class MemoryStorage:
     def delete(self, path: str) -> None:
         """Remove a file; an absent one is fine."""
         self._files.pop(checked_path(path), None)
+        self._modified.pop(path, None)
 
     def exists(self, path: str) -> bool:
         """Whether there is a file at ``path``."""
@@ -63,6 +66,21 @@ class MemoryStorage:
     def url(self, path: str) -> str | None:
         """Return the file's address below the public URL, or None without one."""
         return joined_url(self._public_url, path)
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file."""
+        yield from list(self._files)
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was stored.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        try:
+            return self._modified[checked_path(path)]
+        except KeyError:
+            raise FileMissing(f"no file at {path}") from None
 
 
 @dataclass(slots=True)
@@ -120,6 +138,20 @@ class MemoryCatalog:
     def find(self, stem: str) -> Upload | None:
         """Return the ready upload with this stem."""
         return next((upload for upload in self.uploads() if upload.stem == stem), None)
+
+    def holders(self, stems: Collection[str]) -> list[Upload]:
+        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
+        wanted = {stem.lower() for stem in stems}
+        with self._lock:
+            return [record.upload for record in self._records.values() if record.upload.stem.lower() in wanted]
+
+    def resize(self, upload: Upload) -> None:
+        """Record the sizes of the derived files of a ready upload."""
+        with self._lock:
+            record = self._records.get(upload.id)
+            if record is not None and record.state == "ready":
+                sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
+                record.upload = replace(record.upload, **sizes)
 
     def requested(self, request_digest: str) -> Upload | None:
         """Return the pending or ready upload with this ``request_digest``."""

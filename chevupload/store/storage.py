@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from io import BytesIO
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -88,9 +89,13 @@ class FsspecStorage:
 
     def _locate(self, path: str) -> tuple[AbstractFileSystem, str]:
         """Return this process' file system, and the place of ``path`` on it."""
-        checked_path(path)
+        filesystem, root = self._rooted()
+        return filesystem, f"{root}/{checked_path(path)}" if root else checked_path(path)
+
+    def _rooted(self) -> tuple[AbstractFileSystem, str]:
+        """Return this process' file system, and where on it the files are."""
         if not isinstance(self._source, str):
-            return self._source, f"{self._root}/{path}" if self._root else path
+            return self._source, self._root
         built = self._built
         if built is None or built[0] != os.getpid():
             # No lock: one held by another thread during a fork would never be released in the child, and two
@@ -98,7 +103,7 @@ class FsspecStorage:
             filesystem, base = fsspec.url_to_fs(self._source, **self._options)
             parts = (base.rstrip("/"), self._root.strip("/"))
             self._built = built = (os.getpid(), filesystem, "/".join(part for part in parts if part))
-        return built[1], f"{built[2]}/{path}"
+        return built[1], built[2]
 
     def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
         """Store what ``file`` holds from its position to its end; an existing file is replaced.
@@ -142,7 +147,44 @@ class FsspecStorage:
         """Whether there is a file at ``path``."""
         with translated("look for", path):
             filesystem, place = self._locate(path)
-            return bool(filesystem.isfile(place))
+            try:
+                # Not isfile(), for which a file system that is away has no files.
+                return bool(filesystem.info(place)["type"] == "file")
+            except _ABSENT:
+                return False
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file below the root, in memory one folder at a time."""
+        with translated("list", "files"):
+            filesystem, root = self._rooted()
+            filesystem.invalidate_cache()
+            folders = [root]
+            while folders:
+                try:
+                    found = filesystem.ls(folders.pop(), detail=True)
+                except FileNotFoundError:
+                    continue
+                # What a file system remembers of its listings would grow with their number.
+                filesystem.invalidate_cache()
+                for entry in found:
+                    place = str(entry["name"])
+                    if entry["type"] == "directory":
+                        folders.append(place)
+                    else:
+                        yield place.strip("/").removeprefix(root.strip("/")).lstrip("/")
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was stored.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        with translated("look for", path):
+            filesystem, place = self._locate(path)
+            try:
+                return cast(datetime, filesystem.modified(place))
+            except _ABSENT as error:
+                raise FileMissing(f"no file at {path}") from error
 
     def url(self, path: str) -> str | None:
         """Return the file's address below the public URL, or None without one."""

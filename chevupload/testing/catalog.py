@@ -135,6 +135,27 @@ class CatalogContract:
 
         assert sum(in_threads(6, work)) == 1
 
+    def test_whoever_holds_a_name_is_found(self, catalog: Catalog) -> None:
+        """In whatever state and case, so that nobody's file is taken for one without a record."""
+        for upload_id in ("pending", "ready", "deleting", "other"):
+            catalog.reserve(new_upload(upload_id, tags=("t",)))
+        catalog.publish("ready")
+        catalog.withdraw("deleting")
+        stems = {new_upload(upload_id).stem.upper() for upload_id in ("pending", "ready", "deleting", "nobody")}
+        found = sorted(catalog.holders(stems), key=lambda upload: upload.id)
+        assert found == [new_upload(upload_id, tags=("t",)) for upload_id in ("deleting", "pending", "ready")]
+        assert list(catalog.holders(set())) == []
+
+    def test_derived_files_are_resized(self, catalog: Catalog) -> None:
+        """Of what readers see, and nothing else of it."""
+        ready(catalog, new_upload("a1", thumb_size=1, medium_size=2, frame_size=3, views=4))
+        catalog.reserve(new_upload("a2", thumb_size=1))
+        for upload_id in ("a1", "a2", "nobody"):
+            catalog.resize(new_upload(upload_id, thumb_size=9, medium_size=0, frame_size=8, title="changed"))
+        assert catalog.get("a1") == new_upload("a1", thumb_size=9, medium_size=0, frame_size=8, views=4)
+        catalog.publish("a2")
+        assert catalog.get("a2") == new_upload("a2", thumb_size=1)
+
     def test_find_is_exact(self, catalog: Catalog) -> None:
         """A link in another case finds nothing, though it cannot be taken either: a file has one address."""
         ready(catalog, new_upload(name="Name"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chevupload.errors import FileExists, FileMissing, StorageError, TooLarge
-from chevupload.interfaces import AdoptingStorage, Storage
+from chevupload.interfaces import AdoptingStorage, ListingStorage, Storage
 from chevupload.testing.records import in_threads
 
 PNG = "image/png"
@@ -92,6 +93,23 @@ class StorageContract:
         storage.save("2026/01/02/a.png", file, content_type=PNG)
         assert not file.closed
         assert content(storage, "2026/01/02/a.png") == data
+
+    def test_what_is_there_is_listed(self, storage: Storage) -> None:
+        """Each file once, with the time it came; what is gone is not among them."""
+        if not isinstance(storage, ListingStorage):
+            pytest.skip("this storage does not list its files")
+        assert list(storage.files()) == []
+        before = datetime.now(UTC) - timedelta(minutes=5)
+        for path in PATHS:
+            put(storage, path, b"x")
+        put(storage, "gone.png", b"x")
+        storage.delete("gone.png")
+        assert sorted(storage.files()) == sorted(PATHS)
+        for path in PATHS:
+            assert before < storage.modified(path) < before + timedelta(minutes=10)
+        for path in ("gone.png", "one/two/none.png"):
+            with pytest.raises(FileMissing):
+                storage.modified(path)
 
     def test_a_stored_file_is_read_from_any_place(self, storage: Storage) -> None:
         """A browser that asks for a part of a file gets it: what was opened is seekable, and readers do not meet."""

@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import select
 
 from chevupload.cli import build_parser, main, serve
-from chevupload.errors import BackendError
 from chevupload.site import Site
 from chevupload.spool import PREFIX
 from chevupload.store.sql import Tables
@@ -188,7 +187,19 @@ def test_sweep_and_check(run, tmp_path):
     path = stored.relative_to(tmp_path / "site" / "images")
     assert run("check") == (1, f"missing {path} of upload {image['id_encoded']}\n1 uploads checked", "")
     status, output, _ = run("check", "--json")
-    assert (status, json.loads(output)) == (1, {"uploads": 1, "missing": [[image["id_encoded"], str(path)]]})
+    found = {"uploads": 1, "missing": [[image["id_encoded"], str(path)]], "strays": [], "foreign": 0}
+    assert (status, json.loads(output)) == (1, found | {"withdrawn": [], "rendered": [], "removed": []})
+    lines = [f"missing {path} of upload {image['id_encoded']}", f"withdrawn {image['id_encoded']}", "1 uploads checked"]
+    assert run("check", "--repair") == (0, "\n".join(lines), "")
+    (tmp_path / "site" / "images" / "notes.txt").write_text("mine")
+    stray = stored.with_name("stray.png")
+    stray.write_bytes(b"x")
+    foreign = "0 uploads checked, 1 foreign files left alone"
+    assert run("check", "--repair") == (0, foreign, ""), "it may be part of something that is not over"
+    known = stray.relative_to(tmp_path / "site" / "images")
+    assert run("check", "--grace", "0") == (1, f"no record of {known}\n{foreign}", "")
+    assert run("check", "--repair", "--grace=0") == (0, f"no record of {known}\nremoved {known}\n{foreign}", "")
+    assert run("check", "--grace", "0") == (0, foreign, "")
     (tmp_path / "site" / "incoming" / "chevupload-spool-x").write_bytes(b"")
     assert as_json(run("sweep", "--grace", "0", "--json")) == {"uploads": 0, "temporary_files": 1, "failed": 0}
     site.close()
@@ -300,30 +311,6 @@ def test_an_interrupted_command(run, monkeypatch):
 
     monkeypatch.setattr(parser, "parse_args", lambda arguments: type("Options", (), {"run": staticmethod(interrupt)}))
     assert main([]) == 130
-
-
-def test_a_sweep_that_fails_is_tried_again(caplog):
-    """The regular sweep outlives a storage that is away."""
-    import threading
-
-    called = threading.Semaphore(0)
-
-    class Upkeep:
-        count = 0
-
-        def sweep(self):
-            self.count += 1
-            called.release()
-            if self.count == 1:
-                raise BackendError("away")
-            threading.Event().wait()
-
-    component = type("Component", (), {"upkeep": Upkeep()})
-    serve._sweep_regularly(component, 0)
-    serve._sweep_regularly(component, 0.01)
-    assert called.acquire(timeout=10)
-    assert called.acquire(timeout=10)
-    assert "a sweep failed" in caplog.text
 
 
 def test_the_curl_line_quotes(tmp_path):

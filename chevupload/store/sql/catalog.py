@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,6 +48,7 @@ _NAMES_KEPT = timedelta(days=366)
 _DELETING = {"state": "deleting", "request_digest": None}
 """What is gone for readers stands in nobody's way who asks for it once more."""
 
+_DERIVED_SIZES = ("thumb_size", "medium_size", "frame_size")
 _FIELDS = tuple(field.name for field in fields(Upload) if field.name != "tags")
 
 
@@ -70,6 +71,9 @@ class SqlCatalog:
         self._find = self._select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
         is_live = column.state.in_(["pending", "ready"])
         self._requested = self._select.where(column.request_digest == bindparam("request_digest"), is_live)
+        self._holders: Any = self._select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
+        resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
+        self._resize = update(uploads).where(id_, column.state == "ready").values(resized)
         self._publish = update(uploads).where(id_, column.state == "pending").values(state="ready")
         self._withdraw = update(uploads).where(id_, is_live).values(_DELETING)
         self._abandon = update(uploads).where(id_, column.state == "pending").values(_DELETING)
@@ -155,6 +159,18 @@ class SqlCatalog:
         """Return the ready upload, expired or not, with this stem."""
         upload = self._one(self._find, {"stem_key": stem.lower()})
         return upload if upload is not None and upload.stem == stem else None
+
+    def holders(self, stems: Collection[str]) -> list[Upload]:
+        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
+        with self._database.connect() as connection:
+            wanted = {"stem_keys": sorted({stem.lower() for stem in stems})}
+            return self._with_tags(connection, connection.execute(self._holders, wanted).all())
+
+    def resize(self, upload: Upload) -> None:
+        """Record the sizes of the derived files of a ready upload."""
+        sizes = {f"new_{name}": getattr(upload, name) for name in _DERIVED_SIZES}
+        with self._database.begin() as connection:
+            connection.execute(self._resize, {"upload_id": upload.id, **sizes})
 
     def requested(self, request_digest: str) -> Upload | None:
         """Return the pending or ready upload, expired or not, with this ``request_digest``."""

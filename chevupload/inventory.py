@@ -1,0 +1,174 @@
+"""Compares records with files, and mends what differs.
+
+May know: the way of an upload and the interfaces. Both sides are read in pages, beside running servers: what is found
+is looked at once more before anything is removed.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Literal
+
+from chevupload.errors import BackendError, FileMissing, Refusal, StorageError
+from chevupload.interfaces import Catalog, ListingStorage, Storage
+from chevupload.model import MIME_TYPES, Upload
+from chevupload.uploads import Uploads
+
+logger = logging.getLogger("chevupload")
+
+_PAGE_SIZE = 200
+_NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*?)(?:\.(?:th|md|fr))?"
+_PATH = re.compile(rf"(?:(?P<folder>\d{{4}}/\d{{2}}/\d{{2}})/)?{_NAME}\.(?:{'|'.join(MIME_TYPES)})\Z")
+_STEM = re.compile(r"(?:\.(?:th|md|fr))?\.[a-z0-9]+\Z")
+_TOO_MANY = 10
+"""From so many on, everything missing means that the wrong place was looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What a check looked at, what it found, and what a repair did about it.
+
+    Attributes:
+        uploads: how many there are.
+        missing: ``(upload id, storage path)`` of files that are not there, or not of their size.
+        strays: paths as ours are that no record knows, older than the grace.
+        foreign: how many other files there are, which are nobody's business here.
+        withdrawn: ids of uploads that were taken away because their original is missing.
+        rendered: ids of uploads whose derived pictures were made anew.
+        removed: paths of strays that were removed.
+    """
+
+    uploads: int
+    missing: tuple[tuple[str, str], ...]
+    strays: tuple[str, ...] = ()
+    foreign: int = 0
+    withdrawn: tuple[str, ...] = ()
+    rendered: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> int:
+        """How many of the files found are still missing, or still too many."""
+        mended = {*self.withdrawn, *self.rendered}
+        return sum(upload_id not in mended for upload_id, _ in self.missing) + len(self.strays) - len(self.removed)
+
+
+class Inventory:
+    """Looks, and mends."""
+
+    def __init__(self, *, uploads: Uploads, catalog: Catalog, storage: Storage, dated: bool) -> None:
+        """Use these parts; ``dated`` says that every file of ours is in a folder of its date."""
+        self._uploads = uploads
+        self._catalog = catalog
+        self._storage = storage
+        self._dated = dated
+
+    def check(self, oldest: datetime) -> CheckReport:
+        """Look for every file of every ready upload and, where the storage can list them, for a record of every file.
+
+        A file changed after ``oldest`` may be one whose record cannot be seen yet.
+
+        Raises:
+            BackendError: catalog or storage are away.
+        """
+        missing: list[tuple[str, str]] = []
+        count = 0
+        for upload in self._catalog.uploads():
+            count += 1
+            absent = [path for path in upload.sizes if not self._is_whole(upload, path)]
+            # It may have been deleted since its page was read.
+            if absent and self._catalog.get(upload.id) is not None:
+                missing.extend((upload.id, path) for path in absent)
+        strays, foreign = self._unknown_files(oldest)
+        return CheckReport(uploads=count, missing=tuple(missing), strays=tuple(strays), foreign=foreign)
+
+    def repair(self, report: CheckReport) -> CheckReport:
+        """Mend what ``report`` has found, each as far as it is still so, and return what was done.
+
+        An upload without its original is withdrawn, as if it was deleted. Derived pictures are rendered anew. A file
+        that no record knows is removed. What cannot be mended is logged, and left.
+
+        Raises:
+            StorageError: nothing at all is where it should be: records and files are not of one site.
+        """
+        lost = {upload_id for upload_id, _ in report.missing}
+        if len(lost) == report.uploads and len(lost) + len(report.strays) >= _TOO_MANY:
+            raise StorageError("not one upload has its files: these records and these files are not of one site")
+        done: dict[str | None, list[str]] = {"withdrawn": [], "rendered": [], None: []}
+        for upload_id, pairs in groupby(report.missing, itemgetter(0)):
+            done[self._mend(upload_id, [path for _, path in pairs])].append(upload_id)
+        removed = tuple(path for path in report.strays if self._remove(path))
+        return replace(report, withdrawn=tuple(done["withdrawn"]), rendered=tuple(done["rendered"]), removed=removed)
+
+    def _mend(self, upload_id: str, paths: Collection[str]) -> Literal["withdrawn", "rendered"] | None:
+        """Mend one upload, and say how; None is not at all."""
+        try:
+            upload = self._catalog.get(upload_id)
+            if upload is None or not self._is_whole(upload, upload.path):
+                if upload is not None and self._uploads.delete(upload):
+                    logger.warning("upload %s was withdrawn: its original is missing", upload_id)
+                return "withdrawn"
+            if not all(self._is_whole(upload, path) for path in paths):
+                self._uploads.render_again(upload)
+            return "rendered"
+        except (BackendError, Refusal):
+            logger.exception("upload %s could not be mended", upload_id)
+            return None
+
+    def _remove(self, path: str) -> bool:
+        try:
+            if path in set(self._unrecorded([path])):
+                self._storage.delete(path)
+                logger.warning("a file that no record knows was removed: %s", path)
+            return True
+        except BackendError:
+            logger.exception("a file that no record knows could not be removed: %s", path)
+            return False
+
+    def _is_whole(self, upload: Upload, path: str) -> bool:
+        try:
+            with self._storage.open(path) as file:
+                return file.seek(0, 2) == upload.sizes.get(path)
+        except FileMissing:
+            return False
+
+    def _unknown_files(self, oldest: datetime) -> tuple[list[str], int]:
+        """Find the files that look like ours and have no record, and count those of others."""
+        strays: list[str] = []
+        foreign = 0
+        if isinstance(self._storage, ListingStorage):
+            for page in _pages(self._storage.files()):
+                ours = [path for path in page if self._is_ours(path)]
+                foreign += len(page) - len(ours)
+                found = self._unrecorded(ours)
+                strays.extend(path for path in found if self._is_old(self._storage, path, oldest))
+        return strays, foreign
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether a file is where we would put it, and named as we would name it."""
+        found = _PATH.match(path)
+        return found is not None and (found["folder"] is not None or not self._dated)
+
+    def _unrecorded(self, paths: Collection[str]) -> Iterator[str]:
+        holders = self._catalog.holders({_STEM.sub("", path) for path in paths})
+        known = {path for upload in holders for path in upload.paths}
+        return (path for path in paths if path not in known)
+
+    def _is_old(self, storage: ListingStorage, path: str, oldest: datetime) -> bool:
+        try:
+            return storage.modified(path) <= oldest
+        except FileMissing:
+            # Its upload was deleted since it was listed.
+            return False
+
+
+def _pages(paths: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(paths)
+    while page := list(islice(left, _PAGE_SIZE)):
+        yield page
