@@ -19,6 +19,7 @@ from chevupload.api import UploadApi
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NotFound, Refusal
+from chevupload.health import Health
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
 from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
 from chevupload.inventory import Inventory
@@ -172,7 +173,7 @@ class ChevUpload:
             links=self._links,
             clock=clock,
         )
-
+        self._health = Health(catalog=catalog, storage=storage)
         self._key_settings = None
         if key_store is not None and current_user is not None:
             self._key_settings = KeySettings(
@@ -217,6 +218,8 @@ class ChevUpload:
                 if token is None:
                     return self._viewing.viewer(environ, path, upload_id)
                 return self._viewing.delete(environ, upload_id, token)
+        if self.routes.health and path == f"/{self.routes.health}":
+            return self._health.answer(environ)
         if self._key_settings and self.routes.keys and path == f"/{self.routes.keys}":
             return self._key_settings.answer(environ)
         if file := _below(self.routes.files, path):

@@ -113,6 +113,8 @@ class Routes:
     """The stored files. Can be switched off where the storage has a public URL of its own."""
     keys: str | None = "settings/api"
     """The page on which users manage their keys; there with a key store and ``current_user`` only."""
+    health: str | None = None
+    """Says whether database and storage answer, for load balancers. ``chevupload serve`` has it at ``health``."""
 
     def __post_init__(self) -> None:
         """Check the spelling of every route."""

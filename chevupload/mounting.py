@@ -95,5 +95,6 @@ def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
         "video": (f"/{routes.video}/{{rest}}",),
         "files": (f"/{routes.files}/{{rest}}",),
         "keys": (f"/{routes.keys}",),
+        "health": (f"/{routes.health}",),
     }
     return {name: found for name, found in paths.items() if getattr(routes, name) is not None}

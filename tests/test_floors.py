@@ -19,7 +19,7 @@ FLOORS = {
     **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
-    **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "key_settings"), 5),
+    **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "health", "key_settings"), 5),
     "app": 6,
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
@@ -41,7 +41,7 @@ SAME_FLOOR = {
 
 HOMES = {
     "werkzeug": ("request",),
-    "webob": ("response", "api", "viewing", "key_settings", "app"),
+    "webob": ("response", "api", "viewing", "health", "key_settings", "app"),
     "PIL": ("media", "cli.example"),
     "av": ("media.video",),
     "pi_heif": ("media.heif",),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
-import logging
 import math
 import shlex
 import signal
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chevupload.cli.common import Commands, add_command, open_site, text
+from chevupload.cli.log import set_up_log
+from chevupload.config import Routes
 from chevupload.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument(
         "--sweep-minutes", type=float, default=10, metavar="N", help="sweep this often; 0 never does (%(default)s)"
     )
+    parser.add_argument("--log-json", action="store_true", help="log in lines of JSON, one for each upload among them")
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -54,13 +56,17 @@ def serve(options: argparse.Namespace) -> int:
     from chevupload.cli.server import create_server, listen  # noqa: PLC0415  # waitress is an extra
 
     _check(options)
+    set_up_log(as_json=options.log_json)
     _set_up_process()
     with contextlib.ExitStack() as stack:
         # Before a data folder is made: a taken port leaves nothing behind.
         sockets = [stack.enter_context(socket) for socket in listen(options.host, options.port)]
         site = stack.enter_context(open_site(options, make=True))
         component = site.component(
-            guest_key=options.guest_key, base_url=options.base_url, trusted_proxies=options.trusted_proxies
+            guest_key=options.guest_key,
+            base_url=options.base_url,
+            trusted_proxies=options.trusted_proxies,
+            routes=Routes(health="health"),
         )
         server, address = create_server(component, sockets, threads=options.threads)
         try:
@@ -87,10 +93,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _set_up_process() -> None:
-    """Set what belongs to the whole process: its log, its signals and its open files."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # A line for every request that waits for a thread says nothing, and drowns what does.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    """Set what belongs to the whole process: its signals and its open files."""
     # Ending on SIGTERM as on Ctrl-C lets workers and sockets be closed. A shell's background jobs ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

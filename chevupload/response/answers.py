@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chevupload")
 
-_RETRY_SECONDS = "10"
+RETRY_SECONDS = "10"
+"""After which a client may ask again whose answer was that a part is away."""
 
 Format = Literal["json", "txt", "redirect"]
 
@@ -91,7 +92,7 @@ def as_refusal(error: Exception) -> Refusal:
     """Turn whatever happened into what a client may read."""
     if isinstance(error, Busy | BackendError):
         logger.error("a request was answered with 503", exc_info=error)
-        return Busy(headers=(("Retry-After", _RETRY_SECONDS),))
+        return Busy(headers=(("Retry-After", RETRY_SECONDS),))
     if isinstance(error, Refusal):
         return error
     logger.error("a request was answered with 500", exc_info=error)

@@ -17,7 +17,7 @@ import requests
 from chevupload.cli import server as server_module
 from chevupload.errors import ConfigError
 from chevupload.site import Site
-from tests.support import environment
+from tests.support import environment, picture
 
 
 def test_first_and_second_start(start, tmp_path):
@@ -131,3 +131,22 @@ def test_addresses_are_spelled_for_clients(tmp_path):
     assert server_module._outside_name("::") == "127.0.0.1"
     assert server_module._outside_name("fe80::1%eth0") == "[fe80::1%25eth0]"
     site.close()
+
+
+def test_a_server_says_how_it_is_and_logs_json(start, tmp_path):
+    """At /health, and a line for each upload that a program can read."""
+    site = Site(tmp_path / "site")
+    site.accounts.add_user("ann")
+    key = site.accounts.add_key("ann").key
+    site.close()
+    with start(tmp_path / "site", "--log-json") as running:
+        answer = requests.get(f"{running.address}/health")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "storage": "ok"})
+        for sent in (key, "wrong"):
+            data = {"source": ("a.png", picture())}
+            requests.post(f"{running.address}/api/1/upload", headers={"X-API-Key": sent}, files=data)
+    lines = [json.loads(line) for line in (tmp_path / "site.log").read_text().splitlines()]
+    uploads = [line for line in lines if line["logger"] == "chevupload.uploads"]
+    assert [(line["outcome"], line["status"]) for line in uploads] == [("stored", 200), ("refused", 401)]
+    assert [line["owner"] is None for line in uploads] == [False, True]
+    assert key not in (tmp_path / "site.log").read_text()
