@@ -7,6 +7,7 @@ says its reason.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 from contextlib import suppress
@@ -19,6 +20,13 @@ from chevupload.spool import PREFIX
 
 JPEG_SEGMENT_BYTES = 65_500
 """What fits into one JPEG segment; longer Exif or XMP is left out of a rewritten JPEG."""
+
+
+class _WholeWrites(io.BufferedRandom):
+    """A file without a descriptor for Pillow, which takes a write for done that a full disk has cut short."""
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("fileno")
 
 
 class Outbox:
@@ -34,7 +42,7 @@ class Outbox:
         """Open a new file for reading and writing, and return its path with it."""
         descriptor, path = tempfile.mkstemp(prefix=self._prefix, dir=self._folder)
         self._paths.append(path)
-        return path, os.fdopen(descriptor, "w+b")
+        return path, _WholeWrites(io.FileIO(descriptor, "w+b"))
 
     def discard(self) -> None:
         """Remove every file."""

@@ -160,7 +160,8 @@ class LocalStorage(FsspecStorage):
         descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
         temporary = Path(name)
         stack.callback(temporary.unlink, missing_ok=True)
-        with os.fdopen(descriptor, "wb", buffering=0) as target:
+        # Buffered: an unbuffered file writes what fits on a full disk, and says so in a number that nobody looks at.
+        with os.fdopen(descriptor, "wb") as target:
             shutil.copyfileobj(file, target, CHUNK_BYTES)
         self._finish(temporary)
         return temporary
