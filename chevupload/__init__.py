@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chevupload.errors import RequestDenied as RequestDenied
     from chevupload.model import Principal as Principal
     from chevupload.model import Upload as Upload
+    from chevupload.originals import Originals as Originals
     from chevupload.request.fetching import FetchRules as FetchRules
     from chevupload.request.fetching import HttpFetcher as HttpFetcher
     from chevupload.site import embedded as embedded
@@ -39,6 +40,7 @@ _HOMES = {
     "RequestDenied": "errors",
     "Principal": "model",
     "Upload": "model",
+    "Originals": "originals",
     "FetchRules": "request.fetching",
     "HttpFetcher": "request.fetching",
     "embedded": "site",

@@ -29,6 +29,7 @@ from chevupload.keys import KeyFunction, as_key_backend
 from chevupload.media.inline import InlineRenderer
 from chevupload.media.pool import WorkerPool
 from chevupload.notes import Notes
+from chevupload.originals import Originals
 from chevupload.request.fetching import HttpFetcher
 from chevupload.request.proxies import request_base_url, trust_proxies
 from chevupload.response.links import Links
@@ -67,6 +68,7 @@ class ChevUpload:
         secret_keys: Sequence[str],
         limits: Limits | None = None,
         renditions: Renditions | None = None,
+        originals: Originals | None = None,
         policy: Policy | None = None,
         routes: Routes | None = None,
         base_url: str | None = None,
@@ -90,6 +92,7 @@ class ChevUpload:
             secret_keys: sign delete links; oldest first, the last one signs. Each has 16 characters or more.
             limits: what one request may cost.
             renditions: sides and quality of the derived pictures.
+            originals: size, format and metadata of the stored originals, for whom ``keys`` says nothing else.
             policy: what the site chooses.
             routes: where the component answers.
             base_url: URL of the mount point as clients see it; by default each request's own.
@@ -136,6 +139,7 @@ class ChevUpload:
             renderer=self._renderer,
             limits=limits,
             renditions=renditions,
+            originals=originals or Originals(),
             policy=policy,
             hooks=Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete),
             spool_folder=spool_folder,

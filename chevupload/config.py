@@ -140,8 +140,6 @@ class Policy:
     """How stored files are named: the client's name, 32 hex digits, name and 16 hex digits, or the upload's id."""
     storage_mode: Literal["datefolder", "direct"] = "datefolder"
     """``YYYY/MM/DD`` folders, or none."""
-    keep_exif: bool = True
-    """Keep Exif, XMP and IPTC in the stored original. Thumbnails never carry them."""
     duplicates: Literal["allow", "reject"] = "allow"
     """Whether an owner may upload the same bytes twice within a day. Admins always may."""
     delete_on_get: bool = False

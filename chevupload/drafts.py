@@ -14,7 +14,7 @@ from chevupload.clock import Clock
 from chevupload.config import Policy
 from chevupload.model import MediaResult, Parameters, Principal, Upload
 from chevupload.naming import base_name, client_filename, default_title, new_id, split_extension, with_suffix
-from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at
+from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at, with_tag
 from chevupload.request.sources import Source, random_filename
 
 _EXTENSIONS = {
@@ -63,12 +63,12 @@ class Drafts:
             width=result.width,
             height=result.height,
             md5=result.original_md5 or source.spool.md5,
-            source_md5=source.spool.md5 if result.resized else None,
+            source_md5=source.spool.md5 if result.resized or result.converted else None,
             original_filename=filename,
             original_exifdata=_exif_text(result, filename, source.spool.size, now),
             title=(parameters.title or result.title or default_title(filename) or "")[:MAX_TITLE] or None,
             description=description[:MAX_DESCRIPTION] if description else None,
-            tags=parameters.tags,
+            tags=_tags(parameters, principal, result),
             nsfw=parameters.nsfw,
             album_id=parameters.album_id,
             category_id=parameters.category_id,
@@ -111,6 +111,13 @@ class Drafts:
         if self._policy.storage_mode == "direct":
             return ""
         return date.astimezone(self._policy.timezone).strftime("%Y/%m/%d")
+
+
+def _tags(parameters: Parameters, principal: Principal, result: MediaResult) -> tuple[str, ...]:
+    """Return the tags of the request, and the camera's where the operator wants it; guests have none."""
+    if result.camera is None or principal.is_guest:
+        return parameters.tags
+    return with_tag(parameters.tags, result.camera)
 
 
 def _exif_text(result: MediaResult, filename: str, size: int, now: datetime) -> str | None:

@@ -1,6 +1,6 @@
 """The values that travel through one upload: frozen, and free of any library.
 
-May know: nothing of the package but its errors. Times are aware UTC datetimes with whole seconds, but for
+May know: :mod:`chevupload.originals`, a value itself. Times are aware UTC datetimes with whole seconds, but for
 ``received_at``, which puts uploads of one second in their order.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
+
+from chevupload.originals import Originals
 
 MIME_TYPES = {
     "avif": "image/avif",
@@ -34,6 +36,7 @@ class Principal:
         is_admin: may use ``use_file_date`` and upload duplicates.
         max_bytes: a limit of this user's own, instead of the site's.
         max_pixels: likewise, for width times height.
+        originals: how this user's originals are stored, instead of the site's way.
         data: whatever the host wants to find again in its own hooks; nothing here looks at it.
     """
 
@@ -41,6 +44,7 @@ class Principal:
     is_admin: bool = False
     max_bytes: int | None = None
     max_pixels: int | None = None
+    originals: Originals | None = None
     data: Any = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,15 +128,15 @@ class MediaJob:
         source: path of the file; it is only read.
         folder: where the worker may write, on the same file system as the source.
         formats: accepted formats, by the names of :data:`chevupload.config.FORMATS`.
-        width: target width of the original, None to keep it.
-        keep_exif: False removes Exif, XMP and IPTC from the original.
+        width: width of the original that the request asks for, None to keep it.
+        originals: what the operator chose about it.
     """
 
     source: str
     folder: str
     formats: tuple[str, ...]
     width: int | None
-    keep_exif: bool
+    originals: Originals
     thumb_side: int
     medium_width: int
     quality: int
@@ -154,7 +158,7 @@ class MediaResult:
     """What a media worker found and made.
 
     Attributes:
-        format: name of the stored original's format, so PNG for a BMP.
+        format: name of the stored original's format, so PNG for a BMP that nothing else is chosen for.
         width: of the stored original in pixels, upright.
         height: likewise.
         frames: 1 for a still picture, and for a video.
@@ -166,11 +170,13 @@ class MediaResult:
         taken_at: the Exif date as ``YYYY-MM-DD HH:MM:SS``, or None.
         original: the file to store instead of the source, or None to store the source as it is.
         original_md5: its hash, when there is one.
-        resized: whether ``width`` changed the original.
+        resized: whether the original was made smaller, because of the request or of the operator's choice.
+        converted: whether it has the format that the operator chose, and not its own.
         thumb: the thumbnail.
         medium: the medium picture, or None.
         frame: the picture that a video shows before it plays, and HEIC instead of itself; None for the others.
         duration: of a video in whole seconds.
+        camera: maker and model, where they are asked for as a tag; None otherwise.
     """
 
     format: str
@@ -189,6 +195,8 @@ class MediaResult:
     medium: MediaFile | None
     frame: MediaFile | None = None
     duration: int = 0
+    converted: bool = False
+    camera: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +211,8 @@ class Upload:
         folder: ``YYYY/MM/DD``, or the empty string.
         name: stored base name without extension.
         size: bytes of the stored original; width and height are its pixels.
-        md5: of the stored original; ``source_md5`` of what was received, when a resize changed it.
+        md5: of the stored original; ``source_md5`` of what was received, when a resize or a chosen
+            conversion changed it.
         original_exifdata: JSON text, or None.
         thumb_size: bytes; medium_size and frame_size likewise, 0 when there is no such file.
         duration: whole seconds, 0 for pictures.

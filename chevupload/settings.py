@@ -1,7 +1,8 @@
 """A component from flat settings, as a host's configuration has them: texts of an ini file, or values of its own.
 
 May know: every floor below. SQLAlchemy is loaded with this module. A name is that of a keyword of
-:class:`~chevupload.app.ChevUpload`, or of a field of Limits, Renditions, Policy or, with ``_route`` behind it, Routes.
+:class:`~chevupload.app.ChevUpload`, or of a field of Limits, Renditions, Originals, Policy or, with ``_route``
+behind it, Routes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import dataclasses
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field
 from datetime import timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +23,7 @@ from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError
 from chevupload.interfaces import Catalog, KeyBackend, Storage
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
+from chevupload.originals import Originals
 from chevupload.site import DataFolder, Site
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.catalog import SqlCatalog
@@ -32,7 +33,7 @@ from chevupload.store.sql.tables import Tables
 from chevupload.store.storage import FsspecStorage
 
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-_SETTINGS = {Limits: "", Renditions: "", Policy: "", Routes: "_route"}
+_SETTINGS = {Limits: "", Renditions: "", Originals: "", Policy: "", Routes: "_route"}
 """The frozen settings, and what comes behind their fields' names."""
 _OWN = (
     *("folder", "database_url", "storage_url", "public_url", "secret_keys", "guest_key"),
@@ -166,21 +167,13 @@ def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequ
 
 
 def _frozen(kind: type[Any], suffix: str, settings: Mapping[str, Any]) -> Any:
-    """Return Limits, Renditions, Policy or Routes with what ``settings`` say of their fields."""
+    """Return Limits, Renditions, Originals, Policy or Routes with what ``settings`` say of their fields."""
     found = {}
     for field in dataclasses.fields(kind):
         name = field.name + suffix
         if name in settings:
-            found[field.name] = _value(name, field, settings[name])
+            found[field.name] = _READERS.get(str(field.type), _as_is)(name, settings[name])
     return kind(**found)
-
-
-def _value(name: str, field: Field[Any], value: Any) -> Any:
-    """Read one value as what the field's default is, or as words where several are allowed."""
-    if "tuple" in str(field.type):
-        return value if value == "*" else tuple(_listed(value))
-    read = next((reader for kind, reader in _READERS.items() if isinstance(field.default, kind)), _as_is)
-    return read(name, value)
 
 
 def _as_is(name: str, value: Any) -> Any:
@@ -200,6 +193,10 @@ def _number(name: str, value: Any) -> int:
         return int(str(value).replace("_", ""))
     except ValueError:
         raise ConfigError(f"{name} must be a whole number: {value!r}") from None
+
+
+def _optional_number(name: str, value: Any) -> int | None:
+    return None if value in ("", None) else _number(name, value)
 
 
 def _seconds(name: str, value: Any) -> float:
@@ -223,15 +220,28 @@ def _zone(name: str, value: Any) -> tzinfo:
         raise ConfigError(f"{name} is no time zone: {value!r}") from None
 
 
-def _listed(value: Any) -> Sequence[str]:
-    return value.replace(",", " ").split() if isinstance(value, str) else list(value)
+def _words(name: str, value: Any) -> tuple[str, ...]:
+    return tuple(value.replace(",", " ").split() if isinstance(value, str) else value)
 
 
-_READERS: dict[type, Callable[[str, Any], Any]] = {
-    # A flag is a number, too, for Python: it comes first.
-    bool: _flag,
-    int: _number,
-    float: _seconds,
-    timedelta: _duration,
-    tzinfo: _zone,
+def _words_or_star(name: str, value: Any) -> tuple[str, ...] | str:
+    return "*" if value == "*" else _words(name, value)
+
+
+def _conversions(name: str, value: Any) -> Any:
+    """Read ``PNG:WEBP HEIC:JPEG``; a mapping or pairs stay."""
+    return tuple(tuple(word.split(":")) for word in _words(name, value)) if isinstance(value, str) else value
+
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "bool": _flag,
+    "int": _number,
+    "int | None": _optional_number,
+    "float": _seconds,
+    "timedelta": _duration,
+    "tzinfo": _zone,
+    "tuple[str, ...]": _words,
+    "tuple[str, ...] | Literal['*']": _words_or_star,
+    "Conversions": _conversions,
 }
+"""How a value is read, by the annotation of its field; what is not here is taken as it is."""

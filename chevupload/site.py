@@ -21,6 +21,7 @@ from chevupload.hooks import BeforeStore, OnDelete, OnUpload
 from chevupload.interfaces import Fetcher, KeyBackend, KeyStore, Renderer
 from chevupload.key_settings import CurrentUser
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
+from chevupload.originals import Originals
 from chevupload.spool import PREFIX
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.accounts import Accounts
@@ -43,6 +44,7 @@ class Settings(TypedDict, total=False):
     keys: KeyBackend | KeyFunction
     limits: Limits
     renditions: Renditions
+    originals: Originals
     policy: Policy
     routes: Routes
     base_url: str

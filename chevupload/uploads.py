@@ -32,6 +32,7 @@ from chevupload.interfaces import Catalog, Readable, Renderer
 from chevupload.journal import Journal
 from chevupload.keeping import Keeping
 from chevupload.model import MediaFile, MediaJob, MediaResult, Parameters, Principal, Upload
+from chevupload.originals import Originals
 from chevupload.repeats import Repeats
 from chevupload.request.parameters import parse_parameters
 from chevupload.request.sources import Source
@@ -56,6 +57,7 @@ class Uploads:
         renderer: Renderer,
         limits: Limits,
         renditions: Renditions,
+        originals: Originals,
         policy: Policy,
         hooks: Hooks,
         spool_folder: str,
@@ -68,6 +70,7 @@ class Uploads:
         self._renderer = renderer
         self._limits = limits
         self._renditions = renditions
+        self._originals = originals
         self._policy = policy
         self._hooks = hooks
         self._spool_folder = spool_folder
@@ -290,7 +293,7 @@ class Uploads:
             folder=self._spool_folder,
             formats=self._policy.formats,
             width=parameters.width,
-            keep_exif=self._policy.keep_exif,
+            originals=principal.originals or self._originals,
             thumb_side=self._renditions.thumb_side,
             medium_width=self._renditions.medium_width,
             quality=self._renditions.quality,

@@ -15,7 +15,7 @@ PACKAGE = "chevupload"
 
 FLOORS = {
     "errors": 0,
-    **dict.fromkeys(("model", "config", "ids", "clock"), 1),
+    **dict.fromkeys(("model", "originals", "config", "ids", "clock"), 1),
     **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
@@ -24,6 +24,7 @@ FLOORS = {
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
 SAME_FLOOR = {
+    ("model", "originals"),
     ("uploads", "drafts"),
     ("uploads", "repeats"),
     ("uploads", "keeping"),

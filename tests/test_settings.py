@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from chevupload import Limits, Policy, Principal, Renditions, Routes
+from chevupload import Limits, Originals, Policy, Principal, Renditions, Routes
 from chevupload.errors import ConfigError, StorageError
-from chevupload.settings import component_from
+from chevupload.settings import _READERS, _SETTINGS, component_from
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, Tables, UserColumns, sqlite_engine
 
@@ -53,6 +54,10 @@ def test_every_frozen_setting_has_a_name(make):
             "medium_width": "640",
             "formats": "JPEG, PNG",
             "keep_exif": "no",
+            "max_width": "2_048",
+            "max_height": "",
+            "convert": "PNG:WEBP, HEIC:JPEG",
+            "camera_tag": "on",
             "delete_on_get": "1",
             "cors_origins": "https://a.example https://b.example",
             "timezone": "Europe/Berlin",
@@ -67,9 +72,11 @@ def test_every_frozen_setting_has_a_name(make):
     )
     assert component._api._limits == Limits(max_bytes=20_000_000, body_seconds=2.5)
     assert component._api._renditions == Renditions(medium_width=640)
+    assert component.uploads._originals == Originals(
+        max_width=2_048, convert={"PNG": "WEBP", "HEIC": "JPEG"}, keep_exif=False, camera_tag=True
+    )
     assert component._api._policy == Policy(
         formats=("JPEG", "PNG"),
-        keep_exif=False,
         delete_on_get=True,
         cors_origins=("https://a.example", "https://b.example"),
         timezone=ZoneInfo("Europe/Berlin"),
@@ -82,17 +89,25 @@ def test_every_frozen_setting_has_a_name(make):
     assert component._trusted_proxies == 2
 
 
+@pytest.mark.parametrize("kind", _SETTINGS)
+def test_no_field_is_forgotten(kind):
+    """What is no text of its own has a reader."""
+    for field in dataclasses.fields(kind):
+        assert field.type in _READERS or field.type == "str | None" or field.type.startswith("Literal"), field.name
+
+
 def test_values_may_have_their_types_already(make):
     """A host's configuration is not always text."""
     policy = {
-        "keep_exif": False,
         "timezone": UTC,
         "pending_grace": timedelta(1),
         "formats": ["PNG"],
         "cors_origins": "*",
     }
-    component = make({**policy, "max_bytes": 5, "trusted_proxies": None})
-    expected = Policy(keep_exif=False, pending_grace=timedelta(1), formats=("PNG",))
+    originals = {"keep_exif": False, "max_width": None, "max_height": 5, "convert": {"PNG": "WEBP"}}
+    component = make({**policy, **originals, "max_bytes": 5, "trusted_proxies": None})
+    assert component.uploads._originals == Originals(**originals)
+    expected = Policy(pending_grace=timedelta(1), formats=("PNG",))
     assert (component._api._policy, component._api._limits) == (expected, Limits(max_bytes=5))
 
 
@@ -103,6 +118,11 @@ def test_values_may_have_their_types_already(make):
         ({"max_bytes": "many"}, "max_bytes must be a whole number"),
         ({"max_bytes": "0"}, "max_bytes must be positive"),
         ({"keep_exif": "perhaps"}, "keep_exif must be true or false"),
+        ({"max_width": "wide"}, "max_width must be a whole number"),
+        ({"max_height": "0"}, "max_height must be positive"),
+        ({"convert": "PNG"}, "convert is a mapping"),
+        ({"convert": "PNG:TIFF"}, "cannot turn 'PNG' into 'TIFF'"),
+        ({"convert": "PNG:WEBP PNG:JPEG"}, "names a format twice"),
         ({"body_seconds": "long"}, "body_seconds must be a number"),
         ({"pending_grace": "PT1H"}, "pending_grace must be a number"),
         ({"timezone": "Nowhere/Here"}, "timezone is no time zone"),

@@ -234,13 +234,13 @@ def _is_typed(result: MediaResult) -> bool:
     """Whether every value that is stored or answered has its type."""
     files = [file for file in (result.original, result.thumb, result.medium, result.frame) if file is not None]
     counts = (result.width, result.height, result.frames, result.duration, *(file.size for file in files))
-    texts = (result.title, result.description, result.taken_at, result.original_md5)
+    texts = (result.title, result.description, result.taken_at, result.original_md5, result.camera)
     return (
         result.format in FORMATS
         and isinstance(result.thumb, MediaFile)
         and (result.frame is not None) == (result.format in FRAMED)
         and all(type(count) is int and count >= 0 for count in counts)
         and all(text is None or isinstance(text, str) for text in texts)
-        and all(isinstance(flag, bool) for flag in (result.is_360, result.resized))
+        and all(isinstance(flag, bool) for flag in (result.is_360, result.resized, result.converted))
         and (result.exif is None or isinstance(result.exif, dict))
     )

@@ -62,6 +62,22 @@ def displayable(image: Image.Image, profile: bytes | None) -> tuple[Image.Image,
     return image, profile if fits else None
 
 
+def colored(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """Return a gray picture as RGB, for formats that have no gray; others as they are."""
+    if image.mode != "L":
+        return image, profile
+    return (image if profile is None else _to_srgb(image, profile)).convert("RGB"), None
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """Put a picture with holes on white, for formats that have none."""
+    if image.mode != "RGBA":
+        return image
+    back = Image.new("RGB", image.size, "white")
+    back.paste(image, mask=image.getchannel("A"))
+    return back
+
+
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     mode = image.mode if image.mode in ("RGB", "RGBA") else "RGB"
     try:

@@ -8,17 +8,16 @@ crop, the medium picture a width; both are upright, carry no metadata, and show 
 from __future__ import annotations
 
 import errno
-import re
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from chevupload.config import VIDEOS
-from chevupload.errors import BackendError, BrokenImage, ChevuploadError, DisabledFormat, TooCostly, WidthTooLarge
+from chevupload.errors import BackendError, BrokenImage, ChevuploadError, DisabledFormat, TooCostly
 from chevupload.media import exif as exif_block
-from chevupload.media import metadata, strip
+from chevupload.media import metadata, original, strip
 from chevupload.media.color import continuous, displayable
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.extras import extra
@@ -33,7 +32,6 @@ _OUR_SIDE = frozenset(
     for name in ("ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "EMFILE", "ENFILE")
     if hasattr(errno, name)
 )
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]")
 
 
 def process(job: MediaJob, *, prefix: str = PREFIX) -> MediaResult:
@@ -66,6 +64,9 @@ def _guarded(job: MediaJob, outbox: Outbox) -> MediaResult:
         if error.errno in _OUR_SIDE:
             raise BackendError(f"media files: {error.strerror}") from error
         raise BrokenImage from error
+    except RuntimeError as error:
+        # What the AVIF encoder says when it gets no memory.
+        raise (TooCostly if "Failed to encode" in str(error) else BrokenImage) from error
     except Exception as error:
         raise BrokenImage from error
 
@@ -113,35 +114,37 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to be made of it. Sizes are upright; ``scale`` is how large the pixels must be for all of it."""
+    """What is to be made of it, and in which format. Sizes are upright; ``scale`` is what the pixels need for all."""
 
     orientation: int
     size: tuple[int, int]
     medium: tuple[int, int] | None
+    name: str
     resized: bool
+    converted: bool
     rewritten: bool
     scale: float
 
 
 def _plan(source: _Source, job: MediaJob) -> _Plan:
-    animated = source.frames > 1
+    animated, keeps_exif = source.frames > 1, job.originals.keep_exif
     # Without its Exif an animation is shown as it is stored, so its derived pictures are too; AVIF turns without Exif.
-    orientation = 1 if animated and not job.keep_exif and source.name != "AVIF" else source.exif.orientation
-    full = size = upright_size(source.image.size, orientation)
-    resized = job.width is not None and not animated and job.width != full[0]
-    if resized and job.width is not None:
-        if job.width > full[0]:
-            raise WidthTooLarge
-        size = fitted(full, job.width)
+    orientation = 1 if animated and not keeps_exif and source.name != "AVIF" else source.exif.orientation
+    full = upright_size(source.image.size, orientation)
+    size = full if animated else original.stored_size(full, job)
+    resized = size != full
+    target = None if animated else original.converted_format(source.name, size, job)
     medium = None
     if animated or size[0] > job.medium_width:
         medium = fitted(size, min(job.medium_width, size[0]))
     turned = not animated and orientation > 1
-    rewritten = resized or turned or source.name == "BMP"
+    rewritten = resized or turned or source.name == "BMP" or target is not None
     scale = _needed_scale(size, medium, job)
     if rewritten:
         scale = max(scale, OVERSAMPLING) if resized else 1.0
-    return _Plan(orientation, size, medium, resized, rewritten, min(1.0, scale * size[0] / full[0]))
+    name = target or ("PNG" if source.name == "BMP" else source.name)
+    scale = min(1.0, scale * size[0] / full[0])
+    return _Plan(orientation, size, medium, name, resized, target is not None, rewritten, scale)
 
 
 def _needed_scale(size: tuple[int, int], medium: tuple[int, int] | None, job: MediaJob) -> float:
@@ -153,41 +156,44 @@ def _needed_scale(size: tuple[int, int], medium: tuple[int, int] | None, job: Me
 def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> MediaResult:
     info, raw_size, is_color = dict(source.image.info), source.image.size, source.image.mode == "RGB"
     picture, orientation = Picture.decoded(source.image, plan.scale), plan.orientation
-    palette = source.image.getpalette() if source.name == "GIF" and source.image.mode == "P" else None
-    name = "PNG" if source.name == "BMP" else source.name
-    original: MediaFile | None = None
+    profile, name, keeps_exif = info.get("icc_profile"), plan.name, job.originals.keep_exif
+    palette = source.image.getpalette() if name == "GIF" and source.image.mode == "P" else None
+    stored: MediaFile | None = None
     if plan.rewritten:
         picture, orientation = _redrawn(picture, plan), 1
-        kept = _kept(name, info) if job.keep_exif else {}
-        extras = {"icc_profile": info.get("icc_profile"), "palette": palette, "lossless": source.is_lossless} | kept
-        original = outbox.encode(picture.image, name, job.quality, **extras)
-    elif not job.keep_exif and source.name in strip.FORMATS:
-        original = _stripped(source, outbox)
-    thumb, medium, profile = _derived(source, picture, orientation, plan, job)
+        if plan.converted:
+            image, profile = original.converted(picture.image, profile, name)
+            picture = picture.showing(image)
+        kept = original.kept_metadata(info) if keeps_exif else {}
+        extras = {"icc_profile": profile, "palette": palette, "lossless": source.is_lossless} | kept
+        stored = outbox.encode(picture.image, name, job.quality, **extras)
+    elif not keeps_exif and name in strip.FORMATS:
+        stored = original.stripped(source.file, name, outbox)
+    thumb, medium, profile = _derived(source, picture, profile, orientation, plan, job)
     extras = {"icc_profile": profile, "palette": palette}
     stored_thumb = outbox.encode(thumb, name, job.quality, **extras)
     stored_medium = outbox.encode(medium, name, job.quality, **extras) if medium is not None else None
     is_jpeg = source.name == "JPEG"
     title = metadata.object_name(info.get("photoshop")) if is_jpeg else None
-    texts = metadata.read_texts(source.exif, title) if is_jpeg else metadata.Texts()
-    if not job.keep_exif:  # the date is none of what is shown: an admin may ask for it as the upload's own
-        texts = metadata.Texts(taken_at=texts.taken_at)
+    texts = metadata.read_texts(source.exif, title, info.get("xmp")).allowed(job.originals)
     comment = info.get("comment")
     return MediaResult(
         format=name,
         width=plan.size[0],
         height=plan.size[1],
         frames=source.frames,
-        is_360=metadata.is_panorama(info.get("xmp")),
+        is_360=texts.is_360,
         title=texts.title,
         description=texts.description,
         exif=metadata.php_exif(source.exif, size=raw_size, is_color=is_color, comment=comment, title=title)
-        if is_jpeg and job.keep_exif
+        if is_jpeg and keeps_exif
         else None,
         taken_at=texts.taken_at,
-        original=original,
-        original_md5=md5_of(original.path) if original is not None else None,
+        original=stored,
+        original_md5=md5_of(stored.path) if stored is not None else None,
         resized=plan.resized,
+        converted=plan.converted,
+        camera=texts.camera,
         thumb=stored_thumb,
         medium=stored_medium,
     )
@@ -205,29 +211,8 @@ def _redrawn(picture: Picture, plan: _Plan) -> Picture:
     return Picture.of(turned)
 
 
-def _kept(name: str, info: dict[Any, Any]) -> dict[str, bytes]:
-    """Return the metadata that a rewritten original keeps. Its pixels are upright, so it says no orientation."""
-    kept = {"exif": exif_block.without_orientation(info.get("exif") or b"")}
-    packet = info.get("xmp")
-    if isinstance(packet, bytes) and name != "PNG":
-        kept["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
-    return kept
-
-
-def _stripped(source: _Source, outbox: Outbox) -> MediaFile | None:
-    """Copy the file without metadata; None when there was none to remove."""
-    path, target = outbox.create()
-    with target:
-        is_changed = strip.strip(source.file, target, source.name)
-        size = target.tell()
-    if not is_changed:
-        outbox.drop(path)
-        return None
-    return MediaFile(path=path, size=size)
-
-
 def _derived(
-    source: _Source, picture: Picture, orientation: int, plan: _Plan, job: MediaJob
+    source: _Source, picture: Picture, profile: bytes | None, orientation: int, plan: _Plan, job: MediaJob
 ) -> tuple[Image.Image, Image.Image | None, bytes | None]:
     """Return thumb, medium picture and their color profile; the decoded pixels are given back before any encoding."""
     base = picture.showing(continuous(picture.image))
@@ -235,7 +220,7 @@ def _derived(
     base = base.shrunk(scale / upright_size((base.width, base.height), orientation)[0])
     if base.image is not picture.image:
         picture.image.close()
-    image, profile = displayable(base.image, source.image.info.get("icc_profile"))
+    image, profile = displayable(base.image, profile)
     base = base.showing(image)
     medium = base.resized(upright_size(plan.medium, orientation)) if plan.medium else None
     # Made from the medium picture a thumb measures 47 dB and more, and costs a fifth. Where it would have to be

@@ -1,24 +1,23 @@
 """What a picture says about itself: embedded title, description, date, panorama, and the Exif answer of the API.
 
-May know: :mod:`chevupload.media.exif`, Pillow's tag names. Source: PHP's ``exif_read_data`` as Chevereto V4 stores it
-in ``original_exifdata``: every scalar a string, MakerNote removed, what is no UTF-8 null. Nothing here raises on
-hostile data: broken Exif is an answer without tags.
+May know: :mod:`chevupload.media.exif`, :mod:`chevupload.media.xmp`, :mod:`chevupload.originals`, Pillow's tag names.
+Source: PHP's ``exif_read_data`` as Chevereto V4 stores it in ``original_exifdata``: every scalar a string, MakerNote
+removed, what is no UTF-8 null. Nothing here raises on hostile data: broken Exif is an answer without tags.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from PIL import ExifTags
 
 from chevupload.media.exif import Entry, Exif
+from chevupload.originals import Originals
 
-MAX_PACKET_BYTES = 1_048_576
-"""How much of an XMP packet is searched."""
 MAX_COMMENT_BYTES = 2_048
 """How much of a JPEG comment is answered."""
 
@@ -40,33 +39,69 @@ _NAMES = {
 _WINDOWS_TAGS = range(0x9C9B, 0x9CA0)
 _GPS_NAMES = {0: "GPSVersion"}
 _INTEROP_NAMES = {1: "InterOperabilityIndex", 2: "InterOperabilityVersion"}
-_PANORAMA = re.compile(rb"ProjectionType\s*(?:=\s*[\"']|>)\s*equirectangular")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Embedded texts: title, description and the date as ``YYYY-MM-DD HH:MM:SS``; None where there is none."""
+    """What is embedded; None where there is nothing of it.
+
+    Attributes:
+        title: of the picture.
+        description: likewise.
+        taken_at: the date as ``YYYY-MM-DD HH:MM:SS``.
+        camera: maker and model.
+        is_360: an equirectangular panorama.
+    """
 
     title: str | None = None
     description: str | None = None
     taken_at: str | None = None
+    camera: str | None = None
+    is_360: bool = False
+
+    def allowed(self, originals: Originals) -> Texts:
+        """Return what of it may be shown."""
+        if not originals.keep_exif:
+            # The date is none of what is shown: an admin may ask for it as the upload's own.
+            return Texts(taken_at=self.taken_at, is_360=self.is_360)
+        return self if originals.camera_tag else replace(self, camera=None)
 
 
-def is_panorama(packet: object) -> bool:
-    """Whether an XMP packet says that the picture is an equirectangular panorama."""
-    return isinstance(packet, bytes) and _PANORAMA.search(packet, 0, MAX_PACKET_BYTES) is not None
-
-
-def read_texts(exif: Exif, object_name: str | None) -> Texts:
-    """Read the texts; IPTC's ``object_name`` wins over the title that Windows writes."""
+def read_texts(exif: Exif, object_name: str | None = None, packet: object = None) -> Texts:
+    """Read the texts: of IPTC's ``object_name``, of Exif and of an XMP packet the first that has one."""
     windows = exif.find("IFD0", 0x9C9B)
-    title = object_name or (_clean(windows.data.decode("utf-16-le", "ignore")) if windows else None)
-    written = exif.find("IFD0", 0x010E)
-    description = _clean(_text(written.data.split(b"\0", 1)[0])) if written else None
     dates = (exif.find("EXIF", 0x9003), exif.find("IFD0", 0x0132))
     taken = (_date(entry.data) for entry in dates if entry is not None)
-    return Texts(title, description, next((date for date in taken if date), None))
+    makers = (_ascii(exif, 0x010F), _ascii(exif, 0x0110))
+    found = Texts(
+        title=object_name or (_clean(windows.data.decode("utf-16-le", "ignore")) if windows else None),
+        description=_ascii(exif, 0x010E),
+        taken_at=next((date for date in taken if date), None),
+        camera=" ".join(filter(None, makers)) or None,
+    )
+    return _completed(found, packet) if isinstance(packet, bytes) else found
+
+
+def _completed(texts: Texts, packet: bytes) -> Texts:
+    from chevupload.media import xmp  # noqa: PLC0415 - most pictures have no packet, and need no XML parser
+
+    read = xmp.read(packet)
+    dates = (_moment(read[name][:19].replace("T", " "), "%Y-%m-%d %H:%M:%S") for name in xmp.DATES if name in read)
+    makers = (_clean(read.get(name, "")) for name in (xmp.MAKER, xmp.MODEL))
+    return Texts(
+        title=texts.title or _clean(read.get(xmp.TITLE, "")),
+        description=texts.description or _clean(read.get(xmp.DESCRIPTION, "")),
+        taken_at=texts.taken_at or next((date for date in dates if date), None),
+        camera=texts.camera or " ".join(filter(None, makers)) or None,
+        is_360=read.get(xmp.PROJECTION) == "equirectangular",
+    )
+
+
+def _ascii(exif: Exif, tag: int) -> str | None:
+    """Return a text of the first directory."""
+    entry = exif.find("IFD0", tag)
+    return _clean(_text(entry.data.split(b"\0", 1)[0])) if entry else None
 
 
 def _text(data: bytes) -> str:
@@ -82,8 +117,14 @@ def _clean(text: str) -> str | None:
 
 def _date(data: bytes) -> str | None:
     try:
-        text = data.split(b"\0", 1)[0].decode("ascii").strip()
-        moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
+        return _moment(data.split(b"\0", 1)[0].decode("ascii").strip(), "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
+
+
+def _moment(text: str, spelling: str) -> str | None:
+    try:
+        moment = datetime.strptime(text, spelling)
     except ValueError:
         return None
     return moment.isoformat(" ") if moment.year >= 1000 and len(text) == 19 else None

@@ -6,7 +6,9 @@ Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVER
 
 from __future__ import annotations
 
+import io
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
@@ -43,6 +45,9 @@ _TURNS = {
 }
 
 
+_AVIF_EXIF = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
+"""The entry of Exif in an AVIF's list of items; decoders pass over items of a kind that they do not know."""
+
 Side = TypeVar("Side", int, float)
 
 
@@ -53,12 +58,27 @@ class _Jpeg(JpegImageFile):
         pass
 
 
+class _Avif(AvifImageFile):
+    """An AVIF decoder that takes a picture with Exif that it cannot read for one without."""
+
+    def _open(self) -> None:
+        try:
+            super()._open()
+        except MemoryError:
+            raise
+        except Exception:
+            assert self.fp is not None
+            self.fp.seek(0)
+            self.fp = io.BytesIO(_AVIF_EXIF.sub(rb"\g<1>skip", self.fp.read()))
+            super()._open()
+
+
 _DECODERS: dict[str, type[ImageFile]] = {
     "JPEG": _Jpeg,
     "PNG": PngImageFile,
     "GIF": GifImageFile,
     "WEBP": WebPImageFile,
-    "AVIF": AvifImageFile,
+    "AVIF": _Avif,
     "BMP": BmpImageFile,
 }
 

@@ -22,6 +22,7 @@ from PIL import AvifImagePlugin, Image
 from chevupload import errors
 from chevupload.media import image
 from chevupload.model import MediaJob
+from chevupload.originals import Originals
 
 try:
     import resource
@@ -84,12 +85,17 @@ def _limit_seconds(seconds: float) -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     if "job" not in request:
         return {"ready": True}
-    job = MediaJob(**request["job"] | {"formats": tuple(request["job"]["formats"])})
+    job = _job(request["job"])
     try:
         result = image.process(job, prefix=request["prefix"])
     except (errors.Refusal, errors.BackendError) as error:
         return {"error": type(error).__name__, "message": str(error)}
     return {"result": dataclasses.asdict(result)}
+
+
+def _job(values: dict[str, Any]) -> MediaJob:
+    originals = Originals(**values["originals"])
+    return MediaJob(**values | {"formats": tuple(values["formats"]), "originals": originals})
 
 
 if __name__ == "__main__":

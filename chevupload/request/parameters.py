@@ -79,6 +79,11 @@ def parse_tags(text: str) -> tuple[str, ...]:
     return (*spellings.values(), *variants)[:MAX_TAGS]
 
 
+def with_tag(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Add one tag by the rules of those that are sent: what none of them could be called adds nothing."""
+    return tags if "," in name else parse_tags(",".join((*tags, name)))
+
+
 def _is_tag(name: str) -> bool:
     if not name or name == "0" or len(name) > MAX_TAG:
         return False

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from chevupload.config import Policy
+from chevupload.originals import Originals
 from tests.media.heics import heic
 from tests.media.pictures import oriented, photo
 from tests.support import EMPTY, assert_refusal
@@ -50,10 +51,10 @@ def test_a_delete_link_removes_every_file(stand, content):
     assert stand.left() == EMPTY
 
 
-@pytest.mark.parametrize(("policy", "fields"), [(Policy(keep_exif=False), {}), (Policy(), {"width": "320"})])
-def test_what_is_written_anew_is_a_jpeg(make, content, policy, fields):
+@pytest.mark.parametrize(("originals", "fields"), [(Originals(keep_exif=False), {}), (None, {"width": "320"})])
+def test_what_is_written_anew_is_a_jpeg(make, content, originals, fields):
     """A site that keeps no metadata, and a client that wants another width, get an upload like any JPEG's."""
-    image = make(policy=policy).upload(content, "a.heic", **fields)
+    image = make(originals=originals).upload(content, "a.heic", **fields)
     assert (image["filename"], image["mime"], image["url_frame"]) == ("a.jpeg", "image/jpeg", "")
     assert image["width"] == int(fields.get("width", 640))
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from chevupload.config import Policy
+from chevupload.originals import Originals
 from tests.support import PNG, exif_jpeg, picture
 
 
@@ -69,7 +70,7 @@ def test_exif_is_kept_or_stripped(make):
     exif = json.loads(image["original_exifdata"])
     assert (exif["FileName"], exif["FileSize"], exif["Make"]) == ("a.jpg", str(len(content)), "Camera maker")
     assert image["description"] == "A description"
-    stripped = make(policy=Policy(keep_exif=False))
+    stripped = make(originals=Originals(keep_exif=False))
     image = stripped.upload(content, "a.jpg")
     assert image["original_exifdata"] is None
     stored = [(stripped.images / name).read_bytes() for name in stripped.stored()]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from chevupload.config import Policy
+from chevupload.originals import Originals
 from tests.formats import outcome
 from tests.formats.samples import VARIANTS, strangers
 from tests.support import ROOT, Stand, file
@@ -25,10 +25,10 @@ Lines: TypeAlias = Iterator[list[str]]
 def table(name: str, folder: Path) -> str:
     """Make one table by its name in the page; ``folder`` is for the components' files."""
     stands = []
-    for policy in (Policy(), Policy(keep_exif=False)):
+    for originals in (Originals(), Originals(keep_exif=False)):
         place = folder / f"{name}-{len(stands)}"
         place.mkdir()
-        stands.append(Stand(place, policy=policy))
+        stands.append(Stand(place, originals=originals))
     try:
         head, *rows = TABLES[name](*stands)
     finally:

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from chevupload.config import Policy
+from chevupload.originals import Originals
 from tests.formats.outcome import SECRETS, UPRIGHT, frames
 from tests.formats.samples import DURATIONS, SIZE, VARIANTS
 from tests.media.films import corners
@@ -40,7 +40,7 @@ def test_it_is_stored_as_it_is(stand, variant):
 
 def test_it_moves_without_its_metadata(make, variant):
     """Every frame stays, for as long as it was seen."""
-    stand = make(policy=Policy(keep_exif=False))
+    stand = make(originals=Originals(keep_exif=False))
     image = stand.upload(variant.told())
     stored = stand.open(image["url"]).data
     assert [name for name, secret in SECRETS.items() if secret in stored] == []

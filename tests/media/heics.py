@@ -21,6 +21,7 @@ def heic(
     *,
     turns: int = 0,
     exif: bytes = b"",
+    xmp: bytes = b"",
     profile: bytes = b"",
     brands: bytes = b"heicmif1heic",
 ) -> bytes:
@@ -31,11 +32,13 @@ def heic(
         properties.append((0x80, box(b"irot", bytes([turns]))))
     if profile:
         properties.append((0, box(b"colr", b"prof", profile)))
-    items = [frame] + ([struct.pack(">I", 6) + exif] if exif else [])
+    items = [(b"hvc1", frame)]
+    items += [(b"Exif", struct.pack(">I", 6) + exif)] if exif else []
+    items += [(b"mime", xmp)] if xmp else []
     head = box(b"ftyp", brands[:4], bytes(4), brands[4:])
     # The places of the items are only known with the size of the box that tells them.
     at = len(head) + len(_meta(properties, items, 0)) + 8
-    return head + _meta(properties, items, at) + box(b"mdat", *items)
+    return head + _meta(properties, items, at) + box(b"mdat", *(item for _, item in items))
 
 
 def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
@@ -57,12 +60,14 @@ def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
     return film[at - 4 : at - 4 + length], film[offset : offset + size]
 
 
-def _meta(properties: list[tuple[int, bytes]], items: list[bytes], at: int) -> bytes:
+def _meta(properties: list[tuple[int, bytes]], items: list[tuple[bytes, bytes]], at: int) -> bytes:
     """Make the box that tells where the items are, and the picture's properties, each with its flag of being vital."""
-    kinds = (b"hvc1", b"Exif")[: len(items)]
-    names = [box(b"infe", struct.pack(">HH4sx", n, 0, kind), version=2) for n, kind in enumerate(kinds, 1)]
+    names = [
+        box(b"infe", struct.pack(">HH4sx", n, 0, kind), b"application/rdf+xml\0" * (kind == b"mime"), version=2)
+        for n, (kind, _) in enumerate(items, 1)
+    ]
     places = b""
-    for number, item in enumerate(items, 1):
+    for number, (_, item) in enumerate(items, 1):
         places += struct.pack(">HHHII", number, 0, 1, at, len(item))
         at += len(item)
     links = [flag | number for number, (flag, _) in enumerate(properties, 1)]
@@ -78,5 +83,6 @@ def _meta(properties: list[tuple[int, bytes]], items: list[bytes], at: int) -> b
         ),
     ]
     if len(items) > 1:
-        parts.append(box(b"iref", box(b"cdsc", struct.pack(">HHH", 2, 1, 1)), version=0))
+        described = [box(b"cdsc", struct.pack(">HHH", number, 1, 1)) for number in range(2, len(items) + 1)]
+        parts.append(box(b"iref", *described, version=0))
     return box(b"meta", *parts, version=0)

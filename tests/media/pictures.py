@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from chevupload import errors
 from chevupload.config import FORMATS
 from chevupload.media import image
 from chevupload.model import MediaFile, MediaJob, MediaResult
+from chevupload.originals import Originals
 
 NAMES = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -23,7 +25,6 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 DEFAULTS: dict[str, Any] = {
     "formats": FORMATS,
     "width": None,
-    "keep_exif": True,
     "thumb_side": 320,
     "medium_width": 500,
     "quality": 90,
@@ -34,10 +35,11 @@ DEFAULTS: dict[str, Any] = {
 
 
 def job(source: Path, **changes: Any) -> MediaJob:
-    """Make a job on ``source`` that writes into a folder ``out`` beside it."""
+    """Make a job on ``source`` that writes into a folder ``out`` beside it; originals by their fields' names."""
     folder = source.parent / "out"
     folder.mkdir(exist_ok=True)
-    return MediaJob(source=str(source), folder=str(folder), **DEFAULTS | changes)
+    chosen = {field.name: changes.pop(field.name) for field in fields(Originals) if field.name in changes}
+    return MediaJob(source=str(source), folder=str(folder), originals=Originals(**chosen), **DEFAULTS | changes)
 
 
 def photo(size: tuple[int, int] = (800, 600), mode: str = "RGB") -> Image.Image:

@@ -9,6 +9,7 @@ import pytest
 
 from chevupload.media import exif as exif_block
 from chevupload.media import metadata
+from chevupload.originals import Originals
 from tests.media.pictures import exif
 
 SIZE = (700, 500)
@@ -213,10 +214,37 @@ def test_the_iptc_object_name_is_found(resources: object, name: str | None) -> N
         (b"<rdf GPano:ProjectionType='equirectangular'/>", True),
         (b"<GPano:ProjectionType>\n equirectangular</GPano:ProjectionType>", True),
         (b"<rdf GPano:ProjectionType='cylindrical'/>", False),
-        (b" " * 1_048_576 + b"ProjectionType='equirectangular'", False),
+        (b"<rdf>" + b" " * 1_048_576 + b"<x GPano:ProjectionType='equirectangular'/></rdf>", False),
         (None, False),
     ],
 )
 def test_panoramas_are_told_by_their_xmp(packet: object, expected: bool) -> None:
     """Attribute or element; the search is bounded."""
-    assert metadata.is_panorama(packet) is expected
+    assert metadata.read_texts(exif_block.Exif(), packet=packet).is_360 is expected
+
+
+def test_xmp_says_what_exif_does_not() -> None:
+    """Each text of Exif wins over the packet's, and each that is missing comes from there."""
+    packet = (
+        b"<r dc:title='X title' dc:description='X words' tiff:Make='X' tiff:Model='One'"
+        b" exif:DateTimeOriginal='2019-03-04' xmp:CreateDate='2020-03-04T05:06:07+02:00'/>"
+    )
+    assert metadata.read_texts(exif_block.Exif(), packet=packet) == metadata.Texts(
+        "X title", "X words", "2020-03-04 05:06:07", "X One"
+    )
+    block = exif([(0x010E, 2, 6, b"words\0"), (0x010F, 2, 6, b"Maker\0"), (0x0132, 2, 20, b"2019:03:04 05:06:07\0")])
+    found = metadata.read_texts(exif_block.read(block), "IPTC", packet)
+    assert found == metadata.Texts("IPTC", "words", "2019-03-04 05:06:07", "Maker")
+
+
+@pytest.mark.parametrize(
+    ("originals", "allowed"),
+    [
+        (Originals(), metadata.Texts("t", "d", "2019-03-04 05:06:07", None, True)),
+        (Originals(camera_tag=True), metadata.Texts("t", "d", "2019-03-04 05:06:07", "c", True)),
+        (Originals(keep_exif=False, camera_tag=True), metadata.Texts(taken_at="2019-03-04 05:06:07", is_360=True)),
+    ],
+)
+def test_only_what_is_allowed_is_told(originals: Originals, allowed: metadata.Texts) -> None:
+    """The camera where it is asked for; none of the texts that are removed from the file."""
+    assert metadata.Texts("t", "d", "2019-03-04 05:06:07", "c", True).allowed(originals) == allowed

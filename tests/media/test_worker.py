@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -64,7 +65,7 @@ def test_file_size_is_limited(tmp_path: Path) -> None:
 def test_the_worker_answers_line_by_line(tmp_path: Path) -> None:
     """The protocol on its own: ready, a result, a refusal, and an end with the input."""
     path = stored(tmp_path / "a", SMALL)
-    values = {name: getattr(job(path), name) for name in job(path).__dataclass_fields__}
+    values = dataclasses.asdict(job(path))
     requests = [{}, {"job": values, "prefix": "p-"}, {"job": values | {"formats": []}, "prefix": "p-"}]
     settings = {"memory_bytes": 2_000_000_000, "file_bytes": 100_000_000, "seconds": 9.0}
     done = subprocess.run(

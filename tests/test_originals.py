@@ -1,0 +1,52 @@
+"""What an operator chooses about originals is checked when it is chosen."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from chevupload import Originals, Principal
+from chevupload.errors import ConfigError
+
+
+def test_conversions_are_kept_as_pairs() -> None:
+    """However they are given: two that mean the same are equal, hashable, and copied with a process."""
+    mapping = Originals(convert={"PNG": "WEBP", "HEIC": "JPEG"})
+    pairs = Originals(convert=(("PNG", "WEBP"), ("HEIC", "JPEG")))
+    assert (mapping, hash(mapping), pickle.loads(pickle.dumps(mapping))) == (pairs, hash(pairs), pairs)
+    assert (mapping.target("PNG"), mapping.target("HEIC"), mapping.target("JPEG")) == ("WEBP", "JPEG", None)
+    assert hash(Principal(user_id="1", originals=mapping)) == hash(Principal(user_id="1", originals=pairs))
+
+
+def test_a_mapping_that_changes_later_changes_nothing() -> None:
+    """The value is frozen, and keeps what it was given."""
+    given = {"PNG": "WEBP"}
+    made = Originals(convert=given)
+    given["PNG"] = "JPEG"
+    assert made.target("PNG") == "WEBP"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"max_width": 0}, "max_width must be positive"),
+        ({"max_height": -1}, "max_height must be positive"),
+        ({"convert": {"TIFF": "PNG"}}, "cannot turn 'TIFF' into 'PNG'"),
+        ({"convert": {"PNG": "GIF"}}, "cannot turn 'PNG' into 'GIF'"),
+        ({"convert": {"PNG": "HEIC"}}, "cannot turn 'PNG' into 'HEIC'"),
+        ({"convert": {"PNG": "AVIF"}}, "cannot turn 'PNG' into 'AVIF'"),
+        ({"convert": {"MP4": "WEBP"}}, "cannot turn 'MP4' into 'WEBP'"),
+        ({"convert": {"PNG": "PNG"}}, "cannot turn 'PNG' into 'PNG'"),
+        ({"convert": {"png": "WEBP"}}, "cannot turn 'png' into 'WEBP'"),
+        ({"convert": (("PNG", "WEBP"), ("PNG", "JPEG"))}, "names a format twice"),
+        ({"convert": "PNG:WEBP"}, "is a mapping"),
+        ({"convert": ("PNG", "WEBP")}, "is a mapping"),
+        ({"convert": 5}, "is a mapping"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(chosen: dict[str, Any], told: str) -> None:
+    """At construction, by its name."""
+    with pytest.raises(ConfigError, match=told):
+        Originals(**chosen)
