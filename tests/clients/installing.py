@@ -15,7 +15,7 @@ import venv
 import pytest
 
 SECONDS = 100
-"""Longest installation. It is shorter than a test may take."""
+"""Longest installation."""
 
 
 def install(folder, pins):
