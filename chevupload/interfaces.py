@@ -167,8 +167,8 @@ class Catalog(Protocol):
         """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
         ...
 
-    def resize(self, upload: Upload) -> None:
-        """Record the sizes of the derived files of a ready upload as ``upload`` has them."""
+    def resize(self, upload: Upload) -> bool:
+        """Record the sizes of the derived files of a ready upload as ``upload`` has them. False when there is none."""
         ...
 
     def requested(self, request_digest: str) -> Upload | None:

@@ -36,6 +36,7 @@ class CheckReport:
 
     Attributes:
         uploads: how many there are.
+        originals: how many of them have their original.
         missing: ``(upload id, storage path)`` of files that are not there, or not of their size.
         strays: paths as ours are that no record knows, older than the grace.
         foreign: how many other files there are, which are nobody's business here.
@@ -45,6 +46,7 @@ class CheckReport:
     """
 
     uploads: int
+    originals: int
     missing: tuple[tuple[str, str], ...]
     strays: tuple[str, ...] = ()
     foreign: int = 0
@@ -78,15 +80,18 @@ class Inventory:
             BackendError: catalog or storage are away.
         """
         missing: list[tuple[str, str]] = []
-        count = 0
+        count = originals = 0
         for upload in self._catalog.uploads():
             count += 1
             absent = [path for path in upload.sizes if not self._is_whole(upload, path)]
+            originals += upload.path not in absent
             # It may have been deleted since its page was read.
             if absent and self._catalog.get(upload.id) is not None:
                 missing.extend((upload.id, path) for path in absent)
         strays, foreign = self._unknown_files(oldest)
-        return CheckReport(uploads=count, missing=tuple(missing), strays=tuple(strays), foreign=foreign)
+        return CheckReport(
+            uploads=count, originals=originals, missing=tuple(missing), strays=tuple(strays), foreign=foreign
+        )
 
     def repair(self, report: CheckReport) -> CheckReport:
         """Mend what ``report`` has found, each as far as it is still so, and return what was done.
@@ -97,9 +102,8 @@ class Inventory:
         Raises:
             StorageError: nothing at all is where it should be: records and files are not of one site.
         """
-        lost = {upload_id for upload_id, _ in report.missing}
-        if len(lost) == report.uploads and len(lost) + len(report.strays) >= _TOO_MANY:
-            raise StorageError("not one upload has its files: these records and these files are not of one site")
+        if not report.originals and report.uploads + len(report.strays) >= _TOO_MANY:
+            raise StorageError("not one upload has its file: these records and these files are not of one site")
         done: dict[str | None, list[str]] = {"withdrawn": [], "rendered": [], None: []}
         for upload_id, pairs in groupby(report.missing, itemgetter(0)):
             done[self._mend(upload_id, [path for _, path in pairs])].append(upload_id)

@@ -118,17 +118,21 @@ class Keeping:
     def replace_derived(self, upload: Upload, files: Mapping[str, MediaFile]) -> Upload:
         """Put ``files``, by the names ``thumb``, ``medium`` and ``frame``, in place of the derived ones there are.
 
+        What there is none of stays away: whoever deletes the upload at this moment knows the paths that it had.
+
         Raises:
             BackendError: a part is away; asking again goes on where it ended.
         """
+        files = {name: file for name, file in files.items() if getattr(upload, f"{name}_size")}
         thumb, medium, frame = (files[name].size if name in files else 0 for name in ("thumb", "medium", "frame"))
         again = replace(upload, thumb_size=thumb, medium_size=medium, frame_size=frame)
         for name, file in files.items():
             path = str(getattr(again, f"{name}_path"))
             self._storage.delete(path)
             self._put(path, file, content_type=MIME_TYPES[path.rpartition(".")[2]])
-        self._catalog.resize(again)
-        for path in set(upload.paths) - set(again.paths):
+        # Deleted meanwhile, it may have left these behind already.
+        kept = again.paths if self._catalog.resize(again) else ()
+        for path in {*upload.paths, *again.paths} - {*kept}:
             self._storage.delete(path)
         return again
 

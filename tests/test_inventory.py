@@ -13,7 +13,7 @@ from chevupload.config import Policy
 from chevupload.errors import StorageError
 from chevupload.store.memory import MemoryStorage
 from chevupload.store.storage import FsspecStorage
-from tests.support import Failing, noise, records
+from tests.support import EMPTY, Failing, noise, records
 
 NOW = timedelta(0)
 FOLDER = "2026/03/04"
@@ -69,6 +69,34 @@ def test_a_missing_picture_is_rendered_again(stand, told, damage):
     assert {path.name: path.read_bytes() for path in (stand.images / FOLDER).iterdir()} == before
     assert stand.open(image["medium"]["url"]).status_code == 200
     assert (told, stand.left()["spools"]) == ([], [])
+
+
+def test_all_derived_pictures_may_be_rendered_again(stand):
+    """Whoever removes them all, because others are wanted, gets them; what an upload did not have, it does not get."""
+    for number in range(12):
+        stand.upload(filename=f"{number}.png")
+    for path in list((stand.images / FOLDER).glob("*.th.png")):
+        path.unlink()
+    object.__setattr__(stand.component.uploads._renditions, "medium_width", 4)
+    before = stand.stored()
+    report = check(stand, repair=True)
+    assert (len(before), len(report.rendered), report.left) == (12, 12, 0)
+    assert len(stand.stored()) == 24
+
+
+def test_what_is_deleted_while_it_is_rendered_is_gone(stand):
+    """No file comes back behind a deletion."""
+    image = stand.upload(noise((600, 400)), "a.png")
+    (stand.images / FOLDER / "a.th.png").unlink()
+    process = stand.component.uploads._renderer.process
+
+    def delete_meanwhile(job):
+        assert stand.component.uploads.delete(image["id_encoded"])
+        return process(job)
+
+    stand.component.uploads._renderer.process = delete_meanwhile
+    check(stand, repair=True)
+    assert stand.left() == EMPTY
 
 
 def test_what_is_not_made_any_more_goes_from_the_record(stand):

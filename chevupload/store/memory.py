@@ -145,13 +145,15 @@ class MemoryCatalog:
         with self._lock:
             return [record.upload for record in self._records.values() if record.upload.stem.lower() in wanted]
 
-    def resize(self, upload: Upload) -> None:
-        """Record the sizes of the derived files of a ready upload."""
+    def resize(self, upload: Upload) -> bool:
+        """Record the sizes of the derived files of a ready upload. False when there is none."""
         with self._lock:
             record = self._records.get(upload.id)
-            if record is not None and record.state == "ready":
-                sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
-                record.upload = replace(record.upload, **sizes)
+            if record is None or record.state != "ready":
+                return False
+            sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
+            record.upload = replace(record.upload, **sizes)
+            return True
 
     def requested(self, request_digest: str) -> Upload | None:
         """Return the pending or ready upload with this ``request_digest``."""

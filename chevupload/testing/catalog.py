@@ -150,8 +150,8 @@ class CatalogContract:
         """Of what readers see, and nothing else of it."""
         ready(catalog, new_upload("a1", thumb_size=1, medium_size=2, frame_size=3, views=4))
         catalog.reserve(new_upload("a2", thumb_size=1))
-        for upload_id in ("a1", "a2", "nobody"):
-            catalog.resize(new_upload(upload_id, thumb_size=9, medium_size=0, frame_size=8, title="changed"))
+        changed = {"thumb_size": 9, "medium_size": 0, "frame_size": 8, "title": "changed"}
+        assert [catalog.resize(new_upload(id_, **changed)) for id_ in ("a1", "a2", "nobody")] == [True, False, False]
         assert catalog.get("a1") == new_upload("a1", thumb_size=9, medium_size=0, frame_size=8, views=4)
         catalog.publish("a2")
         assert catalog.get("a2") == new_upload("a2", thumb_size=1)

@@ -166,11 +166,11 @@ class SqlCatalog:
             wanted = {"stem_keys": sorted({stem.lower() for stem in stems})}
             return self._with_tags(connection, connection.execute(self._holders, wanted).all())
 
-    def resize(self, upload: Upload) -> None:
-        """Record the sizes of the derived files of a ready upload."""
+    def resize(self, upload: Upload) -> bool:
+        """Record the sizes of the derived files of a ready upload. False when there is none."""
         sizes = {f"new_{name}": getattr(upload, name) for name in _DERIVED_SIZES}
         with self._database.begin() as connection:
-            connection.execute(self._resize, {"upload_id": upload.id, **sizes})
+            return connection.execute(self._resize, {"upload_id": upload.id, **sizes}).rowcount == 1
 
     def requested(self, request_digest: str) -> Upload | None:
         """Return the pending or ready upload, expired or not, with this ``request_digest``."""
