@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload as ChevUpload
+    from chevupload.config import Delivery as Delivery
     from chevupload.config import Limits as Limits
     from chevupload.config import Policy as Policy
     from chevupload.config import Renditions as Renditions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ChevUpload": "app",
     "Limits": "config",
+    "Delivery": "config",
     "Policy": "config",
     "Renditions": "config",
     "Routes": "config",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -17,11 +17,11 @@ from webob import Response
 
 from chevupload.api import UploadApi
 from chevupload.clock import Clock, utc_now
-from chevupload.config import Limits, Policy, Renditions, Routes
+from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.health import Health
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
-from chevupload.interfaces import AdoptingStorage, Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
+from chevupload.interfaces import Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
 from chevupload.inventory import Inventory
 from chevupload.keeping import Keeping
 from chevupload.key_settings import CurrentUser, KeySettings
@@ -32,8 +32,10 @@ from chevupload.notes import Notes
 from chevupload.originals import Originals
 from chevupload.request.fetching import HttpFetcher
 from chevupload.request.proxies import request_base_url, trust_proxies
+from chevupload.response.delivery import Deliverer
 from chevupload.response.links import Links
 from chevupload.response.pages import refusal_page
+from chevupload.storages import ChooseStorage, Storages
 from chevupload.tokens import DeleteTokens, FormTokens
 from chevupload.upkeep import Upkeep
 from chevupload.uploads import Owner, Uploads, as_principal
@@ -64,7 +66,7 @@ class ChevUpload:
         *,
         keys: KeyBackend | KeyFunction,
         catalog: Catalog,
-        storage: Storage,
+        storage: Storage | Mapping[str, Storage],
         secret_keys: Sequence[str],
         limits: Limits | None = None,
         renditions: Renditions | None = None,
@@ -73,6 +75,8 @@ class ChevUpload:
         routes: Routes | None = None,
         base_url: str | None = None,
         trusted_proxies: int = 0,
+        delivery: Delivery | Mapping[str, Delivery] | None = None,
+        choose_storage: ChooseStorage | None = None,
         fetcher: Fetcher | None = None,
         decode: Literal["worker", "inline"] | Renderer = "worker",
         spool_folder: str | None = None,
@@ -88,7 +92,7 @@ class ChevUpload:
         Args:
             keys: whose key is this? An object, or a plain function of key and environ.
             catalog: where records stay.
-            storage: where files stay.
+            storage: where files stay; or several such places by name, the first being where files go.
             secret_keys: sign delete links; oldest first, the last one signs. Each has 16 characters or more.
             limits: what one request may cost.
             renditions: sides and quality of the derived pictures.
@@ -97,6 +101,8 @@ class ChevUpload:
             routes: where the component answers.
             base_url: URL of the mount point as clients see it; by default each request's own.
             trusted_proxies: how many proxies in front set X-Forwarded headers; 0 ignores these headers.
+            delivery: how files reach who asks for them; by a storage's name, or for all.
+            choose_storage: names the storage of an upload, by what is known of it and by its sender.
             fetcher: brings URL sources, for those whom the policy lets name some; by default over http and https, from
                 public addresses only.
             decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
@@ -115,27 +121,30 @@ class ChevUpload:
         """
         if base_url is not None and urlsplit(base_url).scheme not in ("http", "https"):
             raise ConfigError("base_url must start with http:// or https://")
-        if routes is not None and routes.files is None and storage.url("0.png") is None:
+        storages = Storages(storage, choose_storage)
+        is_private = any(one.url("0.png") is None for one in storages.by_name.values())
+        if routes is not None and routes.files is None and is_private:
             raise ConfigError("without a route for files, the storage needs a public URL")
         if trusted_proxies < 0:
             raise ConfigError("trusted_proxies must not be negative")
         limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
-        spool_folder = spool_folder or _default_spool_folder(storage)
+        spool_folder = spool_folder or _default_spool_folder(storages)
         tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
         has_page = key_store is not None and current_user is not None
         # Without a page of keys, its path is the host's.
         self.routes = routes or Routes() if has_page else replace(routes or Routes(), keys=None)
         self.catalog = catalog
         self.key_store = key_store
-        self._storage = storage
+        self._storages = storages
         self._sign = tokens.sign
         self._base_url = base_url
         self._trusted_proxies = trusted_proxies
         self._renderer = _renderer(decode, limits)
-        keeping = Keeping(catalog=catalog, storage=storage, notes=notes)
+        keeping = Keeping(catalog=catalog, storages=storages, notes=notes)
         self.uploads = Uploads(
             catalog=catalog,
             keeping=keeping,
+            storages=storages,
             renderer=self._renderer,
             limits=limits,
             renditions=renditions,
@@ -146,12 +155,12 @@ class ChevUpload:
             clock=clock,
         )
         dated = policy.storage_mode == "datefolder"
-        inventory = Inventory(uploads=self.uploads, catalog=catalog, storage=storage, dated=dated)
+        inventory = Inventory(uploads=self.uploads, catalog=catalog, storages=storages, dated=dated)
         self.upkeep = Upkeep(
             uploads=self.uploads,
             keeping=keeping,
             catalog=catalog,
-            storage=storage,
+            storages=storages,
             notes=notes,
             spool_folder=spool_folder,
             inventory=inventory,
@@ -170,14 +179,14 @@ class ChevUpload:
         )
         self._viewing = Viewing(
             catalog=catalog,
-            storage=storage,
+            deliverer=Deliverer(storages, delivery or Delivery(), clock=clock),
             uploads=self.uploads,
             tokens=tokens,
             policy=policy,
             links=self._links,
             clock=clock,
         )
-        self._health = Health(catalog=catalog, storage=storage)
+        self._health = Health(catalog=catalog, storages=storages)
         self._key_settings = None
         if key_store is not None and current_user is not None:
             self._key_settings = KeySettings(
@@ -278,7 +287,7 @@ class ChevUpload:
 
     def _links(self, environ: WSGIEnvironment) -> Links:
         base_url = self._base_url or request_base_url(environ)
-        return Links(base_url, routes=self.routes, storage=self._storage, sign=self._sign)
+        return Links(base_url, routes=self.routes, storages=self._storages, sign=self._sign)
 
     def _unknown(self, environ: WSGIEnvironment) -> Response:
         """Answer a path that is none of ours, standing alone: in JSON below ``/api`` and ``/1``, where programs ask."""
@@ -307,5 +316,5 @@ def _renderer(decode: str | Renderer, limits: Limits) -> Renderer:
     return WorkerPool(limits) if decode == "worker" else InlineRenderer(limits)
 
 
-def _default_spool_folder(storage: Storage) -> str:
-    return str(storage.incoming) if isinstance(storage, AdoptingStorage) else tempfile.gettempdir()
+def _default_spool_folder(storages: Storages) -> str:
+    return str(storages.adopting[0].incoming) if storages.adopting else tempfile.gettempdir()

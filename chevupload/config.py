@@ -90,6 +90,7 @@ class Renditions:
             raise ConfigError("Renditions.quality must be at most 100")
 
 
+_LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z")
 
 
@@ -124,6 +125,38 @@ class Routes:
                 raise ConfigError(f"not a usable route: {route!r}")
         if len(set(used)) != len(used):
             raise ConfigError("two routes are the same")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How a storage's files reach those who ask for them at the component's own URLs, once they may be seen.
+
+    A storage with a public URL is not asked: answers carry that, and the component's URLs redirect to it.
+
+    Raises:
+        ConfigError: an unknown word, a location that is missing or of no use, or a signature of less than a minute.
+    """
+
+    by: Literal["component", "signed_url", "x_accel", "x_sendfile"] = "component"
+    """By the component itself; by a redirect to a signed URL of the storage; or by the web server in front, which is
+    told where the file is: nginx by ``X-Accel-Redirect``, Apache and Lighttpd by ``X-Sendfile``."""
+    location: str | None = None
+    """Where the web server finds the files: for nginx the path of an internal location, for the others the folder."""
+    signed_seconds: int = 3_600
+    """How long a signed URL answers. Each stays the same for half of that, so that browsers can keep what it gave."""
+
+    def __post_init__(self) -> None:
+        """Check word, location and time."""
+        if self.by not in ("component", "signed_url", "x_accel", "x_sendfile"):
+            raise ConfigError(f"unknown delivery: {self.by!r}")
+        if self.by.startswith("x_"):
+            if self.location is None or not _LOCATION.match(self.location):
+                raise ConfigError("Delivery.location must be an absolute path of plain characters")
+            object.__setattr__(self, "location", self.location.rstrip("/"))
+        elif self.location is not None:
+            raise ConfigError("Delivery.location is for x_accel and x_sendfile")
+        if self.signed_seconds < 60:
+            raise ConfigError("Delivery.signed_seconds must be 60 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,10 @@ class StorageError(BackendError):
     """The storage refused or failed."""
 
 
+class UnknownStorage(StorageError):
+    """A record's files are in a storage that the site does not have any more, or not yet again."""
+
+
 class FileMissing(StorageError):
     """There is no file at this path."""
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from webob import Response
 
 from chevupload.errors import MethodNotAllowed
-from chevupload.interfaces import Catalog, Storage
+from chevupload.interfaces import Catalog
 from chevupload.response.answers import RETRY_SECONDS, json_answer, preflight_answer, refusal_answer
+from chevupload.storages import Storages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,9 +33,12 @@ _PATIENCE_SECONDS = 5.0
 class Health:
     """Looks after the parts, once a second at most, however many ask."""
 
-    def __init__(self, *, catalog: Catalog, storage: Storage) -> None:
+    def __init__(self, *, catalog: Catalog, storages: Storages) -> None:
         """Look at these parts."""
-        self._looks: dict[str, Callable[[str], object]] = {"database": catalog.get, "storage": storage.exists}
+        self._looks: dict[str, Callable[[str], object]] = {
+            "database": catalog.get,
+            **{f"storage {name}".rstrip(): one.exists for name, one in storages.by_name.items()},
+        }
         self._lock = threading.Lock()
         self._parts: dict[str, str] = {}
         self._seen = -_REMEMBERED_SECONDS

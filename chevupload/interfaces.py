@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
-from chevupload.model import Album, ApiKey, KeyStyle, MediaJob, MediaResult, NewKey, Principal, Upload
+from chevupload.model import Album, ApiKey, FileHeaders, KeyStyle, MediaJob, MediaResult, NewKey, Principal, Upload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -57,10 +57,11 @@ class KeyStore(Protocol):
 class Storage(Protocol):
     """Where files stay. Paths are relative, with forward slashes, in ``[A-Za-z0-9_./-]``, and never leave it."""
 
-    def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
+    def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
         """Store what ``file`` holds from its position to its end, without closing it.
 
-        A reader sees the whole file or none.
+        A reader sees the whole file or none. ``headers`` are for those who fetch it from the storage itself, where
+        anybody can.
 
         Raises:
             FileExists: where the storage can tell at no cost; otherwise an existing file is replaced.
@@ -86,6 +87,25 @@ class Storage(Protocol):
 
     def url(self, path: str) -> str | None:
         """Return the public URL of a file, or None when the component should serve it itself."""
+        ...
+
+
+@runtime_checkable
+class SigningStorage(Storage, Protocol):
+    """A storage from which anybody can fetch a file who was given a signed URL.
+
+    Attributes:
+        can_sign: whether this one can, which may depend on where its files are.
+    """
+
+    can_sign: bool
+
+    def signed_url(self, path: str, *, seconds: int) -> str:
+        """Return an address of a file that answers GET for so many seconds from now.
+
+        Raises:
+            StorageError: nothing can be signed now.
+        """
         ...
 
 

@@ -16,8 +16,9 @@ from operator import itemgetter
 from typing import Literal
 
 from chevupload.errors import BackendError, FileMissing, Refusal, StorageError
-from chevupload.interfaces import Catalog, ListingStorage, Storage
+from chevupload.interfaces import Catalog, ListingStorage
 from chevupload.model import MIME_TYPES, Upload
+from chevupload.storages import Storages
 from chevupload.uploads import Uploads
 
 logger = logging.getLogger("chevupload")
@@ -38,7 +39,8 @@ class CheckReport:
         uploads: how many there are.
         originals: how many of them have their original.
         missing: ``(upload id, storage path)`` of files that are not there, or not of their size.
-        strays: paths as ours are that no record knows, older than the grace.
+        strays: paths as ours are that no record knows, older than the grace; with the storage's name and a colon before
+            them, where it has one.
         foreign: how many other files there are, which are nobody's business here.
         withdrawn: ids of uploads that were taken away because their original is missing.
         rendered: ids of uploads whose derived pictures were made anew.
@@ -64,11 +66,11 @@ class CheckReport:
 class Inventory:
     """Looks, and mends."""
 
-    def __init__(self, *, uploads: Uploads, catalog: Catalog, storage: Storage, dated: bool) -> None:
+    def __init__(self, *, uploads: Uploads, catalog: Catalog, storages: Storages, dated: bool) -> None:
         """Use these parts; ``dated`` says that every file of ours is in a folder of its date."""
         self._uploads = uploads
         self._catalog = catalog
-        self._storage = storage
+        self._storages = storages
         self._dated = dated
 
     def check(self, oldest: datetime) -> CheckReport:
@@ -127,8 +129,9 @@ class Inventory:
 
     def _remove(self, path: str) -> bool:
         try:
-            if path in set(self._unrecorded([path])):
-                self._storage.delete(path)
+            name, _, place = path.rpartition(":")
+            if place in set(self._unrecorded([place], name)):
+                self._storages.by_name[name].delete(place)
                 logger.warning("a file that no record knows was removed: %s", path)
             return True
         except BackendError:
@@ -137,7 +140,7 @@ class Inventory:
 
     def _is_whole(self, upload: Upload, path: str) -> bool:
         try:
-            with self._storage.open(path) as file:
+            with self._storages.of(upload).open(path) as file:
                 return file.seek(0, 2) == upload.sizes.get(path)
         except FileMissing:
             return False
@@ -146,12 +149,14 @@ class Inventory:
         """Find the files that look like ours and have no record, and count those of others."""
         strays: list[str] = []
         foreign = 0
-        if isinstance(self._storage, ListingStorage):
-            for page in _pages(self._storage.files()):
+        for name, storage in self._storages.by_name.items():
+            if not isinstance(storage, ListingStorage):
+                continue
+            for page in _pages(storage.files()):
                 ours = [path for path in page if self._is_ours(path)]
                 foreign += len(page) - len(ours)
-                found = self._unrecorded(ours)
-                strays.extend(path for path in found if self._is_old(self._storage, path, oldest))
+                found = [path for path in self._unrecorded(ours, name) if self._is_old(storage, path, oldest)]
+                strays.extend(f"{name}:{path}" if name else path for path in found)
         return strays, foreign
 
     def _is_ours(self, path: str) -> bool:
@@ -159,9 +164,10 @@ class Inventory:
         found = _PATH.match(path)
         return found is not None and (found["folder"] is not None or not self._dated)
 
-    def _unrecorded(self, paths: Collection[str]) -> Iterator[str]:
+    def _unrecorded(self, paths: Collection[str], name: str) -> Iterator[str]:
+        """Yield those of the paths in the storage of this name that no record of it knows."""
         holders = self._catalog.holders({_STEM.sub("", path) for path in paths})
-        known = {path for upload in holders for path in upload.paths}
+        known = {path for upload in holders if upload.storage == name for path in upload.paths}
         return (path for path in paths if path not in known)
 
     def _is_old(self, storage: ListingStorage, path: str, oldest: datetime) -> bool:

@@ -1,8 +1,9 @@
 """How an upload is kept: reserve, put, publish, and the undo of each.
 
-May know: catalog, storage and notes, by their interfaces. The order of writes is the promise: a record names every file
-before the file is written and is ready only after the last one, so a crash at any point leaves either a whole upload or
-a pending record from which the sweep removes everything.
+May know: catalog, storages and notes, by their interfaces. The order of writes is the promise: a record names every
+file before the file is written and is ready only after the last one, so a crash at any point leaves either a whole
+upload or a pending record from which the sweep removes everything. Between the two, the files of one upload are written
+at the same time where each may take a while.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
 from chevupload.errors import BackendError, CatalogError, ConfigError, FileExists, NameTaken, StorageError
 from chevupload.interfaces import AdoptingStorage, Catalog, JoiningCatalog, Sink, Storage
 from chevupload.journal import Journal
-from chevupload.model import MIME_TYPES, MediaFile, Upload
+from chevupload.model import MediaFile, Upload
 from chevupload.notes import Notes
+from chevupload.response.headers import stored_headers
+from chevupload.storages import Storages
 
 logger = logging.getLogger("chevupload")
 
@@ -26,13 +31,12 @@ _READ_BYTES = 262_144
 
 
 class Keeping:
-    """Keeps uploads in a catalog and a storage."""
+    """Keeps uploads in a catalog and its storages."""
 
-    def __init__(self, *, catalog: Catalog, storage: Storage, notes: Notes) -> None:
+    def __init__(self, *, catalog: Catalog, storages: Storages, notes: Notes) -> None:
         """Use these parts."""
         self._catalog = catalog
-        self._storage = storage
-        self._adopting = storage if isinstance(storage, AdoptingStorage) else None
+        self._storages = storages
         self._notes = notes
         self._open: set[str] = set()
         """Ids of uploads in transactions of this process' host that are not over yet."""
@@ -108,7 +112,7 @@ class Keeping:
         Raises:
             StorageError: it cannot be read.
         """
-        with self._storage.open(upload.path) as file:
+        with self._storages.of(upload).open(upload.path) as file:
             try:
                 while data := file.read(_READ_BYTES):
                     into.write(data)
@@ -126,20 +130,25 @@ class Keeping:
         files = {name: file for name, file in files.items() if getattr(upload, f"{name}_size")}
         thumb, medium, frame = (files[name].size if name in files else 0 for name in ("thumb", "medium", "frame"))
         again = replace(upload, thumb_size=thumb, medium_size=medium, frame_size=frame)
+        storage = self._storages.of(upload)
         for name, file in files.items():
             path = str(getattr(again, f"{name}_path"))
-            self._storage.delete(path)
-            self._put(path, file, content_type=MIME_TYPES[path.rpartition(".")[2]])
+            storage.delete(path)
+            if isinstance(storage, AdoptingStorage):
+                storage.adopt(path, file.path)
+            else:
+                _save_one(storage, again, path, file)
         # Deleted meanwhile, it may have left these behind already.
         kept = again.paths if self._catalog.resize(again) else ()
         for path in {*upload.paths, *again.paths} - {*kept}:
-            self._storage.delete(path)
+            storage.delete(path)
         return again
 
     def clear(self, upload: Upload) -> None:
         """Remove the files, then the record, of an upload that is marked as deleting."""
+        storage = self._storages.of(upload)
         for path in upload.paths:
-            self._storage.delete(path)
+            storage.delete(path)
         self._catalog.forget(upload.id)
 
     def _keep(
@@ -159,46 +168,78 @@ class Keeping:
 
     def _write(self, upload: Upload, files: tuple[MediaFile, ...], catalog: Catalog, journal: Journal) -> None:
         """Reserve, put and publish; on any error undo what was done."""
+        storage = self._storages.of(upload)
         catalog.reserve(upload)
         journal.done("reserve")
+        # Filled before a file is there: whatever interrupts the writing, nothing is forgotten.
         written: list[str] = []
         try:
-            self._look(upload)
-            for path, file in zip(upload.paths, files, strict=True):
-                # Noted before it is there: whatever interrupts the writing, nothing is forgotten.
-                written.append(path)
-                self._put(path, file, content_type=MIME_TYPES[path.rpartition(".")[2]])
+            if isinstance(storage, AdoptingStorage):
+                _adopt(storage, upload, files, written)
+            else:
+                _save(storage, upload, files, written)
             journal.done("put")
             catalog.publish(upload.id)
             journal.done("publish")
-        except FileExists:
-            # The last of them is a stranger's.
-            self._undo(upload, written[:-1], catalog)
-            raise
         except BaseException:
-            self._undo(upload, written, catalog)
+            self._undo(upload, written, storage, catalog)
             raise
 
-    def _look(self, upload: Upload) -> None:
-        """Find a stranger's file in the way before the first file is adopted, which could not be adopted again."""
-        if self._adopting is not None and any(self._adopting.exists(path) for path in upload.paths):
-            raise FileExists("a file with this name exists")
-
-    def _put(self, path: str, file: MediaFile, *, content_type: str) -> None:
-        if self._adopting is not None:
-            self._adopting.adopt(path, file.path)
-            return
-        with open(file.path, "rb") as content:
-            self._storage.save(path, content, content_type=content_type)
-
-    def _undo(self, upload: Upload, written: Iterable[str], catalog: Catalog) -> None:
+    def _undo(self, upload: Upload, written: Iterable[str], storage: Storage, catalog: Catalog) -> None:
         """Remove what an interrupted upload left; what cannot be removed now, the sweep removes later."""
         try:
             catalog.withdraw(upload.id)
             # Also when a sweep, or a repeated request, took it for abandoned and removed what was there by then.
             for path in written:
-                self._storage.delete(path)
+                storage.delete(path)
             catalog.forget(upload.id)
             self._notes.remove(upload)
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
+
+
+def _adopt(storage: AdoptingStorage, upload: Upload, files: tuple[MediaFile, ...], written: list[str]) -> None:
+    """Move the files of an upload into the storage.
+
+    Raises:
+        FileExists: there is a stranger's file in the way, which is not among ``written``.
+    """
+    # Before the first one is adopted, which could not be adopted again under the next name.
+    if any(storage.exists(path) for path in upload.paths):
+        raise FileExists("a file with this name exists")
+    for path, file in zip(upload.paths, files, strict=True):
+        written.append(path)
+        try:
+            storage.adopt(path, file.path)
+        except FileExists:
+            written.remove(path)
+            raise
+
+
+def _save(storage: Storage, upload: Upload, files: tuple[MediaFile, ...], written: list[str]) -> None:
+    """Copy the files of an upload into the storage at the same time, and return when all of that is over.
+
+    Raises:
+        FileExists: there are strangers' files in the way, which are not among ``written``, and nothing else went wrong.
+    """
+    written.extend(upload.paths)
+    # Threads of this upload alone: there are at most four, a fork leaves none behind, and the end of the block waits
+    # for every one of them, so that nothing is written any more when what was written is removed.
+    with ThreadPoolExecutor(len(files), "chevupload-save") as threads:
+        saves = {
+            path: threads.submit(copy_context().run, _save_one, storage, upload, path, file)
+            for path, file in zip(upload.paths, files, strict=True)
+        }
+    errors = {path: error for path, saved in saves.items() if (error := saved.exception()) is not None}
+    strangers = [path for path, error in errors.items() if isinstance(error, FileExists)]
+    for path in strangers:
+        written.remove(path)
+    # A stranger's file is overcome by the next name, which other errors would only repeat.
+    for error in sorted(errors.values(), key=lambda error: isinstance(error, FileExists)):
+        raise error
+
+
+def _save_one(storage: Storage, upload: Upload, path: str, file: MediaFile) -> None:
+    """Copy one file of an upload into the storage."""
+    with open(file.path, "rb") as content:
+        storage.save(path, content, headers=stored_headers(upload, path))

@@ -200,6 +200,21 @@ class MediaResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileHeaders:
+    """What a storage tells those who fetch a file from it directly: values of HTTP headers, in ASCII.
+
+    Attributes:
+        content_type: of the content, never of the name.
+        cache_control: for how long caches may keep the file, true however late it is fetched.
+        content_disposition: shown rather than saved, and under which name it would be saved.
+    """
+
+    content_type: str
+    cache_control: str
+    content_disposition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """One upload's record.
 
@@ -219,6 +234,7 @@ class Upload:
         expires_at: None lives for ever.
         request_digest: of the request that it came with, if that may be repeated; no two uploads share it.
         request_md5: hash of what that request brought, whatever was made of it before it was stored.
+        storage: name of the storage that has its files; empty where the site has one only.
     """
 
     id: str
@@ -252,6 +268,7 @@ class Upload:
     views: int = 0
     request_digest: str | None = None
     request_md5: str | None = None
+    storage: str = ""
 
     @property
     def type(self) -> Literal["image", "video"]:

@@ -1,13 +1,14 @@
 """A component from flat settings, as a host's configuration has them: texts of an ini file, or values of its own.
 
 May know: every floor below. SQLAlchemy is loaded with this module. A name is that of a keyword of
-:class:`~chevupload.app.ChevUpload`, or of a field of Limits, Renditions, Originals, Policy or, with ``_route``
-behind it, Routes.
+:class:`~chevupload.app.ChevUpload`, or of a field of Limits, Renditions, Originals or Policy, of Routes with ``_route``
+behind it, or of Delivery with ``delivery_`` before it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError
 
 from chevupload.app import ChevUpload
-from chevupload.config import Limits, Policy, Renditions, Routes
+from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError
 from chevupload.interfaces import Catalog, KeyBackend, Storage
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
@@ -33,10 +34,15 @@ from chevupload.store.sql.tables import Tables
 from chevupload.store.storage import FsspecStorage
 
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-_SETTINGS = {Limits: "", Renditions: "", Originals: "", Policy: "", Routes: "_route"}
-"""The frozen settings, and what comes behind their fields' names."""
+_SETTINGS = {
+    **dict.fromkeys((Limits, Renditions, Originals, Policy), "{}"),
+    Routes: "{}_route",
+    Delivery: "delivery_{}",
+}
+"""The frozen settings, and how their fields are called."""
 _OWN = (
-    *("folder", "database_url", "storage_url", "public_url", "secret_keys", "guest_key"),
+    *("folder", "database_url", "storage_url", "storage_options", "storage_exclusive", "public_url"),
+    *("secret_keys", "guest_key"),
     *("base_url", "trusted_proxies", "decode"),
 )
 
@@ -46,7 +52,7 @@ def component_from(
     *,
     keys: KeyBackend | KeyFunction | None = None,
     catalog: Catalog | None = None,
-    storage: Storage | None = None,
+    storage: Storage | Mapping[str, Storage] | None = None,
     database: Database | None = None,
     tables: Tables | None = None,
     users: UserColumns | None = None,
@@ -63,6 +69,8 @@ def component_from(
         :meth:`~chevupload.store.sql.catalog.SqlCatalog.create_tables`, or by migrations.
     ``storage_url``
         an fsspec URL such as ``s3://bucket/folder``, and ``public_url`` where its files can be fetched.
+        ``storage_options`` are the file system's own, a mapping or JSON of one; ``storage_exclusive`` is false for
+        look-alikes of S3 that refuse conditional writes.
     ``secret_keys``
         a list, or a text of one or more keys with white space between them, oldest first.
     ``guest_key``
@@ -102,7 +110,7 @@ def component_from(
         "storage": storage or _storage(settings, folder),
         "trusted_proxies": _number("trusted_proxies", settings.get("trusted_proxies") or 0),
         **{name: str(settings[name]) for name in ("base_url", "decode") if settings.get(name)},
-        **{kind.__name__.lower(): _frozen(kind, suffix, settings) for kind, suffix in _SETTINGS.items()},
+        **{kind.__name__.lower(): _frozen(kind, spelling, settings) for kind, spelling in _SETTINGS.items()},
     }
     component = ChevUpload(**parts | more)
     if made is not None:
@@ -111,7 +119,7 @@ def component_from(
 
 
 def _check_names(settings: Mapping[str, Any]) -> None:
-    fields = {field.name + suffix for kind, suffix in _SETTINGS.items() for field in dataclasses.fields(kind)}
+    fields = {spelling.format(field.name) for kind, spelling in _SETTINGS.items() for field in dataclasses.fields(kind)}
     if unknown := set(settings) - fields - set(_OWN):
         raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
 
@@ -149,10 +157,23 @@ def _catalog(database: Database | None, tables: Tables | None) -> Catalog:
 def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:
     public_url = settings.get("public_url") or None
     if url := settings.get("storage_url"):
-        return FsspecStorage(url, public_url=public_url)
+        exclusive = _flag("storage_exclusive", settings.get("storage_exclusive", True))
+        return FsspecStorage(url, options=_options(settings), public_url=public_url, exclusive=exclusive)
     if folder is None:
         raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
     return LocalStorage(folder.images, incoming=folder.incoming, public_url=public_url)
+
+
+def _options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = settings.get("storage_options") or {}
+    try:
+        options = json.loads(found) if isinstance(found, str) else found
+    except ValueError:
+        options = None
+    if not isinstance(options, Mapping):
+        # The value may hold a password.
+        raise ConfigError("storage_options must be a mapping, or JSON of one")
+    return options
 
 
 def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequence[str]:
@@ -166,11 +187,11 @@ def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequ
     return folder.secret_keys()
 
 
-def _frozen(kind: type[Any], suffix: str, settings: Mapping[str, Any]) -> Any:
-    """Return Limits, Renditions, Originals, Policy or Routes with what ``settings`` say of their fields."""
+def _frozen(kind: type[Any], spelling: str, settings: Mapping[str, Any]) -> Any:
+    """Return one of the frozen settings with what ``settings`` say of its fields."""
     found = {}
     for field in dataclasses.fields(kind):
-        name = field.name + suffix
+        name = spelling.format(field.name)
         if name in settings:
             found[field.name] = _READERS.get(str(field.type), _as_is)(name, settings[name])
     return kind(**found)

@@ -15,7 +15,7 @@ from typing import Literal, TypedDict, Unpack
 
 from chevupload.app import ChevUpload
 from chevupload.clock import Clock
-from chevupload.config import Limits, Policy, Renditions, Routes
+from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NameTaken, StorageError
 from chevupload.hooks import BeforeStore, OnDelete, OnUpload
 from chevupload.interfaces import Fetcher, KeyBackend, KeyStore, Renderer
@@ -49,6 +49,7 @@ class Settings(TypedDict, total=False):
     routes: Routes
     base_url: str
     trusted_proxies: int
+    delivery: Delivery
     fetcher: Fetcher
     decode: Literal["worker", "inline"] | Renderer
     current_user: CurrentUser

@@ -18,11 +18,12 @@ from typing import TypeVar
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, ConfigError
-from chevupload.interfaces import AdoptingStorage, Catalog, Storage
+from chevupload.interfaces import Catalog
 from chevupload.inventory import CheckReport, Inventory
 from chevupload.keeping import Keeping
 from chevupload.notes import Notes
 from chevupload.spool import PREFIX
+from chevupload.storages import Storages
 from chevupload.uploads import Uploads
 
 logger = logging.getLogger("chevupload")
@@ -69,7 +70,7 @@ class Upkeep:
         uploads: Uploads,
         keeping: Keeping,
         catalog: Catalog,
-        storage: Storage,
+        storages: Storages,
         notes: Notes,
         spool_folder: str,
         inventory: Inventory,
@@ -82,7 +83,7 @@ class Upkeep:
         self._uploads = uploads
         self._keeping = keeping
         self._catalog = catalog
-        self._storage = storage
+        self._storages = storages
         self._notes = notes
         self._spool_folder = spool_folder
         self._clock = clock
@@ -160,7 +161,8 @@ class Upkeep:
             grace: age from which a file without a record is nobody's; by default the policy's ``pending_grace``.
 
         Raises:
-            BackendError: catalog or storage are away; or nothing at all is where it should be, and was to be mended.
+            BackendError: catalog or storage are away; or nothing at all is where it should be, and was to be mended;
+                or UnknownStorage, when a record names one that is not there.
         """
         oldest = datetime.now(UTC) - (self._pending_grace if grace is None else grace)
         report = self._inventory.check(oldest)
@@ -190,7 +192,5 @@ class Upkeep:
         return removed
 
     def _temporary_files(self) -> Iterator[Path]:
-        folders = {Path(self._spool_folder)}
-        if isinstance(self._storage, AdoptingStorage):
-            folders.add(self._storage.incoming)
+        folders = {Path(self._spool_folder), *(storage.incoming for storage in self._storages.adopting)}
         return (file for folder in folders for file in folder.glob(f"{PREFIX}*") if file.is_file())

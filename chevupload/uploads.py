@@ -37,6 +37,7 @@ from chevupload.repeats import Repeats
 from chevupload.request.parameters import parse_parameters
 from chevupload.request.sources import Source
 from chevupload.spool import Spool
+from chevupload.storages import Storages
 
 _READ_BYTES = 262_144
 _DUPLICATE_WINDOW = timedelta(days=1)
@@ -54,6 +55,7 @@ class Uploads:
         *,
         catalog: Catalog,
         keeping: Keeping,
+        storages: Storages,
         renderer: Renderer,
         limits: Limits,
         renditions: Renditions,
@@ -66,6 +68,7 @@ class Uploads:
         """Use these parts; ``spool_folder`` is where workers write, ``clock`` returns an aware UTC time."""
         self._catalog = catalog
         self._keeping = keeping
+        self._storages = storages
         self._drafts = Drafts(policy=policy, clock=clock)
         self._renderer = renderer
         self._limits = limits
@@ -258,6 +261,7 @@ class Uploads:
                 # What is turned or converted before it is stored is only known again by what came of it.
                 self._refuse_duplicate(result.original_md5, principal)
             drafted = self._drafts.draft(source, parameters, principal, result, request_digest=request_digest)
+            drafted = self._storages.chosen(drafted, principal)
             files = _files(source, result)
             self._hooks.ask(drafted, principal, files[0].path)
             named = self._drafts.named(drafted)

@@ -16,7 +16,7 @@ from webob import Response
 from chevupload.clock import Clock
 from chevupload.config import Policy
 from chevupload.errors import BackendError, FileMissing, Gone, MethodNotAllowed, NotFound
-from chevupload.interfaces import Catalog, Storage
+from chevupload.interfaces import Catalog
 from chevupload.model import Upload
 from chevupload.response.answers import (
     allow_origin,
@@ -26,8 +26,8 @@ from chevupload.response.answers import (
     redirect_answer,
     refusal_answer,
 )
+from chevupload.response.delivery import Deliverer
 from chevupload.response.documents import deleted_document
-from chevupload.response.files import file_answer
 from chevupload.response.links import Links
 from chevupload.response.pages import delete_page, deleted_page, refusal_page, viewer_page
 from chevupload.tokens import DeleteTokens
@@ -50,7 +50,7 @@ class Viewing:
         self,
         *,
         catalog: Catalog,
-        storage: Storage,
+        deliverer: Deliverer,
         uploads: Uploads,
         tokens: DeleteTokens,
         policy: Policy,
@@ -59,7 +59,7 @@ class Viewing:
     ) -> None:
         """Use these parts; ``links`` builds URLs as a request's sender sees them."""
         self._catalog = catalog
-        self._storage = storage
+        self._deliverer = deliverer
         self._uploads = uploads
         self._tokens = tokens
         self._policy = policy
@@ -77,7 +77,7 @@ class Viewing:
 
     def file(self, environ: WSGIEnvironment, path: str) -> Response:
         """Answer the file at the storage's ``path``."""
-        return self._shared(self._answer(environ, lambda: self._file(path), _READ), environ)
+        return self._shared(self._answer(environ, lambda: self._file(environ, path), _READ), environ)
 
     def _shared(self, response: Response, environ: WSGIEnvironment) -> Response:
         """Let pages of other origins read the answer: whoever has the address may have what it holds."""
@@ -124,16 +124,14 @@ class Viewing:
             raise NotFound
         return json_answer(deleted_document()) if _wants_json(environ) else deleted_page()
 
-    def _file(self, path: str) -> Response:
+    def _file(self, environ: WSGIEnvironment, path: str) -> Response:
         found = _FILE.match(path)
         upload = self._catalog.find(found.group(1)) if found else None
         if upload is None or path not in upload.paths:
             raise NotFound
         self._live(upload)
-        if (url := self._storage.url(path)) is not None:
-            return redirect_answer(url)
         try:
-            return file_answer(upload, path, self._storage, now=self._clock())
+            return self._deliverer.answer(upload, path, method=environ["REQUEST_METHOD"])
         except FileMissing as error:
             # Deleted since the record was read; or lost, which a check would find, too.
             logger.warning("there is a record and no file at %s", path)

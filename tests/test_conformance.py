@@ -13,6 +13,7 @@ from chevupload.model import Upload
 from chevupload.response.documents import escape_html, image_document, ratio, success_document
 from chevupload.response.links import Links
 from chevupload.spool import format_bytes
+from chevupload.storages import Storages
 from chevupload.store.memory import MemoryStorage
 from tests.support import NOW, noise
 
@@ -104,7 +105,10 @@ def document(imgbb: bool = False, **fields: Any) -> dict[str, Any]:
         "thumb_size": 10,
     }
     links = Links(
-        "https://x.test", routes=Routes(), storage=MemoryStorage(), sign=lambda upload_id: f"sign-{upload_id}"
+        "https://x.test",
+        routes=Routes(),
+        storages=Storages(MemoryStorage()),
+        sign=lambda upload_id: f"sign-{upload_id}",
     )
     upload = Upload(**(values | fields))
     return image_document(upload, links, timezone=UTC, thumb_side=320, medium_width=500, imgbb=imgbb)

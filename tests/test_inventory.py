@@ -13,6 +13,7 @@ from chevupload.config import Policy
 from chevupload.errors import StorageError
 from chevupload.store.memory import MemoryStorage
 from chevupload.store.storage import FsspecStorage
+from chevupload.testing.storage import PNG
 from tests.support import EMPTY, Failing, noise, records
 
 NOW = timedelta(0)
@@ -169,7 +170,7 @@ def test_other_storages_are_listed_too(make, storage):
 
     stand = make(storage=storage)
     stand.upload(filename="a.png")
-    storage.save("2026/03/05/b.png", io.BytesIO(b"x"), content_type="image/png")
+    storage.save("2026/03/05/b.png", io.BytesIO(b"x"), headers=PNG)
     storage.delete("2026/03/04/a.th.png")
     report = check(stand, repair=True)
     assert (report.removed, len(report.rendered), report.left) == (("2026/03/05/b.png",), 1, 0)
@@ -182,12 +183,10 @@ def test_the_wrong_place_is_not_cleaned(make, wrong):
     stand, other = make(), make()
     for number in range(10):
         stand.upload(filename=f"{number}.png")
-    if wrong == "files":
-        stand.component.upkeep._inventory._storage = other.storage
-    else:
-        stand.component.upkeep._inventory._catalog = other.catalog
+    records_of, files_of = (stand, other) if wrong == "files" else (other, stand)
+    mixed = make(catalog=records_of.catalog, storage=files_of.storage)
     with pytest.raises(StorageError, match="not of one site"):
-        check(stand, repair=True)
+        check(mixed, repair=True)
     assert len(records(stand.catalog)) == 10
     assert len(stand.stored()) == 20
 

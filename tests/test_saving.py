@@ -236,7 +236,7 @@ def test_links_are_for_a_request_or_below_the_base_url(make):
     upload = save(stand, title="Cat")
     environ = {"HTTP_HOST": "host.example", "wsgi.url_scheme": "https", "SCRIPT_NAME": "/up"}
     links = stand.component.links(environ)
-    assert links.file(upload.path) == f"https://host.example/up/images/{upload.path}"
+    assert links.file(upload, upload.path) == f"https://host.example/up/images/{upload.path}"
     assert links.viewer(upload) == f"https://host.example/up/image/Cat.{upload.id}"
     with pytest.raises(ConfigError):
         stand.component.links()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chevupload import Limits, Originals, Policy, Principal, Renditions, Routes
+from chevupload import Delivery, Limits, Originals, Policy, Principal, Renditions, Routes
 from chevupload.errors import ConfigError, StorageError
 from chevupload.settings import _READERS, _SETTINGS, component_from
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
@@ -187,7 +187,33 @@ def test_a_database_and_a_storage_by_url(make, tmp_path):
     component.catalog.create_tables()
     assert (tmp_path / "own.db").exists()
     assert not (tmp_path / "data" / "chevupload.db").exists()
-    assert component._storage.url("a.png") == "https://cdn.example/a.png"
+    assert component._storages.by_name[""].url("a.png") == "https://cdn.example/a.png"
+
+
+def test_how_a_storage_is_built_and_delivers_by_settings(make):
+    """Its own options as JSON or as they are, whether it replaces files, and how they are delivered."""
+    for options in ('{"skip_instance_cache": true}', {"skip_instance_cache": True}):
+        component = make(
+            {
+                "storage_url": "memory://x",
+                "storage_options": options,
+                "storage_exclusive": "no",
+                "delivery_by": "x_accel",
+                "delivery_location": "/stored/",
+                "delivery_signed_seconds": "120",
+            }
+        )
+        storage = component._storages.by_name[""]
+        assert (storage._options, storage._exclusive) == ({"skip_instance_cache": True}, False)
+        delivery = component._viewing._deliverer._deliveries[""]
+        assert delivery == Delivery(by="x_accel", location="/stored", signed_seconds=120)
+
+
+@pytest.mark.parametrize("options", ["{", "[]", "3", ["a"]])
+def test_options_that_are_no_mapping_are_told_without_their_value(make, options):
+    """A password may stand in them."""
+    with pytest.raises(ConfigError, match="must be a mapping, or JSON of one"):
+        make({"storage_url": "memory://x", "storage_options": options})
 
 
 def test_keys_are_asked_for_in_their_order(make, tmp_path):
@@ -213,7 +239,7 @@ def test_parts_of_the_host_win(make):
     catalog, storage = MemoryCatalog(), MemoryStorage()
     limits = Limits(max_bytes=7)
     component = make({"max_bytes": "5"}, catalog=catalog, storage=storage, limits=limits, keys=StaticKeys({}))
-    assert (component.catalog, component._storage, component._api._limits) == (catalog, storage, limits)
+    assert (component.catalog, component._storages.by_name[""], component._api._limits) == (catalog, storage, limits)
 
 
 def test_users_of_a_database_by_url_are_asked(make, tmp_path):

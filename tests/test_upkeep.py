@@ -174,14 +174,14 @@ def test_a_regular_sweep_stops_between_two_uploads(stand):
         stand.upload(filename=name, expiration="600")
     stand.clock.move(hours=1)
     removing, go_on = threading.Event(), threading.Event()
-    delete = stand.component._storage.delete
+    delete = stand.component._storages.by_name[""].delete
 
     def wait(path):
         removing.set()
         assert go_on.wait(30)
         delete(path)
 
-    stand.component._storage.delete = wait
+    stand.component._storages.by_name[""].delete = wait
     stand.component.upkeep.sweep_every(0.001)
     assert removing.wait(30)
     ending = threading.Thread(target=stand.component.close)

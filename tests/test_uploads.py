@@ -13,6 +13,7 @@ from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken,
 from chevupload.model import Category
 from chevupload.store.memory import MemoryCatalog, MemoryStorage
 from chevupload.store.sql import Database, SqlCatalog, sqlite_engine
+from chevupload.testing.storage import PNG as PNG_HEADERS
 from tests.support import EMPTY, Failing, noise, picture, records
 
 WIDE = noise((600, 400))
@@ -187,7 +188,7 @@ def half_done(stand, *, files, state):
     upload = replace(upload, id="half", name="half")
     stand.catalog.reserve(upload)
     for path, body in list(zip(upload.paths, bodies, strict=True))[:files]:
-        stand.storage.save(path, io.BytesIO(body), content_type="image/png")
+        stand.storage.save(path, io.BytesIO(body), headers=PNG_HEADERS)
     if state in ("ready", "deleting"):
         stand.catalog.publish(upload.id)
     if state == "deleting":

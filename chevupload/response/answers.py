@@ -53,7 +53,7 @@ def text_answer(text: str, *, status: int = 200) -> Response:
 def upload_answer(form: Format, document: Document, upload: Upload, links: Links) -> Response:
     """Send the outcome of an upload: the document, its direct URL, or a redirect to its viewer."""
     if form == "txt":
-        return text_answer(links.file(upload.path))
+        return text_answer(links.file(upload, upload.path))
     if form == "redirect":
         return redirect_answer(links.viewer_path(upload))
     return json_answer(document)

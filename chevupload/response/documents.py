@@ -66,14 +66,14 @@ def image_document(
         **(_imgbb_members(upload) if imgbb else {}),
         "filename": f"{upload.name}.{upload.extension}",
         "mime": upload.mime,
-        "url": links.file(upload.path),
+        "url": links.file(upload, upload.path),
         "ratio": ratio(upload.width, upload.height),
         "size_formatted": format_bytes(upload.size),
-        **({"frame": _file_member(frame, upload.frame_size, links)} if frame else {}),
-        "image": _file_member(upload.path, upload.size, links),
-        "thumb": _file_member(upload.thumb_path, upload.thumb_size, links),
-        "url_frame": links.file(frame) if frame else "",
-        "medium": _file_member(medium, upload.medium_size, links),
+        **({"frame": _file_member(upload, frame, upload.frame_size, links)} if frame else {}),
+        "image": _file_member(upload, upload.path, upload.size, links),
+        "thumb": _file_member(upload, upload.thumb_path, upload.thumb_size, links),
+        "url_frame": links.file(upload, frame) if frame else "",
+        "medium": _file_member(upload, medium, upload.medium_size, links),
         "duration_time": duration_time(upload),
         "url_viewer": links.viewer(upload),
         "path_viewer": links.viewer_path(upload),
@@ -101,15 +101,15 @@ def imgbb_document(upload: Upload, links: Links) -> Document:
         "id": upload.id,
         "title": upload.title or upload.name,
         "url_viewer": links.viewer(upload),
-        "url": links.file(upload.path),
-        "display_url": links.file(display),
+        "url": links.file(upload, upload.path),
+        "display_url": links.file(upload, display),
         "width": upload.width,
         "height": upload.height,
         "size": upload.size,
         **_imgbb_members(upload),
-        "image": _imgbb_file(upload.path, links),
-        "thumb": _imgbb_file(upload.thumb_path or shown, links),
-        "medium": _imgbb_file(display, links),
+        "image": _imgbb_file(upload, upload.path, links),
+        "thumb": _imgbb_file(upload, upload.thumb_path or shown, links),
+        "medium": _imgbb_file(upload, display, links),
         "delete_url": links.delete(upload) or "",
     }
     return {"data": data, "success": True, "status": 200}
@@ -183,7 +183,7 @@ def _chain(upload: Upload) -> int:
     return 4 + 16 * bool(upload.frame_size) + 2 * bool(upload.medium_size) + bool(upload.thumb_size)
 
 
-def _file_member(path: str | None, size: int, links: Links) -> Document:
+def _file_member(upload: Upload, path: str | None, size: int, links: Links) -> Document:
     if path is None:
         return dict.fromkeys(("filename", "name", "mime", "extension", "url"))
     filename = path.rsplit("/", 1)[-1]
@@ -193,13 +193,13 @@ def _file_member(path: str | None, size: int, links: Links) -> Document:
         "name": name,
         "mime": MIME_TYPES[extension],
         "extension": extension,
-        "url": links.file(path),
+        "url": links.file(upload, path),
         "size": size,
     }
 
 
-def _imgbb_file(path: str, links: Links) -> Document:
-    member = _file_member(path, 0, links)
+def _imgbb_file(upload: Upload, path: str, links: Links) -> Document:
+    member = _file_member(upload, path, 0, links)
     return {name: member[name] for name in ("filename", "name", "mime", "extension", "url")}
 
 
@@ -219,7 +219,7 @@ def _display_members(upload: Upload, links: Links, *, thumb_side: int, medium_wi
         width = height = str(thumb_side)
     if upload.frame_path and upload.frame_size < upload.medium_size:
         path, width, height = upload.frame_path, upload.width, upload.height
-    return {"display_url": links.file(path), "display_width": width, "display_height": height}
+    return {"display_url": links.file(upload, path), "display_width": width, "display_height": height}
 
 
 def _title_members(title: str | None) -> Document:

@@ -1,6 +1,6 @@
-"""Stored files over HTTP: ranges, conditional requests, caching, and headers that make an uploaded file inert.
+"""Stored files over HTTP, sent from here: ranges and conditional requests.
 
-May know: WebOb, the model and the storage. Source: RFC 9110 (ranges, validators), RFC 8246 (immutable).
+May know: WebOb, the model and the storage. Source: RFC 9110 (ranges, validators).
 """
 
 from __future__ import annotations
@@ -14,23 +14,14 @@ from webob import Response
 from webob.datetime_utils import parse_date
 
 from chevupload.interfaces import Storage
-from chevupload.model import MIME_TYPES, Upload
+from chevupload.model import Upload
+from chevupload.response.headers import SAFETY_HEADERS, cache_control, content_disposition, content_type
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_PIECE_BYTES = 262_144
-_YEAR = 31_536_000
-_SAFETY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    # Opened by itself, a file runs nothing and loads nothing, whatever a browser takes it for.
-    # The style is what a browser itself puts around a picture that it shows alone.
-    "Content-Security-Policy": (
-        "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
-    ),
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Accept-Ranges": "bytes",
-}
+_PIECE_BYTES = 1_048_576
+"""Read at a time, and one request where the storage is an object store."""
 _ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))\Z")
 _DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
 _WEAK = re.compile(r'W/(?=")')
@@ -101,7 +92,7 @@ def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -
     size = upload.sizes[path]
     response = FileResponse(
         app_iter=FileBody(storage.open(path)),
-        content_type=MIME_TYPES[path.rpartition(".")[2]],
+        content_type=content_type(path),
         charset=None,
         conditional_response=True,
     )
@@ -109,12 +100,8 @@ def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -
     # The path is never used again for other bytes, so the hash of the original names its derivatives, too.
     response.etag = f"{upload.md5}-{size:x}"
     response.last_modified = upload.received_at
-    response.headers["Cache-Control"] = _cache_control(upload, now)
-    response.headers.update(_SAFETY_HEADERS)
+    response.headers["Cache-Control"] = cache_control(upload, now)
+    response.headers["Content-Disposition"] = content_disposition(upload, path)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers.update(SAFETY_HEADERS)
     return response
-
-
-def _cache_control(upload: Upload, now: datetime) -> str:
-    if upload.expires_at is None:
-        return f"public, max-age={_YEAR}, immutable"
-    return f"public, max-age={max(0, int((upload.expires_at - now).total_seconds()))}"

@@ -9,33 +9,33 @@ from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
 from chevupload.config import Routes
-from chevupload.interfaces import Storage
 from chevupload.model import Upload
 from chevupload.naming import viewer_slug
+from chevupload.storages import Storages
 
 
 class Links:
     """Builds URLs below one base URL, which is the mount point's."""
 
-    def __init__(self, base_url: str, *, routes: Routes, storage: Storage, sign: Callable[[str], str]) -> None:
+    def __init__(self, base_url: str, *, routes: Routes, storages: Storages, sign: Callable[[str], str]) -> None:
         """Build below ``base_url``; ``sign`` makes an upload's delete token."""
         self.base_url = base_url.rstrip("/")
         self._routes = routes
-        self._storage = storage
+        self._storages = storages
         self._sign = sign
 
-    def file(self, path: str) -> str:
-        """Return the URL of a stored file: the storage's own, or ours."""
-        return self._storage.url(path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
+    def file(self, upload: Upload, path: str) -> str:
+        """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
+        return self._storages.url(upload, path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
 
     def thumb(self, upload: Upload) -> str:
         """Return the URL of the thumbnail; of the file where there is none."""
-        return self.file(upload.thumb_path or upload.path)
+        return self.file(upload, upload.thumb_path or upload.path)
 
     def viewer(self, upload: Upload) -> str:
         """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
         if self._viewer_route(upload) is None:
-            return self.file(upload.path)
+            return self.file(upload, upload.path)
         slug = viewer_slug(upload.title)
         return f"{self.base_url}/{self._viewer_route(upload)}/{slug}.{upload.id}" if slug else self.short(upload)
 
@@ -46,7 +46,7 @@ class Links:
     def short(self, upload: Upload) -> str:
         """Return the viewer URL without the title; without viewers, the file's."""
         route = self._viewer_route(upload)
-        return self.file(upload.path) if route is None else f"{self.base_url}/{route}/{upload.id}"
+        return self.file(upload, upload.path) if route is None else f"{self.base_url}/{route}/{upload.id}"
 
     def delete(self, upload: Upload) -> str | None:
         """Return the URL that deletes the upload; None without viewers."""

@@ -58,7 +58,7 @@ def viewer_page(upload: Upload, links: Links) -> Response:
         tags=_tags(upload),
         links=_copies(upload, links, title),
     )
-    response = page(title, body, head=_meta(upload, links, title), images=links.file(upload.path))
+    response = page(title, body, head=_meta(upload, links, title), images=links.file(upload, upload.path))
     if upload.nsfw:
         response.headers["X-Robots-Tag"] = "noindex"
     return response
@@ -67,7 +67,7 @@ def viewer_page(upload: Upload, links: Links) -> Response:
 def delete_page(upload: Upload, links: Links) -> Response:
     """Ask whether to delete an upload."""
     title = _title(upload)
-    shown = links.file(upload.medium_path or upload.thumb_path or upload.path)
+    shown = links.file(upload, upload.medium_path or upload.thumb_path or upload.path)
     kind = "video" if upload.type == "video" else "picture"
     body = _DELETE.format(title=title, kind=kind, shown=shown, viewer=links.viewer_path(upload))
     response = page(f"Delete “{title}”?", body, images=shown)
@@ -97,8 +97,8 @@ def _title(upload: Upload) -> str:
 def _picture(upload: Upload, links: Links, title: str) -> Markup:
     template = _VIDEO if upload.type == "video" else _FIGURE
     return template.format(
-        original=links.file(upload.path),
-        shown=links.file(upload.frame_path or upload.path),
+        original=links.file(upload, upload.path),
+        shown=links.file(upload, upload.frame_path or upload.path),
         width=upload.width,
         height=upload.height,
         alt=title,
@@ -113,7 +113,7 @@ def _tags(upload: Upload) -> Markup:
 
 
 def _meta(upload: Upload, links: Links, title: str) -> Markup:
-    shown = links.file(upload.frame_path or upload.medium_path or upload.path)
+    shown = links.file(upload, upload.frame_path or upload.medium_path or upload.path)
     description = upload.description or f"{upload.width} × {upload.height}, {format_bytes(upload.size)}"
     properties = {
         "og:type": "video.other" if upload.type == "video" else "website",
@@ -138,15 +138,15 @@ def _meta(upload: Upload, links: Links, title: str) -> Markup:
 
 
 def _copies(upload: Upload, links: Links, title: str) -> Markup:
-    direct, viewer = links.file(upload.path), links.viewer(upload)
-    shown = links.file(upload.medium_path or upload.frame_path or upload.path)
+    direct, viewer = links.file(upload, upload.path), links.viewer(upload)
+    shown = links.file(upload, upload.medium_path or upload.frame_path or upload.path)
     plain = title.translate(str.maketrans("[]()\n", "     "))
     rows = {
         "viewer": ("Viewer", viewer),
         "short": ("Short link", links.short(upload)),
         "direct": ("Direct link", direct),
-        "medium": ("Medium", links.file(upload.medium_path) if upload.medium_path else ""),
-        "thumb": ("Thumbnail", links.file(upload.thumb_path) if upload.thumb_path else ""),
+        "medium": ("Medium", links.file(upload, upload.medium_path) if upload.medium_path else ""),
+        "thumb": ("Thumbnail", links.file(upload, upload.thumb_path) if upload.thumb_path else ""),
         "html": ("HTML", Markup('<a href="{}"><img src="{}" alt="{}"></a>').format(viewer, shown, title)),
         "markdown": ("Markdown", f"[![{plain}]({shown})]({viewer})"),
         "bbcode": ("BBCode", f"[url={viewer}][img]{shown}[/img][/url]"),

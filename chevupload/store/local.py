@@ -19,9 +19,11 @@ from typing import BinaryIO
 from fsspec.implementations.local import LocalFileSystem
 
 from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
+from chevupload.model import FileHeaders
 from chevupload.spool import PREFIX
+from chevupload.store.access import CHUNK_BYTES
 from chevupload.store.paths import checked_path
-from chevupload.store.storage import CHUNK_BYTES, FsspecStorage, translated
+from chevupload.store.storage import FsspecStorage, translated
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
@@ -70,7 +72,7 @@ class LocalStorage(FsspecStorage):
             raise StorageError("not a storage path")
         return Path(target)
 
-    def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
+    def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
         """Store what ``file`` holds from its position to its end.
 
         Raises:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
 from chevupload.keys import digest
-from chevupload.model import Album, Category, Principal, Upload
+from chevupload.model import Album, Category, FileHeaders, Principal, Upload
 from chevupload.store.paths import checked_path, joined_url
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class MemoryStorage:
         self._modified: dict[str, datetime] = {}
         self._public_url = public_url
 
-    def save(self, path: str, file: BinaryIO, *, content_type: str) -> None:
+    def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
         """Keep what ``file`` holds from its position to its end; an existing file is replaced."""
         checked_path(path)
         try:

@@ -18,9 +18,14 @@ import pytest
 
 from chevupload.errors import FileExists, FileMissing, StorageError, TooLarge
 from chevupload.interfaces import AdoptingStorage, ListingStorage, Storage
+from chevupload.model import FileHeaders
 from chevupload.testing.records import in_threads
 
-PNG = "image/png"
+PNG = FileHeaders(
+    content_type="image/png",
+    cache_control="public, max-age=31536000, immutable",
+    content_disposition="inline; filename=\"a photo.png\"; filename*=UTF-8''a%20ph%C3%B6to.png",
+)
 PATHS = (
     "a",
     "2026/03/04/photo.png",
@@ -64,7 +69,7 @@ def _failing(error: BaseException, size: int = 3_000_000) -> BinaryIO:
 
 def put(storage: Storage, path: str, content: bytes) -> None:
     """Store ``content``."""
-    storage.save(path, io.BytesIO(content), content_type=PNG)
+    storage.save(path, io.BytesIO(content), headers=PNG)
 
 
 def content(storage: Storage, path: str) -> bytes:
@@ -90,7 +95,7 @@ class StorageContract:
         data = os.urandom(300_000)
         file = io.BytesIO(b"head" + data)
         file.seek(4)
-        storage.save("2026/01/02/a.png", file, content_type=PNG)
+        storage.save("2026/01/02/a.png", file, headers=PNG)
         assert not file.closed
         assert content(storage, "2026/01/02/a.png") == data
 
@@ -125,7 +130,7 @@ class StorageContract:
 
     def test_a_large_file_is_stored_whole(self, storage: Storage) -> None:
         """Megabytes that come in pieces of any size, of a length that nobody knows, are stored to the last byte."""
-        storage.save("large.png", cast(BinaryIO, _Source(5_000_003)), content_type=PNG)
+        storage.save("large.png", cast(BinaryIO, _Source(5_000_003)), headers=PNG)
         assert content(storage, "large.png") == b"x" * 5_000_003
 
     def test_an_empty_file_is_a_file(self, storage: Storage) -> None:
@@ -182,7 +187,7 @@ class StorageContract:
     def test_nothing_stays_of_a_failed_save(self, storage: Storage, error: Exception) -> None:
         """A file that cannot be read to its end is a StorageError, and there is no file; a second attempt succeeds."""
         with pytest.raises(StorageError):
-            storage.save("d/a.png", _failing(error), content_type=PNG)
+            storage.save("d/a.png", _failing(error), headers=PNG)
         assert storage.exists("d/a.png") is False
         with pytest.raises(FileMissing):
             storage.open("d/a.png")
@@ -192,14 +197,14 @@ class StorageContract:
     def test_a_refusal_passes_through(self, storage: Storage) -> None:
         """What the client did wrong, noticed while its file is read, does not become a fault of the storage."""
         with pytest.raises(TooLarge):
-            storage.save("d/a.png", _failing(TooLarge()), content_type=PNG)
+            storage.save("d/a.png", _failing(TooLarge()), headers=PNG)
         assert storage.exists("d/a.png") is False
 
     def test_a_file_appears_as_a_whole(self, storage: Storage) -> None:
         """While a file is being stored nobody sees it, and at the end it is there to its last byte."""
         seen = []
         source = _Source(3_000_000, half_way=lambda: seen.append(storage.exists("d/a.png")))
-        storage.save("d/a.png", cast(BinaryIO, source), content_type=PNG)
+        storage.save("d/a.png", cast(BinaryIO, source), headers=PNG)
         assert seen == [False]
         assert len(content(storage, "d/a.png")) == 3_000_000
 
@@ -217,7 +222,7 @@ class StorageContract:
         """Whether a path can be replaced or not: what cannot be read to its end does not end up there."""
         put(storage, "d/a.png", b"old")
         with pytest.raises(StorageError):
-            storage.save("d/a.png", _failing(OSError("the disk")), content_type=PNG)
+            storage.save("d/a.png", _failing(OSError("the disk")), headers=PNG)
         assert not storage.exists("d/a.png") or content(storage, "d/a.png") == b"old"
 
     def test_url_is_none_or_a_whole_address(self, storage: Storage) -> None:
@@ -250,7 +255,7 @@ class StorageContract:
         def work(thread: int) -> bytes | None:
             try:
                 source = _Source(1_500_000, byte=b"%d" % thread)
-                storage.save("2026/a.png", cast(BinaryIO, source), content_type=PNG)
+                storage.save("2026/a.png", cast(BinaryIO, source), headers=PNG)
             except FileExists:
                 return None
             return b"%d" % thread

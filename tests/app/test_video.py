@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from chevupload.config import Limits, Policy
+from chevupload.model import FileHeaders
 from chevupload.store.memory import MemoryStorage
 from chevupload.upkeep import CheckReport, SweepReport
 from tests.media.films import NAMES, film
@@ -180,9 +181,9 @@ class Types(MemoryStorage):
         super().__init__()
         self.types: dict[str, str] = {}
 
-    def save(self, path: str, file: Any, *, content_type: str) -> None:
-        self.types[path] = content_type
-        super().save(path, file, content_type=content_type)
+    def save(self, path: str, file: Any, *, headers: FileHeaders) -> None:
+        self.types[path] = headers.content_type
+        super().save(path, file, headers=headers)
 
 
 def test_the_viewer_plays(stand):

@@ -385,7 +385,7 @@ def test_the_hosts_own_form_saves_lists_and_links(make, mounted):
         )
         assert chevupload.get(upload.id) == upload
         assert list(chevupload.list("1")) == [upload]
-        return {"title": upload.title, "url": chevupload.links.file(upload.path)}
+        return {"title": upload.title, "url": chevupload.links.file(upload, upload.path)}
 
     @app.get("/delete")
     def delete(chevupload):

@@ -321,7 +321,7 @@ def test_the_proxy_works_in_requests_only(tmp_path):
         upload = uploads.save(flask.request.files["picture"], owner=7, title="By hand")
         assert uploads.get(upload.id) == upload
         assert list(uploads.list(7)) == [upload]
-        return {"file": uploads.links.file(upload.path), "deleted": uploads.delete(upload)}
+        return {"file": uploads.links.file(upload, upload.path), "deleted": uploads.delete(upload)}
 
     with pytest.raises(RuntimeError, match="outside of"):
         uploads.list(7)

@@ -14,6 +14,7 @@ from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.response.links import Links
 from chevupload.response.pages import viewer_page
+from chevupload.storages import Storages
 from chevupload.store.memory import MemoryStorage
 from chevupload.tokens import DeleteTokens
 from tests.support import EMPTY, NOW, SECRET, Failing, noise, picture
@@ -53,7 +54,7 @@ def test_hostile_texts_are_shown_as_texts(stand):
 
 def test_without_title_the_file_name_is_shown(stand):
     """There is always something to read."""
-    links = Links(stand.base, routes=stand.component.routes, storage=MemoryStorage(), sign=str)
+    links = Links(stand.base, routes=stand.component.routes, storages=Storages(MemoryStorage()), sign=str)
     page = viewer_page(video(), links).text
     assert "<h1>a.mp4</h1>" in page
     assert '<meta property="og:type" content="video.other">' in page

@@ -15,6 +15,7 @@ from chevupload.errors import ConfigError, FileExists, StorageError
 from chevupload.spool import PREFIX, Spool
 from chevupload.store.local import LocalStorage
 from chevupload.testing import AdoptingStorageContract
+from chevupload.testing.storage import PNG
 
 
 @pytest.fixture(params=[False, True], ids=["quick", "fsync"])
@@ -27,7 +28,7 @@ def leftovers(storage):
 
 
 def save(storage, path, data=b"new"):
-    storage.save(path, io.BytesIO(data), content_type="image/png")
+    storage.save(path, io.BytesIO(data), headers=PNG)
 
 
 class TestLocalStorage(AdoptingStorageContract):
@@ -92,7 +93,7 @@ def test_a_half_written_file_is_never_visible(storage):
                 assert go_on.wait(10)
             return self.parts.pop()
 
-    writer = threading.Thread(target=lambda: storage.save("a.png", Slow(), content_type="image/png"))
+    writer = threading.Thread(target=lambda: storage.save("a.png", Slow(), headers=PNG))
     writer.start()
     assert reached.wait(10)
     assert not storage.exists("a.png")
@@ -111,7 +112,7 @@ def test_a_failed_save_leaves_no_temporary_file(storage):
             raise OSError(errno.ENOSPC, "full")
 
     with pytest.raises(StorageError):
-        storage.save("a.png", Failing(), content_type="image/png")
+        storage.save("a.png", Failing(), headers=PNG)
     assert leftovers(storage) == []
 
 

@@ -14,6 +14,7 @@ from chevupload.store.local import LocalStorage
 from chevupload.store.memory import MemoryStorage
 from chevupload.store.paths import checked_path, joined_url
 from chevupload.store.storage import FsspecStorage
+from chevupload.testing.storage import PNG
 
 REFUSED = [
     "",
@@ -87,7 +88,7 @@ def test_no_storage_touches_such_a_path(storages, path):
             with pytest.raises(StorageError):
                 method(path)
         with pytest.raises(StorageError):
-            storage.save(path, None, content_type="image/png")
+            storage.save(path, None, headers=PNG)
     with pytest.raises(StorageError):
         storages[2].adopt(path, "/dev/null")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from itertools import count
@@ -11,12 +12,13 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-from chevupload.errors import ConfigError, FileMissing, StorageError
+from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
 from chevupload.store.local import LocalStorage
 from chevupload.store.memory import MemoryStorage
 from chevupload.store.storage import FsspecStorage
 from chevupload.testing import StorageContract
 from chevupload.testing.records import in_threads
+from chevupload.testing.storage import PNG
 
 ROOTS = count()
 
@@ -42,15 +44,16 @@ class _InPlace(StorageContract):
                 seen.append(storage.exists("d/a.png"))
                 return super().read(size)
 
-        storage.save("d/a.png", Watched(b"x" * 100), content_type="image/png")
+        storage.save("d/a.png", Watched(b"x" * 100), headers=PNG)
         assert True in seen
         assert content(storage, "d/a.png") == b"x" * 100
 
     def test_many_threads_want_one_path(self, storage):
-        """Two writers of one path may mix, which is why the catalog gives each path to one; nobody meets an error."""
+        """Of several writers the first has it; fsspec's memory, whose look and write are two steps, may mix them."""
 
         def work(thread):
-            storage.save("2026/a.png", io.BytesIO(b"%d" % thread * 100_000), content_type="image/png")
+            with contextlib.suppress(FileExists):
+                storage.save("2026/a.png", io.BytesIO(b"%d" % thread * 100_000), headers=PNG)
 
         in_threads(6, work)
         assert storage.exists("2026/a.png")
@@ -113,14 +116,14 @@ def content(storage, path):
 def test_the_log_is_told_why_a_save_failed(storage, error):
     """A failed save is a StorageError with its cause, which the log shows and the client does not."""
     with pytest.raises(StorageError) as caught:
-        storage.save("d/a.png", _Failing(error), content_type="image/png")
+        storage.save("d/a.png", _Failing(error), headers=PNG)
     assert caught.value.__cause__ is error
 
 
 def test_an_interrupted_save_leaves_nothing(storage):
     """A process that is ended in the middle of a save leaves no half file."""
     with pytest.raises(KeyboardInterrupt):
-        storage.save("a.png", _Failing(KeyboardInterrupt()), content_type="image/png")
+        storage.save("a.png", _Failing(KeyboardInterrupt()), headers=PNG)
     assert not storage.exists("a.png")
 
 
@@ -147,7 +150,7 @@ class _ObjectFile(AbstractBufferedFile):
 class _ObjectStore(AbstractFileSystem):
     """An object store with a fault of its own choosing."""
 
-    protocol = ("s3", "s3a")
+    protocol = ("objects",)
     cachable = False
 
     def __init__(self, fault=None):
@@ -167,25 +170,19 @@ class _ObjectStore(AbstractFileSystem):
             raise self.fault
         self.objects.pop(path, None)
 
-    def isfile(self, path):
+    def info(self, path):
         if self.fault:
             raise self.fault
-        return path in self.objects
-
-
-def test_an_object_store_is_told_the_content_type():
-    """An object store serves files itself and as what it was told, so it is told."""
-    store = _ObjectStore()
-    FsspecStorage(store, "bucket").save("a.png", io.BytesIO(b"1"), content_type="image/png")
-    data, options = store.objects["bucket/a.png"]
-    assert (data, options["ContentType"]) == (b"1", "image/png")
+        if path not in self.objects:
+            raise FileNotFoundError(path)
+        return {"name": path, "type": "file", "size": len(self.objects[path][0])}
 
 
 def test_the_host_chooses_how_a_content_type_is_passed():
     """A file system that takes content types in its own way can be served without a change of ours."""
     store = _ObjectStore()
-    storage = FsspecStorage(store, save_options=lambda kind: {"headers": {"Content-Type": kind}})
-    storage.save("a.png", io.BytesIO(b"1"), content_type="image/png")
+    storage = FsspecStorage(store, save_options=lambda headers: {"headers": {"Content-Type": headers.content_type}})
+    storage.save("a.png", io.BytesIO(b"1"), headers=PNG)
     options = store.objects["a.png"][1]
     assert options["headers"] == {"Content-Type": "image/png"}
     assert "ContentType" not in options
@@ -195,7 +192,7 @@ def test_an_object_store_never_gets_half_a_file():
     """Closing publishes a file on an object store, so one that failed is discarded instead."""
     store = _ObjectStore()
     with pytest.raises(StorageError):
-        FsspecStorage(store, "bucket").save("a.png", _Failing(OSError()), content_type="image/png")
+        FsspecStorage(store, "bucket").save("a.png", _Failing(OSError()), headers=PNG)
     (opened,) = store.opened
     assert opened.discarded
     assert opened.closed
@@ -209,7 +206,7 @@ def test_a_library_error_becomes_ours_and_tells_no_place():
         lambda: storage.open("a"),
         lambda: storage.delete("a"),
         lambda: storage.exists("a"),
-        lambda: storage.save("a", io.BytesIO(), content_type="image/png"),
+        lambda: storage.save("a", io.BytesIO(), headers=PNG),
     ):
         with pytest.raises(StorageError) as caught:
             action()
@@ -220,7 +217,7 @@ def test_a_library_error_becomes_ours_and_tells_no_place():
 def test_a_url_is_opened_once_in_each_process():
     """A process keeps its file system, and a forked one builds its own, as not every library survives a fork."""
     storage = FsspecStorage("memory://forked", options={"skip_instance_cache": True})
-    storage.save("a", io.BytesIO(b"1"), content_type="image/png")
+    storage.save("a", io.BytesIO(b"1"), headers=PNG)
     first = storage._locate("a")[0]
     assert storage._locate("a")[0] is first
     child = os.fork()

@@ -23,10 +23,10 @@ class FromTheBeginning(MemoryStorage):
 
     breaks = "test_a_file_comes_back_from_where_it_was_to_its_end"
 
-    def save(self, path, file, *, content_type):
+    def save(self, path, file, *, headers):
         if isinstance(file, io.BytesIO):
             file.seek(0)
-        super().save(path, file, content_type=content_type)
+        super().save(path, file, headers=headers)
 
 
 class Closing(MemoryStorage):
@@ -34,9 +34,9 @@ class Closing(MemoryStorage):
 
     breaks = "test_a_file_comes_back_from_where_it_was_to_its_end"
 
-    def save(self, path, file, *, content_type):
+    def save(self, path, file, *, headers):
         with file:
-            super().save(path, file, content_type=content_type)
+            super().save(path, file, headers=headers)
 
 
 class OnePiece(MemoryStorage):
@@ -44,8 +44,8 @@ class OnePiece(MemoryStorage):
 
     breaks = "test_a_large_file_is_stored_whole"
 
-    def save(self, path, file, *, content_type):
-        super().save(path, io.BytesIO(file.read(1_000_000)), content_type=content_type)
+    def save(self, path, file, *, headers):
+        super().save(path, io.BytesIO(file.read(1_000_000)), headers=headers)
 
 
 class NothingIsMissing(MemoryStorage):
@@ -62,8 +62,8 @@ class NoFolders(MemoryStorage):
 
     breaks = "test_many_threads_store_and_read"
 
-    def save(self, path, file, *, content_type):
-        super().save(posixpath.basename(path), file, content_type=content_type)
+    def save(self, path, file, *, headers):
+        super().save(posixpath.basename(path), file, headers=headers)
 
     def open(self, path):
         return super().open(posixpath.basename(path))
@@ -111,7 +111,7 @@ class Growing(MemoryStorage):
     breaks = "test_a_file_appears_as_a_whole"
     also_breaks = "test_nothing_stays_of_a_failed_save"
 
-    def save(self, path, file, *, content_type):
+    def save(self, path, file, *, headers):
         try:
             self._files[path] = b""
             while data := file.read(65_536):
@@ -127,9 +127,9 @@ class FaultForRefusal(MemoryStorage):
 
     breaks = "test_a_refusal_passes_through"
 
-    def save(self, path, file, *, content_type):
+    def save(self, path, file, *, headers):
         try:
-            super().save(path, file, content_type=content_type)
+            super().save(path, file, headers=headers)
         except ChevuploadError as error:
             raise StorageError("failed") from error
 
@@ -139,9 +139,9 @@ class Mixing(MemoryStorage):
 
     breaks = "test_a_taken_path_is_replaced_or_refused"
 
-    def save(self, path, file, *, content_type):
+    def save(self, path, file, *, headers):
         before = self._files.get(path, b"")
-        super().save(path, file, content_type=content_type)
+        super().save(path, file, headers=headers)
         self._files[path] += before[len(self._files[path]) :]
 
 
@@ -183,9 +183,9 @@ class Forgetful(MemoryStorage):
 
     breaks = "test_a_taken_path_is_replaced_or_refused"
 
-    def save(self, path, file, *, content_type):
+    def save(self, path, file, *, headers):
         is_taken = path in self._files
-        super().save(path, file, content_type=content_type)
+        super().save(path, file, headers=headers)
         if is_taken:
             raise FileExists(path)
 

@@ -60,6 +60,7 @@ class UploadMixin:
     request_digest: Mapped[str | None] = mapped_column(short_text(64), unique=True)
     request_md5: Mapped[str | None] = mapped_column(short_text(32))
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    storage: Mapped[str] = mapped_column(short_text(64))
 
     @declared_attr.directive
     @classmethod

@@ -1,0 +1,116 @@
+"""What is special about a few file systems: how they are told of headers, of time limits, and to write new files only.
+
+May know: the model, and each file system's own library once a site uses it. Sources: the documentation of s3fs, gcsfs
+and adlfs, and the three services' rules for conditional writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from chevupload.model import FileHeaders
+from chevupload.store.access import Access, AzureAccess, ObjectAccess, PlainAccess
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 20
+"""How long a store may be silent before its library tries again; the storage's own limit ends all of it."""
+
+SaveOptions: TypeAlias = Callable[[FileHeaders], Mapping[str, Any]]
+"""Makes a file system's own arguments of a write from what fetching clients should be told."""
+
+
+def _nothing(headers: FileHeaders) -> Mapping[str, Any]:
+    """Keep no headers, where there are none: somebody else serves these files."""
+    return {}
+
+
+def _plain(filesystem: Any, seconds: float) -> Access:
+    """Work with a file system that has no time limits of ours."""
+    return PlainAccess(filesystem)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One kind of file system.
+
+    Attributes:
+        options: makes what it is built with, below what the host says.
+        arguments: makes the arguments of a write.
+        access: makes what works with it, given how many seconds a call may take.
+        exclusive: whether it can be told to write new files only.
+    """
+
+    options: Callable[[], Mapping[str, Any]] = dict
+    arguments: SaveOptions = _nothing
+    access: Callable[[Any, float], Access] = _plain
+    exclusive: bool = False
+
+
+def _s3_options() -> Mapping[str, Any]:
+    config = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "read_timeout": _READ_SECONDS,
+        # Without it URLs are signed in a way that S3 stopped taking for new buckets.
+        "signature_version": "s3v4",
+    }
+    return {"config_kwargs": config, "use_listings_cache": False}
+
+
+def _s3_arguments(headers: FileHeaders) -> Mapping[str, Any]:
+    return {
+        "ContentType": headers.content_type,
+        "CacheControl": headers.cache_control,
+        "ContentDisposition": headers.content_disposition,
+        "max_concurrency": 2,
+    }
+
+
+def _gcs_options() -> Mapping[str, Any]:
+    return {"use_listings_cache": False}
+
+
+def _gcs_arguments(headers: FileHeaders) -> Mapping[str, Any]:
+    fixed = {"cache_control": headers.cache_control, "content_disposition": headers.content_disposition}
+    return {"content_type": headers.content_type, "fixed_key_metadata": fixed}
+
+
+def _azure_options() -> Mapping[str, Any]:
+    return {
+        "connection_timeout": _CONNECT_SECONDS,
+        "read_timeout": _READ_SECONDS,
+        "use_listings_cache": False,
+        # It would look for the container on its first use, which an account for the container alone may not.
+        "assume_container_exists": True,
+    }
+
+
+def _azure_arguments(headers: FileHeaders) -> Mapping[str, Any]:
+    from azure.storage.blob import ContentSettings  # noqa: PLC0415  # only there with adlfs
+
+    settings = ContentSettings(
+        content_type=headers.content_type,
+        cache_control=headers.cache_control,
+        content_disposition=headers.content_disposition,
+    )
+    return {"content_settings": settings}
+
+
+_S3 = Backend(options=_s3_options, arguments=_s3_arguments, access=ObjectAccess, exclusive=True)
+_GCS = Backend(options=_gcs_options, arguments=_gcs_arguments, access=ObjectAccess, exclusive=True)
+_AZURE = Backend(options=_azure_options, arguments=_azure_arguments, access=AzureAccess, exclusive=True)
+_HERE = Backend(exclusive=True)
+_OTHER = Backend()
+
+_BACKENDS: Mapping[str, Backend] = {
+    **dict.fromkeys(("s3", "s3a"), _S3),
+    **dict.fromkeys(("gs", "gcs"), _GCS),
+    **dict.fromkeys(("az", "abfs", "abfss"), _AZURE),
+    **dict.fromkeys(("file", "local", "memory"), _HERE),
+}
+
+
+def backend_of(protocol: str) -> Backend:
+    """Return what is special about the file systems of ``protocol``; of most, nothing."""
+    return _BACKENDS.get(protocol, _OTHER)

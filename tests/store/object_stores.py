@@ -1,0 +1,162 @@
+"""Object stores on this machine that speak the real ones' protocols over HTTP, for tests and for the benchmark.
+
+    python -m tests.store.object_stores [seconds]
+
+is an S3 that takes so many seconds longer for each answer; it prints its address and ends with its input.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import fsspec
+import pytest
+
+from chevupload.store.storage import FsspecStorage
+
+# Otherwise gcsfs looks for a second service beside the emulator, for a minute at a time. It reads this on import.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+_BUCKETS = count()
+_AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Azurite's only key, which its documentation prints."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for(port: int, seconds: float = 60.0) -> None:
+    """Wait until somebody listens at ``port``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, "the server does not listen"
+            time.sleep(0.05)
+        else:
+            return
+
+
+@dataclass
+class Call:
+    """One request to a store."""
+
+    method: str
+    path: str
+    range: str | None
+    seconds: float = 0.0
+
+
+@dataclass
+class S3:
+    """An S3 that takes its time for each answer, and writes every request down."""
+
+    delay: float = 0.0
+    calls: list[Call] = field(default_factory=list)
+
+    def __enter__(self) -> S3:
+        moto = pytest.importorskip("moto.server", reason="moto, the S3 on this machine, is not installed")
+        from werkzeug.serving import make_server
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._application = moto.DomainDispatcherApplication(moto.create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.options = {"key": "key", "secret": "secret", "endpoint_url": self.url}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        call = Call(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_RANGE"))
+        self.calls.append(call)
+        start = time.perf_counter()
+        time.sleep(self.delay)
+        answer = self._application(environ, start_response)
+        call.seconds = time.perf_counter() - start
+        return answer
+
+    def storage(self, **arguments: Any) -> FsspecStorage:
+        """Return a storage in a bucket of its own."""
+        return _in_new_bucket("s3", self.options, **arguments)
+
+
+class Gcs:
+    """A Google Cloud Storage."""
+
+    def __enter__(self) -> Gcs:
+        emulator = pytest.importorskip("gcp_storage_emulator.server", reason="the emulator of GCS is not installed")
+        port = free_port()
+        self._server = emulator.create_server("127.0.0.1", port, in_memory=True)
+        self._server.start()
+        wait_for(port)
+        self.options = {"token": "anon", "project": "project", "endpoint_url": f"http://127.0.0.1:{port}"}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.stop()
+
+    def storage(self, **arguments: Any) -> FsspecStorage:
+        """Return a storage in a bucket of its own."""
+        return _in_new_bucket("gs", self.options, **arguments)
+
+
+class Azure:
+    """An Azure Blob Storage."""
+
+    def __enter__(self) -> Azure:
+        command = shutil.which("azurite-blob")
+        if command is None:
+            pytest.skip("azurite, the Azure on this machine, is not installed: npm install --global azurite")
+        port = free_port()
+        options = ("--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent")
+        self._process = subprocess.Popen(
+            [command, "--blobHost", "127.0.0.1", "--blobPort", str(port), *options], stdout=subprocess.DEVNULL
+        )
+        wait_for(port)
+        url = f"http://127.0.0.1:{port}/devstoreaccount1"
+        self.options = {
+            "connection_string": f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={_AZURE_KEY};"
+            f"BlobEndpoint={url};"
+        }
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def storage(self, **arguments: Any) -> FsspecStorage:
+        """Return a storage in a container of its own."""
+        return _in_new_bucket("az", self.options, **arguments)
+
+
+def _in_new_bucket(protocol: str, options: dict[str, Any], **arguments: Any) -> FsspecStorage:
+    bucket = f"bucket-{os.getpid()}-{next(_BUCKETS)}"
+    storage = FsspecStorage(f"{protocol}://{bucket}/folder", options=options, **arguments)
+    fsspec.filesystem(protocol, **options).mkdir(bucket)
+    return storage
+
+
+if __name__ == "__main__":
+    with S3(delay=float(sys.argv[1]) if len(sys.argv) > 1 else 0.0) as started:
+        print(started.url, flush=True)
+        sys.stdin.read()
