@@ -207,7 +207,7 @@ def test_one_failure_does_not_stop_a_repair(make):
     stand.upload(filename="a.png")
     for name in ("b.png", "c.png"):
         (stand.images / FOLDER / name).write_bytes(b"x")
-    stand.component.upkeep._inventory._storage = stand.storage
+    stand.component.upkeep._inventory._storages.by_name[""] = stand.storage
     report = check(stand, repair=True)
     assert (len(report.strays), len(report.removed), report.left) == (2, 1, 1)
     assert check(stand, repair=True).left == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 import threading
 from datetime import timedelta
@@ -13,6 +14,8 @@ from chevupload.errors import ConfigError, FileExists, RequestDenied, StorageErr
 from chevupload.storages import Storages
 from chevupload.store.memory import MemoryCatalog, MemoryStorage
 from chevupload.store.sql import Database, SqlCatalog, sqlite_engine
+from chevupload.store.storage import FsspecStorage
+from chevupload.testing.storage import PNG as HEADERS
 from tests.support import ALBUMS, EMPTY, PNG, Failing, assert_refusal, file, noise
 
 
@@ -250,3 +253,19 @@ def test_a_storage_away_is_503(make):
     stand.clock.move(hours=2)
     stand.component.upkeep.sweep(grace=timedelta(0))
     assert stand.left() == EMPTY
+
+
+def test_a_check_looks_into_every_storage(make):
+    """A file without a record is told with its storage's name, and removed there alone, also where another has one."""
+
+    storages = {"one": FsspecStorage("memory://check-one"), "two": FsspecStorage("memory://check-two")}
+    stand = make(storage=storages, choose_storage=lambda upload, principal: "one")
+    stand.upload(PNG, "a.png")
+    path = next(iter(stand.catalog.uploads())).path
+    storages["two"].save(path, io.BytesIO(b"stray"), headers=HEADERS)
+    try:
+        report = stand.component.upkeep.check(repair=True, grace=timedelta(0))
+        assert (report.missing, report.strays, report.removed) == ((), (f"two:{path}",), (f"two:{path}",))
+        assert (storages["one"].exists(path), storages["two"].exists(path)) == (True, False)
+    finally:
+        stand.component.uploads.delete_all("user")
