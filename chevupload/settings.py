@@ -16,7 +16,6 @@ from datetime import timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError
 
 from chevupload.app import ChevUpload
@@ -29,6 +28,7 @@ from chevupload.site import DataFolder, Site
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.catalog import SqlCatalog
 from chevupload.store.sql.engine import Database
+from chevupload.store.sql.engines import engine_from
 from chevupload.store.sql.keys import SqlKeys, UserColumns
 from chevupload.store.sql.tables import Tables
 from chevupload.store.storage import FsspecStorage
@@ -133,7 +133,7 @@ def database_from(settings: Mapping[str, Any]) -> Database:
     """
     if url := settings.get("database_url"):
         try:
-            return Database(create_engine(url, hide_parameters=True))
+            return Database(engine_from(url))
         except (ArgumentError, ImportError) as error:
             raise ConfigError("database_url is no URL of a database whose driver is installed") from error
     if not settings.get("folder"):

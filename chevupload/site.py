@@ -26,7 +26,8 @@ from chevupload.spool import PREFIX
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.accounts import Accounts
 from chevupload.store.sql.catalog import SqlCatalog
-from chevupload.store.sql.engine import Database, sqlite_engine
+from chevupload.store.sql.engine import Database
+from chevupload.store.sql.engines import sqlite_engine
 from chevupload.store.sql.keys import SqlKeys
 
 DATABASE = "chevupload.db"

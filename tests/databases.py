@@ -1,4 +1,4 @@
-"""A PostgreSQL for tests: the one that the environment names, or one started for them; and new databases in it."""
+"""A PostgreSQL for tests: the one that the environment names, or one started for them; and new databases in any."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def running_postgres() -> Iterator[URL]:
 
 
 @contextlib.contextmanager
-def new_postgres_database(server: URL) -> Iterator[URL]:
+def new_database(server: URL) -> Iterator[URL]:
     """Give the URL of a new database, which is dropped when the block ends."""
     name = f"chevupload_{secrets.token_hex(4)}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
@@ -53,5 +53,6 @@ def new_postgres_database(server: URL) -> Iterator[URL]:
         yield server.set(database=name)
     finally:
         with admin.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+            force = " WITH (FORCE)" if connection.dialect.name == "postgresql" else ""
+            connection.exec_driver_sql(f"DROP DATABASE {name}{force}")
         admin.dispose()

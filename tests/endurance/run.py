@@ -30,7 +30,7 @@ from sqlalchemy import create_engine
 from chevupload.site import Site
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql import Database
-from tests.databases import new_postgres_database, running_postgres
+from tests.databases import new_database, running_postgres
 from tests.endurance.clients import Clients
 from tests.endurance.outcome import Outcome, outcome
 from tests.endurance.servers import Gunicorn, ObjectStore, Serve
@@ -68,7 +68,7 @@ def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patie
     spools = folder / "spools"
     spools.mkdir()
     with ExitStack() as stack:
-        url = stack.enter_context(new_postgres_database(stack.enter_context(running_postgres())))
+        url = stack.enter_context(new_database(stack.enter_context(running_postgres())))
         store = ObjectStore(folder / "s3.log")
         stack.callback(store.kill)
         places = {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from chevupload.store.sql import Accounts, Database, SqlCatalog, Tables, sqlite_engine
 from chevupload.testing.records import NOW, new_upload
-from tests.databases import new_postgres_database, running_postgres
+from tests.databases import new_database, running_postgres
+from tests.store.mariadb import mariadb_server
 
 
 @pytest.fixture
@@ -43,10 +45,20 @@ def postgres():
         yield url
 
 
-@pytest.fixture
-def postgres_database(postgres):
-    """Return a new PostgreSQL database with all tables."""
-    with new_postgres_database(postgres) as url:
+@pytest.fixture(scope="session")
+def mariadb():
+    """Return the URL of a running MariaDB or MySQL: CHEVUPLOAD_TEST_MARIADB, or one started for these tests."""
+    if url := os.environ.get("CHEVUPLOAD_TEST_MARIADB"):
+        yield make_url(url)
+        return
+    with mariadb_server() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _with_tables(server):
+    """Make a new database on a server, with all tables, and remove it after use."""
+    with new_database(server) as url:
         engine = create_engine(url)
         database = Database(engine)
         database.create_tables()
@@ -54,10 +66,24 @@ def postgres_database(postgres):
         engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
+def postgres_database(postgres):
+    """Return a new PostgreSQL database with all tables."""
+    with _with_tables(postgres) as database:
+        yield database
+
+
+@pytest.fixture
+def mariadb_database(mariadb):
+    """Return a new MariaDB database with all tables."""
+    with _with_tables(mariadb) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
 def each_database(request):
-    """Return a SQLite and a PostgreSQL database in turn, each new and with all tables."""
-    return request.getfixturevalue("database" if request.param == "sqlite" else "postgres_database")
+    """Return a SQLite, a PostgreSQL and a MariaDB database in turn, each new and with all tables."""
+    return request.getfixturevalue("database" if request.param == "sqlite" else f"{request.param}_database")
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from chevupload.store.sql.accounts import AccountKey, Accounts, UnknownName, User
 from chevupload.store.sql.catalog import SqlCatalog
-from chevupload.store.sql.engine import Database, sqlite_engine
+from chevupload.store.sql.engine import Database
+from chevupload.store.sql.engines import engine_from, sqlite_engine
 from chevupload.store.sql.keys import SqlKeys, UserColumns, UserKeys
 from chevupload.store.sql.tables import (
     AlbumMixin,
@@ -35,5 +36,6 @@ __all__ = [
     "UserColumns",
     "UserKeys",
     "UserMixin",
+    "engine_from",
     "sqlite_engine",
 ]

@@ -1,21 +1,20 @@
 """A database as the stores use it: short transactions, safe across forks, with our own errors.
 
-May know: :mod:`chevupload.errors` and the tables. Sources: SQLite's pages on WAL and on how to corrupt a database
-(never carry a connection across a fork), SQLAlchemy's on engines in several processes.
+May know: :mod:`chevupload.errors` and the tables. Sources: SQLite's page on how to corrupt a database (never carry a
+connection across a fork), SQLAlchemy's on engines in several processes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import MetaData, Table
 
@@ -24,45 +23,6 @@ from chevupload.store.sql.tables import Tables
 
 _CREATE_ATTEMPTS = 20
 _PAUSE_SECONDS = 0.05
-
-
-def sqlite_engine(path: str | os.PathLike[str], *, busy_seconds: float = 30.0) -> Engine:
-    """Return an engine for a SQLite file that many processes and threads can use at once.
-
-    Args:
-        path: the file; it is made when it is missing, its folder is not.
-        busy_seconds: how long a writer waits for the others.
-    """
-    engine = create_engine(
-        URL.create("sqlite", database=os.fspath(path)),
-        # A transaction takes the write lock before its first change: one that reads first and locks later fails at
-        # once, however long the wait, when somebody else has written in between.
-        connect_args={"timeout": busy_seconds, "isolation_level": "IMMEDIATE"},
-        # Titles, file names and digests have no place in a log.
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, record: Any) -> None:
-        _enable_wal(connection, busy_seconds)
-        # NORMAL keeps every commit when the process dies; at a power failure the last ones may be lost, never torn.
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    return engine
-
-
-def _enable_wal(connection: sqlite3.Connection, seconds: float) -> None:
-    """Switch to WAL. SQLite does not wait for others here as it does elsewhere, so this waits itself."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(_PAUSE_SECONDS)
 
 
 class Transactions(Protocol):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import (
     Row,
     Select,
+    String,
     Uuid,
     bindparam,
     cast,
@@ -219,8 +220,11 @@ def _as_id(owner: Any, type_: TypeEngine[Any]) -> Any:
     """Compare with ids of this type what the ready table of keys spells as text."""
     if owner.type._type_affinity is type_._type_affinity:
         return owner
-    # Databases without a type for them keep UUIDs as digits only, and those with one read them so too.
-    return cast(func.replace(owner, "-", "") if isinstance(type_, Uuid) else owner, type_)
+    if not isinstance(type_, Uuid):
+        return cast(owner, type_)
+    # Databases without a type for them keep UUIDs as digits only, and those with one read them so too. MySQL and
+    # MariaDB compare with text.
+    return cast(func.replace(owner, "-", ""), type_.with_variant(String(32), "mysql", "mariadb"))
 
 
 class UserKeys:

@@ -130,7 +130,9 @@ def _is_same(one: Engine, other: Engine) -> bool:
 
 def _place(url: URL) -> tuple[object, ...]:
     """Return which database ``url`` is, whatever driver and user it names."""
-    return url.get_backend_name(), url.host, url.port, url.database, *map(url.query.get, ("host", "port", "service"))
+    # Two names for one dialect.
+    backend = url.get_backend_name().replace("mariadb", "mysql")
+    return backend, url.host, url.port, url.database, *map(url.query.get, ("host", "port", "service", "unix_socket"))
 
 
 def _begin_sqlite(connection: Connection) -> None:

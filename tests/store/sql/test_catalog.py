@@ -27,3 +27,12 @@ def test_a_name_is_free_after_a_year(each_database, make_upload, now):
 def test_an_album_is_told_with_its_title(catalog):
     """The record of an album is whole."""
     assert catalog.album("album") == Album("album", "user", "Cats")
+
+
+def test_times_keep_their_microseconds(catalog, make_upload, now):
+    """They put uploads of one second in their order."""
+    uploads = [make_upload(f"a{age}", received_at=now - timedelta(microseconds=age)) for age in range(3)]
+    for upload in reversed(uploads):
+        catalog.reserve(upload)
+        catalog.publish(upload.id)
+    assert catalog.owned("user", now=now, limit=9) == uploads

@@ -29,12 +29,11 @@ def prefix():
     return ""
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def host(request):
+@pytest.fixture
+def host(each_database):
     """Return a host's database, with a table of its own."""
-    database = request.getfixturevalue("database" if request.param == "sqlite" else "postgres_database")
-    POSTS.metadata.create_all(database.engine)
-    return database
+    POSTS.metadata.create_all(each_database.engine)
+    return each_database
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from sqlalchemy import ForeignKey, Uuid, delete, event, insert, update
+from sqlalchemy import ForeignKey, String, Uuid, delete, event, insert, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chevupload.errors import CatalogError, ConfigError
@@ -28,11 +28,11 @@ class Person(HostBase):
 
     __tablename__ = "people"
     id: Mapped[int] = mapped_column(primary_key=True)
-    role: Mapped[str] = mapped_column(default="member")
+    role: Mapped[str] = mapped_column(String(20), default="member")
     is_welcome: Mapped[bool | None] = mapped_column(default=True)
     quota: Mapped[int | None] = mapped_column()
-    plan: Mapped[str | None] = mapped_column()
-    key_digest: Mapped[str | None] = mapped_column(unique=True)
+    plan: Mapped[str | None] = mapped_column(String(20))
+    key_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
 
 
 class PersonsKey(KeyMixin, HostBase):
@@ -47,6 +47,13 @@ class Member(HostBase):
 
     __tablename__ = "members"
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+
+
+class Subscriber(HostBase):
+    """A user with a name for an id, in whatever collation the database has by itself."""
+
+    __tablename__ = "subscribers"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
 
 
 class Customer(HostBase):
@@ -369,6 +376,16 @@ def test_users_may_have_uuids(each_database):
         connection.execute(insert(Member), {"id": member})
     keys = SqlKeys(each_database, users=UserColumns(id=Member.id))
     assert keys.authenticate(keys.add_key(str(member)).key, {}) == Principal(user_id=str(member))
+
+
+def test_users_may_have_names_for_ids(each_database):
+    """Texts of the host's compare with ours, in whatever order its database sorts them."""
+    HostBase.metadata.create_all(each_database.engine)
+    with each_database.begin() as connection:
+        connection.execute(insert(Subscriber), {"id": "Ännchen"})
+    keys = SqlKeys(each_database, users=UserColumns(id=Subscriber.id))
+    assert keys.authenticate(keys.add_key("Ännchen").key, {}) == Principal(user_id="Ännchen")
+    assert keys.authenticate(keys.add_key("annchen").key, {}) is None
 
 
 @pytest.fixture

@@ -18,6 +18,15 @@ def test_tags_are_made_once_and_found_again(database):
     assert len(set(tags.ids(("a", "b", "c", "A")))) == 4
 
 
+def test_tags_are_told_apart_by_every_byte(each_database):
+    """Case, accents, spaces and characters of four bytes count, on a database too that by itself overlooks them."""
+    names = ("cat", "Cat", "cát", "cat ", " cat", "straße", "strasse", "🐈", "🐕", "ﬁ", "fi", "i", "ı", "İ")
+    tags = TagRows(each_database, Tables.default())
+    found = tags.ids(names)
+    assert len(set(found)) == len(names)
+    assert tags.ids(names) == found
+
+
 def test_a_tag_that_somebody_else_makes_meanwhile_is_taken(database):
     """Two uploads that bring the same new tag at one moment both succeed, with one and the same tag."""
 
