@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     insert,
     or_,
     select,
@@ -100,11 +101,8 @@ class SqlCatalog:
         )
         self._free_name = delete(used).where(used.c.digest == bindparam("found"))
         self._count_view = update(uploads).where(id_, column.state == "ready").values(views=column.views + 1)
-        md5 = bindparam("md5", type_=column.md5.type)
-        same = or_(column.md5 == md5, column.source_md5 == md5)
-        recent = select(true()).where(same, column.received_at >= bindparam("since"), column.state == "ready").limit(1)
-        self._duplicate = recent.where(column.owner_id == bindparam("owner_id"))
-        self._guest_duplicate = recent.where(column.owner_id.is_(None))
+        self._duplicate = self._look_for_duplicate(column.owner_id == bindparam("owner_id"))
+        self._guest_duplicate = self._look_for_duplicate(column.owner_id.is_(None))
 
     def create_tables(self) -> None:
         """Make the tables that are missing.
@@ -265,8 +263,9 @@ class SqlCatalog:
         is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
         query = self._select.where(column.owner_id == owner_id, column.state == "ready", is_alive)
         if before is not None:
-            same_second = and_(column.received_at == before.received_at, column.id < before.id)
-            query = query.where(or_(column.received_at < before.received_at, same_second))
+            # The first of the two is where an index begins to read; it cannot begin at either side of the second.
+            is_earlier = column.received_at < before.received_at
+            query = query.where(column.received_at <= before.received_at, or_(is_earlier, column.id < before.id))
         query = query.order_by(column.received_at.desc(), column.id.desc()).limit(limit)
         with self._database.connect() as connection:
             return self._with_tags(connection, connection.execute(query).all())
@@ -289,8 +288,7 @@ class SqlCatalog:
         """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
         query = self._guest_duplicate if owner_id is None else self._duplicate
         with self._database.connect() as connection:
-            parameters = {"md5": md5, "owner_id": owner_id, "since": since}
-            return connection.execute(query, parameters).first() is not None
+            return bool(connection.scalar(query, {"md5": md5, "owner_id": owner_id, "since": since}))
 
     def album(self, album_id: str) -> Album | None:
         """Return an album."""
@@ -305,6 +303,13 @@ class SqlCatalog:
         query = select(true()).where(self._categories.c.id == category_id)
         with self._database.connect() as connection:
             return connection.execute(query).first() is not None
+
+    def _look_for_duplicate(self, is_owners: ColumnElement[bool]) -> Executable:
+        """Ask for each of the two hashes by itself: each has an index that ends at the time, and no other is read."""
+        column = self._uploads.c
+        is_recent = and_(is_owners, column.received_at >= bindparam("since"), column.state == "ready")
+        hashes = (column.md5, column.source_md5)
+        return select(or_(*(exists().where(is_recent, one == bindparam("md5", type_=one.type)) for one in hashes)))
 
     def _is_taken(self, upload: Upload) -> bool:
         column = self._uploads.c
