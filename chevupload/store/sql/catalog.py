@@ -35,6 +35,7 @@ from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.interfaces import Catalog
 from chevupload.model import Album, Upload
+from chevupload.store.sql.columns import Unindexed
 from chevupload.store.sql.engine import Database, Transactions
 from chevupload.store.sql.session import HostSession, Joined
 from chevupload.store.sql.tables import Tables
@@ -223,7 +224,8 @@ class SqlCatalog:
 
     def expired(self, now: datetime) -> Iterator[Upload]:
         """Yield every ready upload that is expired, without holding a transaction open in between."""
-        return self._pages(and_(self._uploads.c.state == "ready", self._uploads.c.expires_at <= now))
+        column = self._uploads.c
+        return self._pages(and_(Unindexed(column.state) == "ready", column.expires_at <= now), Unindexed(column.id))
 
     def withdrawn_ids(self) -> Iterator[str]:
         """Yield the id of every upload in state deleting, without holding a transaction open in between."""
@@ -255,13 +257,13 @@ class SqlCatalog:
 
     def uploads(self) -> Iterator[Upload]:
         """Yield every ready upload, without holding a transaction open in between."""
-        return self._pages(self._uploads.c.state == "ready")
+        return self._pages(self._uploads.c.state == "ready", self._uploads.c.id)
 
     def owned(self, owner_id: str, *, now: datetime, limit: int, before: Upload | None = None) -> list[Upload]:
         """Return up to ``limit`` ready uploads of an owner that are not expired, the newest first."""
         column = self._uploads.c
         is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
-        query = self._select.where(column.owner_id == owner_id, column.state == "ready", is_alive)
+        query = self._select.where(column.owner_id == owner_id, Unindexed(column.state) == "ready", is_alive)
         if before is not None:
             # The first of the two is where an index begins to read; it cannot begin at either side of the second.
             is_earlier = column.received_at < before.received_at
@@ -307,7 +309,8 @@ class SqlCatalog:
     def _look_for_duplicate(self, is_owners: ColumnElement[bool]) -> Executable:
         """Ask for each of the two hashes by itself: each has an index that ends at the time, and no other is read."""
         column = self._uploads.c
-        is_recent = and_(is_owners, column.received_at >= bindparam("since"), column.state == "ready")
+        since = bindparam("since", type_=column.received_at.type)
+        is_recent = and_(is_owners, Unindexed(column.received_at) >= since, Unindexed(column.state) == "ready")
         hashes = (column.md5, column.source_md5)
         return select(or_(*(exists().where(is_recent, one == bindparam("md5", type_=one.type)) for one in hashes)))
 
@@ -324,12 +327,12 @@ class SqlCatalog:
             row = connection.execute(query, parameters).first()
             return None if row is None else self._with_tags(connection, [row])[0]
 
-    def _pages(self, condition: ColumnElement[bool]) -> Iterator[Upload]:
+    def _pages(self, condition: ColumnElement[bool], id_: ColumnElement[str]) -> Iterator[Upload]:
         """Yield uploads in the order of their ids, a page for each transaction."""
-        query = self._select.where(condition).order_by(self._uploads.c.id).limit(PAGE_SIZE)
+        query = self._select.where(condition).order_by(id_).limit(PAGE_SIZE)
         rows: Sequence[Row[Any]] = ()
         while not rows or len(rows) == PAGE_SIZE:
-            page = query.where(self._uploads.c.id > rows[-1].id) if rows else query
+            page = query.where(id_ > rows[-1].id) if rows else query
             with self._database.connect() as connection:
                 rows = connection.execute(page).all()
                 uploads = self._with_tags(connection, rows)

@@ -1,12 +1,11 @@
 """Engines with settings of ours: no wait without an end, and no connection that died meanwhile.
 
-May know: nothing of the package. Sources: SQLite's pages on WAL and on PRAGMA optimize, libpq's on its connection
-parameters, PyMySQL's on its timeouts, SQLAlchemy's on disconnects.
+May know: nothing of the package. Sources: SQLite's pages on WAL, libpq's on its connection parameters, PyMySQL's on its
+timeouts, SQLAlchemy's on disconnects.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import time
@@ -15,9 +14,6 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 
 _PAUSE_SECONDS = 0.05
-_RECYCLE_SECONDS = 3_600
-_LOOKED_AT = 400
-"""Entries of an index, by which SQLite judges the rest: within the range that its page on ANALYZE recommends."""
 
 
 def sqlite_engine(path: str | os.PathLike[str], *, busy_seconds: float = 30.0) -> Engine:
@@ -77,17 +73,13 @@ def _waits(url: URL, connect_seconds: int, statement_seconds: int) -> dict[str, 
 
 
 def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
-    is_in_memory = url.database in (None, "", ":memory:")
     engine = create_engine(
         url,
         # A transaction takes the write lock before its first change: one that reads first and locks later fails at
         # once, however long the wait, when somebody else has written in between.
         connect_args={"isolation_level": "IMMEDIATE"} | ({} if "timeout" in url.query else {"timeout": busy_seconds}),
-        # Closing is when it looks at what it holds, so no connection stays open for days. One to memory is all there is.
-        pool_recycle=-1 if is_in_memory else _RECYCLE_SECONDS,
         hide_parameters=True,
     )
-    event.listen(engine, "close", _look_at_statistics)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: Any) -> None:
@@ -97,18 +89,6 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
-
-
-def _look_at_statistics(connection: sqlite3.Connection, record: Any) -> None:
-    """Let SQLite learn how its tables have grown: of two indexes it would else take one that half of the rows share.
-
-    It reads a few hundred entries of each index, and only when there are 25 times as many rows as at the last time.
-    """
-    # Whoever writes at the moment is not waited for; the next connection that closes looks as well.
-    with contextlib.suppress(sqlite3.Error):
-        connection.execute("PRAGMA busy_timeout=0")
-        connection.execute(f"PRAGMA analysis_limit={_LOOKED_AT}")
-        connection.execute("PRAGMA optimize")
 
 
 def _enable_wal(connection: sqlite3.Connection, seconds: float) -> None:

@@ -55,7 +55,7 @@ class UploadMixin:
     thumb_size: Mapped[int] = mapped_column(BigInteger)
     medium_size: Mapped[int] = mapped_column(BigInteger)
     frame_size: Mapped[int] = mapped_column(BigInteger)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
     views: Mapped[int] = mapped_column(BigInteger)
     request_digest: Mapped[str | None] = mapped_column(short_text(64), unique=True)
     request_md5: Mapped[str | None] = mapped_column(short_text(32))
@@ -70,7 +70,6 @@ class UploadMixin:
         return (
             Index(f"ix_{table}_sweep", "state", "received_at"),
             Index(f"ix_{table}_owner", "owner_id", "received_at"),
-            Index(f"ix_{table}_expiry", "state", "expires_at"),
             Index(f"ix_{table}_md5", "owner_id", "md5", "received_at"),
             Index(f"ix_{table}_source_md5", "owner_id", "source_md5", "received_at"),
         )
