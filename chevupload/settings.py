@@ -16,6 +16,7 @@ from datetime import timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError
 
 from chevupload.app import ChevUpload
@@ -124,6 +125,18 @@ def _check_names(settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
 
 
+def database_engine(url: str | URL, **seconds: int) -> Engine:
+    """Return :func:`~chevupload.store.sql.engines.engine_from` of ``url`` and ``seconds``.
+
+    Raises:
+        ConfigError: it is no URL of a database whose driver is installed.
+    """
+    try:
+        return engine_from(url, **seconds)
+    except (ArgumentError, ImportError) as error:
+        raise ConfigError("database_url is no URL of a database whose driver is installed") from error
+
+
 def database_from(settings: Mapping[str, Any]) -> Database:
     """Open the database that ``settings`` name, or else that of their folder, with its tables.
 
@@ -132,10 +145,7 @@ def database_from(settings: Mapping[str, Any]) -> Database:
         BackendError: the folder cannot be used.
     """
     if url := settings.get("database_url"):
-        try:
-            return Database(engine_from(url))
-        except (ArgumentError, ImportError) as error:
-            raise ConfigError("database_url is no URL of a database whose driver is installed") from error
+        return Database(database_engine(url))
     if not settings.get("folder"):
         raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
     return Site(settings["folder"]).database

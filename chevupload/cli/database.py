@@ -1,0 +1,96 @@
+"""Commands for the tables of a database: ``db upgrade``, ``db current``, ``db stamp`` and ``db sql``.
+
+May know: the migrations, which are loaded by these commands only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chevupload.cli.common import Commands, add_command, show
+from chevupload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chevupload.store.sql.migrations import Migrations
+
+_STATEMENT_SECONDS = 86_400
+"""A change of a large table takes its time."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``db``."""
+    group = commands.add_parser("db", help="migrate the tables").add_subparsers(required=True, metavar="COMMAND")
+    for word, command, help_text in (
+        ("upgrade", upgrade, "bring the tables to this version"),
+        ("current", current, "show the revision of the tables"),
+        ("stamp", stamp, "note the revision of tables that have none noted, and change nothing"),
+        ("sql", sql, "print what would make the tables, instead of making them"),
+    ):
+        parser = add_command(group, word, command, help_text, json_output=word != "sql")
+        parser.add_argument("--database-url", metavar="URL", help="a database by SQLAlchemy's URL, instead of --data")
+        if word == "stamp":
+            parser.add_argument("revision", nargs="?", default="heads", help="the newest by default")
+
+
+def upgrade(options: argparse.Namespace) -> int:
+    """Upgrade the tables."""
+    with _migrations(options) as migrations:
+        migrations.upgrade()
+        return _show_revision(options, migrations)
+
+
+def current(options: argparse.Namespace) -> int:
+    """Show the revision."""
+    with _migrations(options) as migrations:
+        return _show_revision(options, migrations)
+
+
+def stamp(options: argparse.Namespace) -> int:
+    """Note a revision."""
+    with _migrations(options) as migrations:
+        migrations.stamp(options.revision)
+        return _show_revision(options, migrations)
+
+
+def sql(options: argparse.Namespace) -> int:
+    """Print statements."""
+    with _migrations(options) as migrations:
+        print(migrations.sql(), end="")
+    return 0
+
+
+def _show_revision(options: argparse.Namespace, migrations: Migrations) -> int:
+    revision = migrations.current()
+    show(options, {"revision": revision}, revision or "no revision is noted")
+    return 0
+
+
+@contextlib.contextmanager
+def _migrations(options: argparse.Namespace) -> Iterator[Migrations]:
+    """Open the database that is meant, and make nothing in it.
+
+    Raises:
+        ConfigError: there is none, or Alembic is not installed.
+    """
+    try:
+        from chevupload.store.sql.migrations import Migrations  # noqa: PLC0415  # Alembic comes with it
+    except ImportError as error:
+        raise ConfigError("migrations need Alembic: install chevupload[migrations]") from error
+    from chevupload.settings import database_engine  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.site import DATABASE  # noqa: PLC0415
+
+    url = options.database_url
+    if url is None:
+        path = Path(options.data, DATABASE)
+        if not path.exists():
+            raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
+        url = f"sqlite:///{path}"
+    engine = database_engine(url, statement_seconds=_STATEMENT_SECONDS)
+    try:
+        yield Migrations(engine)
+    finally:
+        engine.dispose()
