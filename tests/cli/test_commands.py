@@ -357,3 +357,26 @@ def test_the_version(capsys):
         main(["--version"])
     assert ended.value.code == 0
     assert re.fullmatch(r"chevupload (\d+(\.\w+)+|\(not installed\))\n", capsys.readouterr().out)
+
+
+def test_tables_are_migrated(run, tmp_path):
+    """A folder's and any other database's, whether they are there or not; and an unknown revision is none."""
+    run("user", "add", "ann")
+    assert run("db", "current") == (0, "no revision is noted", "")
+    revision = as_json(run("db", "upgrade", "--json"))["revision"]
+    assert run("db", "current") == (0, revision, "")
+    assert run("user", "list")[1] == "ann"
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    assert "CREATE TABLE chevupload_uploads" in run("db", "sql", "--database-url", url)[1]
+    assert run("db", "upgrade", "--database-url", url) == (0, revision, "")
+    assert run("db", "stamp", revision, "--database-url", url) == (0, revision, "")
+    status, _, told = run("db", "stamp", "nothing", "--database-url", url)
+    assert (status, "nothing" in told) == (1, True)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://x"])
+def test_a_database_that_is_none_is_told(run, url):
+    """Before anything is made."""
+    assert run("db", "upgrade", "--database-url", url)[0] == 1
+    status, _, told = run("db", "upgrade")
+    assert (status, "there is no site" in told) == (1, True)
