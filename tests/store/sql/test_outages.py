@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import event, text
 
 from chevupload.errors import CatalogError
 from chevupload.store.sql import Database, SqlCatalog, Tables, engine_from
+from chevupload.testing.records import in_threads
 from tests.store.proxy import Proxy
 from tests.support import EMPTY, PNG, assert_refusal, file, picture
 
@@ -131,6 +133,28 @@ def test_a_statement_that_waits_too_long_ends(database, make_upload, now):
             catalog.publish("a1")
         other.rollback()
     catalog.publish("a1")
+
+
+def test_of_two_that_wait_for_each_other_one_goes_on(database, make_upload):
+    """The database ends a deadlock, and whoever it chose is told that this could not be done now."""
+    catalog = SqlCatalog(database)
+    for upload_id in ("a0", "a1"):
+        catalog.reserve(make_upload(upload_id))
+    uploads = Tables.default().uploads
+    both_hold_one = threading.Barrier(2, timeout=30)
+
+    def work(number):
+        try:
+            with database.begin() as connection:
+                connection.execute(uploads.update().where(uploads.c.id == f"a{number}").values(views=1))
+                both_hold_one.wait()
+                connection.execute(uploads.update().where(uploads.c.id == f"a{1 - number}").values(views=1))
+        except CatalogError:
+            return "told"
+        return "done"
+
+    assert sorted(in_threads(2, work)) == ["done", "told"]
+    catalog.publish("a0")
 
 
 def test_what_the_url_says_holds(proxy):
