@@ -40,15 +40,16 @@ _CACHE_KIB = 1_500_000
 """For filling only: without it, SQLite would write each page of its indexes many times."""
 
 
-def make_row(number: int) -> dict[str, Any]:
+def make_row(number: int, start: int | None = None) -> dict[str, Any]:
     """Make the row of a ready upload of some owner, or guest, at some time of the last year.
 
-    Names, ids and digests are random, so that an index meets them where it meets real ones: anywhere.
+    Names, ids and digests are random, so that an index meets them where it meets real ones: anywhere. ``start`` is a
+    number of 64 bits with which name and id begin.
     """
     # Each owner's first is the oldest, so that there is always one far down a list.
     age = _YEAR_SECONDS if number < OWNERS else random.random() * _YEAR_SECONDS
     received_at = NOW - timedelta(seconds=age)
-    name = random.randbytes(16).hex()
+    name = f"{random.getrandbits(64) if start is None else start:016x}{random.getrandbits(64):016x}"
     return {
         "id": name[:16],
         "state": "ready",
@@ -92,8 +93,11 @@ def fill(database: Database, rows: int) -> None:
         for index in uploads.indexes:
             index.drop(connection)
         connection.commit()
+        # Spread evenly, the names are where random ones would be, but each goes to the end of what is there already.
+        step = 2**64 // rows
         for done in range(0, rows, _CHUNK):
-            connection.execute(insert(uploads), [make_row(number) for number in range(done, min(done + _CHUNK, rows))])
+            numbers = range(done, min(done + _CHUNK, rows))
+            connection.execute(insert(uploads), [make_row(number, number * step) for number in numbers])
             connection.commit()
             progress(f"{min(done + _CHUNK, rows):,} of {rows:,} rows")
         for index in uploads.indexes:
