@@ -97,7 +97,7 @@ class SqlCatalog:
         self._overdue = (
             select(used.c.digest)
             .where(used.c.released_at < bindparam("since", type_=used.c.released_at.type))
-            .order_by(used.c.digest)
+            .order_by(Unindexed(used.c.digest))
             .limit(PAGE_SIZE)
         )
         self._free_name = delete(used).where(used.c.digest == bindparam("found"))

@@ -109,8 +109,12 @@ def _make_uploads() -> None:
         Column("frame_size", BigInteger(), nullable=False),
         Column("expires_at", UtcDateTime()),
         Column("views", BigInteger(), nullable=False),
+        Column("request_digest", short_text(64)),
+        Column("request_md5", short_text(32)),
+        Column("claimed_at", UtcDateTime()),
         PrimaryKeyConstraint("id"),
         UniqueConstraint("stem_key"),
+        UniqueConstraint("request_digest"),
     )
     for name, columns in (
         ("expires_at", ["expires_at"]),
