@@ -76,6 +76,7 @@ def make_row(number: int, start: int | None = None) -> dict[str, Any]:
         "thumb_size": 10_000,
         "medium_size": 50_000,
         "frame_size": 0,
+        "storage": "",
         "expires_at": NOW + timedelta(seconds=number) if number % 4 == 0 else None,
         "views": 0,
     }

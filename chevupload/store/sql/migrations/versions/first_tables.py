@@ -112,6 +112,7 @@ def _make_uploads() -> None:
         Column("request_digest", short_text(64)),
         Column("request_md5", short_text(32)),
         Column("claimed_at", UtcDateTime()),
+        Column("storage", short_text(64), nullable=False),
         PrimaryKeyConstraint("id"),
         UniqueConstraint("stem_key"),
         UniqueConstraint("request_digest"),
