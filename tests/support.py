@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -204,14 +205,21 @@ class Failing:
     def __init__(self, part: Any, method: str, error: BaseException, *, count: int = 1, forever: bool = True) -> None:
         self._part, self._method, self._error = part, method, error
         self._left, self._forever = count, forever
+        self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._part, name)
         return self._call if name == self._method else found
 
+    def _next(self) -> int:
+        """Count a call, of which several may come at once."""
+        with self._lock:
+            self._left -= 1
+            return self._left
+
     def _call(self, *arguments: Any, **named: Any) -> Any:
-        self._left -= 1
-        if self._left == 0 or (self._left < 0 and self._forever):
+        left = self._next()
+        if left == 0 or (left < 0 and self._forever):
             raise self._error
         return getattr(self._part, self._method)(*arguments, **named)
 
