@@ -6,9 +6,9 @@ import contextlib
 import os
 
 import pytest
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import make_url
 
-from chevupload.store.sql import Accounts, Database, SqlCatalog, Tables, sqlite_engine
+from chevupload.store.sql import Accounts, Database, SqlCatalog, Tables, engine_from, sqlite_engine
 from chevupload.testing.records import NOW, new_upload
 from tests.databases import new_database, running_postgres
 from tests.store.mariadb import mariadb_server
@@ -59,7 +59,7 @@ def mariadb():
 def _with_tables(server):
     """Make a new database on a server, with all tables, and remove it after use."""
     with new_database(server) as url:
-        engine = create_engine(url)
+        engine = engine_from(url)
         database = Database(engine)
         database.create_tables()
         yield database

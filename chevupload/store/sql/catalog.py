@@ -35,7 +35,7 @@ from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.interfaces import Catalog
 from chevupload.model import Album, Upload
-from chevupload.store.sql.columns import Unindexed
+from chevupload.store.sql.columns import Unindexed, Unlocked
 from chevupload.store.sql.engine import Database, Transactions
 from chevupload.store.sql.session import HostSession, Joined
 from chevupload.store.sql.tables import Tables
@@ -76,7 +76,8 @@ class SqlCatalog:
         self._holders: Any = self._select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
         resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
         self._resize = update(uploads).where(id_, column.state == "ready").values(resized)
-        self._publish = update(uploads).where(id_, column.state == "pending").values(state="ready")
+        # The one change that may be part of a host's transaction, which takes as long as the host likes.
+        self._publish = update(uploads).where(id_, Unlocked(column.state) == "pending").values(state="ready")
         self._withdraw = update(uploads).where(id_, is_live).values(_DELETING)
         self._abandon = update(uploads).where(id_, column.state == "pending").values(_DELETING)
         self._used = used = found.used_names

@@ -102,3 +102,18 @@ def _as_it_is(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:
 def _without_index(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:
     # Source: SQLite's page on its query optimizer, "disqualifying WHERE clause terms using unary +".
     return f"+{compiler.process(element.clauses, **options)}"
+
+
+class Unlocked(Unindexed):
+    """A column as it is, in a change of one row that is found by its key.
+
+    With few rows, MySQL and MariaDB would find it by the column's own index instead, and lock the gaps around it until
+    the transaction is over: whoever adds a row would wait for that.
+    """
+
+    inherit_cache = True
+
+
+@compiles(Unlocked, "mysql", "mariadb")
+def _as_a_copy(element: Unlocked, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CONCAT({compiler.process(element.clauses, **options)})"

@@ -9,13 +9,12 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import create_engine
-
 from chevupload.app import ChevUpload
 from chevupload.store.local import LocalStorage
 from chevupload.store.memory import StaticKeys
-from chevupload.store.sql import Database, SqlCatalog, sqlite_engine
+from chevupload.store.sql import Database, SqlCatalog, engine_from
 from chevupload.testing.records import NOW, new_upload
+from chevupload.testing.storage import PNG
 from tests.support import SECRET, environment, files_in, records
 
 PROCESSES = 4
@@ -45,7 +44,7 @@ def make_component(database: Database, folder: Path) -> ChevUpload:
 
 def sweep(url: str, folder: str) -> None:
     """Sweep once all the others are there, and print what was done."""
-    engine = create_engine(url) if url.startswith("postgresql") else sqlite_engine(url)
+    engine = engine_from(url)
     component = make_component(Database(engine), Path(folder))
     component.catalog.get("nobody")
     print("ready", flush=True)
@@ -63,7 +62,7 @@ def fill(component: ChevUpload, folder: Path) -> int:
         kind = ("expired", "expired", "stalled", "deleting")[number % 4]
         upload = new_upload(f"{kind}-{number}", expires_at=NOW if kind == "expired" else None, size=1)
         catalog.reserve(upload)
-        storage.save(upload.path, io.BytesIO(b"x"), content_type=upload.mime)
+        storage.save(upload.path, io.BytesIO(b"x"), headers=PNG)
         if kind != "stalled":
             catalog.publish(upload.id)
         if kind == "deleting":
@@ -72,7 +71,7 @@ def fill(component: ChevUpload, folder: Path) -> int:
             assert catalog.claim(upload.id, now=NOW, since=NOW), "a sweep that died yesterday has it"
     living = new_upload("living", size=1)
     catalog.reserve(living)
-    storage.save(living.path, io.BytesIO(b"x"), content_type=living.mime)
+    storage.save(living.path, io.BytesIO(b"x"), headers=PNG)
     catalog.publish("living")
     return 240
 
@@ -80,8 +79,7 @@ def fill(component: ChevUpload, folder: Path) -> int:
 def test_four_processes_sweep_once(each_database, tmp_path):
     """Each file is removed by one of them, each deletion told by one, and their counts make up the whole."""
     wanted = fill(make_component(each_database, tmp_path), tmp_path)
-    url = each_database.engine.url
-    place = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=False)
+    place = each_database.engine.url.render_as_string(hide_password=False)
     code = "import sys; from tests.store.sql.test_sweeps import sweep\nsweep(*sys.argv[1:])"
     processes = [
         subprocess.Popen(
