@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from chevupload.originals import Originals as Originals
     from chevupload.request.fetching import FetchRules as FetchRules
     from chevupload.request.fetching import HttpFetcher as HttpFetcher
+    from chevupload.response.page import Page as Page
+    from chevupload.response.pages import Pages as Pages
     from chevupload.site import embedded as embedded
 
 _HOMES = {
@@ -45,6 +47,8 @@ _HOMES = {
     "Originals": "originals",
     "FetchRules": "request.fetching",
     "HttpFetcher": "request.fetching",
+    "Page": "response.page",
+    "Pages": "response.pages",
     "embedded": "site",
 }
 

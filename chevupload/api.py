@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,19 @@ _METHODS = "POST, GET, OPTIONS"
 _MAX_KEY_LENGTH = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sends a form of ours without a key.
+
+    Attributes:
+        principal: whom the host knows the sender for.
+        check: raises a refusal when the form, once it is read, does not show that it was meant.
+    """
+
+    principal: Principal
+    check: Callable[[Form], None]
+
+
 class UploadApi:
     """Answers the API's routes."""
 
@@ -84,7 +98,7 @@ class UploadApi:
 
     def upload(self, environ: WSGIEnvironment) -> Response:
         """Answer the upload route of Chevereto's dialect."""
-        return self._answer(environ, partial(self._upload, self._chevereto_document))
+        return self._answer(environ, partial(self._upload, self.document))
 
     def upload_imgbb(self, environ: WSGIEnvironment) -> Response:
         """Answer the upload route of ImgBB's dialect."""
@@ -139,11 +153,11 @@ class UploadApi:
         form.read_query(environ, None)
         if method not in ("POST", "GET"):
             raise MethodNotAllowed(headers=(("Allow", _METHODS),))
-        with Journal() as journal, ExitStack() as stack:
-            upload, links = self._receive(environ, form, Spools(self._spool_folder, stack), journal)
+        upload, links = self.receive(environ, form)
         return upload_answer(answer_format(form.get("format")), describe(form, upload, links), upload, links)
 
-    def _chevereto_document(self, form: Form, upload: Upload, links: Links) -> Document:
+    def document(self, form: Form, upload: Upload, links: Links) -> Document:
+        """Describe an upload in Chevereto's dialect, as the sender of ``form`` expects it."""
         document = image_document(
             upload,
             links,
@@ -157,12 +171,31 @@ class UploadApi:
     def _imgbb_document(self, form: Form, upload: Upload, links: Links) -> Document:
         return imgbb_document(upload, links)
 
-    def _receive(self, environ: WSGIEnvironment, form: Form, spools: Spools, journal: Journal) -> tuple[Upload, Links]:
-        """Read the request, identify its sender and take its source in."""
+    def receive(self, environ: WSGIEnvironment, form: Form, visitor: Visitor | None = None) -> tuple[Upload, Links]:
+        """Read the request into ``form``, identify its sender and take its source in.
+
+        Args:
+            environ: the request; the form has its query already.
+            form: what is read of it, also when it is refused.
+            visitor: whom it is from if it has no key.
+
+        Raises:
+            Refusal: nothing was stored.
+            BackendError: likewise, or the sweep will remove it.
+        """
+        with Journal() as journal, ExitStack() as stack:
+            return self._receive(environ, form, Spools(self._spool_folder, stack), journal, visitor)
+
+    def _receive(
+        self, environ: WSGIEnvironment, form: Form, spools: Spools, journal: Journal, visitor: Visitor | None
+    ) -> tuple[Upload, Links]:
         header_key = environ.get("HTTP_X_API_KEY", "").strip()
         early_key = header_key or form.get("key")
         principal = self._identify_early(early_key, environ, form) if early_key else None
         max_bytes = self._uploads.max_bytes(principal) if principal else self._limits.max_bytes
+        if visitor is not None:
+            # Who it is from is only certain at the end of the form; until then, it may be from either.
+            max_bytes = max(max_bytes, self._uploads.max_bytes(visitor.principal))
         open_spool = spools.opener(max_bytes)
         method = environ["REQUEST_METHOD"]
         links = self._links(environ)
@@ -171,8 +204,8 @@ class UploadApi:
             form.read_body(environ, max_bytes=max_bytes, open_spool=open_spool)
         key = header_key or form.get("key")
         if not key:
-            raise MissingKey
-        if principal is None or key != early_key:
+            principal = _admitted(visitor, form)
+        elif principal is None or key != early_key:
             principal = self._identify(key, environ)
         journal.owner = principal.user_id
         repeats = request_digest(environ, principal)
@@ -214,3 +247,10 @@ class UploadApi:
         if principal.is_guest and not self._policy.guests:
             raise RequestDenied
         return principal
+
+
+def _admitted(visitor: Visitor | None, form: Form) -> Principal:
+    if visitor is None:
+        raise MissingKey
+    visitor.check(form)
+    return visitor.principal

@@ -31,13 +31,16 @@ from chevupload.media.pool import WorkerPool
 from chevupload.notes import Notes
 from chevupload.originals import Originals
 from chevupload.request.fetching import HttpFetcher
-from chevupload.request.proxies import request_base_url, trust_proxies
+from chevupload.request.proxies import mount_path, request_base_url, trust_proxies
+from chevupload.response.assets import Assets
 from chevupload.response.delivery import Deliverer
 from chevupload.response.links import Links
-from chevupload.response.pages import refusal_page
+from chevupload.response.page_answers import PageAnswers
+from chevupload.response.pages import Pages
 from chevupload.storages import ChooseStorage, Storages
 from chevupload.tokens import DeleteTokens, FormTokens
 from chevupload.upkeep import Upkeep
+from chevupload.upload_page import UploadPage
 from chevupload.uploads import Owner, Uploads, as_principal
 from chevupload.viewing import Viewing
 
@@ -73,6 +76,7 @@ class ChevUpload:
         originals: Originals | None = None,
         policy: Policy | None = None,
         routes: Routes | None = None,
+        pages: Pages | None = None,
         base_url: str | None = None,
         trusted_proxies: int = 0,
         delivery: Delivery | Mapping[str, Delivery] | None = None,
@@ -99,6 +103,7 @@ class ChevUpload:
             originals: size, format and metadata of the stored originals, for whom ``keys`` says nothing else.
             policy: what the site chooses.
             routes: where the component answers.
+            pages: what people see; a subclass puts it into the host's own layout.
             base_url: URL of the mount point as clients see it; by default each request's own.
             trusted_proxies: how many proxies in front set X-Forwarded headers; 0 ignores these headers.
             delivery: how files reach who asks for them; by a storage's name, or for all.
@@ -108,7 +113,7 @@ class ChevUpload:
             decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
                 for hosts that cannot start any. A renderer of your own may stand here, too.
             spool_folder: for temporary files; by default the storage's own incoming folder, or the system's.
-            current_user: who is signed in at the host, for the page of keys.
+            current_user: who is signed in at the host, for the page of keys and the upload page.
             key_store: the keys that users make on that page, which ``keys`` has to know. There is a page with both.
             before_store: asked before an upload is stored; refuses by raising
                 :class:`~chevupload.errors.RequestDenied` with a reason.
@@ -139,6 +144,8 @@ class ChevUpload:
         self._sign = tokens.sign
         self._base_url = base_url
         self._trusted_proxies = trusted_proxies
+        self._assets = Assets(self.routes.assets)
+        self._answers = PageAnswers(pages or Pages(), self._assets, mount=self._mount)
         self._renderer = _renderer(decode, limits)
         keeping = Keeping(catalog=catalog, storages=storages, notes=notes)
         self.uploads = Uploads(
@@ -183,10 +190,20 @@ class ChevUpload:
             uploads=self.uploads,
             tokens=tokens,
             policy=policy,
+            answers=self._answers,
             links=self._links,
             clock=clock,
         )
         self._health = Health(catalog=catalog, storages=storages)
+        self._upload_page = UploadPage(
+            api=self._api,
+            uploads=self.uploads,
+            current_user=current_user,
+            tokens=FormTokens(secret_keys),
+            limits=limits,
+            policy=policy,
+            answers=self._answers,
+        )
         self._key_settings = None
         if key_store is not None and current_user is not None:
             self._key_settings = KeySettings(
@@ -196,6 +213,7 @@ class ChevUpload:
                 limits=limits,
                 login_url=policy.login_url,
                 upload_url=lambda environ: f"{self._links(environ).base_url}/{self.routes.upload}",
+                answers=self._answers,
                 clock=clock,
             )
 
@@ -235,6 +253,10 @@ class ChevUpload:
             return self._health.answer(environ)
         if self._key_settings and self.routes.keys and path == f"/{self.routes.keys}":
             return self._key_settings.answer(environ)
+        if self.routes.upload_page and path == f"/{self.routes.upload_page}":
+            return self._upload_page.answer(environ)
+        if asset := _below(self.routes.assets, path):
+            return self._asset(environ, asset)
         if file := _below(self.routes.files, path):
             return self._viewing.file(environ, file)
         return None
@@ -289,12 +311,21 @@ class ChevUpload:
         base_url = self._base_url or request_base_url(environ)
         return Links(base_url, routes=self.routes, storages=self._storages, sign=self._sign)
 
+    def _mount(self, environ: WSGIEnvironment) -> str:
+        return mount_path(environ) if self._base_url is None else urlsplit(self._base_url).path.rstrip("/")
+
+    def _asset(self, environ: WSGIEnvironment, path: str) -> Response:
+        try:
+            return self._assets.answer(environ["REQUEST_METHOD"], path)
+        except Refusal as refusal:
+            return self._answers.refusal(environ, refusal)
+
     def _unknown(self, environ: WSGIEnvironment) -> Response:
         """Answer a path that is none of ours, standing alone: in JSON below ``/api`` and ``/1``, where programs ask."""
         first, version, action = (*_path(environ).lower().removeprefix("/").split("/"), "", "")[:3]
         if first == "api":
             return self._api.unknown(environ, version, action)
-        return self._api.missing(environ) if first == "1" else refusal_page(NotFound())
+        return self._api.missing(environ) if first == "1" else self._answers.refusal(environ, NotFound())
 
 
 def _path(environ: WSGIEnvironment) -> str:

@@ -91,6 +91,7 @@ class Renditions:
 
 
 _LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?\Z|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?\Z")
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z")
 
 
@@ -116,6 +117,10 @@ class Routes:
     """The page on which users manage their keys; there with a key store and ``current_user`` only."""
     health: str | None = None
     """Says whether database and storage answer, for load balancers. ``chevupload serve`` has it at ``health``."""
+    upload_page: str | None = None
+    """The page on which people upload. ``chevupload serve`` has it at ``upload``; a host may have one of its own."""
+    assets: str | None = "chevupload-assets"
+    """The pages' style sheet and scripts. Switched off, pages have neither, but for what a host's layout brings."""
 
     def __post_init__(self) -> None:
         """Check the spelling of every route."""
@@ -179,14 +184,20 @@ class Policy:
     """True deletes on GET, as Chevereto does. Link previews and scanners fetch with GET, so the default asks first."""
     guests: bool = True
     """Whether a guest key may upload."""
+    guest_page: bool = False
+    """Whether anybody may upload on the upload page, without a key; ``guests`` has to be true, too."""
     url_sources: Literal["users", "everybody", "nobody"] = "users"
     """Who may name a URL for this server to fetch: users, guests too, or nobody."""
     cors_origins: tuple[str, ...] | Literal["*"] = "*"
     """Origins that browsers may upload from. The key is the credential and no cookie is read, so a star is safe."""
+    popup_origins: tuple[str, ...] = ()
+    """Origins of pages, such as ``https://forum.example``, that may open the upload page as a pop-up and are then told
+    the links of what is uploaded in it. Source: Chevereto's pop-up plugin."""
     timezone: tzinfo = UTC
     """Of ``date`` in answers and of the date folders."""
     login_url: str | None = None
-    """Where a browser is sent that asks for the page of keys and is not signed in; ``next`` is added to its query."""
+    """Where to sign in for the page of keys, which leads there by itself, and for the upload page, which names it;
+    ``next`` is added to its query."""
     pending_grace: timedelta = timedelta(hours=1)
     """Age from which the sweep takes an unfinished upload for abandoned; longer than the longest upload."""
 
@@ -200,6 +211,8 @@ class Policy:
             raise ConfigError(f"unknown storage mode: {self.storage_mode!r}")
         if isinstance(self.cors_origins, str) and self.cors_origins != "*":
             raise ConfigError("cors_origins is a tuple of origins, or '*'")
+        if isinstance(self.popup_origins, str) or not all(map(_ORIGIN.match, self.popup_origins)):
+            raise ConfigError(f"popup_origins is a tuple of origins: {self.popup_origins!r}")
         if self.url_sources not in ("users", "everybody", "nobody"):
             raise ConfigError(f"unknown url_sources: {self.url_sources!r}")
         if self.duplicates not in ("allow", "reject"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import quote
 
 from webob import Response
 
@@ -20,9 +19,10 @@ from chevupload.interfaces import KeyStore
 from chevupload.model import KeyStyle, NewKey, Principal
 from chevupload.request.forms import Form
 from chevupload.request.parameters import add_months, clean_text, parse_expiration
+from chevupload.request.proxies import login_address, request_path
 from chevupload.response.answers import as_refusal, redirect_answer
-from chevupload.response.key_pages import LIFETIMES, keys_page, sign_in_page
-from chevupload.response.pages import refusal_page
+from chevupload.response.key_pages import LIFETIMES
+from chevupload.response.page_answers import PageAnswers
 from chevupload.tokens import FormTokens
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class KeySettings:
         limits: Limits,
         login_url: str | None,
         upload_url: Callable[[WSGIEnvironment], str],
+        answers: PageAnswers,
         clock: Clock,
     ) -> None:
         """Use these parts; ``login_url`` is where a browser without a user is sent."""
@@ -63,6 +64,7 @@ class KeySettings:
         self._limits = limits
         self._login_url = login_url
         self._upload_url = upload_url
+        self._answers = answers
         self._clock = clock
 
     def answer(self, environ: WSGIEnvironment) -> Response:
@@ -70,7 +72,7 @@ class KeySettings:
         try:
             return self._page(environ)
         except Exception as error:
-            return refusal_page(as_refusal(error))
+            return self._answers.refusal(environ, as_refusal(error))
 
     def _page(self, environ: WSGIEnvironment) -> Response:
         method = environ["REQUEST_METHOD"]
@@ -88,7 +90,7 @@ class KeySettings:
             if form.get("action") == "revoke":
                 return self._revoke(environ, principal.user_id, form.get("key") or "")
             made = self._make(principal.user_id, form)
-        return keys_page(
+        page = self._answers.pages.keys(
             self._keys.keys_of(principal.user_id),
             upload_url=self._upload_url(environ),
             token=self._tokens.sign(principal.user_id),
@@ -96,12 +98,12 @@ class KeySettings:
             max_label=MAX_LABEL,
             made=made,
         )
+        return self._answers.page(environ, page)
 
     def _sign_in(self, environ: WSGIEnvironment) -> Response:
         if self._login_url is None or environ["REQUEST_METHOD"] == "POST":
-            return sign_in_page()
-        joint = "&" if "?" in self._login_url else "?"
-        return redirect_answer(f"{self._login_url}{joint}next={quote(_own_path(environ))}")
+            return self._answers.page(environ, self._answers.pages.sign_in())
+        return redirect_answer(login_address(self._login_url, environ))
 
     def _make(self, user_id: str, form: Form) -> NewKey:
         now = self._clock()
@@ -116,7 +118,7 @@ class KeySettings:
     def _revoke(self, environ: WSGIEnvironment, user_id: str, key_id: str) -> Response:
         if not self._keys.revoke_key(key_id, user_id=user_id):
             raise NotFound("There is no such key of yours, or not any more")
-        response = redirect_answer(_own_path(environ))
+        response = redirect_answer(request_path(environ))
         # A reload of what follows must not send the form again.
         response.status = 303
         return response
@@ -125,9 +127,3 @@ class KeySettings:
 def _end(lifetime: str | None, now: datetime) -> datetime | None:
     expiration = parse_expiration(lifetime)
     return None if expiration is None else add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
-
-
-def _own_path(environ: WSGIEnvironment) -> str:
-    """Return the path of the page itself, one slash at its start: with two it would name another host."""
-    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return "/" + quote(path.encode("latin-1", "replace").strip(b"/"))

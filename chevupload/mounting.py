@@ -96,5 +96,7 @@ def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
         "files": (f"/{routes.files}/{{rest}}",),
         "keys": (f"/{routes.keys}",),
         "health": (f"/{routes.health}",),
+        "upload_page": (f"/{routes.upload_page}",),
+        "assets": (f"/{routes.assets}/{{rest}}",),
     }
     return {name: found for name, found in paths.items() if getattr(routes, name) is not None}

@@ -1,8 +1,8 @@
 """A component from flat settings, as a host's configuration has them: texts of an ini file, or values of its own.
 
 May know: every floor below. SQLAlchemy is loaded with this module. A name is that of a keyword of
-:class:`~chevupload.app.ChevUpload`, or of a field of Limits, Renditions, Originals or Policy, of Routes with ``_route``
-behind it, or of Delivery with ``delivery_`` before it.
+:class:`~chevupload.app.ChevUpload`, or of a field of Limits, Renditions, Originals, Policy or Pages, of Routes with
+``_route`` behind it, or of Delivery with ``delivery_`` before it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from chevupload.errors import ConfigError
 from chevupload.interfaces import Catalog, KeyBackend, Storage
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
 from chevupload.originals import Originals
+from chevupload.response.pages import Pages
 from chevupload.site import DataFolder, Site
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.catalog import SqlCatalog
@@ -36,7 +37,7 @@ from chevupload.store.storage import FsspecStorage
 
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _SETTINGS = {
-    **dict.fromkeys((Limits, Renditions, Originals, Policy), "{}"),
+    **dict.fromkeys((Limits, Renditions, Originals, Policy, Pages), "{}"),
     Routes: "{}_route",
     Delivery: "delivery_{}",
 }

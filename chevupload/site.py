@@ -22,6 +22,7 @@ from chevupload.interfaces import Fetcher, KeyBackend, KeyStore, Renderer
 from chevupload.key_settings import CurrentUser
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
 from chevupload.originals import Originals
+from chevupload.response.pages import Pages
 from chevupload.spool import PREFIX
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.accounts import Accounts
@@ -48,6 +49,7 @@ class Settings(TypedDict, total=False):
     originals: Originals
     policy: Policy
     routes: Routes
+    pages: Pages
     base_url: str
     trusted_proxies: int
     delivery: Delivery

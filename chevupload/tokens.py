@@ -45,18 +45,21 @@ class DeleteTokens:
 
 
 class FormTokens:
-    """Signs and checks what a form carries to show that this site gave it to this user, in the last hours."""
+    """Signs and checks what a form carries to show that this site gave it to this user, in the last hours.
+
+    Users are named by their ids; None is whoever is not signed in.
+    """
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         """Sign with the last of ``secret_keys``, accept all of them."""
         self._signer = TimestampSigner(list(secret_keys), salt="chevupload.form", digest_method=hashlib.sha256)
 
-    def sign(self, user_id: str) -> str:
+    def sign(self, user_id: str | None) -> str:
         """Return the token for the forms of a user."""
         user = _bytes(user_id)
         return self._signer.sign(user)[len(user) :].decode("ascii")
 
-    def verify(self, user_id: str, token: str) -> bool:
+    def verify(self, user_id: str | None, token: str) -> bool:
         """Whether ``token`` was signed for this user and is not too old."""
         try:
             signed = self._signer.unsign(_bytes(user_id) + _bytes(token), max_age=_FORM_SECONDS)
@@ -66,5 +69,6 @@ class FormTokens:
         return hmac.compare_digest(signed, _bytes(user_id))
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _bytes(text: str | None) -> bytes:
+    # No text is spelled with this byte, so nobody's token is that of any user.
+    return b"\xff" if text is None else text.encode("utf-8", "surrogatepass")

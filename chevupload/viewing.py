@@ -25,11 +25,12 @@ from chevupload.response.answers import (
     preflight_answer,
     redirect_answer,
     refusal_answer,
+    wants_json,
 )
 from chevupload.response.delivery import Deliverer
 from chevupload.response.documents import deleted_document
 from chevupload.response.links import Links
-from chevupload.response.pages import delete_page, deleted_page, refusal_page, viewer_page
+from chevupload.response.page_answers import PageAnswers
 from chevupload.tokens import DeleteTokens
 from chevupload.uploads import Uploads
 
@@ -54,6 +55,7 @@ class Viewing:
         uploads: Uploads,
         tokens: DeleteTokens,
         policy: Policy,
+        answers: PageAnswers,
         links: Callable[[WSGIEnvironment], Links],
         clock: Clock,
     ) -> None:
@@ -63,6 +65,8 @@ class Viewing:
         self._uploads = uploads
         self._tokens = tokens
         self._policy = policy
+        self._answers = answers
+        self._pages = answers.pages
         self._links = links
         self._clock = clock
 
@@ -94,7 +98,7 @@ class Viewing:
             return handler()
         except Exception as error:
             refusal = as_refusal(error)
-            return refusal_answer("json", refusal) if _wants_json(environ) else refusal_page(refusal)
+            return refusal_answer("json", refusal) if wants_json(environ) else self._answers.refusal(environ, refusal)
 
     def _show(self, environ: WSGIEnvironment, path: str, upload_id: str) -> Response:
         upload = self._live(self._catalog.get(upload_id))
@@ -105,7 +109,7 @@ class Viewing:
             return redirect_answer(links.viewer_path(upload))
         if environ["REQUEST_METHOD"] == "GET":
             self._count_view(upload)
-        return viewer_page(upload, links)
+        return self._answers.page(environ, self._pages.viewer(upload, links))
 
     def _count_view(self, upload: Upload) -> None:
         try:
@@ -119,10 +123,12 @@ class Viewing:
         upload = self._live(self._catalog.get(upload_id))
         method = environ["REQUEST_METHOD"]
         if method == "HEAD" or (method == "GET" and not self._policy.delete_on_get):
-            return delete_page(upload, self._links(environ))
+            return self._answers.page(environ, self._pages.delete(upload, self._links(environ)))
         if not self._uploads.delete(upload):
             raise NotFound
-        return json_answer(deleted_document()) if _wants_json(environ) else deleted_page()
+        if wants_json(environ):
+            return json_answer(deleted_document())
+        return self._answers.page(environ, self._pages.deleted())
 
     def _file(self, environ: WSGIEnvironment, path: str) -> Response:
         found = _FILE.match(path)
@@ -143,10 +149,3 @@ class Viewing:
         if upload.is_expired(self._clock()):
             raise Gone
         return upload
-
-
-def _wants_json(environ: WSGIEnvironment) -> bool:
-    """Whether a program asks: it says so, or sends DELETE, which no page can."""
-    accepted = environ.get("HTTP_ACCEPT", "")
-    asks = "application/json" in accepted or environ["REQUEST_METHOD"] == "DELETE"
-    return asks and "text/html" not in accepted

@@ -20,7 +20,7 @@ FLOORS = {
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     "storages": 3,
     **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
-    **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "health", "key_settings"), 5),
+    **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "health", "key_settings", "upload_page"), 5),
     "app": 6,
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
@@ -30,6 +30,7 @@ SAME_FLOOR = {
     ("uploads", "repeats"),
     ("uploads", "keeping"),
     ("upkeep", "inventory"),
+    ("upload_page", "api"),
     ("response", "naming"),
     ("response", "storages"),
     ("store", "keys"),
@@ -45,7 +46,7 @@ SAME_FLOOR = {
 
 HOMES = {
     "werkzeug": ("request",),
-    "webob": ("response", "api", "viewing", "health", "key_settings", "app"),
+    "webob": ("response", "api", "viewing", "health", "key_settings", "upload_page", "app"),
     "PIL": ("media", "cli.example"),
     "av": ("media.video",),
     "pi_heif": ("media.heif",),

@@ -49,6 +49,7 @@ def test_routes_are_told_as_far_as_they_are_on():
         "viewer": ("/image/{rest}",),
         "files": ("/f/{rest}",),
         "keys": ("/k",),
+        "assets": ("/chevupload-assets/{rest}",),
     }
 
 

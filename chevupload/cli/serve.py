@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from chevupload.cli.common import Commands, add_command, open_site, text
 from chevupload.cli.log import set_up_log
-from chevupload.config import Routes
+from chevupload.config import Policy
 from chevupload.errors import ConfigError
+from chevupload.response.pages import Pages
 
 if TYPE_CHECKING:
     from chevupload.site import Site
@@ -39,6 +40,15 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--port", type=int, default=8080, help="port to listen at; 0 picks a free one (%(default)s)")
     parser.add_argument("--threads", type=int, default=8, help="requests served at a time (%(default)s)")
     parser.add_argument("--guest-key", type=text, metavar="KEY", help="let guests upload with this key")
+    parser.add_argument("--guest-page", action="store_true", help="let anybody upload on the page /upload")
+    parser.add_argument(
+        "--popup-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a site, such as https://forum.example, that may open that page as a pop-up; may be repeated",
+    )
+    parser.add_argument("--site-name", default="chevupload", metavar="NAME", help="at the head of each page")
     parser.add_argument("--base-url", metavar="URL", help="the server's address as clients see it")
     parser.add_argument(
         "--trusted-proxies", type=int, default=0, metavar="N", help="proxies in front that set X-Forwarded headers"
@@ -53,7 +63,7 @@ def serve(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
     if importlib.util.find_spec("waitress") is None:
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
-    from chevupload.cli.server import create_server, listen  # noqa: PLC0415  # waitress is an extra
+    from chevupload.cli.server import ROUTES, create_server, listen  # noqa: PLC0415  # waitress is an extra
 
     _check(options)
     set_up_log(as_json=options.log_json)
@@ -66,7 +76,9 @@ def serve(options: argparse.Namespace) -> int:
             guest_key=options.guest_key,
             base_url=options.base_url,
             trusted_proxies=options.trusted_proxies,
-            routes=Routes(health="health"),
+            routes=ROUTES,
+            policy=Policy(guest_page=options.guest_page, popup_origins=tuple(options.popup_origin)),
+            pages=Pages(site_name=options.site_name),
         )
         server, address = create_server(component, sockets, threads=options.threads)
         try:
@@ -122,7 +134,8 @@ def _greet(site: Site, address: str) -> None:
     key = site.accounts.add_key(FIRST_USER, label="first key").key
     example = write_example(site.folder / "example.jpg")
     print(f"\nMade the user {FIRST_USER!r} with this key, which is shown only now:\n\n  {key}\n")
-    print(f"Send a picture:\n\n  {curl_line(key, example, address)}\n", flush=True)
+    print(f"Upload with it in a browser:\n\n  {address.rstrip('/')}/upload\n")
+    print(f"Or send a picture from here:\n\n  {curl_line(key, example, address)}\n", flush=True)
 
 
 def curl_line(key: str, file: Path, address: str) -> str:

@@ -33,6 +33,9 @@ _OTHER_BODY_BYTES = 1_048_576
 """Longest body of any other route; none of them reads more than a few fields."""
 _CONNECTIONS = 1_000
 """Connections at a time. Browsers keep several open each, and with waitress's 100 a few slow clients lock out all."""
+ROUTES = Routes(upload_page="upload", health="health")
+"""Where this server answers: as a component by itself, with the page on which people upload, and its health."""
+_UPLOADS = (ROUTES.upload, ROUTES.imgbb, ROUTES.upload_page)
 _IDLE_SECONDS = 60
 """A connection where nothing moves is closed after this, half of waitress's time: a stalled client gives its place up
 sooner, and those that wait between two uploads just connect again."""
@@ -77,7 +80,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress is untyped
         return used
 
     def _limit(self) -> int:
-        if self.path.removesuffix("/") != f"/{Routes().upload}":
+        if self.path.strip("/") not in _UPLOADS:
             return _OTHER_BODY_BYTES
         content_type, _ = parse_content_type(self.headers.get("CONTENT_TYPE"))
         return body_limit(content_type, Limits().max_bytes)

@@ -43,8 +43,6 @@ def _nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterabl
 def request_base_url(environ: WSGIEnvironment) -> str:
     """Return the URL of the mount point as this request reached it.
 
-    Its prefix is one path, however many slashes it came with: a path that starts with two names another host.
-
     Raises:
         MalformedRequest: the Host header is no host.
     """
@@ -53,5 +51,27 @@ def request_base_url(environ: WSGIEnvironment) -> str:
         raise MalformedRequest("Malformed Host header")
     scheme = "https" if environ["wsgi.url_scheme"] == "https" else "http"
     host = host.removesuffix(":443" if scheme == "https" else ":80")
-    prefix = environ.get("SCRIPT_NAME", "").encode("latin-1", "replace").decode("utf-8", "replace").strip("/")
-    return f"{scheme}://{host}/{quote(prefix)}" if prefix else f"{scheme}://{host}"
+    return f"{scheme}://{host}{mount_path(environ)}"
+
+
+def mount_path(environ: WSGIEnvironment) -> str:
+    """Return the path of the mount point, escaped, without a slash behind it; empty at the root.
+
+    It is one path, however many slashes it came with: a path that starts with two names another host.
+    """
+    prefix = _escaped(environ.get("SCRIPT_NAME", ""))
+    return f"/{prefix}" if prefix else ""
+
+
+def request_path(environ: WSGIEnvironment) -> str:
+    """Return the path that this request asks for, escaped, with one slash at its start."""
+    return "/" + _escaped(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+
+
+def login_address(login_url: str, environ: WSGIEnvironment) -> str:
+    """Return ``login_url`` with the page to come back to as ``next``."""
+    return f"{login_url}{'&' if '?' in login_url else '?'}next={quote(request_path(environ))}"
+
+
+def _escaped(path: str) -> str:
+    return quote(path.encode("latin-1", "replace").decode("utf-8", "replace").strip("/"))

@@ -88,6 +88,13 @@ def refusal_answer(form: Format, refusal: Refusal, *, imgbb: bool = False) -> Re
     return response
 
 
+def wants_json(environ: WSGIEnvironment) -> bool:
+    """Whether a program asks where people come, too: it says so, or sends DELETE, which no page can."""
+    accepted = environ.get("HTTP_ACCEPT", "")
+    asks = "application/json" in accepted or environ["REQUEST_METHOD"] == "DELETE"
+    return asks and "text/html" not in accepted
+
+
 def as_refusal(error: Exception) -> Refusal:
     """Turn whatever happened into what a client may read."""
     if isinstance(error, Busy | BackendError):

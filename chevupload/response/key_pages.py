@@ -1,6 +1,6 @@
 """The page on which users see, make and revoke their own keys.
 
-May know: the page's frame, and the values.
+May know: markupsafe, and the values.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from markupsafe import Markup
-from webob import Response
 
 from chevupload.model import ApiKey, NewKey
-from chevupload.response.page import NOTHING, page
+from chevupload.response.copies import SCRIPT
+from chevupload.response.page import NOTHING, Page
 
 LIFETIMES = {"": "Until it is revoked", "P7D": "A week", "P1M": "A month", "P3M": "Three months", "P1Y": "A year"}
 """What may be chosen as a new key's lifetime, as durations."""
@@ -33,11 +33,11 @@ _PAGE = Markup("""<h1>API keys</h1>
 <label for="lifetime">Valid</label>
 <select id="lifetime" name="lifetime">
 {lifetimes}</select>
-<button class="make" name="action" value="make">Make the key</button>
+<button name="action" value="make">Make the key</button>
 </form>""")
 _MADE = Markup("""<section class="new" role="status">
 <h2><label for="key">Your new key</label></h2>
-<input id="key" readonly autofocus value="{key}">
+<div class="copies"><input id="key" readonly autofocus value="{key}"></div>
 <p>Copy it now: it is shown this once, and cannot be shown again.</p>
 </section>
 """)
@@ -45,7 +45,8 @@ _KEY = Markup("""<li{over}><span><strong>{label}</strong><small>{facts}</small><
 """)
 _REVOKE = Markup("""<details><summary>Revoke…</summary><form method="post">
 <input type="hidden" name="token" value="{token}"><input type="hidden" name="key" value="{id}">
-<button name="action" value="revoke" aria-label="Revoke {label} for good">Revoke for good</button></form></details>""")
+<button class="danger" name="action" value="revoke" aria-label="Revoke {label} for good">Revoke for good</button>
+</form></details>""")
 _OPTION = Markup('<option value="{value}">{text}</option>\n')
 
 
@@ -57,7 +58,7 @@ def keys_page(
     now: datetime,
     max_label: int,
     made: NewKey | None = None,
-) -> Response:
+) -> Page:
     """Show a user's keys, and the one just made; ``token`` goes with every form."""
     rows = [_row(key, token, now) for key in sorted(keys, key=lambda key: (not key.is_usable(now), key.created_at))]
     body = _PAGE.format(
@@ -68,14 +69,14 @@ def keys_page(
         max_label=max_label,
         lifetimes=NOTHING.join(_OPTION.format(value=value, text=text) for value, text in LIFETIMES.items()),
     )
-    response = page("API keys", body)
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    headers = (("X-Robots-Tag", "noindex"),)
+    return Page(name="keys", title="API keys", body=body, scripts=(SCRIPT,), headers=headers)
 
 
-def sign_in_page() -> Response:
+def sign_in_page() -> Page:
     """Say that this page is for users."""
-    return page("API keys", Markup("<h1>API keys</h1>\n<p>Sign in first: every key is somebody's.</p>"), status=401)
+    body = Markup("<h1>API keys</h1>\n<p>Sign in first: every key is somebody's.</p>")
+    return Page(name="sign-in", title="API keys", body=body, status=401)
 
 
 def _row(key: ApiKey, token: str, now: datetime) -> Markup:

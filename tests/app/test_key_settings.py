@@ -161,7 +161,7 @@ def test_a_label_is_no_markup(site):
     """However it is written."""
     site.make(label="<script>alert(1)</script>\x00" + "x" * 200)
     page = site.see().text
-    assert "<script" not in page
+    assert "<script>" not in page
     assert len(site.keys.keys_of("ann ü")[0].label) == 100
 
 
@@ -184,13 +184,13 @@ def test_keys_are_bounded(site, monkeypatch):
 
 
 def test_the_page_keeps_to_itself(site):
-    """Nothing caches it, frames it, runs in it, or learns its address; other origins cannot read it."""
+    """Nothing caches it, frames it, or learns its address, only our own runs in it; other origins cannot read it."""
     headers = site.see(headers={"Origin": "https://elsewhere.example"}).headers
     assert headers["Cache-Control"] == "no-store"
     policy = headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
+    assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert "script" not in policy
+    assert "unsafe" not in policy
     assert "Access-Control-Allow-Origin" not in headers
 
 

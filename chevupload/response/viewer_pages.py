@@ -1,0 +1,145 @@
+"""The pages of one upload: viewer, delete question, and what is said when it is gone.
+
+May know: markupsafe, the model and links. Every value goes through :meth:`Markup.format`, which escapes it. The pages
+work without JavaScript.
+"""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from chevupload.errors import Refusal
+from chevupload.model import Upload
+from chevupload.response.copies import SCRIPT, copies, link_rows, shown_title
+from chevupload.response.documents import duration_time, reason
+from chevupload.response.links import Links
+from chevupload.response.page import NOTHING, Page
+from chevupload.spool import format_bytes
+
+_META = Markup('<meta {kind}="{name}" content="{value}">\n')
+_VIEWER = Markup("""<article>
+<h1>{title}</h1>
+<p class="facts">{facts}</p>
+{picture}
+{description}{tags}<h2>Links to copy</h2>
+{links}
+</article>""")
+_FIGURE = Markup(
+    '<figure><a href="{original}"><img src="{shown}" width="{width}" height="{height}" alt="{alt}"></a></figure>'
+)
+_VIDEO = Markup(
+    '<figure><video src="{original}" poster="{shown}" width="{width}" height="{height}" controls preload="none">'
+    '<a href="{original}">{alt}</a></video></figure>'
+)
+_HIDDEN = Markup("<details><summary>This may not be safe for work. Show it</summary>{picture}</details>")
+_DELETE = Markup("""<h1>Delete “{title}”?</h1>
+<p>The {kind}, its thumbnails and its links will be gone for good. Nothing has been deleted yet.</p>
+{picture}
+<form method="post"><button type="submit" class="danger">Delete it</button> <a href="{viewer}">Keep it</a></form>""")
+_STILL = Markup('<figure><img src="{shown}" alt="{title}"></figure>')
+_NOINDEX = ("X-Robots-Tag", "noindex")
+
+
+def viewer_page(upload: Upload, links: Links) -> Page:
+    """Show an upload with its links to copy."""
+    title = shown_title(upload)
+    facts = [f"{upload.width} × {upload.height}", format_bytes(upload.size), upload.mime]
+    if upload.duration:
+        facts.insert(1, duration_time(upload))
+    facts.append(f"{upload.created_at:%d %B %Y}".lstrip("0"))
+    if upload.expires_at:
+        facts.append(f"expires {upload.expires_at:%d %B %Y, %H:%M} UTC".replace("expires 0", "expires "))
+    body = _VIEWER.format(
+        title=title,
+        facts=" · ".join(facts),
+        picture=_veiled(upload, _picture(upload, links, title)),
+        description=Markup('<p class="description">{}</p>\n').format(upload.description) if upload.description else "",
+        tags=_tags(upload),
+        links=copies(link_rows(upload, links)),
+    )
+    return Page(
+        name="viewer",
+        title=title,
+        body=body,
+        head=_meta(upload, links, title),
+        scripts=(SCRIPT,),
+        images=links.file(upload, upload.path),
+        headers=(_NOINDEX,) if upload.nsfw else (),
+    )
+
+
+def delete_page(upload: Upload, links: Links) -> Page:
+    """Ask whether to delete an upload."""
+    title = shown_title(upload)
+    shown = links.file(upload, upload.medium_path or upload.thumb_path or upload.path)
+    body = _DELETE.format(
+        title=title,
+        kind="video" if upload.type == "video" else "picture",
+        picture=_veiled(upload, _STILL.format(shown=shown, title=title)),
+        viewer=links.viewer_path(upload),
+    )
+    # The address holds the token; it must not travel on.
+    headers = (("Referrer-Policy", "no-referrer"), _NOINDEX)
+    return Page(name="delete", title=f"Delete “{title}”?", body=body, images=shown, headers=headers)
+
+
+def deleted_page() -> Page:
+    """Say that an upload is deleted."""
+    return Page(
+        name="deleted", title="Deleted", body=Markup("<h1>Deleted</h1>\n<p>The upload and its links are gone.</p>")
+    )
+
+
+def refusal_page(refusal: Refusal) -> Page:
+    """Tell a person why there is nothing to see."""
+    phrase = reason(refusal.status)
+    body = Markup("<h1>{}</h1>\n<p>{}</p>").format(f"{refusal.status} {phrase}", refusal.message)
+    return Page(name="refusal", title=phrase, body=body, status=refusal.status, headers=refusal.headers)
+
+
+def _veiled(upload: Upload, picture: Markup) -> Markup:
+    """Hide what may not be safe for work until somebody asks for it."""
+    return _HIDDEN.format(picture=picture) if upload.nsfw else picture
+
+
+def _picture(upload: Upload, links: Links, title: str) -> Markup:
+    template = _VIDEO if upload.type == "video" else _FIGURE
+    return template.format(
+        original=links.file(upload, upload.path),
+        shown=links.file(upload, upload.frame_path or upload.path),
+        width=upload.width,
+        height=upload.height,
+        alt=title,
+    )
+
+
+def _tags(upload: Upload) -> Markup:
+    if not upload.tags:
+        return NOTHING
+    items = NOTHING.join(Markup("<li>{}</li>").format(name) for name in upload.tags)
+    return Markup('<ul class="tags">{}</ul>\n').format(items)
+
+
+def _meta(upload: Upload, links: Links, title: str) -> Markup:
+    shown = links.file(upload, upload.frame_path or upload.medium_path or upload.path)
+    description = upload.description or f"{upload.width} × {upload.height}, {format_bytes(upload.size)}"
+    properties = {
+        "og:type": "video.other" if upload.type == "video" else "website",
+        "og:title": title,
+        "og:description": description[:300],
+        "og:url": links.viewer(upload),
+        "og:image": shown,
+        "og:image:alt": title,
+    }
+    names = {
+        "twitter:card": "summary_large_image",
+        "twitter:title": title,
+        "twitter:description": description[:200],
+        "twitter:image": shown,
+    }
+    canonical = Markup('<link rel="canonical" href="{}">\n').format(links.viewer(upload))
+    return canonical + NOTHING.join(
+        _META.format(kind=kind, name=name, value=value)
+        for kind, values in (("property", properties), ("name", names))
+        for name, value in values.items()
+    )

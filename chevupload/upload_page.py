@@ -1,0 +1,120 @@
+"""The page on which people upload: as who is signed in at the host, with a key, or as guests where the site lets them.
+
+May know: requests, pages and the API, whose way an upload goes. A form without a key is taken only with the token that
+its page was given, signed for who is signed in: no other site can send one, whatever cookies a browser sends along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from webob import Response
+
+from chevupload.api import UploadApi, Visitor
+from chevupload.config import Limits, Policy
+from chevupload.errors import MethodNotAllowed, RequestDenied
+from chevupload.model import Principal
+from chevupload.request.forms import TEXT_NAMES, Form
+from chevupload.request.proxies import login_address
+from chevupload.response.answers import as_refusal, json_answer, refusal_answer, wants_json
+from chevupload.response.page import Page
+from chevupload.response.page_answers import PageAnswers
+from chevupload.response.upload_pages import UploadForm
+from chevupload.tokens import FormTokens
+from chevupload.uploads import Uploads
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_Who: TypeAlias = "Callable[[WSGIEnvironment], Principal | None]"
+
+_METHODS = "GET, HEAD, POST"
+_NAMES = TEXT_NAMES | {"token"}
+
+
+class UploadPage:
+    """Answers the upload page."""
+
+    def __init__(
+        self,
+        *,
+        api: UploadApi,
+        uploads: Uploads,
+        current_user: _Who | None,
+        tokens: FormTokens,
+        limits: Limits,
+        policy: Policy,
+        answers: PageAnswers,
+    ) -> None:
+        """Use these parts; without ``current_user`` nobody is ever signed in."""
+        self._api = api
+        self._uploads = uploads
+        self._current_user = current_user
+        self._tokens = tokens
+        self._limits = limits
+        self._policy = policy
+        self._answers = answers
+
+    def answer(self, environ: WSGIEnvironment) -> Response:
+        """Answer the page, or take what its form brings: JSON for who asks for it, as the API has it, or a page."""
+        form = Form(self._limits, names=_NAMES)
+        try:
+            method = environ["REQUEST_METHOD"]
+            if method not in _METHODS.split(", "):
+                raise MethodNotAllowed(headers=(("Allow", _METHODS),))
+            sender = self._sender(environ)
+            if method != "POST":
+                return self._answers.page(environ, self._page(environ, sender))
+            return self._take(environ, form, sender)
+        except Exception as error:
+            refusal = as_refusal(error)
+            if _is_program(environ, form):
+                return refusal_answer("json", refusal)
+            return self._answers.refusal(environ, refusal)
+
+    def _take(self, environ: WSGIEnvironment, form: Form, sender: Principal | None) -> Response:
+        visitor = None if sender is None else Visitor(sender, lambda form: self._check(form, sender))
+        try:
+            form.read_query(environ, None)
+            upload, links = self._api.receive(environ, form, visitor)
+        except Exception as error:
+            if _is_program(environ, form):
+                raise
+            refusal = as_refusal(error)
+            page = self._page(environ, sender, problem=refusal.message)
+            return self._answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
+        if _is_program(environ, form):
+            return json_answer(self._api.document(form, upload, links))
+        return self._answers.page(environ, self._answers.pages.uploaded(upload, links))
+
+    def _sender(self, environ: WSGIEnvironment) -> Principal | None:
+        """Return who needs no key: who is signed in, or a guest; None is nobody."""
+        user = None if self._current_user is None else self._current_user(environ)
+        if user is not None and not user.is_guest:
+            return user
+        return Principal() if self._policy.guests and self._policy.guest_page else None
+
+    def _check(self, form: Form, sender: Principal) -> None:
+        if not self._tokens.verify(sender.user_id, form.get("token") or ""):
+            raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
+
+    def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
+        is_user = sender is not None and not sender.is_guest
+        login_url = None if is_user else self._policy.login_url
+        form = UploadForm(
+            token="" if sender is None else self._tokens.sign(sender.user_id),
+            is_user=is_user,
+            takes_urls=self._policy.url_sources != "nobody",
+            max_bytes=self._limits.max_bytes if sender is None else self._uploads.max_bytes(sender),
+            formats=self._policy.formats,
+            origins=self._policy.popup_origins,
+            login_url=login_url and login_address(login_url, environ),
+            problem=problem,
+        )
+        return self._answers.pages.upload(form)
+
+
+def _is_program(environ: WSGIEnvironment, form: Form) -> bool:
+    return form.get("format") == "json" or wants_json(environ)

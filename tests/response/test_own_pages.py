@@ -1,0 +1,82 @@
+"""A host's own pages: its name, its style, its layout, its policy."""
+
+from __future__ import annotations
+
+import pytest
+
+from chevupload import Page, Pages
+from chevupload.errors import ConfigError
+from tests.support import LEAKS
+
+
+class Own(Pages):
+    """Pages in another layout, with a viewer of their own and no policy."""
+
+    def layout(self, page: Page) -> str:
+        """Put the page between two lines."""
+        return f"<title>{page.title}</title>{page.head}<!-- mine -->{page.body}"
+
+    def policy(self, page: Page) -> str | None:
+        """Leave it to the host."""
+        return None
+
+    def viewer(self, upload, links):
+        """Show less."""
+        return Page(name="viewer", title="Mine", body=super().viewer(upload, links).body[:0] + "just this")
+
+
+def test_a_host_replaces_layout_policy_and_a_page(make):
+    """By overriding methods; what it does not override stays."""
+    stand = make(pages=Own())
+    image = stand.upload()
+    answer = stand.open(image["url_viewer"])
+    assert "<!-- mine -->" in answer.text
+    assert '<div class="chevupload chevupload-viewer">\njust this\n</div>' in answer.text
+    assert 'pages.css">' in answer.text.partition("<!-- mine -->")[0]
+    assert "Content-Security-Policy" not in answer.headers
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "<h1>Delete" in stand.open(image["delete_url"]).text
+
+
+def test_the_name_of_the_site_leads_home(make):
+    """On every page; a name alone leads nowhere, and without either there is no line at all."""
+    for pages, expected in (
+        (Pages(site_name="A & B", home_url="/?a=1&b"), '<header><a href="/?a=1&amp;b">A &amp; B</a></header>'),
+        (Pages(site_name="A & B"), "<header>A &amp; B</header>"),
+        (Pages(home_url="https://host.test/"), '<header><a href="https://host.test/">Home</a></header>'),
+        (Pages(), None),
+    ):
+        text = make(pages=pages).open("/nothing").text
+        assert (expected in text) if expected else ("<header>" not in text)
+
+
+def test_style_sheets_are_added_or_replace_ours(make):
+    """In their order; the policy lets their origins in, and no others."""
+    added = make(pages=Pages(stylesheets=("pages.css", "/own.css", "https://cdn.test/x/y.css"))).open("/nothing")
+    assert added.text.index("pages.css") < added.text.index("/own.css") < added.text.index("https://cdn.test/x/y.css")
+    assert "style-src 'self' https://cdn.test;" in added.headers["Content-Security-Policy"]
+    replaced = make(pages=Pages(stylesheets=("/own.css",))).open("/nothing")
+    assert "pages.css" not in replaced.text
+    assert "style-src 'self';" in replaced.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"home_url": "javascript:alert(1)"}, {"home_url": ""}, {"stylesheets": ("own.css",)}]
+)
+def test_what_is_no_address_is_a_mistake(wrong):
+    """It is told at construction."""
+    with pytest.raises(ConfigError, match="neither a path"):
+        Pages(**wrong)
+
+
+def test_a_layout_that_fails_is_our_own_fault(make, caplog):
+    """500 in plain text, and the cause is in the log only."""
+
+    class Broken(Pages):
+        def layout(self, page):
+            raise RuntimeError("secret detail")
+
+    answer = make(pages=Broken()).open("/nothing")
+    assert (answer.status_code, answer.mimetype) == (500, "text/plain")
+    assert [leak for leak in LEAKS if leak in answer.text] == []
+    assert "secret detail" in caplog.text
