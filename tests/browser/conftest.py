@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
 
-_ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
-"""Nothing of the browser's own goes to the network."""
+from tests.browser.chromium import find_chromium, started
 
 
 @pytest.fixture(scope="module")
@@ -20,25 +13,44 @@ def browser():
 
     While it runs, an event loop does, too, and Django refuses to work beside one.
     """
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = os.environ.get("CHEVUPLOAD_TEST_CHROMIUM") or shutil.which("chromium")
-    if path is None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if find_chromium() is None:
         pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=_ARGUMENTS)
+    with started() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
-def page(browser):
-    """Return an empty page whose console and requests must not complain."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    complaints = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
+def open_page(browser):
+    """Return a function that opens an empty page, whose console must not complain.
+
+    A browser complains of each answer of 400 and above, and of those that never come: ``refusals`` says that there will
+    be some. Other keywords are those of a browser's context.
+    """
+    contexts, complaints = [], []
+
+    def open_page(*, refusals=False, **settings):
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+
+        def hear(message):
+            is_refusal = refusals and message.text.startswith("Failed to load resource:")
+            if message.type == "error" and not is_refusal:
+                complaints.append(message.text)
+
+        page.on("console", hear)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def page(open_page):
+    """Return an empty page whose console and requests must not complain."""
+    return open_page()

@@ -11,6 +11,7 @@ from chevupload import Principal
 from chevupload.site import Site
 from chevupload.store.sql import SqlKeys
 from chevupload.testing import serve
+from tests.browser.keyboard import focused, tab_to
 from tests.support import PNG
 
 
@@ -34,22 +35,6 @@ def upload(address, key):
         files={"source": ("a.png", io.BytesIO(PNG))},
         timeout=20,
     ).status_code
-
-
-def focused(page):
-    """Say what has the focus, as assistive technology names it."""
-    return page.evaluate(
-        "(e => e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent)(document.activeElement)"
-    ).strip()
-
-
-def tab_to(page, name):
-    """Press Tab until ``name`` has the focus."""
-    for _ in range(20):
-        if focused(page) == name:
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not lead to {name!r}")
 
 
 def test_a_key_is_made_and_revoked_with_the_keyboard_alone(page, address):

@@ -100,6 +100,12 @@ function isText(element) {
   return element instanceof HTMLElement && element.matches("input:not([type=file],[type=checkbox]), textarea, select");
 }
 
+function takeChosen() {
+  const files = [...source.files];
+  source.value = "";
+  add(files);
+}
+
 function take(transfer) {
   if (transfer.files.length) return add([...transfer.files]);
   const text = (transfer.getData("text/uri-list") || transfer.getData("text/plain")).trim();
@@ -121,11 +127,7 @@ form.addEventListener("submit", (event) => {
   rememberKey();
   for (const task of ready) queue.start(task, new FormData(form));
 });
-source.addEventListener("change", () => {
-  const files = [...source.files];
-  source.value = "";
-  add(files);
-});
+source.addEventListener("change", takeChosen);
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
     if (isText(event.target)) return;
@@ -155,6 +157,8 @@ for (const element of document.querySelectorAll(".only-script")) element.hidden 
 for (const [kind, label] of Object.entries(KINDS)) allKind.add(new Option(label, kind));
 source.multiple = true;
 all.after(copyButton(all));
+// What was chosen before this script ran.
+if (source.files.length) takeChosen();
 if (key && stored()) {
   key.value = stored();
   remember.checked = true;

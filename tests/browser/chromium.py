@@ -1,0 +1,33 @@
+"""Where the browser is, and how it is started: for tests, and for the pictures in the documentation."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+"""Nothing of the browser's own goes to the network."""
+
+
+def find_chromium() -> str | None:
+    """Return the path of the browser, if there is one."""
+    return os.environ.get("CHEVUPLOAD_TEST_CHROMIUM") or shutil.which("chromium")
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Any]:
+    """Give a running browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=_ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
