@@ -49,7 +49,7 @@ class PageAnswers:
             head=self._links(self._mount(environ), page) + page.head,
             body=_BODY.format(name=page.name, body=page.body),
         )
-        text = self.pages.layout(whole)
+        text = self.pages.layout(whole, environ)
         response = Response(body=text.encode(), status=page.status, content_type="text/html", charset="utf-8")
         if (policy := self.pages.policy(page)) is not None:
             response.headers["Content-Security-Policy"] = policy

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chevupload.errors import ConfigError, Refusal
@@ -19,6 +20,9 @@ from chevupload.response.links import Links
 from chevupload.response.page import Page, default_layout
 from chevupload.response.upload_pages import UploadForm, upload_page, uploaded_page
 from chevupload.response.viewer_pages import delete_page, deleted_page, refusal_page, viewer_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _URL_STARTS = ("/", "http://", "https://")
 
@@ -45,8 +49,11 @@ class Pages:
             if url is not None and url != STYLE and not url.startswith(_URL_STARTS):
                 raise ConfigError(f"neither a path from the root of the host nor a URL: {url!r}")
 
-    def layout(self, page: Page) -> str:
-        """Return the whole document around ``page``, whose ``head`` and ``body`` are complete."""
+    def layout(self, page: Page, environ: WSGIEnvironment) -> str:
+        """Return the whole document around ``page``, whose ``head`` and ``body`` are complete.
+
+        ``environ`` is the request's, for layouts that say who is signed in.
+        """
         return default_layout(page, site_name=self.site_name, home_url=self.home_url)
 
     def policy(self, page: Page) -> str | None:

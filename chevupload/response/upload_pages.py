@@ -134,7 +134,7 @@ def uploaded_page(upload: Upload, links: Links) -> Page:
     """Show the links of an upload, that which deletes it among them."""
     delete = links.delete(upload)
     rows = {**link_rows(upload, links), **({"delete": ("Delete link", delete)} if delete else {})}
-    shown = links.thumb(upload)
+    shown = links.file(upload, upload.medium_path or upload.frame_path or upload.path)
     picture = NOTHING if upload.nsfw else _STILL.format(shown=shown, title=shown_title(upload))
     body = _UPLOADED.format(picture=picture, links=copies(rows))
     return Page(name="uploaded", title="Uploaded", body=body, scripts=(SCRIPT,), images=shown)

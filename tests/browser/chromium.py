@@ -13,6 +13,8 @@ _ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 """Nothing of the browser's own goes to the network."""
+REFUSED = "Failed to load resource:"
+"""What a browser complains of an answer of 400 and above, and of one that never comes."""
 
 
 def find_chromium() -> str | None:

@@ -24,20 +24,20 @@ def browser():
 def open_page(browser):
     """Return a function that opens an empty page, whose console must not complain.
 
-    A browser complains of each answer of 400 and above, and of those that never come: ``refusals`` says that there will
-    be some. Other keywords are those of a browser's context.
+    What begins like ``forgiven`` is forgiven, such as :data:`tests.browser.chromium.REFUSED`. Other keywords are those
+    of a browser's context.
     """
     contexts, complaints = [], []
 
-    def open_page(*, refusals=False, **settings):
+    def open_page(*, forgiven=None, **settings):
         context = browser.new_context(**settings)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
 
         def hear(message):
-            is_refusal = refusals and message.text.startswith("Failed to load resource:")
-            if message.type == "error" and not is_refusal:
+            is_forgiven = forgiven is not None and message.text.startswith(forgiven)
+            if message.type == "error" and not is_forgiven:
                 complaints.append(message.text)
 
         page.on("console", hear)

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from chevupload import Policy
 from chevupload.testing import serve
+from tests.browser.chromium import REFUSED
 from tests.browser.sites import site
 from tests.support import PNG
 
@@ -67,7 +68,7 @@ def opener(environ, start_response):
 @pytest.fixture
 def forum(open_page, tmp_path):
     """Return a forum whose editors may open the page."""
-    page = open_page(refusals=True)
+    page = open_page(forgiven=REFUSED)
     with serve(opener) as address, site(tmp_path / "site", policy=Policy(popup_origins=(address,))) as running:
         yield Forum(address, page, running)
 

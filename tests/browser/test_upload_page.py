@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from chevupload import Limits, Policy
 from chevupload.testing import serve
+from tests.browser.chromium import REFUSED
 from tests.browser.keyboard import focused, tab_to
 from tests.browser.sites import GUEST, site
 from tests.support import PNG, noise, picture
@@ -207,7 +208,7 @@ def test_uploads_are_cancelled_and_tried_again(page, gated):
 
 def test_what_is_refused_says_why_and_may_be_retried(open_page, tmp_path):
     """Before it is sent where the page can tell, else in the server's words; the others are uploaded."""
-    page = open_page(refusals=True)
+    page = open_page(forgiven=REFUSED)
     with site(tmp_path / "small", limits=Limits(max_bytes=100_000)) as running:
         page.goto(f"{running.address}/upload")
         expect(page.locator(".drop")).to_contain_text("up to 100 KB each")
@@ -227,7 +228,7 @@ def test_what_is_refused_says_why_and_may_be_retried(open_page, tmp_path):
 
 def test_a_connection_that_breaks_can_be_retried(open_page, ann):
     """The page says so, and has the file still."""
-    page = open_page(refusals=True)
+    page = open_page(forgiven=REFUSED)
     page.goto(f"{ann.address}/upload")
     page.set_input_files("#source", [chosen()])
     page.context.set_offline(True)
@@ -311,7 +312,7 @@ def test_pictures_of_files_are_given_back(open_page, ann):
 
 def test_the_form_works_without_a_script(open_page, ann):
     """One file, and a page with its links; nothing on the page is without effect."""
-    page = open_page(java_script_enabled=False, refusals=True)
+    page = open_page(java_script_enabled=False, forgiven=REFUSED)
     page.goto(f"{ann.address}/upload")
     expect(page.locator(".only-script:visible")).to_have_count(0)
     page.locator("button[type=submit]").click()
@@ -331,7 +332,7 @@ def test_the_form_works_without_a_script(open_page, ann):
 
 def test_a_key_is_remembered_when_it_is_asked_for(open_page, tmp_path):
     """On this device only, never in an address; and forgotten again."""
-    page = open_page(refusals=True)
+    page = open_page(forgiven=REFUSED)
     addresses = []
     page.on("request", lambda request: addresses.append(request.url))
     with site(tmp_path / "keys", signed_in=False) as running:
@@ -415,7 +416,7 @@ def test_a_page_of_another_origin_cannot_use_the_form(open_page, ann):
         start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", "15")])
         return [b"<!doctype html>"]
 
-    context_page = open_page(refusals=True)
+    context_page = open_page(forgiven=REFUSED)
     with serve(elsewhere) as other:
         context_page.goto(other)
         context_page.evaluate(

@@ -12,9 +12,9 @@ from tests.support import LEAKS
 class Own(Pages):
     """Pages in another layout, with a viewer of their own and no policy."""
 
-    def layout(self, page: Page) -> str:
+    def layout(self, page: Page, environ) -> str:
         """Put the page between two lines."""
-        return f"<title>{page.title}</title>{page.head}<!-- mine -->{page.body}"
+        return f"<title>{page.title}</title>{page.head}<!-- {environ['wsgi.url_scheme']} -->{page.body}"
 
     def policy(self, page: Page) -> str | None:
         """Leave it to the host."""
@@ -30,9 +30,9 @@ def test_a_host_replaces_layout_policy_and_a_page(make):
     stand = make(pages=Own())
     image = stand.upload()
     answer = stand.open(image["url_viewer"])
-    assert "<!-- mine -->" in answer.text
+    assert "<!-- http -->" in answer.text
     assert '<div class="chevupload chevupload-viewer">\njust this\n</div>' in answer.text
-    assert 'pages.css">' in answer.text.partition("<!-- mine -->")[0]
+    assert 'pages.css">' in answer.text.partition("<!-- http -->")[0]
     assert "Content-Security-Policy" not in answer.headers
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "<h1>Delete" in stand.open(image["delete_url"]).text
@@ -73,7 +73,7 @@ def test_a_layout_that_fails_is_our_own_fault(make, caplog):
     """500 in plain text, and the cause is in the log only."""
 
     class Broken(Pages):
-        def layout(self, page):
+        def layout(self, page, environ):
             raise RuntimeError("secret detail")
 
     answer = make(pages=Broken()).open("/nothing")

@@ -1,0 +1,176 @@
+"""Every page in every state that looks different, for tests and for the pictures in the documentation."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from chevupload import Policy
+from chevupload.cli.example import write_example
+from chevupload.model import Upload
+from chevupload.response.links import Links
+from tests.browser.sites import Running, site
+
+POLICY = Policy(login_url="/login", guest_page=True)
+
+
+class Stage:
+    """A site with pictures, and a browser's page to see it in."""
+
+    def __init__(self, ann: Running, nobody: str, page: Any, folder: Path) -> None:
+        self.ann = ann
+        self.nobody = nobody
+        self.page = page
+        self._folder = folder
+
+    @property
+    def links(self) -> Links:
+        """What builds links."""
+        host = self.ann.address.removeprefix("http://")
+        return self.ann.component.links({"HTTP_HOST": host, "wsgi.url_scheme": "http", "SCRIPT_NAME": ""})
+
+    def save(self, **more: Any) -> Upload:
+        """Upload the picture."""
+        values = {"title": "Hills at dusk", "description": "Seen from the last bend.", "tags": ["hills", "evening"]}
+        return self.ann.component.uploads.save(
+            io.BytesIO(more.pop("content", example(self._folder))), owner=self.ann.user_id, **{**values, **more}
+        )
+
+    def see(self, url: str) -> None:
+        """Open a page."""
+        self.page.goto(url if url.startswith("http") else self.ann.address + url)
+
+    def choose(self, *names: str) -> None:
+        """Choose files on the upload page; what is called a text is none that is taken."""
+        picture = example(self._folder)
+        self.page.set_input_files(
+            "#source",
+            [
+                {"name": name, "mimeType": "image/jpeg", "buffer": b"no picture" if "text" in name else picture}
+                for name in names
+            ],
+        )
+
+
+@cache
+def example(folder: Path) -> bytes:
+    """Return a picture that one likes to look at."""
+    return write_example(folder / "example.jpg").read_bytes()
+
+
+def viewer(stage: Stage) -> None:
+    """A picture."""
+    stage.see(stage.links.viewer(stage.save(filename="hills.jpg")))
+
+
+def viewer_hidden(stage: Stage) -> None:
+    """One that may not be safe for work."""
+    stage.see(stage.links.viewer(stage.save(nsfw=True, expiration="P7D", filename="hidden.jpg")))
+
+
+def viewer_video(stage: Stage) -> None:
+    """A video."""
+    from tests.media.films import repeated  # which needs the extra
+
+    frame = Image.open(io.BytesIO(example(stage._folder)), formats=["JPEG"]).resize((960, 640))
+    stage.see(stage.links.viewer(stage.save(content=repeated(frame, 8, "mp4"), filename="hills.mp4", title="A film")))
+
+
+def delete(stage: Stage) -> None:
+    """The question before a picture is deleted."""
+    stage.see(stage.links.delete(stage.save(filename="delete.jpg")) or "")
+
+
+def deleted(stage: Stage) -> None:
+    """What follows."""
+    delete(stage)
+    stage.page.get_by_role("button", name="Delete it").click()
+    stage.page.get_by_role("heading", name="Deleted").wait_for()
+
+
+def refusal(stage: Stage) -> None:
+    """A link that leads nowhere."""
+    stage.see("/image/none")
+
+
+def keys(stage: Stage) -> None:
+    """The page of keys, with one just made and one revoked."""
+    store, user_id = stage.ann.component.key_store, stage.ann.user_id
+    assert store is not None
+    store.forget_keys(user_id)
+    store.add_key(user_id, label="Phone")
+    store.revoke_key(store.add_key(user_id, label="Old laptop", style="imgbb").id, user_id=user_id)
+    stage.see("/settings/api")
+    stage.page.get_by_label("Name, so that you know it again").fill("ShareX")
+    stage.page.get_by_role("button", name="Make the key").click()
+    stage.page.get_by_label("Your new key", exact=True).wait_for()
+
+
+def upload(stage: Stage) -> None:
+    """The upload page as it is opened by nobody in particular."""
+    stage.see(f"{stage.nobody}/upload")
+
+
+def upload_ready(stage: Stage) -> None:
+    """With files that are chosen."""
+    stage.see("/upload")
+    stage.choose("hills at dusk.jpg", "a file with quite a long name, as cameras and phones do not give them.jpg")
+    stage.page.locator(".thumb img").last.evaluate("image => image.decode()")
+
+
+def upload_done(stage: Stage) -> None:
+    """With files that are uploaded, and one that is refused."""
+    stage.see("/upload")
+    stage.choose("hills.jpg", "dusk.jpg", "text.jpg")
+    stage.page.locator("button[type=submit]").click()
+    stage.page.get_by_text("2 of 3 uploaded, 1 not.").wait_for()
+    stage.page.get_by_text("Links", exact=True).first.click()
+
+
+def uploaded(stage: Stage) -> None:
+    """What follows an upload in a browser without scripts; the script is kept from the form here."""
+    stage.see("/upload")
+    form = stage.page.locator("#upload")
+    form.evaluate("form => form.replaceWith(form.cloneNode(true))")
+    stage.choose("hills.jpg")
+    stage.page.locator("button[type=submit]").click()
+    stage.page.get_by_role("heading", name="Uploaded").wait_for()
+
+
+SCENES: dict[str, Callable[[Stage], None]] = {
+    scene.__name__: scene
+    for scene in (
+        *(viewer, viewer_hidden, viewer_video, delete, deleted, refusal),
+        *(keys, upload, upload_ready, upload_done, uploaded),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """A site where Ann is signed in, and the address of the same where nobody is."""
+
+    ann: Running
+    nobody: str
+    folder: Path
+
+    def stage(self, page: Any) -> Stage:
+        """Return them with a page to see them in."""
+        return Stage(self.ann, self.nobody, page, self.folder)
+
+
+@contextlib.contextmanager
+def sites(folder: Path) -> Iterator[Sites]:
+    """Serve what the scenes need."""
+    with (
+        site(folder / "ann", policy=POLICY) as ann,
+        site(folder / "nobody", policy=POLICY, signed_in=False) as nobody,
+    ):
+        yield Sites(ann, nobody.address, folder)

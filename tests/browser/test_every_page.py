@@ -1,0 +1,103 @@
+"""What every page keeps to, on a phone and on a screen, light and dark."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.chromium import REFUSED
+from tests.browser.scenes import SCENES, sites
+
+pytest.importorskip("av", reason="the extra video is not installed, which one of the pages shows")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Serve the sites of every scene."""
+    with sites(tmp_path_factory.mktemp("sites")) as served:
+        yield served
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page, served, scene, width, scheme):
+    """No rule of accessibility is broken, contrasts included."""
+    page = open_page(forgiven=REFUSED, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    SCENES[scene](served.stage(page))
+    found = axe.Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("width", [320, 2000])
+def test_nothing_is_cut_off(open_page, served, scene, width):
+    """On the narrowest phone and on a wide screen."""
+    page = open_page(forgiven=REFUSED, viewport={"width": width, "height": 800})
+    SCENES[scene](served.stage(page))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_script_in_a_title_does_not_run(open_page, served):
+    """It is shown as what it is; nor would one run that came into the page, for none is inline."""
+    page = open_page(forgiven="Executing inline script violates the following Content Security Policy directive")
+    stage = served.stage(page)
+    title = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
+    stage.see(stage.links.viewer(stage.save(title=title, filename="script.jpg")))
+    assert page.get_by_role("heading", level=1).text_content() == title
+    assert page.title() == title
+
+    told = page.evaluate(
+        """() => new Promise((done) => {
+            document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+            const script = document.createElement("script");
+            script.textContent = "document.title = 'run'";
+            document.body.append(script);
+        })"""
+    )
+    assert told == "script-src-elem"
+    assert page.title() == title
+
+
+def test_links_of_the_viewer_are_copied(open_page, served):
+    """By a button beside each, which the script adds."""
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    stage = served.stage(page)
+    upload = stage.save(filename="copied.jpg")
+    stage.see(stage.links.viewer(upload))
+    page.get_by_role("button", name="Copy: Short link").click()
+    page.get_by_role("button", name="Copy: Short link").get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == stage.links.short(upload)
+    plain = open_page(java_script_enabled=False)
+    plain.goto(stage.links.viewer(upload))
+    assert plain.get_by_role("button").count() == 0
+
+
+def test_what_is_hidden_is_shown_when_it_is_asked_for(open_page, served):
+    """On the viewer, and on the page that deletes."""
+    page = open_page()
+    stage = served.stage(page)
+    upload = stage.save(nsfw=True, filename="asked.jpg")
+    for url in (stage.links.viewer(upload), stage.links.delete(upload)):
+        stage.see(url)
+        assert not page.locator("figure img").is_visible()
+        page.get_by_text("This may not be safe for work. Show it").click()
+        assert page.locator("figure img").is_visible()
+
+
+def test_colours_are_changed_by_properties(open_page, served):
+    """In a style sheet behind ours, which then holds in both themes."""
+    for scheme in ("light", "dark"):
+        page = open_page(color_scheme=scheme)
+        stage = served.stage(page)
+        stage.see("/upload")
+        page.evaluate(
+            """() => {
+                const sheet = new CSSStyleSheet();
+                sheet.replaceSync(":root { --chevupload-accent: rgb(1, 2, 3); --chevupload-font: serif }");
+                document.adoptedStyleSheets = [sheet];
+            }"""
+        )
+        button = page.locator("button[type=submit]")
+        assert button.evaluate("button => getComputedStyle(button).backgroundColor") == "rgb(1, 2, 3)"
+        assert button.evaluate("button => getComputedStyle(button).fontFamily") == "serif"
