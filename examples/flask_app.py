@@ -5,7 +5,7 @@ In the checkout, this makes an environment and starts it at http://127.0.0.1:800
     python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve,flask]' flask-login flask-sqlalchemy flask-wtf
     .venv/bin/python examples/flask_app.py 8000
 
-Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
+Register at http://127.0.0.1:8000/register, upload at "Upload many", or make a key at "API keys" and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
@@ -57,6 +57,7 @@ form + ul, details { margin-top: 2.5rem }
 </style>
 {% macro token() %}<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">{% endmacro %}
 {% if found is defined %}<nav><a href="{{ url_for('home') }}">Pictures</a>
+<a href="{{ url_for('chevupload.upload_page') }}">Upload many</a>
 <a href="{{ url_for('chevupload.keys') }}">API keys</a>
 <form method="post" action="{{ url_for('logout') }}">{{ token() }}<button>Sign out</button></form></nav>{% endif %}
 <main><h1>{{ title }}</h1>
@@ -94,6 +95,9 @@ app.config.update(
     SECRET_KEY=secret.read_text(),
     SESSION_COOKIE_SAMESITE="Lax",
     SQLALCHEMY_DATABASE_URI="sqlite:///site.db",
+    CHEVUPLOAD_UPLOAD_PAGE_ROUTE="upload",
+    CHEVUPLOAD_SITE_NAME="Pictures",
+    CHEVUPLOAD_HOME_URL="/",
     # What comes after signing in is not in a URL, which anybody may have written.
     USE_SESSION_FOR_NEXT=True,
 )

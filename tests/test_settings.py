@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chevupload import Delivery, Limits, Originals, Policy, Principal, Renditions, Routes
+from chevupload import Delivery, Limits, Originals, Pages, Policy, Principal, Renditions, Routes
 from chevupload.errors import ConfigError, StorageError
 from chevupload.settings import _READERS, _SETTINGS, component_from
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
@@ -65,6 +65,12 @@ def test_every_frozen_setting_has_a_name(make):
             "login_url": "/login",
             "naming": "random",
             "viewer_route": "v",
+            "upload_page_route": "upload",
+            "guest_page": "yes",
+            "popup_origins": "https://forum.example",
+            "site_name": "Pictures",
+            "home_url": "/",
+            "stylesheets": "pages.css /own.css",
             "video_route": "",
             "base_url": "https://site.example/up",
             "trusted_proxies": "2",
@@ -83,8 +89,12 @@ def test_every_frozen_setting_has_a_name(make):
         pending_grace=timedelta(minutes=1),
         login_url="/login",
         naming="random",
+        guest_page=True,
+        popup_origins=("https://forum.example",),
     )
-    assert component.routes == Routes(viewer="v", video=None, keys=None)
+    pages = Pages(site_name="Pictures", home_url="/", stylesheets=("pages.css", "/own.css"))
+    assert component._answers.pages == pages
+    assert component.routes == Routes(viewer="v", video=None, keys=None, upload_page="upload")
     assert component.links().base_url == "https://site.example/up"
     assert component._trusted_proxies == 2
 

@@ -74,6 +74,7 @@ LARGEST = body_limit("multipart/form-data", Limits().max_bytes)
         ("/api/1/upload/?key=guests", LARGEST + 1, [MULTIPART]),
         ("/api/1/upload", LARGEST + 1, []),
         ("/api/1/upload", 999_999_999_999, ["Content-Type: application/x-www-form-urlencoded"]),
+        ("/upload", LARGEST + 1, [MULTIPART]),
         ("/image/x/delete/y", 1_048_577, ["Content-Type: application/x-www-form-urlencoded"]),
         ("/", 1_048_577, [MULTIPART]),
     ],
@@ -91,6 +92,8 @@ def test_bodies_declared_too_long_are_refused_at_once(server, path, length, line
         ("/api/1/upload", LARGEST, MULTIPART),
         ("/api/1/upload/", LARGEST, "Content-Type: application/json"),
         ("/api/1/upload", LARGEST + 1, "Content-Type: application/x-www-form-urlencoded"),
+        ("/1/upload", LARGEST, MULTIPART),
+        ("/upload", LARGEST, MULTIPART),
         ("/", 1_048_576, MULTIPART),
     ],
 )
