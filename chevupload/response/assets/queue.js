@@ -11,6 +11,8 @@ export class Task extends EventTarget {
 
   constructor(source) {
     super();
+    // Tried again, it is the same request: what was stored after all is not stored twice.
+    this.id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("-");
     this.source = source;
     this.name = typeof source === "string" ? source : source.name || "picture";
     this.size = typeof source === "string" ? null : source.size;
@@ -70,6 +72,7 @@ export class Queue {
     this.#requests.set(task, request);
     request.open("POST", this.#url);
     request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("Idempotency-Key", task.id);
     request.responseType = "json";
     request.upload.onprogress = (event) => task.become("sending", { share: event.loaded / event.total });
     request.upload.onload = () => task.become("storing", { share: 1 });
