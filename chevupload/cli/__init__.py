@@ -1,4 +1,4 @@
-"""The command line: serve, manage accounts, sweep and check, migrate, upload.
+"""The command line: serve, manage accounts, sweep and check, migrate, upload, set up clients.
 
 May know: everything. Each command is a function of the parsed arguments that returns its exit status; what a program
 would read goes to standard output, as JSON with ``--json``, everything else to standard error.
@@ -11,7 +11,7 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from chevupload.cli import accounts, client, database, maintenance, serve
+from chevupload.cli import accounts, client, client_config, database, maintenance, serve
 from chevupload.errors import ChevuploadError
 
 
@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     maintenance.add_commands(commands)
     database.add_commands(commands)
     client.add_commands(commands)
+    client_config.add_commands(commands)
     return parser
 
 

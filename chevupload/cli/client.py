@@ -18,9 +18,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import SplitResult, urlsplit
 
-from chevupload.cli.common import Commands, add_command
+from chevupload.cli.common import SERVER_HELP, SERVER_URL, Commands, add_command, upload_address
 from chevupload.errors import BackendError, ConfigError
 
 _PIECE_BYTES = 65_536
@@ -46,11 +45,7 @@ def add_commands(commands: Commands) -> None:
     parser = add_command(commands, "upload", upload, "send files to a server and print their viewer links", data=False)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--key", default=os.environ.get("CHEVUPLOAD_KEY"), help="API key (CHEVUPLOAD_KEY)")
-    parser.add_argument(
-        "--url",
-        default=os.environ.get("CHEVUPLOAD_URL", "http://127.0.0.1:8080"),
-        help="the server, with or without /api/1/upload (CHEVUPLOAD_URL, or %(default)s)",
-    )
+    parser.add_argument("--url", default=os.environ.get("CHEVUPLOAD_URL", SERVER_URL), help=SERVER_HELP)
     for name, help_text in _FIELDS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", help=help_text)
     parser.add_argument("--nsfw", action="store_const", const="1", help="mark the pictures as not safe for work")
@@ -62,7 +57,7 @@ def upload(options: argparse.Namespace) -> int:
         raise ConfigError("a key is needed: --key, or CHEVUPLOAD_KEY")
     if not (options.key.isascii() and options.key.isprintable()):
         raise ConfigError("a key has only printable ASCII characters")
-    _address(options.url)
+    upload_address(options.url)
     fields = {name: value for name in (*_FIELDS, "nsfw") if (value := getattr(options, name))}
     failed = 0
     for file in options.files:
@@ -117,16 +112,14 @@ def _send(file: Path, url: str, key: str, fields: dict[str, str]) -> dict[str, A
 
 
 def _post(url: str, body: Iterator[bytes], headers: dict[str, str]) -> dict[str, Any]:
-    parts, port = _address(url)
-    path = parts.path.rstrip("/")
-    path = path if path.endswith("/upload") else f"{path}/api/1/upload"
+    parts = upload_address(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.hostname or "", port, timeout=_CONNECT_SECONDS)
+    connection = connect(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
     try:
         connection.connect()
         connection.sock.settimeout(_ANSWER_SECONDS)
         try:
-            connection.request("POST", path, body, headers)
+            connection.request("POST", parts.path, body, headers)
         except ConnectionError as error:
             return _early_answer(connection, error)
         return _answer(connection)
@@ -149,16 +142,6 @@ def _early_answer(connection: http.client.HTTPConnection, error: ConnectionError
 def _answer(connection: http.client.HTTPConnection) -> dict[str, Any]:
     answer = connection.getresponse()
     return _document(answer.status, answer.read())
-
-
-def _address(url: str) -> tuple[SplitResult, int | None]:
-    try:
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname:
-            return parts, parts.port
-    except ValueError:
-        pass
-    raise ConfigError(f"not the address of a server: {url}")
 
 
 def _document(status: int, body: bytes) -> dict[str, Any]:

@@ -11,7 +11,9 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import SplitResult, urlsplit
 
+from chevupload.config import Routes
 from chevupload.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
 
 DEFAULT_FOLDER = "./chevupload-data"
+SERVER_URL = "http://127.0.0.1:8080"
+SERVER_HELP = "the server, with or without /api/1/upload (CHEVUPLOAD_URL, or %(default)s)"
 
 
 def add_command(
@@ -58,6 +62,23 @@ def name(value: str) -> str:
     if not text(value).strip():
         raise ConfigError("a name must not be empty")
     return value
+
+
+def upload_address(url: str) -> SplitResult:
+    """Return the address of a server's upload route; of the server's itself, the route is added.
+
+    Raises:
+        ConfigError: it is no address of a server.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            path = parts.path.rstrip("/")
+            path = path if path.endswith("/upload") else f"{path}/{Routes().upload}"
+            return parts._replace(path=path, query="", fragment="")
+    except ValueError:
+        pass
+    raise ConfigError(f"not the address of a server: {url}")
 
 
 @contextlib.contextmanager

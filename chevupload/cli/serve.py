@@ -9,15 +9,14 @@ import argparse
 import contextlib
 import importlib.util
 import math
-import shlex
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, open_site, text
+from chevupload.cli.common import Commands, add_command, open_site, text, upload_address
 from chevupload.cli.log import set_up_log
 from chevupload.config import Policy
 from chevupload.errors import ConfigError
+from chevupload.response.clients import Account, curl_line
 from chevupload.response.pages import Pages
 
 if TYPE_CHECKING:
@@ -135,12 +134,5 @@ def _greet(site: Site, address: str) -> None:
     example = write_example(site.folder / "example.jpg")
     print(f"\nMade the user {FIRST_USER!r} with this key, which is shown only now:\n\n  {key}\n")
     print(f"Upload with it in a browser:\n\n  {address.rstrip('/')}/upload\n")
-    print(f"Or send a picture from here:\n\n  {curl_line(key, example, address)}\n", flush=True)
-
-
-def curl_line(key: str, file: Path, address: str) -> str:
-    """Return a shell command that uploads ``file``."""
-    # Quoted, curl takes no comma or semicolon of the path for a separator.
-    path = str(file).replace("\\", "\\\\").replace('"', '\\"')
-    header, source, url = f"X-API-Key: {key}", f'source=@"{path}"', f"{address.rstrip('/')}/api/1/upload"
-    return f"curl --fail-with-body -H {shlex.quote(header)} -F {shlex.quote(source)} {shlex.quote(url)}"
+    account = Account(upload_url=upload_address(address).geturl(), key=key)
+    print(f"Or send a picture from here:\n\n  {curl_line(account, str(example))}\n", flush=True)

@@ -313,24 +313,6 @@ def test_an_interrupted_command(run, monkeypatch):
     assert main([]) == 130
 
 
-def test_the_curl_line_quotes(tmp_path):
-    """Paths with spaces, quotes, commas and semicolons survive shell and curl."""
-    line = serve.curl_line("k", tmp_path / 'it\'s; a, "b".jpg', "http://x/")
-    import shlex
-
-    words = shlex.split(line)
-    path = str(tmp_path / 'it\'s; a, \\"b\\".jpg')
-    assert words == [
-        "curl",
-        "--fail-with-body",
-        "-H",
-        "X-API-Key: k",
-        "-F",
-        f'source=@"{path}"',
-        "http://x/api/1/upload",
-    ]
-
-
 def test_python_m(tmp_path):
     """``python -m chevupload`` is the command line."""
     command = [sys.executable, "-m", "chevupload", "category", "add", "x", "--data", str(tmp_path / "site")]
