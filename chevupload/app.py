@@ -6,7 +6,6 @@ Source: the contract of this API, section 1.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,8 @@ from webob import Response
 from chevupload.api import UploadApi
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
+from chevupload.describing import Describing
+from chevupload.embeds import Embeds
 from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.health import Health
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
@@ -34,7 +35,7 @@ from chevupload.request.fetching import HttpFetcher
 from chevupload.request.proxies import mount_path, request_base_url, trust_proxies
 from chevupload.response.assets import Assets
 from chevupload.response.delivery import Deliverer
-from chevupload.response.links import Links
+from chevupload.response.links import VIEWER, Links
 from chevupload.response.page_answers import PageAnswers
 from chevupload.response.pages import Pages
 from chevupload.storages import ChooseStorage, Storages
@@ -46,8 +47,6 @@ from chevupload.viewing import Viewing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200}))?\Z")
 
 
 class ChevUpload:
@@ -136,8 +135,7 @@ class ChevUpload:
         spool_folder = spool_folder or _default_spool_folder(storages)
         tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
         has_page = key_store is not None and current_user is not None
-        # Without a page of keys, its path is the host's.
-        self.routes = routes or Routes() if has_page else replace(routes or Routes(), keys=None)
+        self.routes = _served(routes or Routes(), has_keys_page=has_page)
         self.catalog = catalog
         self.key_store = key_store
         self._storages = storages
@@ -190,11 +188,23 @@ class ChevUpload:
             uploads=self.uploads,
             tokens=tokens,
             policy=policy,
+            renditions=renditions,
             answers=self._answers,
             links=self._links,
             clock=clock,
         )
         self._health = Health(catalog=catalog, storages=storages)
+        self._embeds = Embeds(
+            catalog=catalog, limits=limits, renditions=renditions, policy=policy, links=self._links, clock=clock
+        )
+        self._describing = Describing(
+            routes=self.routes,
+            limits=limits,
+            policy=policy,
+            renditions=renditions,
+            answers=self._answers,
+            links=self._links,
+        )
         self._upload_page = UploadPage(
             api=self._api,
             uploads=self.uploads,
@@ -213,6 +223,7 @@ class ChevUpload:
                 limits=limits,
                 login_url=policy.login_url,
                 upload_url=lambda environ: f"{self._links(environ).base_url}/{self.routes.upload}",
+                clients_url=self._api_page_path,
                 answers=self._answers,
                 clock=clock,
             )
@@ -244,7 +255,7 @@ class ChevUpload:
         if self.routes.imgbb and path.removesuffix("/") == f"/{self.routes.imgbb}":
             return self._api.upload_imgbb(environ)
         for route in (self.routes.viewer, self.routes.video):
-            if (found := _VIEWER.match(_below(route, path))) is not None:
+            if (found := VIEWER.match(_below(route, path))) is not None:
                 upload_id, token = found.groups()
                 if token is None:
                     return self._viewing.viewer(environ, path, upload_id)
@@ -257,6 +268,12 @@ class ChevUpload:
             return self._upload_page.answer(environ)
         if asset := _below(self.routes.assets, path):
             return self._asset(environ, asset)
+        if self.routes.api_page and path == f"/{self.routes.api_page}":
+            return self._describing.page(environ)
+        if self.routes.openapi and path == f"/{self.routes.openapi}":
+            return self._describing.openapi(environ)
+        if self.routes.oembed and path == f"/{self.routes.oembed}":
+            return self._embeds.answer(environ)
         if file := _below(self.routes.files, path):
             return self._viewing.file(environ, file)
         return None
@@ -320,6 +337,10 @@ class ChevUpload:
         except Refusal as refusal:
             return self._answers.refusal(environ, refusal)
 
+    def _api_page_path(self, environ: WSGIEnvironment) -> str | None:
+        """Return the path of the page that makes settings for clients, for a form on another page."""
+        return f"{self._mount(environ)}/{self.routes.api_page}" if self.routes.api_page else None
+
     def _unknown(self, environ: WSGIEnvironment) -> Response:
         """Answer a path that is none of ours, standing alone: in JSON below ``/api`` and ``/1``, where programs ask."""
         first, version, action = (*_path(environ).lower().removeprefix("/").split("/"), "", "")[:3]
@@ -337,6 +358,18 @@ def _path(environ: WSGIEnvironment) -> str:
 def _below(route: str | None, path: str) -> str:
     """Return the part of ``path`` below ``route``, empty when it is elsewhere."""
     return path[len(route) + 2 :] if route and path.startswith(f"/{route}/") else ""
+
+
+def _served(routes: Routes, *, has_keys_page: bool) -> Routes:
+    """Return the routes that have something to answer with; the others' paths are the host's."""
+    off = []
+    if not has_keys_page:
+        off.append("keys")
+    if not routes.viewer and not routes.video:
+        off.append("oembed")
+    if not routes.upload and not routes.imgbb:
+        off += ["api_page", "openapi"]
+    return replace(routes, **dict.fromkeys(off))
 
 
 def _renderer(decode: str | Renderer, limits: Limits) -> Renderer:

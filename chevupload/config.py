@@ -92,7 +92,7 @@ class Renditions:
 
 _LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?\Z|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?\Z")
-_SEGMENT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z")
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,8 @@ class Routes:
     """Where the component answers, below its mount point. None switches a route off.
 
     Raises:
-        ConfigError: a route holds anything but letters, digits, ``_``, ``-`` and inner slashes, or two are the same.
+        ConfigError: a route holds anything but letters, digits, ``_``, ``-`` and inner slashes and dots, or two are the
+            same.
     """
 
     upload: str | None = "api/1/upload"
@@ -121,6 +122,13 @@ class Routes:
     """The page on which people upload. ``chevupload serve`` has it at ``upload``; a host may have one of its own."""
     assets: str | None = "chevupload-assets"
     """The pages' style sheet and scripts. Switched off, pages have neither, but for what a host's layout brings."""
+    api_page: str | None = None
+    """The page that describes the API and makes settings for clients; ``api-v1`` in Chevereto, and with ``serve``. Off
+    by default: it is for people, whom a host may want to tell in its own words."""
+    openapi: str | None = "api/1/openapi.json"
+    """The same for programs, as OpenAPI 3.1."""
+    oembed: str | None = "api/1/oembed"
+    """What other sites need to show a viewer link as a picture or video. Nothing without viewers."""
 
     def __post_init__(self) -> None:
         """Check the spelling of every route."""

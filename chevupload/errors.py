@@ -201,6 +201,12 @@ class RequestReused(Refusal):
     status, code, text = 422, 422, "This Idempotency-Key was used for another file"
 
 
+class UnsupportedFormat(Refusal):
+    """A format of the answer that oEmbed knows and this server does not have."""
+
+    status, code, text = 501, 501, "Only the format json is answered here"
+
+
 # The source
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from webob import Response
 
 from chevupload.clock import Clock
 from chevupload.config import Limits
-from chevupload.errors import InvalidParameter, MethodNotAllowed, NotFound, Refusal, RequestDenied
+from chevupload.errors import InvalidParameter, NotFound, Refusal, RequestDenied
 from chevupload.interfaces import KeyStore
 from chevupload.model import KeyStyle, NewKey, Principal
 from chevupload.request.forms import Form
 from chevupload.request.parameters import add_months, clean_text, parse_expiration
 from chevupload.request.proxies import login_address, request_path
-from chevupload.response.answers import as_refusal, redirect_answer
+from chevupload.response.answers import answered, redirect_answer
 from chevupload.response.key_pages import LIFETIMES
 from chevupload.response.page_answers import PageAnswers
 from chevupload.tokens import FormTokens
@@ -54,35 +55,34 @@ class KeySettings:
         limits: Limits,
         login_url: str | None,
         upload_url: Callable[[WSGIEnvironment], str],
+        clients_url: Callable[[WSGIEnvironment], str | None],
         answers: PageAnswers,
         clock: Clock,
     ) -> None:
-        """Use these parts; ``login_url`` is where a browser without a user is sent."""
+        """Use these parts; ``login_url`` is where a browser without a user is sent.
+
+        ``clients_url`` tells where a key is made into settings for clients; None where there is no such page.
+        """
         self._current_user = current_user
         self._keys = keys
         self._tokens = tokens
         self._limits = limits
         self._login_url = login_url
         self._upload_url = upload_url
+        self._clients_url = clients_url
         self._answers = answers
         self._clock = clock
 
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer the page, or what one of its forms asks for."""
-        try:
-            return self._page(environ)
-        except Exception as error:
-            return self._answers.refusal(environ, as_refusal(error))
+        return answered(environ, _METHODS, lambda: self._page(environ), refuse=partial(self._answers.refusal, environ))
 
     def _page(self, environ: WSGIEnvironment) -> Response:
-        method = environ["REQUEST_METHOD"]
-        if method not in _METHODS.split(", "):
-            raise MethodNotAllowed(headers=(("Allow", _METHODS),))
         principal = self._current_user(environ)
         if principal is None or principal.user_id is None:
             return self._sign_in(environ)
         made = None
-        if method == "POST":
+        if environ["REQUEST_METHOD"] == "POST":
             form = Form(self._limits, names=_FIELDS)
             form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
             if not self._tokens.verify(principal.user_id, form.get("token") or ""):
@@ -93,6 +93,7 @@ class KeySettings:
         page = self._answers.pages.keys(
             self._keys.keys_of(principal.user_id),
             upload_url=self._upload_url(environ),
+            clients_url=self._clients_url(environ),
             token=self._tokens.sign(principal.user_id),
             now=self._clock(),
             max_label=MAX_LABEL,

@@ -98,5 +98,8 @@ def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
         "health": (f"/{routes.health}",),
         "upload_page": (f"/{routes.upload_page}",),
         "assets": (f"/{routes.assets}/{{rest}}",),
+        "api_page": (f"/{routes.api_page}",),
+        "openapi": (f"/{routes.openapi}",),
+        "oembed": (f"/{routes.oembed}",),
     }
     return {name: found for name, found in paths.items() if getattr(routes, name) is not None}

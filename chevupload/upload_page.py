@@ -14,11 +14,11 @@ from webob import Response
 
 from chevupload.api import UploadApi, Visitor
 from chevupload.config import Limits, Policy
-from chevupload.errors import MethodNotAllowed, RequestDenied
+from chevupload.errors import Refusal, RequestDenied
 from chevupload.model import Principal
 from chevupload.request.forms import TEXT_NAMES, Form
 from chevupload.request.proxies import login_address
-from chevupload.response.answers import as_refusal, json_answer, refusal_answer, wants_json
+from chevupload.response.answers import answered, as_refusal, json_answer, refusal_answer, wants_json
 from chevupload.response.page import Page
 from chevupload.response.page_answers import PageAnswers
 from chevupload.response.upload_pages import UploadForm
@@ -60,19 +60,19 @@ class UploadPage:
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer the page, or take what its form brings: JSON for who asks for it, as the API has it, or a page."""
         form = Form(self._limits, names=_NAMES)
-        try:
-            method = environ["REQUEST_METHOD"]
-            if method not in _METHODS.split(", "):
-                raise MethodNotAllowed(headers=(("Allow", _METHODS),))
-            sender = self._sender(environ)
-            if method != "POST":
-                return self._answers.page(environ, self._page(environ, sender))
-            return self._take(environ, form, sender)
-        except Exception as error:
-            refusal = as_refusal(error)
+
+        def refuse(refusal: Refusal) -> Response:
             if _is_program(environ, form):
                 return refusal_answer("json", refusal)
             return self._answers.refusal(environ, refusal)
+
+        return answered(environ, _METHODS, lambda: self._respond(environ, form), refuse=refuse)
+
+    def _respond(self, environ: WSGIEnvironment, form: Form) -> Response:
+        sender = self._sender(environ)
+        if environ["REQUEST_METHOD"] != "POST":
+            return self._answers.page(environ, self._page(environ, sender))
+        return self._take(environ, form, sender)
 
     def _take(self, environ: WSGIEnvironment, form: Form, sender: Principal | None) -> Response:
         visitor = None if sender is None else Visitor(sender, lambda form: self._check(form, sender))

@@ -14,15 +14,14 @@ from urllib.parse import unquote
 from webob import Response
 
 from chevupload.clock import Clock
-from chevupload.config import Policy
-from chevupload.errors import BackendError, FileMissing, Gone, MethodNotAllowed, NotFound
+from chevupload.config import Policy, Renditions
+from chevupload.errors import BackendError, FileMissing, Gone, NotFound, Refusal
 from chevupload.interfaces import Catalog
 from chevupload.model import Upload
 from chevupload.response.answers import (
     allow_origin,
-    as_refusal,
+    answered,
     json_answer,
-    preflight_answer,
     redirect_answer,
     refusal_answer,
     wants_json,
@@ -55,6 +54,7 @@ class Viewing:
         uploads: Uploads,
         tokens: DeleteTokens,
         policy: Policy,
+        renditions: Renditions,
         answers: PageAnswers,
         links: Callable[[WSGIEnvironment], Links],
         clock: Clock,
@@ -65,6 +65,7 @@ class Viewing:
         self._uploads = uploads
         self._tokens = tokens
         self._policy = policy
+        self._renditions = renditions
         self._answers = answers
         self._pages = answers.pages
         self._links = links
@@ -90,15 +91,11 @@ class Viewing:
 
     def _answer(self, environ: WSGIEnvironment, handler: Callable[[], Response], methods: str) -> Response:
         """Answer a person, or a tool that asks for JSON."""
-        try:
-            if environ["REQUEST_METHOD"] == "OPTIONS":
-                return preflight_answer(methods)
-            if environ["REQUEST_METHOD"] not in methods.split(", "):
-                raise MethodNotAllowed(headers=(("Allow", methods),))
-            return handler()
-        except Exception as error:
-            refusal = as_refusal(error)
+
+        def refuse(refusal: Refusal) -> Response:
             return refusal_answer("json", refusal) if wants_json(environ) else self._answers.refusal(environ, refusal)
+
+        return answered(environ, methods, handler, refuse=refuse)
 
     def _show(self, environ: WSGIEnvironment, path: str, upload_id: str) -> Response:
         upload = self._live(self._catalog.get(upload_id))
@@ -109,7 +106,7 @@ class Viewing:
             return redirect_answer(links.viewer_path(upload))
         if environ["REQUEST_METHOD"] == "GET":
             self._count_view(upload)
-        return self._answers.page(environ, self._pages.viewer(upload, links))
+        return self._answers.page(environ, self._pages.viewer(upload, links, self._renditions))
 
     def _count_view(self, upload: Upload) -> None:
         try:

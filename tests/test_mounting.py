@@ -43,13 +43,15 @@ def test_an_application_below_sees_its_own_mount_point():
 
 def test_routes_are_told_as_far_as_they_are_on():
     """By name, with the form that a host's own routes take them from."""
-    assert route_paths(Routes(video=None, files="f", keys="k")) == {
+    assert route_paths(Routes(video=None, files="f", keys="k", api_page="about", oembed=None)) == {
         "upload": ("/api/1/upload", "/api/1/upload/"),
         "imgbb": ("/1/upload", "/1/upload/"),
         "viewer": ("/image/{rest}",),
         "files": ("/f/{rest}",),
         "keys": ("/k",),
         "assets": ("/chevupload-assets/{rest}",),
+        "api_page": ("/about",),
+        "openapi": ("/api/1/openapi.json",),
     }
 
 

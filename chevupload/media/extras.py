@@ -7,12 +7,23 @@ May know: :mod:`chevupload.errors`. A worker has no log, so what it lacks crosse
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
+from chevupload.config import VIDEOS
 from chevupload.errors import BackendError, MissingExtra, UnavailableFormat
 
 _log = logging.getLogger(__name__)
+
+_MODULES = {"pi_heif": ("HEIC",), "av": VIDEOS}
+"""What has to be there for which formats."""
+
+
+def usable(formats: Iterable[str]) -> tuple[str, ...]:
+    """Return those of ``formats`` whose decoder is installed; nothing is imported for it."""
+    lacking = {name for module, names in _MODULES.items() if find_spec(module) is None for name in names}
+    return tuple(name for name in formats if name not in lacking)
 
 
 @contextmanager

@@ -52,8 +52,8 @@ def parse_parameters(get: Callable[[str], str | None], *, is_admin: bool, is_gue
         # A guest has no tags of his own. Source: Chevereto V4.
         tags=() if is_guest else parse_tags(get("tags") or ""),
         album_id=clean_text(get("album_id") or "").strip()[:64] or None,
-        category_id=_positive("category_id", get("category_id")),
-        width=_positive("width", get("width")),
+        category_id=parse_count("category_id", get("category_id")),
+        width=parse_count("width", get("width")),
         expiration=parse_expiration(get("expiration")),
         nsfw=_flag("nsfw", get("nsfw")),
         use_file_date=_flag("use_file_date", use_file_date),
@@ -88,6 +88,20 @@ def _is_tag(name: str) -> bool:
     if not name or name == "0" or len(name) > MAX_TAG:
         return False
     return not ("/" in name or "#" in name or _POINTLESS_TAG.match(name))
+
+
+def parse_count(name: str, text: str | None) -> int | None:
+    """Read a whole number; absent and zero are None.
+
+    Raises:
+        InvalidParameter: it is something else.
+    """
+    value = (text or "").strip()
+    if not value:
+        return None
+    if not _COUNT.match(value):
+        raise InvalidParameter(f"Invalid {name}, expected a whole number")
+    return int(value) or None
 
 
 def parse_expiration(text: str | None) -> Expiration | None:
@@ -127,16 +141,6 @@ def add_months(moment: datetime, months: int) -> datetime:
     years, month = divmod(moment.month - 1 + months, 12)
     year = moment.year + years
     return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def _positive(name: str, text: str | None) -> int | None:
-    """Read a whole number; absent and zero are None."""
-    value = (text or "").strip()
-    if not value:
-        return None
-    if not _COUNT.match(value):
-        raise InvalidParameter(f"Invalid {name}, expected a whole number")
-    return int(value) or None
 
 
 def _flag(name: str, text: str | None) -> bool:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
 from webob import Response
 
-from chevupload.errors import BackendError, Busy, Refusal, ServerFault
+from chevupload.errors import BackendError, Busy, MethodNotAllowed, Refusal, ServerFault
 from chevupload.model import Upload
 from chevupload.response.documents import Document, refusal_document
 from chevupload.response.links import Links
@@ -104,6 +104,23 @@ def as_refusal(error: Exception) -> Refusal:
         return error
     logger.error("a request was answered with 500", exc_info=error)
     return ServerFault()
+
+
+def answered(
+    environ: WSGIEnvironment,
+    methods: str,
+    handler: Callable[[], Response],
+    *,
+    refuse: Callable[[Refusal], Response],
+) -> Response:
+    """Answer what ``handler`` does, one of the ``methods``, or OPTIONS where that is among them; else ``refuse``."""
+    method = environ["REQUEST_METHOD"]
+    try:
+        if method not in methods.split(", "):
+            raise MethodNotAllowed(headers=(("Allow", methods),))
+        return preflight_answer(methods) if method == "OPTIONS" else handler()
+    except Exception as error:
+        return refuse(as_refusal(error))
 
 
 def preflight_answer(methods: str) -> Response:

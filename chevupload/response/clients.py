@@ -1,7 +1,7 @@
 """Settings that clients of the API import or run: each made from the upload URL, a key and the site's name.
 
-May know: the errors. Sources: ShareX's guide to custom uploaders, PicGo's plugin ``web-uploader`` and PicList's own custom
-uploader for the names of their settings. Every value is spelled as the language it stands in wants it.
+May know: the errors. Sources: ShareX's guide to custom uploaders, PicGo's plugin ``web-uploader`` and PicList's own
+custom uploader for the names of their settings. Every value is spelled as the language it stands in wants it.
 """
 
 from __future__ import annotations

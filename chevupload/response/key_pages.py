@@ -39,7 +39,10 @@ _MADE = Markup("""<section class="new" role="status">
 <h2><label for="key">Your new key</label></h2>
 <div class="copies"><input id="key" readonly autofocus value="{key}"></div>
 <p>Copy it now: it is shown this once, and cannot be shown again.</p>
-</section>
+{clients}</section>
+""")
+_CLIENTS = Markup("""<form method="post" action="{url}"><input type="hidden" name="key" value="{key}">
+<button>Settings for ShareX and others with this key</button></form>
 """)
 _KEY = Markup("""<li{over}><span><strong>{label}</strong><small>{facts}</small></span>{revoke}</li>
 """)
@@ -54,16 +57,20 @@ def keys_page(
     keys: Sequence[ApiKey],
     *,
     upload_url: str,
+    clients_url: str | None,
     token: str,
     now: datetime,
     max_label: int,
     made: NewKey | None = None,
 ) -> Page:
-    """Show a user's keys, and the one just made; ``token`` goes with every form."""
+    """Show a user's keys, and the one just made; ``token`` goes with every form.
+
+    ``clients_url`` is the page that makes settings for clients with a key, if there is one.
+    """
     rows = [_row(key, token, now) for key in sorted(keys, key=lambda key: (not key.is_usable(now), key.created_at))]
     body = _PAGE.format(
         upload_url=upload_url,
-        made=_MADE.format(key=made.key) if made else NOTHING,
+        made=_made(made, clients_url) if made else NOTHING,
         keys=Markup('<ul class="keys">\n{}</ul>').format(NOTHING.join(rows)) if rows else Markup("<p>No key yet.</p>"),
         token=token,
         max_label=max_label,
@@ -77,6 +84,11 @@ def sign_in_page() -> Page:
     """Say that this page is for users."""
     body = Markup("<h1>API keys</h1>\n<p>Sign in first: every key is somebody's.</p>")
     return Page(name="sign-in", title="API keys", body=body, status=401)
+
+
+def _made(made: NewKey, clients_url: str | None) -> Markup:
+    clients = _CLIENTS.format(url=clients_url, key=made.key) if clients_url else NOTHING
+    return _MADE.format(key=made.key, clients=clients)
 
 
 def _row(key: ApiKey, token: str, now: datetime) -> Markup:

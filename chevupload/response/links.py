@@ -5,13 +5,17 @@ May know: settings, the model, names and tokens.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from chevupload.config import Routes
 from chevupload.model import Upload
 from chevupload.naming import viewer_slug
 from chevupload.storages import Storages
+
+VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200}))?\Z")
+"""The part of a path below the viewers' route: an upload's id behind any slug, and a delete token."""
 
 
 class Links:
@@ -53,6 +57,27 @@ class Links:
         if self._viewer_route(upload) is None:
             return None
         return f"{self.short(upload)}/delete/{self._sign(upload.id)}"
+
+    def oembed(self, upload: Upload) -> str | None:
+        """Return the URL that describes the viewer to other sites; None without such a route."""
+        if self._routes.oembed is None or self._viewer_route(upload) is None:
+            return None
+        return f"{self.base_url}/{self._routes.oembed}?url={quote(self.viewer(upload), safe='')}&format=json"
+
+    def viewed_id(self, url: str) -> str | None:
+        """Return the id of the upload whose viewer ``url`` leads to; None when it leads elsewhere."""
+        try:
+            there, here = urlsplit(url), urlsplit(self.base_url)
+        except ValueError:
+            return None
+        # Whoever copies a link may write its scheme, and its host in capitals, as they like.
+        if there.scheme not in ("http", "https") or there.netloc.lower() != here.netloc.lower():
+            return None
+        for route in (self._routes.viewer, self._routes.video):
+            rest = there.path.removeprefix(f"{here.path}/{route}/")
+            if route is not None and rest != there.path and (found := VIEWER.match(unquote(rest))) and not found[2]:
+                return found[1]
+        return None
 
     def _viewer_route(self, upload: Upload) -> str | None:
         return self._routes.video if upload.type == "video" else self._routes.viewer

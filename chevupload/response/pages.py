@@ -12,12 +12,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from chevupload.config import Renditions
 from chevupload.errors import ConfigError, Refusal
 from chevupload.model import ApiKey, NewKey, Upload
+from chevupload.response.api_page import api_page
 from chevupload.response.assets import STYLE
+from chevupload.response.clients import Account
 from chevupload.response.key_pages import keys_page, sign_in_page
 from chevupload.response.links import Links
 from chevupload.response.page import Page, default_layout
+from chevupload.response.reference import Service
 from chevupload.response.upload_pages import UploadForm, upload_page, uploaded_page
 from chevupload.response.viewer_pages import delete_page, deleted_page, refusal_page, viewer_page
 
@@ -65,9 +69,9 @@ class Pages:
             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         )
 
-    def viewer(self, upload: Upload, links: Links) -> Page:
-        """Show an upload with its links to copy."""
-        return viewer_page(upload, links)
+    def viewer(self, upload: Upload, links: Links, renditions: Renditions) -> Page:
+        """Show an upload with its links to copy; ``renditions`` says how large its pictures are."""
+        return viewer_page(upload, links, renditions)
 
     def delete(self, upload: Upload, links: Links) -> Page:
         """Ask whether to delete an upload, by a form that is posted to the page's own address."""
@@ -86,13 +90,25 @@ class Pages:
         keys: Sequence[ApiKey],
         *,
         upload_url: str,
+        clients_url: str | None,
         token: str,
         now: datetime,
         max_label: int,
         made: NewKey | None,
     ) -> Page:
-        """Show a user's keys, and the one just made; ``token`` goes with every form."""
-        return keys_page(keys, upload_url=upload_url, token=token, now=now, max_label=max_label, made=made)
+        """Show a user's keys, and the one just made; ``token`` goes with every form.
+
+        ``clients_url`` is the page that makes settings for clients with a key, if there is one.
+        """
+        return keys_page(
+            keys,
+            upload_url=upload_url,
+            clients_url=clients_url,
+            token=token,
+            now=now,
+            max_label=max_label,
+            made=made,
+        )
 
     def sign_in(self) -> Page:
         """Say that the page of keys is for users."""
@@ -105,6 +121,13 @@ class Pages:
     def uploaded(self, upload: Upload, links: Links) -> Page:
         """Show the links of an upload just taken, in a browser without scripts."""
         return uploaded_page(upload, links)
+
+    def api(self, service: Service, account: Account, *, problem: str | None) -> Page:
+        """Describe the API, with settings for clients that hold the key of ``account``.
+
+        By a form that is posted to the page's own address; ``problem`` is what is wrong with the key that was sent.
+        """
+        return api_page(service, account, problem=problem)
 
 
 def _origins(*urls: str) -> Sequence[str]:

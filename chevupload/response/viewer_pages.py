@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from chevupload.config import Renditions
 from chevupload.errors import Refusal
 from chevupload.model import Upload
 from chevupload.response.copies import SCRIPT, copies, link_rows, shown_title
 from chevupload.response.documents import duration_time, reason
 from chevupload.response.links import Links
 from chevupload.response.page import NOTHING, Page
+from chevupload.response.previews import preview_tags
 from chevupload.spool import format_bytes
 
-_META = Markup('<meta {kind}="{name}" content="{value}">\n')
 _VIEWER = Markup("""<article>
 <h1>{title}</h1>
 <p class="facts">{facts}</p>
@@ -40,8 +41,8 @@ _STILL = Markup('<figure><img src="{shown}" alt="{title}"></figure>')
 _NOINDEX = ("X-Robots-Tag", "noindex")
 
 
-def viewer_page(upload: Upload, links: Links) -> Page:
-    """Show an upload with its links to copy."""
+def viewer_page(upload: Upload, links: Links, renditions: Renditions) -> Page:
+    """Show an upload with its links to copy; ``renditions`` says how large its pictures are."""
     title = shown_title(upload)
     facts = [f"{upload.width} × {upload.height}", format_bytes(upload.size), upload.mime]
     if upload.duration:
@@ -61,7 +62,7 @@ def viewer_page(upload: Upload, links: Links) -> Page:
         name="viewer",
         title=title,
         body=body,
-        head=_meta(upload, links, title),
+        head=preview_tags(upload, links, title, renditions),
         scripts=(SCRIPT,),
         images=links.file(upload, upload.path),
         headers=(_NOINDEX,) if upload.nsfw else (),
@@ -118,28 +119,3 @@ def _tags(upload: Upload) -> Markup:
         return NOTHING
     items = NOTHING.join(Markup("<li>{}</li>").format(name) for name in upload.tags)
     return Markup('<ul class="tags">{}</ul>\n').format(items)
-
-
-def _meta(upload: Upload, links: Links, title: str) -> Markup:
-    shown = links.file(upload, upload.frame_path or upload.medium_path or upload.path)
-    description = upload.description or f"{upload.width} × {upload.height}, {format_bytes(upload.size)}"
-    properties = {
-        "og:type": "video.other" if upload.type == "video" else "website",
-        "og:title": title,
-        "og:description": description[:300],
-        "og:url": links.viewer(upload),
-        "og:image": shown,
-        "og:image:alt": title,
-    }
-    names = {
-        "twitter:card": "summary_large_image",
-        "twitter:title": title,
-        "twitter:description": description[:200],
-        "twitter:image": shown,
-    }
-    canonical = Markup('<link rel="canonical" href="{}">\n').format(links.viewer(upload))
-    return canonical + NOTHING.join(
-        _META.format(kind=kind, name=name, value=value)
-        for kind, values in (("property", properties), ("name", names))
-        for name, value in values.items()
-    )

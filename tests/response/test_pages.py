@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from chevupload.config import Policy
+from chevupload.config import Policy, Renditions
 from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.response.links import Links
@@ -53,9 +53,8 @@ def test_hostile_texts_are_shown_as_texts(stand):
 def test_without_title_the_file_name_is_shown(stand):
     """There is always something to read."""
     links = Links(stand.base, routes=stand.component.routes, storages=Storages(MemoryStorage()), sign=str)
-    page = viewer_page(video(), links)
+    page = viewer_page(video(), links, Renditions())
     assert "<h1>a.mp4</h1>" in page.body
-    assert '<meta property="og:type" content="video.other">' in page.head
     assert f'<video src="{stand.base}/images/a.mp4" poster="{stand.base}/images/a.fr.jpeg"' in page.body
 
 
@@ -76,26 +75,6 @@ def video():
         storage_mode="direct",
         frame_size=1,
     )
-
-
-def test_cards(stand):
-    """OpenGraph and Twitter tags hold absolute links."""
-    image, answer = viewer(stand, content=noise((600, 400)), title="A cat", description="D" * 400)
-    meta = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):[^"]*)" content="([^"]*)">', answer.text))
-    medium = image["medium"]["url"]
-    assert meta == {
-        "og:type": "website",
-        "og:title": "A cat",
-        "og:description": "D" * 300,
-        "og:url": image["url_viewer"],
-        "og:image": medium,
-        "og:image:alt": "A cat",
-        "twitter:card": "summary_large_image",
-        "twitter:title": "A cat",
-        "twitter:description": "D" * 200,
-        "twitter:image": medium,
-    }
-    assert f'<link rel="canonical" href="{image["url_viewer"]}">' in answer.text
 
 
 def test_links_to_copy(stand):

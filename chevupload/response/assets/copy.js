@@ -1,13 +1,13 @@
-// A button beside each field of links and codes, which copies it.
+// A button beside each field of links and codes, and behind each block of code, which copies it.
 
-/** Add buttons to the fields below `root` that have none yet. */
+/** Add buttons to the fields and blocks below `root` that have none yet. */
 export function addButtons(root = document) {
-  for (const field of root.querySelectorAll(".copies input[readonly]")) {
+  for (const field of root.querySelectorAll(".copies input[readonly], .chevupload pre")) {
     if (field.nextElementSibling?.tagName !== "BUTTON") field.after(copyButton(field));
   }
 }
 
-/** Return a button that copies what is in `field`, and says so. */
+/** Return a button that copies what is in `field`, which may be a block of code, and says so. */
 export function copyButton(field) {
   const button = document.createElement("button");
   const name = field.labels?.[0]?.textContent || field.getAttribute("aria-label");
@@ -27,12 +27,13 @@ export function copyButton(field) {
 /** Copy a field's text; where the browser does not let us, select it, so that a person can. */
 async function copy(field) {
   try {
-    await navigator.clipboard.writeText(field.value);
+    await navigator.clipboard.writeText(field.value ?? field.textContent);
     return true;
   } catch {
     // There is no clipboard on pages without TLS.
     field.focus();
-    field.select();
+    if (field.select) field.select();
+    else getSelection().selectAllChildren(field);
     return document.execCommand("copy");
   }
 }
