@@ -58,8 +58,10 @@ class Embeds:
     def _describe(self, environ: WSGIEnvironment) -> Response:
         form = Form(self._limits, names=_NAMES)
         form.read_query(environ, None)
-        if (form.get("format") or "json") != "json":
+        if (wanted := form.get("format")) == "xml":
             raise UnsupportedFormat
+        if wanted not in (None, "json"):
+            raise InvalidParameter("Invalid format, expected json")
         if (url := form.get("url")) is None:
             raise InvalidParameter("Missing url, expected a viewer link of this site")
         links, now = self._links(environ), self._clock()

@@ -49,7 +49,8 @@ def _description(service: Service, version: str) -> str:
     return (
         "Chevereto V4's API V1.1, and ImgBB's. A key goes into the header `X-API-Key`, or into the parameter `key` of"
         " query or body. A value in the body wins over one in the query, unknown names are ignored, and an empty value"
-        " is an absent one. The upload routes answer with a slash behind them, too.\n\n"
+        " is an absent one. A source may be called `source` or `image` on both routes. Both answer with a slash behind"
+        " them, too.\n\n"
         f"Accepted formats: {', '.join(service.formats)}.\n\n{rows}\n\nServed by chevupload {version}."
     )
 
@@ -57,9 +58,9 @@ def _description(service: Service, version: str) -> str:
 def _paths(service: Service) -> Iterable[tuple[str, _Node]]:
     routes = service.routes
     if routes.upload:
-        yield f"/{routes.upload}", _upload(service, "upload", "Chevereto's dialect", ("Uploaded", "UploadedAsData"))
+        yield f"/{routes.upload}", _upload(service, "upload", "Chevereto's dialect", "source")
     if routes.imgbb:
-        yield f"/{routes.imgbb}", _upload(service, "uploadToImgbb", "ImgBB's dialect", ("ImgbbUploaded",))
+        yield f"/{routes.imgbb}", _upload(service, "uploadToImgbb", "ImgBB's dialect", "image")
     for kind, route in (("Picture", routes.viewer), ("Video", routes.video)):
         if route:
             yield f"/{route}/{{upload}}", _viewer(kind)
@@ -72,7 +73,8 @@ def _paths(service: Service) -> Iterable[tuple[str, _Node]]:
         yield f"/{routes.openapi}", _openapi()
 
 
-def _upload(service: Service, name: str, dialect: str, answers: tuple[str, ...]) -> _Node:
+def _upload(service: Service, name: str, dialect: str, source_name: str) -> _Node:
+    answers = ["ImgbbUploaded"] if source_name == "image" else ["Uploaded", "UploadedAsData"]
     responses = {
         "200": _response(
             "Uploaded. With `format=txt`, the file's URL.",
@@ -91,14 +93,15 @@ def _upload(service: Service, name: str, dialect: str, answers: tuple[str, ...])
     }
     security: list[_Node] = [{"header": []}, {"query": []}]
     query = [_query_parameter(parameter) for parameter in parameters() if parameter.name != "key"]
-    source = {"name": "source", "in": "query", "description": "A URL to fetch.", "schema": {"type": "string"}}
+    url = {"type": "string", "format": "uri"}
+    source = {"name": source_name, "in": "query", "description": "A URL to fetch.", "schema": url}
     return {
         "post": {
             "operationId": name,
             "summary": f"Upload a file, in {dialect}",
+            "description": "Every parameter but a file may stand in the query, too; the body's win.",
             "security": security,
-            "parameters": query,
-            "requestBody": {"required": True, "content": _bodies(service)},
+            "requestBody": {"required": True, "content": _bodies(service, source_name)},
             "responses": responses,
         },
         "get": {
@@ -115,25 +118,20 @@ def _upload(service: Service, name: str, dialect: str, answers: tuple[str, ...])
 _ID_POINTERS = {"upload": "image/id_encoded", "uploadToImgbb": "data/id"}
 
 
-def _bodies(service: Service) -> _Node:
+def _bodies(service: Service, source_name: str) -> _Node:
     texts = {parameter.name: _text_schema(parameter) for parameter in parameters()}
     values = {parameter.name: _json_schema(parameter) for parameter in parameters()}
     who = "" if service.policy.url_sources == "nobody" else ", or an http or https URL"
     as_text = {
         "type": "string",
-        "format": "source",
+        "format": "base64-or-uri",
         "description": f"The file as base64 text or data URI{who}.",
     }
-    as_file = {"type": "string", "contentMediaType": "application/octet-stream", "format": "file"}
-    one_of_both = [{"required": ["source"]}, {"required": ["image"]}]
+    as_file = {"type": "string", "format": "binary"}
 
     def body(file: _Node, others: dict[str, _Node]) -> _Node:
-        properties = {
-            "source": {**file, "description": file.get("description", "The file.")},
-            "image": {**file, "description": "The same, as ImgBB calls it. `source` wins."},
-            **others,
-        }
-        return {"schema": {"type": "object", "properties": properties, "anyOf": one_of_both}}
+        properties = {source_name: {"description": "The file.", **file}, **others}
+        return {"schema": {"type": "object", "properties": properties, "required": [source_name]}}
 
     return {
         "multipart/form-data": body(as_file, texts),
@@ -155,7 +153,8 @@ def _viewer(kind: str) -> _Node:
 
 
 def _delete(service: Service, kind: str) -> _Node:
-    where = [_upload_parameter(), {"name": "token", "in": "path", "required": True, "schema": {"type": "string"}}]
+    token = {"type": "string", "pattern": "^[^/]{1,200}$"}
+    where = [_upload_parameter(), {"name": "token", "in": "path", "required": True, "schema": token}]
     deleted = _response("Deleted.", {"application/json": _ref("Deleted"), "text/html": {"type": "string"}})
     asked = _response("A page that asks.", {"text/html": {"type": "string"}})
     failed = _refusals(_GONE)
@@ -193,14 +192,15 @@ def _file() -> _Node:
             "schema": {"type": "string"},
         }
     ]
+    part = _headers("Content-Range")
     content: _Node = {mime: {} for mime in sorted(set(MIME_TYPES.values()))}
     responses = {
         "200": _response("The file.", content),
-        "206": _response("The part of it that `Range` asked for.", content),
+        "206": {**_response("The part of it that `Range` asked for.", content), "headers": part},
         "302": _redirect("The file's address in the storage."),
         "304": {"description": "Unchanged."},
         "412": {"description": "A precondition failed."},
-        "416": {"description": "There is no such range."},
+        "416": {**_response("There is no such range.", {"text/plain": {"type": "string"}}), "headers": part},
         **_refusals(_GONE),
     }
     return _readable("getFile", {"summary": "A stored file", "parameters": where, "responses": responses})
@@ -249,11 +249,12 @@ def _readable(name: str, operation: _Node) -> _Node:
 
 
 def _options(name: str, where: Iterable[_Node] = ()) -> _Node:
+    answer = {"description": "The methods, and who may use them.", "headers": _headers("Allow")}
     return {
         "operationId": name,
         "summary": "Ask what may be sent, as browsers do before an upload",
         **({"parameters": [*where]} if where else {}),
-        "responses": {"204": {"description": "The methods, and who may use them.", "headers": _headers("Allow")}},
+        "responses": {"204": answer, **(_refusals((errors.NotFound,)) if where else {})},
     }
 
 
@@ -263,7 +264,7 @@ def _upload_parameter() -> _Node:
         "in": "path",
         "required": True,
         "description": "The id of an upload, or any slug, a dot and the id.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": r"^([^/]*\.)?[A-Za-z0-9]{1,32}$"},
     }
 
 
@@ -279,7 +280,10 @@ def _text_schema(parameter: Parameter) -> _Node:
 
 def _json_schema(parameter: Parameter) -> _Node:
     text = _text_schema(parameter)
-    return {"description": text.pop("description"), "anyOf": [text, *parameter.json_types, {"type": "null"}]}
+    return {
+        "description": text.pop("description"),
+        "anyOf": [text, *parameter.json_types, {"type": ["boolean", "null"]}],
+    }
 
 
 def _response(text: str, content: _Node, links: _Node | None = None) -> _Node:

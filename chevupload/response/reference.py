@@ -61,7 +61,7 @@ class Parameter:
     Attributes:
         about: what it does, and what happens to what it cannot mean.
         pattern: of the texts that are taken; None takes any.
-        json_types: what else than a text a JSON body may hold.
+        json_types: what else than a text a JSON body may hold, besides true for 1, false for 0, and null for nothing.
         example: a value.
     """
 
@@ -75,7 +75,7 @@ class Parameter:
 def parameters() -> tuple[Parameter, ...]:
     """Return every parameter but the source, in the order of importance."""
     number = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
-    any_number = ({"type": "number"}, {"type": "boolean"})
+    any_number = ({"type": "number"},)
     return (
         Parameter(
             name="key",
@@ -132,7 +132,7 @@ def parameters() -> tuple[Parameter, ...]:
             name="nsfw",
             about="1 marks the upload as not safe for work; 0, true, false, yes, no, on and off are taken, too.",
             pattern=f"^{_SPACE}({_FLAG})?{_SPACE}$",
-            json_types=({"type": "integer", "enum": [0, 1]}, {"type": "boolean"}),
+            json_types=({"type": "integer", "enum": [0, 1]},),
             example="1",
         ),
         Parameter(
@@ -145,7 +145,7 @@ def parameters() -> tuple[Parameter, ...]:
             name="use_file_date",
             about="1 takes the date in the picture’s Exif for the upload’s; for admins, ignored for others.",
             pattern=f"^{_SPACE}({_FLAG})?{_SPACE}$",
-            json_types=({"type": "integer", "enum": [0, 1]}, {"type": "boolean"}),
+            json_types=({"type": "integer", "enum": [0, 1]},),
         ),
     )
 

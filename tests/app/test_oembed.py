@@ -117,6 +117,7 @@ def test_what_cannot_be_meant_is_refused(stand):
     viewer = stand.upload()["url_viewer"]
     assert_refusal(stand.open(ROUTE), 400, 400)
     assert_refusal(ask(stand, viewer, maxwidth="wide"), 400, 400)
+    assert_refusal(ask(stand, viewer, format="png"), 400, 400)
     assert_refusal(ask(stand, viewer, format="xml"), 501, 501)
     answer = stand.open(ROUTE, "POST")
     assert_refusal(answer, 405, 405)

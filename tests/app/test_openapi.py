@@ -1,0 +1,231 @@
+"""The OpenAPI document says what the server does: every answer here is one that it describes."""
+
+from __future__ import annotations
+
+import io
+import re
+from urllib.parse import quote
+
+import jsonschema
+import pytest
+from PIL import Image
+
+from chevupload.config import Limits, Policy, Routes
+from chevupload.errors import CatalogError
+from tests.media.films import film
+from tests.media.heics import heic
+from tests.support import BASE64, PNG, SECRET, UPLOAD, Failing, animation, assert_refusal, file, noise, picture
+
+ROUTE = "/api/1/openapi.json"
+FORMATS = jsonschema.FormatChecker()
+
+
+class Described:
+    """A component, and its own description, by which every answer is judged."""
+
+    def __init__(self, stand, route=ROUTE):
+        self.stand = stand
+        self.document = stand.open(route).json
+        (server,) = self.document["servers"]
+        assert server["url"] == stand.base
+
+    def check(self, answer):
+        """Assert that the answer is described, and return it."""
+        request = answer.request
+        operation = self._operation(request.path, request.method.lower())
+        described = operation["responses"].get(str(answer.status_code))
+        assert described is not None, f"{answer.status_code} of {request.method} {request.path} is not described"
+        for name, header in described.get("headers", {}).items():
+            assert name in answer.headers or not header["required"]
+        if request.method == "HEAD" or "content" not in described:
+            assert answer.data == b""
+            return answer
+        content = described["content"]
+        assert answer.mimetype in content, f"{answer.mimetype} is not described"
+        if answer.mimetype == "application/json":
+            self._validate(answer.json, content["application/json"]["schema"])
+        return answer
+
+    def _operation(self, path, method):
+        for template, operations in self.document["paths"].items():
+            pattern = re.sub(r"\\{(\w+)\\}", lambda found: ".+" if found[1] == "path" else "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, path.removesuffix("/")):
+                assert method in operations, f"{method} {template} is not described"
+                return operations[method]
+        raise AssertionError(f"{path} is not described")
+
+    def _validate(self, value, schema):
+        whole = {**schema, "components": self.document["components"]}
+        jsonschema.Draft202012Validator(whole, format_checker=FORMATS).validate(value)
+
+    def properties(self, name):
+        return self.document["components"]["schemas"][name]["properties"]
+
+
+@pytest.fixture
+def described(stand):
+    """Return a component with default settings, described."""
+    return Described(stand)
+
+
+CONTENTS = {
+    "small": (PNG, "a.png"),
+    "medium": (noise((600, 400)), "a b.png"),
+    "photo": (picture((700, 500), "JPEG"), "a.jpg"),
+    "animation": (animation(), "a.gif"),
+    "video": (film(), "a.mp4"),
+    "heic": (heic(Image.new("RGB", (64, 64), "teal")), "a.heic"),
+}
+FIELDS = {
+    "nothing": {},
+    "everything": {
+        "title": "A <cat>",
+        "description": "x",
+        "tags": "a,b c",
+        "album_id": "ownalbum",
+        "category_id": "3",
+        "width": "5",
+        "expiration": "P3D",
+        "nsfw": "1",
+    },
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("fields", FIELDS)
+def test_uploads(described, content, fields):
+    """In each dialect, with every member described and every described member there."""
+    data, name = CONTENTS[content]
+    for path, part in ((UPLOAD, "source"), (UPLOAD, "image"), ("/1/upload", "source"), ("/1/upload/", "image")):
+        answer = described.stand.send({part: (io.BytesIO(data), name), **FIELDS[fields]}, path=path)
+        assert answer.status_code == 200
+        document = described.check(answer).json
+    image = described.check(described.stand.send({"source": file(data, name)})).json["image"]
+    assert set(image) == set(described.properties("Image")) - (set() if image["url_frame"] else {"frame"})
+    assert set(document["data"]) == set(described.properties("ImgbbUploaded")["data"]["properties"])
+
+
+@pytest.mark.parametrize("form", ["json", "txt", "redirect"])
+def test_formats(described, form):
+    """Of success and of refusals."""
+    for path in (UPLOAD, "/1/upload"):
+        described.check(described.stand.send({"source": file(), "format": form}, path=path))
+        described.check(described.stand.send({"format": form}, path=path))
+        described.check(described.stand.send({"source": file(), "format": form}, path=path, key="wrong"))
+
+
+REFUSED = {
+    "no key": (401, {"data": {"source": file}, "key": None}),
+    "no source": (400, {"data": {}}),
+    "base64": (400, {"data": {"source": "%%%"}}),
+    "category": (400, {"data": {"source": file, "category_id": "99"}}),
+    "album": (403, {"data": {"source": file, "album_id": "foreign"}}),
+    "too large": (413, {"data": {"source": lambda: file(noise())}, "key": "small-key"}),
+    "no body of ours": (415, {"data": b"x", "content_type": "text/csv"}),
+    "no picture": (400, {"data": {"source": lambda: file(b"no picture")}}),
+    "malformed": (400, {"data": b"{", "content_type": "application/json"}),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals(described, case):
+    """Each status that an upload may have."""
+    status, request = REFUSED[case]
+    request = dict(request)
+    if isinstance(request["data"], dict):
+        request["data"] = {name: value() if callable(value) else value for name, value in request["data"].items()}
+    answer = described.check(described.stand.send(request.pop("data"), **request))
+    assert answer.status_code == status
+
+
+def test_our_own_faults(make):
+    """With a time to come back."""
+    stand = make()
+    described = Described(stand)
+    stand.component.uploads._keeping._catalog = Failing(stand.catalog, "reserve", CatalogError("secret detail"))
+    assert described.check(stand.send({"source": file()})).status_code == 503
+
+
+def test_pages_files_and_links(described):
+    """Viewer, files and delete links, there and gone, for people and for programs."""
+    stand = described.stand
+    for data, name in (CONTENTS["photo"], CONTENTS["video"]):
+        image = stand.upload(data, filename=name, expiration="PT1H")
+        viewer, delete = image["url_viewer"], image["delete_url"]
+        wrong = viewer.replace("/a.", "/b.")
+        for url in (viewer, wrong, image["url"], image["thumb"]["url"], delete, delete[:-1], viewer[:-3]):
+            for method in ("GET", "HEAD", "OPTIONS"):
+                described.check(stand.open(url, method))
+        described.check(stand.open(image["url"], headers={"Range": "bytes=0-3"}))
+        described.check(stand.open(image["url"], headers={"Range": "bytes=99999999-"}))
+        etag = stand.open(image["url"]).headers["ETag"]
+        described.check(stand.open(image["url"], headers={"If-None-Match": etag}))
+        described.check(stand.open(image["url"], headers={"If-Match": '"x"'}))
+        described.check(stand.open(viewer[:-3], headers={"Accept": "application/json"}))
+        oembed = f"/api/1/oembed?url={quote(viewer, safe='')}"
+        for url in (oembed, oembed + "&maxwidth=10", oembed + "&maxwidth=x", oembed + "&format=xml", oembed + "x"):
+            described.check(stand.open(url))
+        described.check(stand.open(delete, "POST"))
+        described.check(stand.open(delete, "DELETE"))
+        again = stand.upload(data, filename=name, expiration="PT1H")
+        described.check(stand.open(again["delete_url"], "DELETE"))
+        late = stand.upload(data, filename=name, expiration="PT1H")
+        stand.clock.move(hours=2)
+        for url in (late["url_viewer"], late["url"], late["delete_url"]):
+            assert described.check(stand.open(url)).status_code == 410
+
+
+def test_it_describes_itself(described):
+    """And lets pages of other sites read it."""
+    answer = described.check(described.stand.open(ROUTE, headers={"Origin": "https://editor.example"}))
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert described.check(described.stand.open(ROUTE, "HEAD")).status_code == 200
+    assert described.check(described.stand.open(ROUTE, "OPTIONS")).headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert_refusal(described.stand.open(ROUTE, "POST"), 405, 405)
+
+
+@pytest.mark.parametrize("path", [UPLOAD, "/1/upload", "/image/x", "/clip/x", "/image/x/delete/y", "/images/x"])
+def test_methods_are_those_that_are_allowed(described, path):
+    """What OPTIONS names is what is described, no more and no less."""
+    allowed = described.check(described.stand.open(path, "OPTIONS")).headers["Allow"].lower().split(", ")
+    for method in ("get", "head", "post", "put", "patch", "delete", "options"):
+        try:
+            described._operation(f"{path}", method)
+        except AssertionError:
+            assert method not in allowed
+        else:
+            assert method in allowed
+
+
+def test_settings_are_told(make):
+    """Limits, formats and who may send URLs, as they are set."""
+    limits = Limits(max_bytes=12_300_000)
+    policy = Policy(formats=("PNG", "GIF"), url_sources="nobody", guests=False)
+    text = make(limits=limits, policy=policy).open(ROUTE).json["info"]["description"]
+    assert "Accepted formats: PNG, GIF." in text
+    assert "File of a user: 12.3 MB" in text
+    assert "guest: " not in text
+    assert "nobody" in text
+
+
+def test_only_what_is_there_is_described(make):
+    """Routes by their names, and none that is switched off."""
+    routes = Routes(upload="up", imgbb=None, video=None, viewer="v", oembed=None, openapi="openapi.json")
+    described = Described(make(routes=routes), "/openapi.json")
+    paths = ["/up", "/v/{upload}", "/v/{upload}/delete/{token}", "/images/{path}", "/openapi.json"]
+    assert list(described.document["paths"]) == paths
+    assert make(routes=Routes(openapi=None)).open(ROUTE).status_code == 404
+    assert make(routes=Routes(upload=None, imgbb=None)).open(ROUTE).status_code == 404
+
+
+def test_operations_have_names_of_their_own(described):
+    """Programs are made from them."""
+    operations = [one for path in described.document["paths"].values() for one in path.values()]
+    names = [one["operationId"] for one in operations]
+    assert len(set(names)) == len(names)
+
+
+def test_nothing_secret_is_told(described):
+    """Neither a key nor a path."""
+    text = described.stand.open(ROUTE).text
+    assert [word for word in (SECRET, "user-key", str(described.stand.folder), BASE64) if word in text] == []
