@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
@@ -194,10 +193,7 @@ def _kind(schema: Schema) -> str:
 
 
 def _refusals() -> Markup:
-    rows = [
-        (f"{kind.status} {HTTPStatus(kind.status).phrase}", str(kind.code), kind.text, _code(_when(kind)))
-        for kind in refusals()
-    ]
+    rows = [(str(kind.status), str(kind.code), kind.text, _code(_when(kind))) for kind in refusals()]
     return _table("Refusals", ("Status", "Code", "Message", "When"), rows)
 
 
