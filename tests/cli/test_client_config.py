@@ -15,6 +15,8 @@ import requests
 from chevupload.cli import main
 from chevupload.response.clients import CLIENTS
 from tests import sharex
+from tests.clients.clients import PICGO, WEB_UPLOADER
+from tests.clients.installing import install
 from tests.media.films import film
 from tests.support import environment, picture
 
@@ -107,6 +109,31 @@ def test_flameshots_script_uploads_what_it_took(server, tmp_path, photo):
     flameshot.write_text("#!/bin/sh\n")
     assert run([script], **path).returncode == 1
     assert [left.name for left in tmp_path.iterdir() if left.name.startswith("tmp.")] == []
+
+
+PICGO_RUN = """
+const { PicGo } = require("picgo");
+const picgo = new PicGo(process.argv[2]);
+picgo.use(require("picgo-plugin-web-uploader"), "web-uploader");
+picgo.on("notification", (notification) => console.error(notification.title, notification.body));
+picgo.upload([process.argv[3]]).then((output) => {
+  console.log(`\\nURL ${output[0].imgUrl}`);
+  process.exit();
+});
+"""
+
+
+def test_picgo_uploads_with_the_settings_as_its_configuration(server, request, tmp_path, photo):
+    """PicGo itself, with its plugin: nothing else is set."""
+    environment_of_node = install(request.config.cache.mkdir("clients"), (PICGO, WEB_UPLOADER))
+    program = tmp_path / "run.js"
+    program.write_text(PICGO_RUN)
+    paths = {"NODE_PATH": str(environment_of_node / "node_modules"), "HOME": str(tmp_path)}
+    done = run(["node", program, settings(server, tmp_path, "picgo"), photo], env=environment() | paths)
+    urls = [line.removeprefix("URL ") for line in done.stdout.splitlines() if line.startswith("URL ")]
+    assert len(urls) == 1, done.stdout + done.stderr
+    assert urls[0].startswith(server.address)
+    assert is_there(urls[0])
 
 
 def test_settings_are_for_their_owner(server, tmp_path):
