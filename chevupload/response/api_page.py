@@ -32,7 +32,8 @@ as <code>source</code>:</p>
 <p>The body is a form (<code>multipart/form-data</code> or urlencoded) or one JSON object. <code>source</code> is a
 file, its base64 text, a data
 URI{or_url}. {get}A name that is not listed is ignored, and an empty value is an absent one.
-Pages of other sites may call the API, unless this site limits that.</p>
+Pages of other sites may call the API, unless this site limits that. With a header <code>Idempotency-Key</code>, a text
+of your own, a request that is sent once more makes one upload and gets the first answer.</p>
 {imgbb_section}{openapi}<h2 id="parameters">Parameters</h2>
 {parameters}
 <p>Usual lifetimes: {expirations}.</p>

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from chevupload import errors
@@ -67,6 +68,8 @@ def _paths(service: Service) -> Iterable[tuple[str, _Node]]:
             yield f"/{route}/{{upload}}/delete/{{token}}", _delete(service, kind)
     if routes.files:
         yield f"/{routes.files}/{{path}}", _file()
+    if routes.health:
+        yield f"/{routes.health}", _health()
     if routes.oembed and (routes.viewer or routes.video):
         yield f"/{routes.oembed}", _oembed()
     if routes.openapi:
@@ -101,6 +104,7 @@ def _upload(service: Service, name: str, dialect: str, source_name: str) -> _Nod
             "summary": f"Upload a file, in {dialect}",
             "description": "Every parameter but a file may stand in the query, too; the body's win.",
             "security": security,
+            "parameters": [dict(_IDEMPOTENCY_KEY)],
             "requestBody": {"required": True, "content": _bodies(service, source_name)},
             "responses": responses,
         },
@@ -108,13 +112,21 @@ def _upload(service: Service, name: str, dialect: str, source_name: str) -> _Nod
             "operationId": f"{name}ByUrl",
             "summary": f"Upload from a URL, in {dialect}",
             "security": security,
-            "parameters": [{**source, "required": True}, *query],
+            "parameters": [dict(_IDEMPOTENCY_KEY), {**source, "required": True}, *query],
             "responses": responses,
         },
         "options": _options(f"{name}Options"),
     }
 
 
+_IDEMPOTENCY_KEY = MappingProxyType(
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A text of your own, the same when a request is sent once more: it then makes one upload.",
+        "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+    }
+)
 _ID_POINTERS = {"upload": "image/id_encoded", "uploadToImgbb": "data/id"}
 
 
@@ -204,6 +216,13 @@ def _file() -> _Node:
         **_refusals(_GONE),
     }
     return _readable("getFile", {"summary": "A stored file", "parameters": where, "responses": responses})
+
+
+def _health() -> _Node:
+    answer = {"application/json": _ref("Health")}
+    away = {**_response("A part is away.", answer), "headers": _headers("Retry-After")}
+    responses = {"200": _response("Every part is there.", answer), "503": away}
+    return _readable("checkHealth", {"summary": "Whether database and storage answer", "responses": responses})
 
 
 def _oembed() -> _Node:
@@ -309,7 +328,7 @@ def _refusals(kinds: Iterable[type[Refusal]], *, plain: bool = False, html: bool
     for status, alike in sorted(by_status.items()):
         texts = "\n".join(f"- {kind.code}: {kind.text}" for kind in alike)
         response = _response(f"{HTTPStatus(status).phrase}.\n\n{texts}", types)
-        if status == 503:
+        if status in (409, 429, 503):
             response["headers"] = _headers("Retry-After", required=False)
         found[str(status)] = response
     return found

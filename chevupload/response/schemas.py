@@ -77,6 +77,7 @@ def component_schemas() -> dict[str, Schema]:
             }
         ),
         "Embed": _embed(),
+        "Health": _object({name: _text(enum=["ok", "away"]) for name in ("status", "database", "storage")}),
     }
 
 

@@ -146,6 +146,21 @@ def test_our_own_faults(make):
     assert described.check(stand.send({"source": file()})).status_code == 503
 
 
+def test_a_request_sent_once_more(described):
+    """One upload; and a refusal when it is another file."""
+    for content, status in ((PNG, 200), (PNG, 200), (noise(), 422)):
+        answer = described.stand.send({"source": file(content)}, headers={"Idempotency-Key": "one"})
+        assert described.check(answer).status_code == status
+
+
+def test_health(make):
+    """There, and away, where there is such a route."""
+    stand = make(routes=Routes(health="health"))
+    described = Described(stand)
+    assert described.check(stand.open("/health")).status_code == 200
+    assert described.check(stand.open("/health", "OPTIONS")).status_code == 204
+
+
 def test_pages_files_and_links(described):
     """Viewer, files and delete links, there and gone, for people and for programs."""
     stand = described.stand
