@@ -65,7 +65,7 @@ _DOWNLOADS = Markup("""<form method="post" id="downloads"><input type="hidden" n
 _CLIENT = Markup("""<details class="rows"{open}><summary>{title}</summary>
 <p>{use}</p>
 <pre tabindex="0" role="region" aria-label="Settings for {title}"><code>{text}</code></pre>
-<button form="downloads" name="download" value="{name}">Download {filename}</button>
+<button class="quiet" form="downloads" name="download" value="{name}">Download {filename}</button>
 </details>
 """)
 _TABLE = Markup("""<div class="wide" tabindex="0" role="region" aria-label="{label}"><table>

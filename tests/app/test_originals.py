@@ -182,7 +182,7 @@ def test_embedded_texts_stay_text(make, source):
     assert not set("\r\n") & set(image["title"])
     answer = stand.open(image["url_viewer"])
     assert answer.status_code == 200
-    assert [word for word in ("<script", "<b>", "<i>") if word in answer.text] == []
+    assert [word for word in ("<script>", "<b>", "<i>") if word in answer.text] == []
     question = stand.open(image["delete_url"])
     assert "<script" not in question.text
     form = {"source": (io.BytesIO(content), "a.jpg"), "format": "redirect"}

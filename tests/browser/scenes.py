@@ -144,11 +144,18 @@ def uploaded(stage: Stage) -> None:
     stage.page.get_by_role("heading", name="Uploaded").wait_for()
 
 
+def api(stage: Stage) -> None:
+    """The page that describes the API, as the page of keys hands a new key on to it."""
+    keys(stage)
+    stage.page.get_by_role("button", name="Settings for ShareX").click()
+    stage.page.get_by_role("heading", name="Upload API").wait_for()
+
+
 SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
         *(viewer, viewer_hidden, viewer_video, delete, deleted, refusal),
-        *(keys, upload, upload_ready, upload_done, uploaded),
+        *(keys, upload, upload_ready, upload_done, uploaded, api),
     )
 }
 

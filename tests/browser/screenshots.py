@@ -17,6 +17,8 @@ from tests.browser.scenes import SCENES, sites
 
 WIDTHS = (375, 1280)
 SCHEMES = ("light", "dark")
+MAX_HEIGHT = 1_800
+"""Of a picture, in pixels: what is longer, such as the page about the API, is cut off here."""
 
 
 def main() -> None:
@@ -32,6 +34,7 @@ def main() -> None:
                     scene(served.stage(page))
                     page.evaluate("document.activeElement.blur()")
                     shot = Image.open(io.BytesIO(page.screenshot(full_page=True)), formats=["PNG"]).convert("RGB")
+                    shot = shot.crop((0, 0, width, min(shot.height, MAX_HEIGHT)))
                     path = folder / f"{name.replace('_', '-')}-{width}-{scheme}.webp"
                     shot.save(path, "WEBP", quality=60, method=6)
                     print(path, path.stat().st_size)

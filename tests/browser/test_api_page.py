@@ -12,6 +12,8 @@ from chevupload.testing import serve
 from tests import sharex
 from tests.support import picture
 
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
 
 @pytest.fixture
 def site(tmp_path):
@@ -51,8 +53,8 @@ def test_settings_are_made_and_downloaded_with_the_keyboard(page, site, tmp_path
 
 @pytest.mark.parametrize("width", [375, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off(page, site, width, scheme):
-    """On a phone and on a screen, light and dark, with everything opened."""
+def test_nothing_is_cut_off_or_out_of_reach(page, site, width, scheme):
+    """On a phone and on a screen, light and dark, with everything opened; axe finds nothing, either."""
     address, _ = site
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
@@ -65,3 +67,5 @@ def test_nothing_is_cut_off(page, site, width, scheme):
     unreachable = """() => [...document.querySelectorAll('pre, .wide')]
         .filter(one => one.scrollWidth > one.clientWidth && one.tabIndex < 0).length"""
     assert page.evaluate(unreachable) == 0
+    found = axe.Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []

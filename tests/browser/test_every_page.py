@@ -73,6 +73,17 @@ def test_links_of_the_viewer_are_copied(open_page, served):
     assert plain.get_by_role("button").count() == 0
 
 
+def test_settings_of_a_client_are_copied(open_page, served):
+    """By a button behind each block of code, next to that which downloads it."""
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    SCENES["api"](served.stage(page))
+    page.get_by_role("button", name="Copy: Settings for ShareX").click()
+    page.get_by_role("button", name="Copy: Settings for ShareX").get_by_text("Copied").wait_for()
+    shown = page.get_by_role("region", name="Settings for ShareX").text_content()
+    assert page.evaluate("navigator.clipboard.readText()") == shown
+    assert served.ann.address in shown
+
+
 def test_what_is_hidden_is_shown_when_it_is_asked_for(open_page, served):
     """On the viewer, and on the page that deletes."""
     page = open_page()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from markupsafe import Markup
 
-from chevupload import Page, Pages
+from chevupload import Page, Pages, Routes
 from chevupload.errors import ConfigError
 from tests.support import LEAKS
 
@@ -20,14 +21,18 @@ class Own(Pages):
         """Leave it to the host."""
         return None
 
-    def viewer(self, upload, links):
+    def viewer(self, upload, links, renditions):
         """Show less."""
-        return Page(name="viewer", title="Mine", body=super().viewer(upload, links).body[:0] + "just this")
+        return Page(name="viewer", title="Mine", body=super().viewer(upload, links, renditions).body[:0] + "just this")
+
+    def api(self, service, account, *, problem):
+        """Describe less."""
+        return Page(name="api", title="Ours", body=Markup("<p>Send to {}</p>").format(account.upload_url))
 
 
 def test_a_host_replaces_layout_policy_and_a_page(make):
     """By overriding methods; what it does not override stays."""
-    stand = make(pages=Own())
+    stand = make(pages=Own(), routes=Routes(api_page="api-v1"))
     image = stand.upload()
     answer = stand.open(image["url_viewer"])
     assert "<!-- http -->" in answer.text
@@ -36,6 +41,7 @@ def test_a_host_replaces_layout_policy_and_a_page(make):
     assert "Content-Security-Policy" not in answer.headers
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "<h1>Delete" in stand.open(image["delete_url"]).text
+    assert f"<p>Send to {stand.base}/api/1/upload</p>" in stand.open("/api-v1").text
 
 
 def test_the_name_of_the_site_leads_home(make):

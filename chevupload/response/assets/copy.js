@@ -3,7 +3,7 @@
 /** Add buttons to the fields and blocks below `root` that have none yet. */
 export function addButtons(root = document) {
   for (const field of root.querySelectorAll(".copies input[readonly], .chevupload pre")) {
-    if (field.nextElementSibling?.tagName !== "BUTTON") field.after(copyButton(field));
+    if (!field.nextElementSibling?.matches("button.copy")) field.after(copyButton(field));
   }
 }
 
@@ -12,7 +12,7 @@ export function copyButton(field) {
   const button = document.createElement("button");
   const name = field.labels?.[0]?.textContent || field.getAttribute("aria-label");
   button.type = "button";
-  button.className = "quiet";
+  button.className = "quiet copy";
   button.textContent = "Copy";
   button.setAttribute("aria-label", `Copy: ${name}`);
   button.addEventListener("click", async () => {
