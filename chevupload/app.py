@@ -38,6 +38,7 @@ from chevupload.response.delivery import Deliverer
 from chevupload.response.links import VIEWER, Links
 from chevupload.response.page_answers import PageAnswers
 from chevupload.response.pages import Pages
+from chevupload.routing import Exact, RouteTable
 from chevupload.storages import ChooseStorage, Storages
 from chevupload.tokens import DeleteTokens, FormTokens
 from chevupload.upkeep import Upkeep
@@ -193,11 +194,10 @@ class ChevUpload:
             links=self._links,
             clock=clock,
         )
-        self._health = Health(catalog=catalog, storages=storages)
-        self._embeds = Embeds(
+        embeds = Embeds(
             catalog=catalog, limits=limits, renditions=renditions, policy=policy, links=self._links, clock=clock
         )
-        self._describing = Describing(
+        describing = Describing(
             routes=self.routes,
             limits=limits,
             policy=policy,
@@ -205,7 +205,7 @@ class ChevUpload:
             answers=self._answers,
             links=self._links,
         )
-        self._upload_page = UploadPage(
+        upload_page = UploadPage(
             api=self._api,
             uploads=self.uploads,
             current_user=current_user,
@@ -214,7 +214,15 @@ class ChevUpload:
             policy=policy,
             answers=self._answers,
         )
-        self._key_settings = None
+        exact: dict[str, Exact] = {
+            "upload": self._api.upload,
+            "imgbb": self._api.upload_imgbb,
+            "health": Health(catalog=catalog, storages=storages).answer,
+            "upload_page": upload_page.answer,
+            "api_page": describing.page,
+            "openapi": describing.openapi,
+            "oembed": embeds.answer,
+        }
         if key_store is not None and current_user is not None:
             self._key_settings = KeySettings(
                 current_user=current_user,
@@ -227,6 +235,9 @@ class ChevUpload:
                 answers=self._answers,
                 clock=clock,
             )
+            exact["keys"] = self._key_settings.answer
+        below = {"viewer": self._upload, "video": self._upload, "assets": self._asset, "files": self._viewing.file}
+        self._table = RouteTable(self.routes, exact=exact, below=below)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application of its own."""
@@ -248,35 +259,7 @@ class ChevUpload:
 
     def respond(self, environ: WSGIEnvironment) -> Response | None:
         """Answer one request, or return None when its path is none of the component's routes."""
-        path = _path(environ)
-        environ = trust_proxies(environ, self._trusted_proxies)
-        if self.routes.upload and path.removesuffix("/") == f"/{self.routes.upload}":
-            return self._api.upload(environ)
-        if self.routes.imgbb and path.removesuffix("/") == f"/{self.routes.imgbb}":
-            return self._api.upload_imgbb(environ)
-        for route in (self.routes.viewer, self.routes.video):
-            if (found := VIEWER.match(_below(route, path))) is not None:
-                upload_id, token = found.groups()
-                if token is None:
-                    return self._viewing.viewer(environ, path, upload_id)
-                return self._viewing.delete(environ, upload_id, token)
-        if self.routes.health and path == f"/{self.routes.health}":
-            return self._health.answer(environ)
-        if self._key_settings and self.routes.keys and path == f"/{self.routes.keys}":
-            return self._key_settings.answer(environ)
-        if self.routes.upload_page and path == f"/{self.routes.upload_page}":
-            return self._upload_page.answer(environ)
-        if asset := _below(self.routes.assets, path):
-            return self._asset(environ, asset)
-        if self.routes.api_page and path == f"/{self.routes.api_page}":
-            return self._describing.page(environ)
-        if self.routes.openapi and path == f"/{self.routes.openapi}":
-            return self._describing.openapi(environ)
-        if self.routes.oembed and path == f"/{self.routes.oembed}":
-            return self._embeds.answer(environ)
-        if file := _below(self.routes.files, path):
-            return self._viewing.file(environ, file)
-        return None
+        return self._table.respond(trust_proxies(environ, self._trusted_proxies), _path(environ))
 
     def forget(self, owner: Owner) -> None:
         """Take the keys and uploads of a user away who is being deleted.
@@ -331,6 +314,15 @@ class ChevUpload:
     def _mount(self, environ: WSGIEnvironment) -> str:
         return mount_path(environ) if self._base_url is None else urlsplit(self._base_url).path.rstrip("/")
 
+    def _upload(self, environ: WSGIEnvironment, rest: str) -> Response | None:
+        """Answer what is below the viewers' routes: a viewer, or a delete link."""
+        if (found := VIEWER.match(rest)) is None:
+            return None
+        upload_id, token = found.groups()
+        if token is None:
+            return self._viewing.viewer(environ, _path(environ), upload_id)
+        return self._viewing.delete(environ, upload_id, token)
+
     def _asset(self, environ: WSGIEnvironment, path: str) -> Response:
         try:
             return self._assets.answer(environ["REQUEST_METHOD"], path)
@@ -353,11 +345,6 @@ def _path(environ: WSGIEnvironment) -> str:
     """Return the path below the mount point, decoded."""
     path: str = environ.get("PATH_INFO", "") or "/"
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _below(route: str | None, path: str) -> str:
-    """Return the part of ``path`` below ``route``, empty when it is elsewhere."""
-    return path[len(route) + 2 :] if route and path.startswith(f"/{route}/") else ""
 
 
 def _served(routes: Routes, *, has_keys_page: bool) -> Routes:

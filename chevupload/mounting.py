@@ -1,4 +1,4 @@
-"""What every adapter of a host does alike: mount points, routes, and the component as one request of the host sees it.
+"""What every adapter of a host does alike: mount points, and the component as one request of the host sees it.
 
 May know: the component. The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``forget``,
 and ``links`` besides.
@@ -7,11 +7,10 @@ and ``links`` besides.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chevupload.app import ChevUpload
-from chevupload.config import Routes
 from chevupload.errors import ConfigError
 from chevupload.interfaces import Readable
 from chevupload.model import Upload
@@ -84,22 +83,3 @@ def checked_prefix(prefix: str | None) -> str:
     if not _PREFIX.match(stripped):
         raise ConfigError(f"not a usable prefix: {prefix!r}")
     return f"/{stripped}" if stripped else ""
-
-
-def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
-    """Return the routes that are switched on: name, and path below the mount point, with ``{rest}`` for any rest."""
-    paths = {
-        "upload": (f"/{routes.upload}", f"/{routes.upload}/"),
-        "imgbb": (f"/{routes.imgbb}", f"/{routes.imgbb}/"),
-        "viewer": (f"/{routes.viewer}/{{rest}}",),
-        "video": (f"/{routes.video}/{{rest}}",),
-        "files": (f"/{routes.files}/{{rest}}",),
-        "keys": (f"/{routes.keys}",),
-        "health": (f"/{routes.health}",),
-        "upload_page": (f"/{routes.upload_page}",),
-        "assets": (f"/{routes.assets}/{{rest}}",),
-        "api_page": (f"/{routes.api_page}",),
-        "openapi": (f"/{routes.openapi}",),
-        "oembed": (f"/{routes.oembed}",),
-    }
-    return {name: found for name, found in paths.items() if getattr(routes, name) is not None}

@@ -22,7 +22,8 @@ from webob import Request, Response
 
 from chevupload.app import ChevUpload
 from chevupload.errors import TooLarge
-from chevupload.mounting import RequestUploads, below, checked_prefix, route_paths
+from chevupload.mounting import RequestUploads, below, checked_prefix
+from chevupload.routing import route_paths
 from chevupload.settings import component_from
 
 _NAME = "chevupload"

@@ -39,8 +39,9 @@ from chevupload import app as core
 from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.model import Principal
-from chevupload.mounting import RequestUploads, below, checked_prefix, route_paths
+from chevupload.mounting import RequestUploads, below, checked_prefix
 from chevupload.request.handed import HandedForm, hand_on
+from chevupload.routing import route_paths
 from chevupload.settings import component_from, database_from
 from chevupload.store.sql import Database, SqlKeys, Tables, UserColumns
 

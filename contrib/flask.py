@@ -27,8 +27,9 @@ from chevupload.contrib.flask_commands import commands
 from chevupload.errors import ConfigError, TooLarge
 from chevupload.key_settings import CurrentUser
 from chevupload.model import Principal
-from chevupload.mounting import METHODS, RequestUploads, below, checked_prefix, route_paths
+from chevupload.mounting import METHODS, RequestUploads, below, checked_prefix
 from chevupload.request.handed import HandedForm, hand_on
+from chevupload.routing import route_paths
 from chevupload.settings import component_from
 from chevupload.store.sql import Database, Tables, UserColumns
 

@@ -29,7 +29,8 @@ from chevupload.api import SESSION
 from chevupload.app import ChevUpload
 from chevupload.config import Routes
 from chevupload.model import Principal
-from chevupload.mounting import RequestUploads, below, checked_prefix, route_paths
+from chevupload.mounting import RequestUploads, below, checked_prefix
+from chevupload.routing import route_paths
 from chevupload.settings import component_from
 from chevupload.store.sql import Database, Tables, UserColumns
 

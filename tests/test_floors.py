@@ -21,7 +21,7 @@ FLOORS = {
     "storages": 3,
     **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
     **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "health", "key_settings", "upload_page"), 5),
-    **dict.fromkeys(("describing", "embeds"), 5),
+    **dict.fromkeys(("describing", "embeds", "routing"), 5),
     "app": 6,
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
@@ -47,7 +47,10 @@ SAME_FLOOR = {
 
 HOMES = {
     "werkzeug": ("request",),
-    "webob": ("response", "api", "viewing", "health", "key_settings", "upload_page", "describing", "embeds", "app"),
+    "webob": (
+        *("response", "api", "viewing", "health", "key_settings", "upload_page"),
+        *("describing", "embeds", "routing", "app"),
+    ),
     "PIL": ("media", "cli.example"),
     "av": ("media.video",),
     "pi_heif": ("media.heif",),

@@ -6,9 +6,8 @@ import io
 
 import pytest
 
-from chevupload import Routes
 from chevupload.errors import ConfigError
-from chevupload.mounting import RequestUploads, below, checked_prefix, route_paths
+from chevupload.mounting import RequestUploads, below, checked_prefix
 from tests.support import PNG
 
 
@@ -39,20 +38,6 @@ def test_an_application_below_sees_its_own_mount_point():
     seen = below(environ, "/up", "/x", more=2)
     assert seen == {"SCRIPT_NAME": "/host/up", "PATH_INFO": "/x", "other": 1, "more": 2}
     assert environ == {"SCRIPT_NAME": "/host", "PATH_INFO": "/up/x", "other": 1}
-
-
-def test_routes_are_told_as_far_as_they_are_on():
-    """By name, with the form that a host's own routes take them from."""
-    assert route_paths(Routes(video=None, files="f", keys="k", api_page="about", oembed=None)) == {
-        "upload": ("/api/1/upload", "/api/1/upload/"),
-        "imgbb": ("/1/upload", "/1/upload/"),
-        "viewer": ("/image/{rest}",),
-        "files": ("/f/{rest}",),
-        "keys": ("/k",),
-        "assets": ("/chevupload-assets/{rest}",),
-        "api_page": ("/about",),
-        "openapi": ("/api/1/openapi.json",),
-    }
 
 
 def test_a_request_has_every_verb(stand):
