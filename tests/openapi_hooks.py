@@ -65,4 +65,4 @@ def _name_an_upload(case: Any) -> None:
         "token": image["delete_url"].rpartition("/")[2],
         "path": image["url"].removeprefix(f"{base}/images/"),
     }
-    case.path_parameters.update({name: values[name] for name in case.path_parameters})
+    case.path_parameters.update({name: values[name] for name in case.path_parameters if name in values})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from urllib.parse import quote
@@ -12,6 +13,8 @@ from PIL import Image
 
 from chevupload.config import Limits, Policy, Routes
 from chevupload.errors import CatalogError
+from chevupload.model import Principal
+from chevupload.store.sql import Database, SqlKeys, sqlite_engine
 from tests.media.films import film
 from tests.media.heics import heic
 from tests.support import BASE64, PNG, SECRET, UPLOAD, Failing, animation, assert_refusal, file, noise, picture
@@ -225,7 +228,8 @@ def test_settings_are_told(make):
 
 def test_only_what_is_there_is_described(make):
     """Routes by their names, and none that is switched off."""
-    routes = Routes(upload="up", imgbb=None, video=None, viewer="v", oembed=None, openapi="openapi.json")
+    off = dict.fromkeys(("imgbb", "video", "oembed", "assets"))
+    routes = Routes(upload="up", viewer="v", openapi="openapi.json", **off)
     described = Described(make(routes=routes), "/openapi.json")
     paths = ["/up", "/v/{upload}", "/v/{upload}/delete/{token}", "/images/{path}", "/openapi.json"]
     assert list(described.document["paths"]) == paths
@@ -233,9 +237,85 @@ def test_only_what_is_there_is_described(make):
     assert make(routes=Routes(upload=None, imgbb=None)).open(ROUTE).status_code == 404
 
 
-def test_operations_have_names_of_their_own(described):
+def test_no_route_is_missing(pages):
+    """Whatever can be switched on is described."""
+    names = {field.name for field in dataclasses.fields(Routes)}
+    described = Described(pages)
+    starts = {path.split("/{")[0] for path in described.document["paths"]}
+    assert starts == {f"/{getattr(pages.component.routes, name)}" for name in names}
+
+
+@pytest.fixture
+def pages(make, tmp_path):
+    """Return a component with every page, where Ann is signed in."""
+    engine = sqlite_engine(tmp_path / "keys.db")
+    database = Database(engine)
+    database.create_tables()
+    keys = SqlKeys(database)
+    yield make(
+        keys=keys,
+        key_store=keys,
+        current_user=lambda environ: Principal(user_id="ann") if environ.get("HTTP_X_USER") == "ann" else None,
+        routes=Routes(health="health", upload_page="upload", api_page="api-v1"),
+    )
+    engine.dispose()
+
+
+ANN = {"X-User": "ann"}
+
+
+def test_the_page_of_keys(pages):
+    """Shown, sent and refused, and for nobody."""
+    described = Described(pages)
+    page = "/settings/api"
+    assert described.check(pages.open(page)).status_code == 401
+    assert described.check(pages.open(page, "POST", data={})).status_code == 401
+    shown = described.check(pages.open(page, headers=ANN))
+    token = re.search(r'name="token" value="([^"]+)"', shown.text)[1]
+    described.check(pages.open(page, "HEAD", headers=ANN))
+    for fields, status in (
+        ({"token": token, "action": "make", "label": "x", "style": "imgbb", "lifetime": "P7D"}, 200),
+        ({"token": token, "action": "make", "style": "x"}, 400),
+        ({"token": token, "action": "revoke", "key": "none"}, 404),
+        ({"token": "x", "action": "make"}, 403),
+        ({"label": "x" * 3_000_000}, 413),
+    ):
+        assert described.check(pages.open(page, "POST", data=fields, headers=ANN)).status_code == status
+    (key,) = pages.component.key_store.keys_of("ann")
+    fields = {"token": token, "action": "revoke", "key": key.id}
+    assert described.check(pages.open(page, "POST", data=fields, headers=ANN)).status_code == 303
+
+
+def test_the_upload_page(pages):
+    """For people and for programs; taken and refused."""
+    described = Described(pages)
+    shown = described.check(pages.open("/upload", headers=ANN))
+    token = re.search(r'name="token" value="([^"]+)"', shown.text)[1]
+    described.check(pages.open("/upload", "HEAD"))
+    for headers in (ANN, ANN | {"Accept": "application/json"}):
+        for fields, status in (({"token": token}, 200), ({"token": "x"}, 403), ({"token": token, "width": "x"}, 400)):
+            data = {"source": file(), **fields}
+            assert described.check(pages.open("/upload", "POST", data=data, headers=headers)).status_code == status
+    assert described.check(pages.open("/upload", "POST", data={"source": file()})).status_code == 401
+
+
+def test_the_page_of_the_api_and_what_pages_load(pages):
+    """Shown, sent and refused; the style sheet and the scripts, of this version and of another."""
+    described = Described(pages)
+    for fields, status in (({"key": "x"}, 200), ({"key": "x", "download": "sharex"}, 200), ({"key": "é"}, 400)):
+        assert described.check(pages.open("/api-v1", "POST", data=fields)).status_code == status
+    described.check(pages.open("/api-v1", "HEAD"))
+    shown = described.check(pages.open("/api-v1"))
+    style = re.search(r'href="([^"]*pages.css)"', shown.text)[1].removeprefix(pages.prefix)
+    assert described.check(pages.open(style)).status_code == 200
+    assert described.check(pages.open(style, "HEAD")).status_code == 200
+    assert described.check(pages.open(style.replace("pages.css", "copy.js"))).status_code == 200
+    assert described.check(pages.open(style.replace("pages.css", "none.js"))).status_code == 404
+
+
+def test_operations_have_names_of_their_own(pages):
     """Programs are made from them."""
-    operations = [one for path in described.document["paths"].values() for one in path.values()]
+    operations = [one for path in Described(pages).document["paths"].values() for one in path.values()]
     names = [one["operationId"] for one in operations]
     assert len(set(names)) == len(names)
 
