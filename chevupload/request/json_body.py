@@ -173,9 +173,8 @@ def _value(scanner: _Scanner) -> Iterator[bytes]:
         value = json.loads(token, parse_constant=_refuse)
     except ValueError:
         raise MalformedRequest(_MALFORMED) from None
-    if isinstance(value, bool):
-        yield b"1" if value else b"0"
-    elif value is not None:
+    # A boolean stays a word: taken for a number, it would be one of seconds, too.
+    if value is not None:
         yield token
 
 

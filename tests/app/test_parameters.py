@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from chevupload.config import Policy
-from tests.support import BASE64, NOW, animation, exif_jpeg, file, noise
+from tests.support import BASE64, NOW, UPLOAD, animation, exif_jpeg, file, noise
 
 
 def test_texts(stand):
@@ -45,6 +45,19 @@ def test_zero_and_empty_are_absent(stand):
     image = stand.upload(title="", width="0", expiration="0", category_id="0", nsfw="", album_id="")
     assert (image["width"], image["expiration_date_gmt"], image["category_id"]) == (8, None, None)
     assert (image["title"], image["nsfw"], image["source_md5"]) == ("photo", 0, None)
+
+
+def test_json_booleans_are_words(stand):
+    """They say yes or no; as a time to live they are refused, not taken for a second."""
+    sent = {"method": "POST", "headers": {"X-API-Key": "user-key"}}
+    image = stand.open(UPLOAD, json={"source": BASE64, "nsfw": True, "format": None}, **sent).json["image"]
+    assert image["nsfw"] == 1
+    assert stand.open(UPLOAD, json={"source": BASE64, "nsfw": False}, **sent).json["image"]["nsfw"] == 0
+    before = stand.left()
+    for name in ("expiration", "width", "category_id"):
+        answer = stand.open(UPLOAD, json={"source": BASE64, name: True}, **sent)
+        assert (answer.status_code, answer.json["error"]["message"].startswith(f"Invalid {name}")) == (400, True)
+    assert stand.left() == before
 
 
 def test_width_resizes_the_stored_original(stand):

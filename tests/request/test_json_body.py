@@ -32,7 +32,7 @@ def spelled(value):
         return value
     if value is None:
         return ""
-    return str(int(value)) if isinstance(value, bool) else json.dumps(value)
+    return json.dumps(value)
 
 
 VALUES = (
