@@ -1,9 +1,9 @@
 """Inspects one HEIC picture and renders what stands for it: JPEG throughout, since few browsers show the format itself.
 
 May know: the floors below and this folder; pi-heif, so only a worker that gets such a picture imports this module. The
-picture is stored as it is, with a full-size JPEG beside it that pages show. Where the original has to be written anew,
-in another size, without its metadata or because the operator wants another format, that picture is the original, and
-there is no other beside it: nothing here writes HEIC.
+picture is stored as it is, or without its metadata, with a full-size JPEG beside it that pages show. Where the original
+has to be written anew, in another size or because the operator wants another format, that picture is the original, and
+there is no other beside it: nothing here encodes HEIC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chevupload.media import metadata, original
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.picture import AGAIN, Picture, fitted
 from chevupload.media.structure import Structure
-from chevupload.model import MediaJob, MediaResult
+from chevupload.model import MediaFile, MediaJob, MediaResult
 
 # The number of workers says how many processors are used.
 pi_heif.options.DECODE_THREADS = 1
@@ -41,7 +41,7 @@ def processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
     full, info = decoded.size, dict(decoded.info)
     size = original.stored_size(full, job)
     target = original.converted_format("HEIC", size, job)
-    is_rewritten = size != full or target is not None or not job.originals.keep_exif
+    is_rewritten = size != full or target is not None
     name = target or "JPEG"
     image, profile = original.converted(decoded, info.get("icc_profile"), name)
     if size != full:
@@ -49,6 +49,9 @@ def processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
     texts = metadata.read_texts(exif_block.read(info.get("exif") or b""), None, info.get("xmp")).allowed(job.originals)
     kept = original.kept_metadata(info) if is_rewritten and job.originals.keep_exif else {}
     whole = outbox.encode(image, name, job.quality, icc_profile=profile, **kept)
+    stored: MediaFile | None = whole
+    if not is_rewritten:
+        stored = None if job.originals.keep_exif else _stripped(file, outbox)
     medium, thumb = _derived(image, job)
     return MediaResult(
         format=name if is_rewritten else "HEIC",
@@ -60,8 +63,8 @@ def processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
         description=texts.description,
         exif=None,
         taken_at=texts.taken_at,
-        original=whole if is_rewritten else None,
-        original_md5=md5_of(whole.path) if is_rewritten else None,
+        original=stored,
+        original_md5=md5_of(stored.path) if stored is not None else None,
         resized=size != full,
         converted=target is not None,
         thumb=outbox.encode(thumb, name, job.quality, icc_profile=profile),
@@ -69,6 +72,15 @@ def processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
         frame=None if is_rewritten else whole,
         camera=texts.camera,
     )
+
+
+def _stripped(file: BinaryIO, outbox: Outbox) -> MediaFile | None:
+    """Copy the picture without metadata, if it has some; what can be shown no more is refused."""
+    stored = original.stripped(file, "HEIC", outbox)
+    if stored is not None:
+        with open(stored.path, "rb") as copy:
+            pi_heif.open_heif(copy)
+    return stored
 
 
 def _derived(image: Image.Image, job: MediaJob) -> tuple[Image.Image | None, Image.Image]:

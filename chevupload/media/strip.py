@@ -1,4 +1,4 @@
-"""Copies a picture without its metadata and without touching a pixel.
+"""Copies a picture or a film without its metadata, and without touching a pixel or a sound.
 
 May know: :mod:`chevupload.errors` and this folder. What shows the picture stays: pixels, color profile, transparency,
 animation. Everything else goes, known or not, and so does what follows the picture's end: phones and editors hide whole
@@ -12,10 +12,11 @@ import struct
 from typing import BinaryIO
 
 from chevupload.errors import BrokenImage
-from chevupload.media.blank import blank
+from chevupload.media.blank import FILM, PICTURE, blank
 from chevupload.media.structure import color_table_bytes, file_end
+from chevupload.media.void import void
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIC", "MP4", "MOV", "WEBM")
 """The formats that can be stripped without encoding them anew."""
 
 _PIECE = 65_536
@@ -28,13 +29,17 @@ _GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 
 
 def strip(source: BinaryIO, target: BinaryIO, name: str) -> bool:
-    """Copy the picture in ``source``, of a format in :data:`FORMATS`, to ``target``; return whether anything went.
+    """Copy what is in ``source``, of a format in :data:`FORMATS`, to ``target``; return whether anything went.
 
     Raises:
         BrokenImage: the container ends early or is malformed.
     """
-    if name == "AVIF":
-        return blank(source, target)
+    if name in ("AVIF", "HEIC"):
+        return blank(source, target, PICTURE)
+    if name in ("MP4", "MOV"):
+        return blank(source, target, FILM)
+    if name == "WEBM":
+        return void(source, target)
     source.seek(0)
     try:
         {"JPEG": _strip_jpeg, "PNG": _strip_png, "WEBP": _strip_webp, "GIF": _strip_gif}[name](source, target)

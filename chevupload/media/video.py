@@ -1,7 +1,8 @@
 """Inspects one film and renders the pictures that stand for it, all of them cut from one frame.
 
 May know: the floors below and this folder; PyAV, so only a worker that gets a film imports this module. The film itself
-is never written. Source: contract of the API, section 7, and Chevereto V4: the frame is a quarter into the film.
+is never encoded: it is stored as it is, or without its metadata, and then it is that copy that is inspected. Source:
+contract of the API, section 7, and Chevereto V4: the frame is a quarter into the film.
 
 FFmpeg knows three hundred formats, playlists among them that open other files. Here it gets an open file, one demuxer
 by the first bytes, no protocol to open anything with, and only the decoders that films on the web are made for.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, BinaryIO
 
 import av
@@ -22,11 +23,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from chevupload.errors import BrokenVideo, ChevuploadError, TooCostly, UnavailableFormat
-from chevupload.media.encoding import Outbox
+from chevupload.errors import BrokenImage, BrokenVideo, ChevuploadError, TooCostly, UnavailableFormat
+from chevupload.media import original
+from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.picture import AGAIN, Picture, fitted, upright
 from chevupload.media.structure import Structure
-from chevupload.model import MediaJob, MediaResult
+from chevupload.model import MediaFile, MediaJob, MediaResult
 
 MAX_SECONDS = 2**31 - 1
 """Longest duration: what a catalog's column holds. Longer ones are lies."""
@@ -52,8 +54,23 @@ def processed(file: BinaryIO, name: str, job: MediaJob, outbox: Outbox) -> Media
         Refusal: the film is not accepted.
         OSError: it cannot be read, or its pictures cannot be written.
     """
+    stored = None if job.originals.keep_exif else _stripped(file, name, outbox)
+    with open(stored.path, "rb") if stored is not None else nullcontext(file) as film:
+        image, seconds = _guarded(film, name, job)
+    return _rendered(image, seconds, name, stored, job, outbox)
+
+
+def _stripped(file: BinaryIO, name: str, outbox: Outbox) -> MediaFile | None:
     try:
-        image, seconds = _inspected(file, name, job)
+        return original.stripped(file, name, outbox)
+    except BrokenImage as error:
+        raise BrokenVideo from error
+
+
+def _guarded(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int]:
+    """Turn whatever the libraries raise into one of our errors."""
+    try:
+        return _inspected(file, name, job)
     except (ChevuploadError, MemoryError):
         raise
     except av.error.FFmpegError as error:
@@ -65,7 +82,6 @@ def processed(file: BinaryIO, name: str, job: MediaJob, outbox: Outbox) -> Media
         raise BrokenVideo from error
     except Exception as error:
         raise BrokenVideo from error
-    return _rendered(image, seconds, name, job, outbox)
 
 
 def _inspected(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int]:
@@ -183,7 +199,9 @@ def _pixels(frame: VideoFrame, job: MediaJob) -> Image.Image:
     return upright(Image.frombytes("RGB", size, pixels, "raw", "RGB", plane.line_size), orientation)
 
 
-def _rendered(image: Image.Image, seconds: int, name: str, job: MediaJob, outbox: Outbox) -> MediaResult:
+def _rendered(
+    image: Image.Image, seconds: int, name: str, stored: MediaFile | None, job: MediaJob, outbox: Outbox
+) -> MediaResult:
     base = Picture.of(image)
     medium = None
     if image.width > job.medium_width:
@@ -200,8 +218,8 @@ def _rendered(image: Image.Image, seconds: int, name: str, job: MediaJob, outbox
         description=None,
         exif=None,
         taken_at=None,
-        original=None,
-        original_md5=None,
+        original=stored,
+        original_md5=md5_of(stored.path) if stored is not None else None,
         resized=False,
         thumb=outbox.encode(thumb, "JPEG", job.quality),
         medium=outbox.encode(medium, "JPEG", job.quality) if medium is not None else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import pytest
@@ -51,12 +52,22 @@ def test_a_delete_link_removes_every_file(stand, content):
     assert stand.left() == EMPTY
 
 
-@pytest.mark.parametrize(("originals", "fields"), [(Originals(keep_exif=False), {}), (None, {"width": "320"})])
-def test_what_is_written_anew_is_a_jpeg(make, content, originals, fields):
-    """A site that keeps no metadata, and a client that wants another width, get an upload like any JPEG's."""
-    image = make(originals=originals).upload(content, "a.heic", **fields)
+def test_what_is_written_anew_is_a_jpeg(make, content):
+    """A client that wants another width gets an upload like any JPEG's."""
+    image = make().upload(content, "a.heic", width="320")
     assert (image["filename"], image["mime"], image["url_frame"]) == ("a.jpeg", "image/jpeg", "")
-    assert image["width"] == int(fields.get("width", 640))
+    assert image["width"] == 320
+
+
+def test_a_site_that_keeps_no_metadata_stores_heic(make, content):
+    """Told by its own hash; every file of it is without camera and place."""
+    stand = make(originals=Originals(keep_exif=False))
+    image = stand.upload(content, "a.heic")
+    served = stand.open(image["url"]).data
+    assert (image["mime"], image["size"], len(served)) == ("image/heic", len(content), len(content))
+    assert image["md5"] == hashlib.md5(served).hexdigest() != hashlib.md5(content).hexdigest()
+    files = [served, *(stand.open(image[name]["url"]).data for name in ("frame", "medium", "thumb"))]
+    assert (b"Maker" in content, [file for file in files if b"Maker" in file]) == (True, [])
 
 
 def test_a_site_may_refuse_it(refusing, content):

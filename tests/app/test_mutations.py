@@ -15,11 +15,14 @@ import pytest
 import requests
 
 from chevupload.config import Limits
+from chevupload.errors import Refusal
 from chevupload.site import Site
 from tests.media.films import film
 from tests.media.heics import heic
+from tests.media.located import WRITERS, located
 from tests.media.mutations import mutated
-from tests.media.pictures import SRGB, animation, encoded, oriented, photo
+from tests.media.pictures import SRGB, animation, encoded, job, left, oriented, photo, stored
+from tests.media.pools import pool
 from tests.support import Server, files_in
 
 COUNT = int(os.environ.get("CHEVUPLOAD_MUTATIONS", "200"))
@@ -126,3 +129,31 @@ def test_damaged_files_end_in_an_answer(sender, tmp_path):
     assert len(server.workers()) <= Limits().decode_workers
     assert files_in(tmp_path / "site" / "incoming") == []
     assert files_in(tmp_path / "site" / "images") == []
+
+
+@pytest.mark.timeout(60 + COUNT // 2)
+def test_damaged_films_lose_their_metadata_or_are_refused(tmp_path):
+    """Where none is kept: a worker ends each in time, and leaves the files that it tells of and no others."""
+    whole = {"heic": heic(photo((96, 64)), exif=oriented(6), xmp=b"<x:xmpmeta/>", turns=1)}
+    for writer in WRITERS:
+        whole[writer] = located(writer, timed=b"\x21" if writer.startswith("WEBM") else b"meta")
+    found: Counter[str] = Counter()
+    with pool(decode_workers=2) as made:
+        for number in range(COUNT // 2):
+            name = list(whole)[number % len(whole)]
+            content = mutated(random.Random(f"{SEED} {number}"), whole[name])
+            request = job(stored(tmp_path / "film", content), keep_exif=False)
+            try:
+                result = made.process(request)
+            except Refusal as refusal:
+                files, outcome = [], type(refusal).__name__
+            else:
+                rendered = (result.original, result.thumb, result.medium, result.frame)
+                files, outcome = [file for file in rendered if file is not None], "taken"
+            assert left(tmp_path) == sorted(Path(file.path).name for file in files), f"seed {SEED}, mutation {number}"
+            found[outcome] += 1
+            for file in files:
+                Path(file.path).unlink()
+    print(f"\n{dict(found)}")
+    assert 0 < found["taken"] < COUNT // 2
+    assert found["TooCostly"] <= COUNT // 50

@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+import av
 import pi_heif
 from PIL import Image, ImageOps
 from PIL.ImageSequence import Iterator
@@ -171,12 +172,22 @@ def _way(removed: Outcome) -> str:
 
 def _written(outcome: Outcome) -> str:
     """Tell what an original that was written anew has lost by that."""
+    if outcome.is_film:
+        return "same packets" if _packets(outcome.sent) == _packets(outcome.original) else "other packets"
     if _is_heic(outcome.sent):
-        return "encoded again"
+        same = opened(outcome.sent).tobytes() == opened(outcome.original).tobytes()
+        return "same pixels" if same else "encoded again"
     before, after = frames(outcome.sent), frames(outcome.original)
     if [time for _, time in before] != [time for _, time in after]:
         return "other frames"
     return "same pixels" if before == after and _depth(outcome.sent) == _depth(outcome.original) else "encoded again"
+
+
+def _packets(film: bytes) -> list[tuple[int, int | None, bytes]]:
+    """Return what a player gets of pictures and sound, and when."""
+    with av.open(io.BytesIO(film)) as container:
+        streams = [*container.streams.video, *container.streams.audio]
+        return [(packet.stream.index, packet.pts, bytes(packet)) for packet in container.demux(streams)]
 
 
 def _depth(data: bytes) -> int:

@@ -133,15 +133,18 @@ def _deep_png(picture: Image.Image, *, orientation: int = 1, profile: bytes | No
 
 
 def _heic(picture: Image.Image, *, orientation: int = 1, profile: bytes = b"", told: bool = False) -> bytes:
-    return heic(picture, turns=3 if orientation == 6 else 0, profile=profile, exif=block(1) if told else b"")
+    metadata = {"exif": block(1), "xmp": COMMENT} if told else {}
+    return heic(picture, turns=3 if orientation == 6 else 0, profile=profile, **metadata)
 
 
 def _film(picture: Image.Image, name: str, *, orientation: int = 1, told: bool = False) -> bytes:
     file = io.BytesIO()
-    with av.open(file, "w", format=name) as container:
+    # In MP4 the writer knows of no place, unless it writes keys as telephones do.
+    options = {"movflags": "use_metadata_tags"} if name == "mp4" else {}
+    with av.open(file, "w", format=name, options=options) as container:
         if told:
-            # Where each writer keeps a place: the first in MOV and WebM, the second in MP4, too.
-            container.metadata.update({"location": PLACE.decode(), "comment": PLACE.decode()})
+            told_by = {"location": PLACE, "comment": COMMENT, "make": CAMERA, "artist": CAMERA}
+            container.metadata.update({name: text.decode() for name, text in told_by.items()})
         stream: Any = container.add_stream(CODECS[name], rate=1)
         stream.width, stream.height = picture.size
         stream.pix_fmt = "yuv420p"

@@ -1,4 +1,4 @@
-"""AVIF pictures lose their metadata where it stands, and nothing else."""
+"""Films, and HEIC and AVIF pictures, lose their metadata where it stands, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import random
 import struct
 from typing import Any
 
+import av
+import pi_heif
 import pytest
 from PIL import Image
 
 from chevupload.errors import BrokenImage
-from chevupload.media import blank as module
-from chevupload.media.blank import blank
-from tests.media.heics import box
+from chevupload.media import boxes
+from chevupload.media.blank import FILM, PICTURE, Kept, blank
+from tests.media.films import film, turned
+from tests.media.heics import box, heic
+from tests.media.located import PLACE, WRITERS, located, played
+from tests.media.located import shown as decoded
 from tests.media.mutations import mutated
 from tests.media.pictures import SRGB, animation, encoded, oriented, photo
 
@@ -21,9 +26,9 @@ XMP = b"<x:xmpmeta>secret</x:xmpmeta>"
 SECRETS = {"exif": oriented(6) + b"secret", "xmp": XMP, "icc_profile": SRGB}
 
 
-def blanked(data: bytes) -> tuple[bytes, bool]:
+def blanked(data: bytes, kept: Kept = PICTURE) -> tuple[bytes, bool]:
     target = io.BytesIO()
-    is_changed = blank(io.BytesIO(data), target)
+    is_changed = blank(io.BytesIO(data), target, kept)
     assert target.tell() == len(target.getvalue())
     return target.getvalue(), is_changed
 
@@ -89,7 +94,8 @@ def tabled(*, version: int = 1, sizes: bytes = b"\x44\0", method: int = 1, place
         box(b"idat", b"pixelssecret"),
         box(b"iprp", box(b"ipco", box(b"udes", b"secret"))),
     ]
-    track = box(b"trak", box(b"tkhd", b"kept"), box(b"udta", b"secret"))
+    media = box(b"mdia", box(b"hdlr", bytes(4), b"pict", bytes(12), b"secret", version=0), box(b"secr", b"secret"))
+    track = box(b"trak", box(b"tkhd", bytes(8), b"kept", version=0), media, box(b"udta", b"secret"))
     return box(b"ftyp", b"avif") + box(b"meta", *meta, version=0) + box(b"moov", track, box(b"udta", b"secret"))
 
 
@@ -106,23 +112,111 @@ def test_items_inside_of_their_table_go(version: int) -> None:
         tabled(method=2),
         tabled(places=b"\0\1"),
         tabled(places=struct.pack(">HHHH", 2, 1, 0, 9) + struct.pack(">II", 0, 300) * 9 + bytes(8)),
-        box(b"meta", version=0) + b"".join([box(b"free")] * module.MAX_BOXES),
-        box(b"meta", box(b"iinf", b"\0"), box(b"iloc", bytes(module.MAX_TABLE_BYTES + 1)), version=0),
+        box(b"meta", version=0) + b"".join([box(b"free")] * 2_000),
+        box(b"meta", box(b"iinf", b"\0"), box(b"iloc", bytes(boxes.MAX_TABLE_BYTES + 1)), version=0),
         box(b"meta", box(b"iinf"), box(b"iloc"), version=0),
     ],
     ids=["method", "short", "overlapping", "boxes", "long", "empty"],
 )
-def test_tables_that_lie_are_refused(data: bytes) -> None:
+def test_tables_that_lie_are_refused(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     """Nothing is read without bounds, and nothing is written that the file does not hold."""
+    monkeypatch.setattr(boxes, "MAX_BOXES", 2_000)
     with pytest.raises(BrokenImage):
         blanked(data)
 
 
-def test_damage_ends_in_a_copy_or_a_refusal() -> None:
+FILMS = [writer for writer in WRITERS if not writer.startswith("WEBM")]
+
+
+@pytest.mark.parametrize("writer", FILMS)
+@pytest.mark.parametrize("timed", [b"meta", b"text", b"gmd "])
+def test_a_film_loses_every_place(writer: str, timed: bytes) -> None:
+    """In whatever box it stands, and with each second in a track of its own: pictures play as they did."""
+    data = located(writer, timed=timed)
+    result, is_changed = blanked(data, FILM)
+    assert (is_changed, len(result)) == (True, len(data))
+    assert (data.count(PLACE) > 8, PLACE in result, b"secret" in data, b"secret" in result) == (
+        True,
+        False,
+        True,
+        False,
+    )
+    assert (played(result), decoded(result)) == (played(data), decoded(data))
+    assert blanked(result, FILM) == (result, False)
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov"}])
+def test_a_film_with_sound_plays_as_it_did(options: dict[str, str]) -> None:
+    """Every packet of both, with its times, and the turn that a telephone wrote into it."""
+    data = turned(film("mp4", seconds=9, sound=True, **options), 90)
+    result, _ = blanked(data, FILM)
+    assert played(result, None) == played(data, None)
+    assert len(played(result, None)[0]) == 2
+    with av.open(io.BytesIO(result)) as after:
+        assert next(after.decode(video=0)).rotation % 360 == 270
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_moments_of_creation_go(version: int) -> None:
+    """Of the film, its tracks and their media; numbers that stand behind them stay."""
+    timed = (b"secretsecretsecr" if version else b"secretse") + b"kept"
+    media = box(b"mdia", box(b"mdhd", timed, version=version), box(b"hdlr", bytes(4), b"vide", bytes(12), version=0))
+    track = box(b"trak", box(b"tkhd", timed, version=version), media)
+    result, _ = blanked(box(b"moov", box(b"mvhd", timed, version=version), track), FILM)
+    assert (b"secret" in result, result.count(b"kept")) == (False, 3)
+
+
+@pytest.mark.parametrize(
+    "more", [box(b"uuid", b"secret"), box(b"meta", b"secret", version=0), box(b"sefd", b"secret"), b"secret", located()]
+)
+def test_what_follows_a_film_goes(more: bytes) -> None:
+    """Boxes of makers, and what no box holds."""
+    data = film("mp4")
+    result, _ = blanked(data + more, FILM)
+    assert (b"secret" in result, PLACE in result) == (False, False)
+    assert played(result) == played(data)
+
+
+def test_a_recording_that_was_cut_off_keeps_what_it_has() -> None:
+    """Its last box says more than there is."""
+    data = located("MP4, header first")
+    cut = data[: len(data) - 40]
+    result, _ = blanked(cut, FILM)
+    assert (len(result), PLACE in result) == (len(cut), False)
+    assert decoded(result) == decoded(cut)
+
+
+def test_a_compressed_header_is_refused() -> None:
+    """Nobody looks into it."""
+    with pytest.raises(BrokenImage):
+        blanked(box(b"ftyp", b"qt  ") + box(b"moov", box(b"cmov", b"secret")), FILM)
+
+
+@pytest.fixture(scope="module")
+def phone() -> bytes:
+    """Return a HEIC picture with a place."""
+    return heic(photo((90, 70)), exif=oriented(6) + PLACE, xmp=XMP, profile=SRGB, turns=1)
+
+
+def test_a_heic_picture_loses_its_items(phone: bytes) -> None:
+    """Exif and XMP are zeros; the picture, its turn and its profile are what they were."""
+    result, is_changed = blanked(phone)
+    assert (is_changed, len(result)) == (True, len(phone))
+    assert (PLACE in phone, PLACE in result, b"Maker" in result, b"secret" in result) == (True, False, False, False)
+    before, after = (pi_heif.open_heif(io.BytesIO(data)).to_pillow() for data in (phone, result))
+    assert (after.size, after.tobytes()) == (before.size, before.tobytes())
+    assert after.info["icc_profile"] == before.info["icc_profile"] == SRGB
+    assert (after.info.get("exif"), after.info.get("xmp")) == (None, None)
+    assert blanked(result) == (result, False)
+
+
+def test_damage_ends_in_a_copy_or_a_refusal(phone: bytes) -> None:
     """Whatever stands in the boxes, the copy is no longer than the file."""
-    for number in range(400):
-        data = mutated(random.Random(number), (STILL, MOVING)[number % 2])
+    whole = [(STILL, PICTURE), (MOVING, PICTURE), (phone, PICTURE), *((located(writer), FILM) for writer in FILMS)]
+    for number in range(600):
+        sample, kept = whole[number % len(whole)]
+        data = mutated(random.Random(number), sample)
         try:
-            assert len(blanked(data)[0]) <= len(data)
+            assert len(blanked(data, kept)[0]) <= len(data)
         except BrokenImage:
             continue

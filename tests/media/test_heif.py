@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
 from collections.abc import Callable
@@ -52,12 +53,26 @@ def test_texts_and_dates_are_read(tmp_path: Path) -> None:
     assert "exif" not in shown(result.frame).info
 
 
-@pytest.mark.parametrize("width", [None, 300])
-def test_without_exif_the_original_is_a_jpeg(tmp_path: Path, width: int | None) -> None:
-    """Nothing here takes metadata out of HEIC, so a site that keeps none stores the picture anew."""
-    result = processed(tmp_path, heic(photo((640, 480)), exif=GPS), keep_exif=False, width=width)
-    assert (result.format, result.frame, result.resized) == ("JPEG", None, width is not None)
-    assert (shown(result.original).format, shown(result.original).width) == ("JPEG", width or 640)
+def test_without_exif_the_original_stays_heic(tmp_path: Path) -> None:
+    """A copy with zeros where its metadata was; the frame shows the same, and the date alone is still read."""
+    data = heic(photo((640, 480)), exif=GPS + b"secret", xmp=b"<x>secret</x>", turns=1)
+    kept, result = processed(tmp_path, data), processed(tmp_path, data, keep_exif=False)
+    assert (result.format, result.resized, sizes(result)) == ("HEIC", False, sizes(kept))
+    assert (result.description, result.taken_at) == (None, "2024-05-06 07:08:09")
+    assert result.original is not None
+    copy = Path(result.original.path).read_bytes()
+    assert (len(copy), hashlib.md5(copy).hexdigest()) == (len(data), result.original_md5)
+    assert (b"secret" in data, b"secret" in copy, b"A text" in copy) == (True, False, False)
+    assert shown(result.frame).tobytes() == shown(kept.frame).tobytes()
+    assert "exif" not in shown(result.frame).info
+    assert processed(tmp_path, copy, keep_exif=False).original is None
+
+
+def test_without_exif_a_smaller_original_is_a_jpeg(tmp_path: Path) -> None:
+    """Nothing here encodes HEIC."""
+    result = processed(tmp_path, heic(photo((640, 480)), exif=GPS), keep_exif=False, width=300)
+    assert (result.format, result.frame, result.resized) == ("JPEG", None, True)
+    assert (shown(result.original).format, shown(result.original).width) == ("JPEG", 300)
     assert "exif" not in shown(result.original).info
     assert (result.description, result.original_md5 is None) == (None, False)
 

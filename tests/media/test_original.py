@@ -13,6 +13,7 @@ from chevupload import errors
 from chevupload.media.original import converted_format
 from chevupload.model import MediaResult
 from chevupload.originals import STILLS, TARGETS
+from tests.formats.outcome import opened
 from tests.media.films import film
 from tests.media.heics import heic
 from tests.media.pictures import (
@@ -200,8 +201,8 @@ def test_animations_are_left_alone(tmp_path: Path, name: str) -> None:
 
 
 def test_films_are_left_alone(tmp_path: Path) -> None:
-    """Whatever is chosen: nothing here writes films."""
-    result = processed(tmp_path, film(), max_width=20, max_height=20, keep_exif=False, camera_tag=True)
+    """Neither made smaller nor asked for a camera: nothing here encodes films."""
+    result = processed(tmp_path, film(), max_width=20, max_height=20, camera_tag=True)
     assert (result.original, result.resized, result.converted, result.camera) == (None, False, False, None)
 
 
@@ -255,9 +256,10 @@ def test_no_place_is_left_where_metadata_is_not_kept(tmp_path: Path, name: str, 
     assert result.original is not None, "it has to be another file"
     for file in (result.original, result.thumb, result.medium, result.frame):
         if file is not None:
-            assert PLACE not in Path(file.path).read_bytes()
-            assert dict(shown(file).getexif().get_ifd(0x8825)) == {}
-    assert shown(result.original).info.get("icc_profile") == options.get("icc_profile")
+            content = Path(file.path).read_bytes()
+            assert PLACE not in content
+            assert dict(opened(content).getexif().get_ifd(0x8825)) == {}
+    assert opened(Path(result.original.path).read_bytes()).info.get("icc_profile") == options.get("icc_profile")
     kept = processed(tmp_path, data, **chosen)
     if kept.original is not None:
         assert PLACE in Path(kept.original.path).read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import socket
@@ -17,6 +18,7 @@ from chevupload import errors
 from chevupload.media import video
 from chevupload.media.inline import InlineRenderer
 from tests.media.films import NAMES, corners, film, inspected, number_of, refused, repeated, sound, still, turned
+from tests.media.located import PLACE, located, played
 from tests.media.pictures import job, left, photo, shown, sizes, stored, textured
 from tests.media.pools import SMALL, pool, workers
 
@@ -86,9 +88,44 @@ def test_a_turned_film_is_shown_upright(tmp_path: Path, degrees: int, first: str
 
 
 def test_settings_of_pictures_do_not_apply(tmp_path: Path) -> None:
-    """Neither a width, nor the wish to keep no Exif, nor a limit of all frames together changes anything."""
-    result = inspected(tmp_path, film(), width=5_000, keep_exif=False, max_total_pixels=1, max_frames=1)
+    """Neither a width nor a limit of all frames together changes anything."""
+    result = inspected(tmp_path, film(), width=5_000, max_total_pixels=1, max_frames=1)
     assert (result.original, result.exif, result.taken_at, result.is_360) == (None, None, None, False)
+
+
+@pytest.mark.parametrize("writer", ["MP4", "MOV, Apple's keys", "WEBM"])
+def test_without_metadata_a_copy_is_stored(tmp_path: Path, writer: str) -> None:
+    """It tells no place, plays as the film did, and what is answered of it is true; pictures tell none either."""
+    data = located(writer, timed=b"\x21" if writer == "WEBM" else b"meta")
+    result = inspected(tmp_path, data, keep_exif=False)
+    assert result.original is not None
+    copy = Path(result.original.path).read_bytes()
+    assert (result.original.size, result.original_md5) == (len(data), hashlib.md5(copy).hexdigest())
+    assert (PLACE in data, b"secret" in copy) == (True, False)
+    assert PLACE not in b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert played(copy) == played(data)
+    assert (result.format, result.duration, result.resized, result.converted) == (
+        writer[:4].strip(","),
+        8,
+        False,
+        False,
+    )
+    assert len(left(tmp_path)) == 3
+
+
+def test_a_film_without_metadata_is_stored_itself(tmp_path: Path) -> None:
+    """There is nothing to copy."""
+    first = inspected(tmp_path, film(), keep_exif=False).original
+    assert first is not None
+    assert inspected(tmp_path, Path(first.path).read_bytes(), keep_exif=False).original is None
+
+
+def test_a_film_whose_metadata_cannot_be_removed_is_refused(tmp_path: Path) -> None:
+    """A place is not stored because it is hard to find: here the notes of a fragment, counted in the old way."""
+    data = located("MP4, fragments")
+    at = data.index(b"tfhd", data.index(b"tfhd") + 4) + 5
+    assert data[at] == 2
+    assert isinstance(refused(tmp_path, data[:at] + b"\0" + data[at + 1 :], keep_exif=False), errors.BrokenVideo)
 
 
 def test_pixels_are_limited(tmp_path: Path) -> None:
