@@ -1,6 +1,6 @@
 """Copies a picture or a film without its metadata, and without touching a pixel or a sound.
 
-May know: :mod:`chevupload.errors` and this folder. What shows the picture stays: pixels, color profile, transparency,
+May know: the floors below and this folder. What shows the picture stays: pixels, color profile, transparency,
 animation. Everything else goes, known or not, and so does what follows the picture's end: phones and editors hide whole
 pictures with their own Exif there. Sources: ITU T.81, PNG third edition, RFC 9649, GIF89a.
 """
@@ -11,10 +11,9 @@ import re
 import struct
 from typing import BinaryIO
 
+from chevupload.config import VIDEOS
 from chevupload.errors import BrokenImage
-from chevupload.media.blank import FILM, PICTURE, blank
 from chevupload.media.structure import color_table_bytes, file_end
-from chevupload.media.void import void
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIC", "MP4", "MOV", "WEBM")
 """The formats that can be stripped without encoding them anew."""
@@ -34,11 +33,13 @@ def strip(source: BinaryIO, target: BinaryIO, name: str) -> bool:
     Raises:
         BrokenImage: the container ends early or is malformed.
     """
-    if name in ("AVIF", "HEIC"):
-        return blank(source, target, PICTURE)
-    if name in ("MP4", "MOV"):
-        return blank(source, target, FILM)
+    if name in ("AVIF", "HEIC", "MP4", "MOV"):
+        from chevupload.media import blank  # noqa: PLC0415 - with all that it imports, for these alone
+
+        return blank.blank(source, target, blank.FILM if name in VIDEOS else blank.PICTURE)
     if name == "WEBM":
+        from chevupload.media.void import void  # noqa: PLC0415 - likewise
+
         return void(source, target)
     source.seek(0)
     try:

@@ -44,11 +44,11 @@ def test_a_film_loses_every_place(writer: str, timed: bytes) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"live": "1"}])
 def test_a_film_with_sound_plays_as_it_did(options: dict[str, str]) -> None:
-    """Sound is no note; the program that wrote it is not named any more."""
+    """Sound is no note; the program that wrote it is not named any more, but for the part that players ask for."""
     data = film("webm", seconds=9, sound=True, **options)
     result, _ = voided(data)
     assert played(result, None) == played(data, None)
-    assert result.count(b"Lavf") < data.count(b"Lavf")
+    assert (data.count(b"Lavf") > 1, result.count(b"Lavf")) == (True, 1)
 
 
 def element(name: str, *parts: bytes) -> bytes:
@@ -97,6 +97,13 @@ def test_a_recording_that_was_cut_off_keeps_what_it_has() -> None:
     data = film("webm", seconds=9)
     cut = data[: data.index(b"\x1f\x43\xb6\x75") + 200]
     assert shown(voided(cut)[0], 1) == shown(data, 1)
+
+
+def test_a_block_of_no_track_is_refused() -> None:
+    """Where notes go, nothing stays of which nobody knows whose it is."""
+    track = element("ae", element("d7", b"\2"), element("83", NOTES))
+    with pytest.raises(BrokenImage):
+        voided(HEAD + element("18538067", element("1654ae6b", track), element("1f43b675", element("a3"))))
 
 
 def test_elements_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
