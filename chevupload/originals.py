@@ -38,7 +38,7 @@ class Originals:
     """From one of :data:`STILLS` to one of :data:`TARGETS`, such as ``{"PNG": "WEBP"}``; kept as pairs. Holes of a
     picture become white where the target has none. One too large for the target stays what it is."""
     keep_exif: bool = True
-    """Keep Exif, XMP and IPTC in the stored original. Thumbnails never carry them."""
+    """Keep Exif, XMP, IPTC, and what films have instead, in the stored original. Derived pictures never carry them."""
     camera_tag: bool = False
     """Add the camera's maker and model to a user's tags, where they are a valid one. Needs ``keep_exif``."""
 
