@@ -46,7 +46,7 @@ def test_a_json_body(tmp_path):
     body = json.dumps({"source": TEXT.decode(), "width": 20, "nsfw": True, "title": None, "other": False})
     with Reading(tmp_path) as reading:
         form = reading.body(environ(body.encode(), "application/json; charset=utf-8"))
-        assert form.fields == {"width": "20", "nsfw": "1", "title": ""}
+        assert form.fields == {"width": "20", "nsfw": "true", "title": ""}
         assert content(form.texts["source"].spool) == PICTURE
 
 
