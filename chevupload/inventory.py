@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,21 +38,22 @@ class CheckReport:
 
     Attributes:
         uploads: how many there are.
-        originals: how many of them have their original.
         missing: ``(upload id, storage path)`` of files that are not there, or not of their size.
         strays: paths as ours are that no record knows, older than the grace; with the storage's name and a colon before
             them, where it has one.
         foreign: how many other files there are, which are nobody's business here.
+        misplaced: names of the storages with ten or more uploads and strays, and not one original: either the storage
+            or the records are another site's, and a repair mends nothing.
         withdrawn: ids of uploads that were taken away because their original is missing.
         rendered: ids of uploads whose derived pictures were made anew.
         removed: paths of strays that were removed.
     """
 
     uploads: int
-    originals: int
     missing: tuple[tuple[str, str], ...]
     strays: tuple[str, ...] = ()
     foreign: int = 0
+    misplaced: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
     rendered: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -82,17 +84,23 @@ class Inventory:
             BackendError: catalog or storage are away.
         """
         missing: list[tuple[str, str]] = []
-        count = originals = 0
+        uploads: Counter[str] = Counter()
+        originals: Counter[str] = Counter()
         for upload in self._catalog.uploads():
-            count += 1
+            uploads[upload.storage] += 1
             absent = [path for path in upload.sizes if not self._is_whole(upload, path)]
-            originals += upload.path not in absent
+            originals[upload.storage] += upload.path not in absent
             # It may have been deleted since its page was read.
             if absent and self._catalog.get(upload.id) is not None:
                 missing.extend((upload.id, path) for path in absent)
         strays, foreign = self._unknown_files(oldest)
+        found = uploads + Counter(path.rpartition(":")[0] for path in strays)
         return CheckReport(
-            uploads=count, originals=originals, missing=tuple(missing), strays=tuple(strays), foreign=foreign
+            uploads=uploads.total(),
+            missing=tuple(missing),
+            strays=tuple(strays),
+            foreign=foreign,
+            misplaced=tuple(name for name in found if found[name] >= _TOO_MANY and not originals[name]),
         )
 
     def repair(self, report: CheckReport) -> CheckReport:
@@ -102,10 +110,14 @@ class Inventory:
         that no record knows is removed. What cannot be mended is logged, and left.
 
         Raises:
-            StorageError: nothing at all is where it should be: records and files are not of one site.
+            StorageError: nothing at all is where it should be, in one of the storages: records and files are not of one
+                site.
         """
-        if not report.originals and report.uploads + len(report.strays) >= _TOO_MANY:
-            raise StorageError("not one upload has its file: these records and these files are not of one site")
+        if report.misplaced:
+            raise StorageError(
+                f"not one upload has its file in storage {', '.join(map(repr, report.misplaced))}: "
+                "these records and these files are not of one site"
+            )
         done: dict[str | None, list[str]] = {"withdrawn": [], "rendered": [], None: []}
         for upload_id, pairs in groupby(report.missing, itemgetter(0)):
             done[self._mend(upload_id, [path for _, path in pairs])].append(upload_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from datetime import timedelta
@@ -166,8 +167,6 @@ def test_without_dates_every_name_may_be_ours(make):
 @pytest.mark.parametrize("storage", [MemoryStorage(), FsspecStorage(MemoryFileSystem(), "inventory/files")])
 def test_other_storages_are_listed_too(make, storage):
     """Below the root, whatever is above it."""
-    import io
-
     stand = make(storage=storage)
     stand.upload(filename="a.png")
     storage.save("2026/03/05/b.png", io.BytesIO(b"x"), headers=PNG)
@@ -189,6 +188,27 @@ def test_the_wrong_place_is_not_cleaned(make, wrong):
         check(mixed, repair=True)
     assert len(records(stand.catalog)) == 10
     assert len(stand.stored()) == 20
+
+
+@pytest.mark.parametrize("wrong", ["files", "records"])
+def test_the_wrong_place_of_one_of_several_is_not_cleaned(make, wrong):
+    """A disk that is not mounted beside one that is, or a bucket that is somebody else's, costs nothing either."""
+    right, full, other = MemoryStorage(), MemoryStorage(), MemoryStorage()
+    stand = make(
+        storage={"right": right, "full": full},
+        choose_storage=lambda upload, principal: "right" if upload.name == "a" else "full",
+    )
+    stand.upload(filename="a.png")
+    for number in range(10 if wrong == "files" else 0):
+        stand.upload(filename=f"{number}.png")
+    for number in range(10 if wrong == "records" else 0):
+        other.save(f"{FOLDER}/{number}.png", io.BytesIO(b"x"), headers=PNG)
+    mixed = make(catalog=stand.catalog, storage={"right": right, "full": other})
+    assert check(mixed).misplaced == ("full",)
+    with pytest.raises(StorageError, match="in storage 'full'"):
+        check(mixed, repair=True)
+    assert len(records(stand.catalog)) == (11 if wrong == "files" else 1)
+    assert len(list(other.files())) == (0 if wrong == "files" else 10)
 
 
 def test_a_storage_that_is_away_is_not_an_empty_one(stand):

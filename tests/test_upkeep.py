@@ -119,11 +119,11 @@ def test_check_finds_missing_files(stand):
     """Each by upload and path."""
     image = stand.upload(noise((600, 400)), "a.png")
     stand.upload(filename="b.png")
-    assert stand.component.upkeep.check() == CheckReport(uploads=2, originals=2, missing=())
+    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=())
     (stand.images / "2026/03/04/a.md.png").unlink()
     (stand.images / "2026/03/04/a.png").unlink()
     missing = ((image["id_encoded"], "2026/03/04/a.png"), (image["id_encoded"], "2026/03/04/a.md.png"))
-    assert stand.component.upkeep.check() == CheckReport(uploads=2, originals=1, missing=missing)
+    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=missing)
 
 
 def test_a_sweep_beside_another_removes_nothing_new(make):
@@ -144,7 +144,7 @@ def test_a_sweep_beside_another_removes_nothing_new(make):
 
     stand.catalog.withdrawn_ids = meanwhile
     stand.component.upkeep.sweep(grace=HOUR)
-    assert stand.component.upkeep.check() == CheckReport(uploads=1, originals=1, missing=())
+    assert stand.component.upkeep.check() == CheckReport(uploads=1, missing=())
 
 
 def test_regular_sweeps_end_with_the_component(stand):

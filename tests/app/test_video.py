@@ -232,7 +232,7 @@ def test_a_missing_frame_is_found(stand):
     image = stand.upload(film(), "a.mp4")
     (stand.images / "2026/03/04/a.fr.jpeg").unlink()
     assert stand.component.upkeep.check() == CheckReport(
-        uploads=1, originals=1, missing=((image["id_encoded"], "2026/03/04/a.fr.jpeg"),)
+        uploads=1, missing=((image["id_encoded"], "2026/03/04/a.fr.jpeg"),)
     )
 
 

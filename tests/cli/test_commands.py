@@ -187,7 +187,7 @@ def test_sweep_and_check(run, tmp_path):
     path = stored.relative_to(tmp_path / "site" / "images")
     assert run("check") == (1, f"missing {path} of upload {image['id_encoded']}\n1 uploads checked", "")
     status, output, _ = run("check", "--json")
-    found = {"uploads": 1, "originals": 0, "missing": [[image["id_encoded"], str(path)]], "strays": [], "foreign": 0}
+    found = {"uploads": 1, "missing": [[image["id_encoded"], str(path)]], "strays": [], "foreign": 0, "misplaced": []}
     assert (status, json.loads(output)) == (1, found | {"withdrawn": [], "rendered": [], "removed": []})
     lines = [f"missing {path} of upload {image['id_encoded']}", f"withdrawn {image['id_encoded']}", "1 uploads checked"]
     assert run("check", "--repair") == (0, "\n".join(lines), "")
