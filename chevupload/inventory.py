@@ -39,8 +39,8 @@ class CheckReport:
     Attributes:
         uploads: how many there are.
         missing: ``(upload id, storage path)`` of files that are not there, or not of their size.
-        strays: paths as ours are that no record knows, older than the grace; with the storage's name and a colon before
-            them, where it has one.
+        strays: paths as ours are that no record of any storage knows, older than the grace; with the storage's name and
+            a colon before them, where it has one.
         foreign: how many other files there are, which are nobody's business here.
         misplaced: names of the storages with ten or more uploads and strays, and not one original: either the storage
             or the records are another site's, and a repair mends nothing.
@@ -142,7 +142,7 @@ class Inventory:
     def _remove(self, path: str) -> bool:
         try:
             name, _, place = path.rpartition(":")
-            if place in set(self._unrecorded([place], name)):
+            if place in set(self._unrecorded([place])):
                 self._storages.by_name[name].delete(place)
                 logger.warning("a file that no record knows was removed: %s", path)
             return True
@@ -167,7 +167,7 @@ class Inventory:
             for page in _pages(storage.files()):
                 ours = [path for path in page if self._is_ours(path)]
                 foreign += len(page) - len(ours)
-                found = [path for path in self._unrecorded(ours, name) if self._is_old(storage, path, oldest)]
+                found = [path for path in self._unrecorded(ours) if self._is_old(storage, path, oldest)]
                 strays.extend(f"{name}:{path}" if name else path for path in found)
         return strays, foreign
 
@@ -176,10 +176,10 @@ class Inventory:
         found = _PATH.match(path)
         return found is not None and (found["folder"] is not None or not self._dated)
 
-    def _unrecorded(self, paths: Collection[str], name: str) -> Iterator[str]:
-        """Yield those of the paths in the storage of this name that no record of it knows."""
+    def _unrecorded(self, paths: Collection[str]) -> Iterator[str]:
+        """Yield those of the paths that no record knows, in whichever storage: two names may stand for one place."""
         holders = self._catalog.holders({_STEM.sub("", path) for path in paths})
-        known = {path for upload in holders if upload.storage == name for path in upload.paths}
+        known = {path for upload in holders for path in upload.paths}
         return (path for path in paths if path not in known)
 
     def _is_old(self, storage: ListingStorage, path: str, oldest: datetime) -> bool:

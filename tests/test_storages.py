@@ -12,6 +12,7 @@ import pytest
 
 from chevupload.errors import ConfigError, FileExists, RequestDenied, StorageError, UnknownStorage
 from chevupload.storages import Storages
+from chevupload.store.local import LocalStorage
 from chevupload.store.memory import MemoryCatalog, MemoryStorage
 from chevupload.store.sql import Database, SqlCatalog, sqlite_engine
 from chevupload.store.storage import FsspecStorage
@@ -256,16 +257,25 @@ def test_a_storage_away_is_503(make):
 
 
 def test_a_check_looks_into_every_storage(make):
-    """A file without a record is told with its storage's name, and removed there alone, also where another has one."""
+    """A file without a record is told with its storage's name, and removed there alone."""
 
     storages = {"one": FsspecStorage("memory://check-one"), "two": FsspecStorage("memory://check-two")}
     stand = make(storage=storages, choose_storage=lambda upload, principal: "one")
     stand.upload(PNG, "a.png")
-    path = next(iter(stand.catalog.uploads())).path
+    path = "2026/03/04/b.png"
     storages["two"].save(path, io.BytesIO(b"stray"), headers=HEADERS)
     try:
         report = stand.component.upkeep.check(repair=True, grace=timedelta(0))
         assert (report.missing, report.strays, report.removed) == ((), (f"two:{path}",), (f"two:{path}",))
-        assert (storages["one"].exists(path), storages["two"].exists(path)) == (True, False)
+        assert (list(storages["two"].files()), len(list(storages["one"].files()))) == ([], 2)
     finally:
         stand.component.uploads.delete_all("user")
+
+
+def test_two_names_may_stand_for_one_place(make, tmp_path):
+    """Whoever gives a storage a name, and keeps it without one for older uploads, loses no file to a repair."""
+    stand = make(storage={"": LocalStorage(tmp_path / "files"), "disk": LocalStorage(tmp_path / "files")})
+    image = stand.upload(PNG)
+    report = stand.component.upkeep.check(repair=True, grace=timedelta(0))
+    assert (report.strays, report.missing) == ((), ())
+    assert stand.open(image["url"]).status_code == 200
