@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from chevupload.errors import BackendError, CatalogError, ConfigError, FileExists, NameTaken, StorageError
 from chevupload.interfaces import AdoptingStorage, Catalog, JoiningCatalog, Sink, Storage
@@ -113,11 +113,8 @@ class Keeping:
             StorageError: it cannot be read.
         """
         with self._storages.of(upload).open(upload.path) as file:
-            try:
-                while data := file.read(_READ_BYTES):
-                    into.write(data)
-            except OSError as error:
-                raise StorageError(f"cannot read {upload.path}") from error
+            while data := _read(file, upload.path):
+                into.write(data)
 
     def replace_derived(self, upload: Upload, files: Mapping[str, MediaFile]) -> Upload:
         """Put ``files``, by the names ``thumb``, ``medium`` and ``frame``, in place of the derived ones there are.
@@ -196,6 +193,18 @@ class Keeping:
             self._notes.remove(upload)
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
+
+
+def _read(file: BinaryIO, path: str) -> bytes:
+    """Read a piece of a stored file, whose library has errors of its own.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    try:
+        return file.read(_READ_BYTES)
+    except Exception as error:
+        raise StorageError(f"cannot read {path}") from error
 
 
 def _adopt(storage: AdoptingStorage, upload: Upload, files: tuple[MediaFile, ...], written: list[str]) -> None:

@@ -127,6 +127,30 @@ def test_a_picture_that_cannot_be_rendered_is_left(stand, caplog):
     assert stand.open(image["url"]).status_code == 200
 
 
+def test_an_original_that_cannot_be_read_does_not_stop_a_repair(make, caplog):
+    """A library may raise what it likes in the middle of a file: that upload is left, and the next one is mended."""
+
+    class Unreadable(io.BytesIO):
+        def read(self, size=-1):
+            raise RuntimeError("an error of the library's own")
+
+    class Breaking(MemoryStorage):
+        def open(self, path):
+            file = super().open(path)
+            return Unreadable(file.getvalue()) if path.endswith("/a.png") else file
+
+    storage = Breaking()
+    stand = make(storage=storage)
+    for name in ("a", "b"):
+        stand.upload(filename=f"{name}.png")
+        storage.delete(f"{FOLDER}/{name}.th.png")
+    with caplog.at_level(logging.ERROR):
+        report = check(stand, repair=True)
+    assert (len(report.rendered), report.left) == (1, 1)
+    assert "could not be mended" in caplog.text
+    assert storage.exists(f"{FOLDER}/b.th.png")
+
+
 def test_files_without_a_record_are_removed_when_they_are_old(stand):
     """Ours by their place and name alone: what others have put there stays, and so does what is on its way in."""
     image = stand.upload(filename="a.png")
