@@ -196,11 +196,7 @@ class Keeping:
 
 
 def _read(file: BinaryIO, path: str) -> bytes:
-    """Read a piece of a stored file, whose library has errors of its own.
-
-    Raises:
-        StorageError: it cannot be read.
-    """
+    """Read a piece of a stored file, whose library has errors of its own."""
     try:
         return file.read(_READ_BYTES)
     except Exception as error:

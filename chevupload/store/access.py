@@ -12,7 +12,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -152,12 +152,8 @@ class ObjectAccess(PlainAccess):
         if len(beginning) < BLOCK_BYTES:
             self._call("_pipe_file", place, bytes(beginning), mode=mode, size=len(beginning), **arguments)
             return
-        # Read to its end before anything is sent: what cannot be read leaves nothing behind.
-        with tempfile.NamedTemporaryFile(prefix="chevupload-spool-") as whole:
-            whole.write(beginning)
-            shutil.copyfileobj(file, whole, CHUNK_BYTES)
-            whole.flush()
-            self._write_blocks(place, whole.name, whole.tell(), {"mode": mode, **arguments})
+        with _on_disk(beginning, file) as path:
+            self._write_blocks(place, path, os.path.getsize(path), {"mode": mode, **arguments})
 
     def _write_blocks(self, place: str, path: str, size: int, arguments: Mapping[str, Any]) -> None:
         """Write the local file at ``path``."""
@@ -191,25 +187,21 @@ class ObjectAccess(PlainAccess):
         return sync(self._filesystem.loop, getattr(self._filesystem, name), *values, timeout=limit, **named)
 
 
-class AzureAccess(ObjectAccess):
-    """Works with Azure, whose library splits what it is given by itself, and by its length alone."""
+@contextlib.contextmanager
+def _on_disk(beginning: bytes | bytearray, file: BinaryIO) -> Iterator[str]:
+    """Give the path of a file that is ``beginning`` and the rest of ``file``: its own, if it has one that is the same.
 
-    def _write_blocks(self, place: str, path: str, size: int, arguments: Mapping[str, Any]) -> None:
-        with open(path, "rb") as file:
-            self._call("_pipe_file", place, _Unmeasured(file), size=size, max_concurrency=1, **arguments)
-
-
-class _Unmeasured(io.RawIOBase):
-    """A file whose length cannot be told: Azure's library would have up to 64 MiB of another in memory."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
+    Anything else is read to its end before a part of it is sent: what cannot be read leaves nothing behind.
+    """
+    is_plain = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO) and file.seekable()
+    if is_plain and isinstance(file.name, str) and file.tell() == len(beginning):
+        yield file.name
+        return
+    with tempfile.NamedTemporaryFile(prefix="chevupload-spool-") as whole:
+        whole.write(beginning)
+        shutil.copyfileobj(file, whole, CHUNK_BYTES)
+        whole.flush()
+        yield whole.name
 
 
 class _ObjectReader(io.RawIOBase):

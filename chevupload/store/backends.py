@@ -6,12 +6,13 @@ and adlfs, and the three services' rules for conditional writes.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from chevupload.model import FileHeaders
-from chevupload.store.access import Access, AzureAccess, ObjectAccess, PlainAccess
+from chevupload.store.access import Access, ObjectAccess, PlainAccess
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
@@ -95,6 +96,27 @@ def _azure_arguments(headers: FileHeaders) -> Mapping[str, Any]:
         content_disposition=headers.content_disposition,
     )
     return {"content_settings": settings}
+
+
+class AzureAccess(ObjectAccess):
+    """Works with Azure, whose library splits what it is given by itself, and by its length alone."""
+
+    def _write_blocks(self, place: str, path: str, size: int, arguments: Mapping[str, Any]) -> None:
+        with open(path, "rb") as file:
+            self._call("_pipe_file", place, _Unmeasured(file), size=size, max_concurrency=1, **arguments)
+
+
+class _Unmeasured(io.RawIOBase):
+    """A file whose length cannot be told: Azure's library would have up to 64 MiB of another in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
 
 
 _S3 = Backend(options=_s3_options, arguments=_s3_arguments, access=ObjectAccess, exclusive=True)

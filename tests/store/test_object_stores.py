@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from chevupload.errors import FileExists, StorageError
+from chevupload.store import access
 from chevupload.store.storage import FsspecStorage
 from chevupload.testing import StorageContract
 from chevupload.testing.storage import PNG, content, put
@@ -85,14 +86,29 @@ def test_a_store_is_told_what_to_tell(server, size):
     storage = server.storage()
     put(storage, "a.png", b"x" * size)
     if isinstance(server, Gcs):
-        access, place = storage._locate("a.png")
-        found = access.info(place)
+        reached, place = storage._locate("a.png")
+        found = reached.info(place)
         told = (found["contentType"], found["cacheControl"], found["contentDisposition"])
     else:
         found = requests.get(storage.signed_url("a.png", seconds=60), timeout=30).headers
         told = (found["Content-Type"], found["Cache-Control"], found["Content-Disposition"])
     assert told == (PNG.content_type, PNG.cache_control, PNG.content_disposition)
     assert len(content(storage, "a.png")) == size
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_a_large_file_that_is_on_disk_is_sent_from_there(server, start, tmp_path, monkeypatch):
+    """It is not copied into the system's folder first, which may be small, or memory; but where its rest is wanted."""
+    storage = server.storage()
+    whole = os.urandom(2 * BLOCK + 7)
+    (tmp_path / "spool").write_bytes(whole)
+    if start == 0:
+        # The servers of these tests need it.
+        monkeypatch.delattr(access, "tempfile")
+    with (tmp_path / "spool").open("rb") as file:
+        file.seek(start)
+        storage.save("a.png", file, headers=PNG)
+    assert content(storage, "a.png") == whole[start:]
 
 
 @pytest.mark.parametrize("kind", ["s3", AZURE])
