@@ -29,6 +29,9 @@ BLOCK_BYTES = 5_242_880
 _BYTES_PER_SECOND = 250_000
 """How slowly a store may take a file before it is taken for hanging."""
 
+_MODIFIED = ("LastModified", "mtime", "last_modified")
+"""What S3, Google and Azure call the time at which a file was written."""
+
 
 class Access(Protocol):
     """What a storage needs of a file system; places are its whole paths. Its own errors pass through."""
@@ -177,6 +180,13 @@ class ObjectAccess(PlainAccess):
     def remove(self, place: str) -> None:
         """Remove a file."""
         self._call("_rm_file", place)
+
+    def modified(self, place: str) -> datetime:
+        """Return when a file was written."""
+        found = self.info(place)
+        if found["type"] != "file":
+            raise FileNotFoundError(place)
+        return cast(datetime, next(value for name, value in found.items() if name in _MODIFIED))
 
     def _listed(self, folder: str) -> Sequence[Mapping[str, Any]]:
         return cast(Sequence[Mapping[str, Any]], self._call("_ls", folder, detail=True))

@@ -195,6 +195,8 @@ def test_a_store_that_never_answers_is_a_storage_that_is_away(protocol):
             lambda: storage.open("a.png"),
             lambda: storage.exists("a.png"),
             lambda: storage.delete("a.png"),
+            lambda: storage.modified("a.png"),
+            lambda: list(storage.files()),
         ):
             with pytest.raises(StorageError):
                 action()
