@@ -1,6 +1,6 @@
 """Commands for users, keys, albums and categories.
 
-May know: the accounts of an embedded site.
+May know: the accounts of a site.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, name, open_site, show, text
+from chevupload.cli.common import Commands, add_command, name, show, text
+from chevupload.cli.sites import open_accounts, open_component
 from chevupload.errors import ConfigError, InvalidParameter, NameTaken
 from chevupload.request.parameters import add_months, parse_expiration
 
@@ -63,9 +64,9 @@ def _group(commands: Commands, word: str, help_text: str) -> Commands:
 
 def add_user(options: argparse.Namespace) -> int:
     """Add a user."""
-    with open_site(options, make=True) as site:
+    with open_accounts(options, make=True) as accounts:
         try:
-            user_id = site.accounts.add_user(options.name, is_admin=options.admin)
+            user_id = accounts.add_user(options.name, is_admin=options.admin)
         except NameTaken:
             raise NameTaken(f"there is a user {options.name!r} already") from None
     show(options, {"id": user_id, "name": options.name, "is_admin": options.admin}, f"added user {options.name}")
@@ -74,8 +75,8 @@ def add_user(options: argparse.Namespace) -> int:
 
 def list_users(options: argparse.Namespace) -> int:
     """List users."""
-    with open_site(options) as site:
-        users = site.accounts.list_users()
+    with open_accounts(options) as accounts:
+        users = accounts.list_users()
     lines = (
         f"{user.name}{'  admin' if user.is_admin else ''}{'  disabled' if user.disabled_at else ''}" for user in users
     )
@@ -94,8 +95,8 @@ def enable_user(options: argparse.Namespace) -> int:
 
 
 def _switch(options: argparse.Namespace, *, disabled: bool) -> int:
-    with open_site(options) as site:
-        site.accounts.disable_user(options.name, disabled=disabled)
+    with open_accounts(options) as accounts:
+        accounts.disable_user(options.name, disabled=disabled)
     said = f"{'disabled' if disabled else 'enabled'} {options.name}"
     show(options, {"name": options.name, "disabled": disabled}, said)
     return 0
@@ -103,11 +104,9 @@ def _switch(options: argparse.Namespace, *, disabled: bool) -> int:
 
 def delete_user(options: argparse.Namespace) -> int:
     """Remove a user, with keys and uploads."""
-    with open_site(options) as site:
-        user_id = site.accounts.delete_user(options.name)
-        component = site.component(decode="inline")
+    with open_accounts(options) as accounts, open_component(options) as component:
+        user_id = accounts.delete_user(options.name)
         component.forget(user_id)
-        component.close()
     show(options, {"id": user_id, "name": options.name}, f"deleted user {options.name}, with keys and uploads")
     return 0
 
@@ -115,8 +114,8 @@ def delete_user(options: argparse.Namespace) -> int:
 def add_key(options: argparse.Namespace) -> int:
     """Make a key."""
     expires_at = _end(options.expires, datetime.now(UTC).replace(microsecond=0))
-    with open_site(options) as site:
-        made = site.accounts.add_key(options.user, label=options.label, style=options.style, expires_at=expires_at)
+    with open_accounts(options) as accounts:
+        made = accounts.add_key(options.user, label=options.label, style=options.style, expires_at=expires_at)
     show(options, {"id": made.id, "key": made.key, "expires_at": expires_at}, made.key)
     return 0
 
@@ -137,8 +136,8 @@ def _end(duration: str | None, now: datetime) -> datetime | None:
 def list_keys(options: argparse.Namespace) -> int:
     """List keys."""
     now = datetime.now(UTC)
-    with open_site(options) as site:
-        keys = site.accounts.list_keys()
+    with open_accounts(options) as accounts:
+        keys = accounts.list_keys()
     rows = [_key_row(key, now) for key in keys]
     document = [dataclasses.asdict(key) | {"state": _key_state(key, now)} for key in keys]
     show(options, document, _table([_KEY_HEADER, *rows]))
@@ -166,9 +165,9 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 def revoke_key(options: argparse.Namespace) -> int:
     """End a key."""
-    with open_site(options) as site:
-        revoked = site.accounts.revoke_key(options.id)
-        is_known = revoked or any(key.id == options.id for key in site.accounts.list_keys())
+    with open_accounts(options) as accounts:
+        revoked = accounts.revoke_key(options.id)
+        is_known = revoked or any(key.id == options.id for key in accounts.list_keys())
     if revoked:
         said = f"revoked {options.id}"
     else:
@@ -179,16 +178,16 @@ def revoke_key(options: argparse.Namespace) -> int:
 
 def add_album(options: argparse.Namespace) -> int:
     """Add an album."""
-    with open_site(options) as site:
-        album_id = site.accounts.add_album(options.user, options.title)
+    with open_accounts(options) as accounts:
+        album_id = accounts.add_album(options.user, options.title)
     show(options, {"id": album_id, "title": options.title}, album_id)
     return 0
 
 
 def list_albums(options: argparse.Namespace) -> int:
     """List a user's albums."""
-    with open_site(options) as site:
-        albums = site.accounts.list_albums(options.user)
+    with open_accounts(options) as accounts:
+        albums = accounts.list_albums(options.user)
     lines = (f"{album.id}  {album.title}" for album in albums)
     show(options, [dataclasses.asdict(album) for album in albums], "\n".join(lines))
     return 0
@@ -196,9 +195,9 @@ def list_albums(options: argparse.Namespace) -> int:
 
 def add_category(options: argparse.Namespace) -> int:
     """Add a category."""
-    with open_site(options, make=True) as site:
+    with open_accounts(options, make=True) as accounts:
         try:
-            category_id = site.accounts.add_category(options.name)
+            category_id = accounts.add_category(options.name)
         except NameTaken:
             raise NameTaken(f"there is a category {options.name!r} already") from None
     show(options, {"id": category_id, "name": options.name}, str(category_id))
@@ -207,8 +206,8 @@ def add_category(options: argparse.Namespace) -> int:
 
 def list_categories(options: argparse.Namespace) -> int:
     """List categories."""
-    with open_site(options) as site:
-        categories = site.accounts.list_categories()
+    with open_accounts(options) as accounts:
+        categories = accounts.list_categories()
     lines = (f"{category.id}  {category.name}" for category in categories)
     show(options, [dataclasses.asdict(category) for category in categories], "\n".join(lines))
     return 0

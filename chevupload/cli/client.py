@@ -42,7 +42,7 @@ _FIELDS = {
 
 def add_commands(commands: Commands) -> None:
     """Add ``upload``."""
-    parser = add_command(commands, "upload", upload, "send files to a server and print their viewer links", data=False)
+    parser = add_command(commands, "upload", upload, "send files to a server and print their viewer links", site=False)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--key", default=os.environ.get("CHEVUPLOAD_KEY"), help="API key (CHEVUPLOAD_KEY)")
     parser.add_argument("--url", default=os.environ.get("CHEVUPLOAD_URL", SERVER_URL), help=SERVER_HELP)

@@ -1,23 +1,18 @@
-"""What the commands share: the data folder, and output that people or programs read.
+"""What the commands share: how they are added, the options that name a site, and output for people or programs.
 
-May know: the embedded site, which is loaded by the commands that open one, and by no others.
+May know: the standard library's argparse.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from chevupload.config import Routes
 from chevupload.errors import ConfigError
-
-if TYPE_CHECKING:
-    from chevupload.site import Site
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
@@ -28,16 +23,29 @@ SERVER_HELP = "the server, with or without /api/1/upload (CHEVUPLOAD_URL, or %(d
 
 
 def add_command(
-    commands: Commands, name: str, run: Command, help_text: str, *, data: bool = True, json_output: bool = True
+    commands: Commands, name: str, run: Command, help_text: str, *, site: bool = True, json_output: bool = True
 ) -> argparse.ArgumentParser:
-    """Add one command, with ``--data`` and ``--json`` where they make sense."""
+    """Add one command, with what names its site and with ``--json`` where they make sense."""
     parser = commands.add_parser(name, help=help_text, description=help_text)
     parser.set_defaults(run=run)
-    if data:
-        parser.add_argument("--data", default=DEFAULT_FOLDER, metavar="FOLDER", help="data folder (%(default)s)")
+    if site:
+        add_site_options(parser)
     if json_output:
         parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def add_site_options(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Add ``--data`` and ``--app``, and return the group of which only one may be given."""
+    group = parser.add_mutually_exclusive_group()
+    add_data_option(group)
+    group.add_argument("--app", metavar="MODULE:NAME", help="the component of an application, imported from here")
+    return group
+
+
+def add_data_option(parser: argparse._ActionsContainer) -> None:
+    """Add ``--data``."""
+    parser.add_argument("--data", default=DEFAULT_FOLDER, metavar="FOLDER", help="data folder (%(default)s)")
 
 
 def text(value: str) -> str:
@@ -79,24 +87,6 @@ def upload_address(url: str) -> SplitResult:
     except ValueError:
         pass
     raise ConfigError(f"not the address of a server: {url}")
-
-
-@contextlib.contextmanager
-def open_site(options: argparse.Namespace, *, make: bool = False) -> Iterator[Site]:
-    """Open the data folder for one command, which makes it only when it is a first one's to make.
-
-    Raises:
-        ConfigError: there is no site in it.
-    """
-    from chevupload.site import DATABASE, Site  # noqa: PLC0415  # SQLAlchemy comes with it
-
-    if not make and not (Path(options.data) / DATABASE).exists():
-        raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
-    site = Site(options.data)
-    try:
-        yield site
-    finally:
-        site.close()
 
 
 def show(options: argparse.Namespace, value: Any, text: str) -> None:

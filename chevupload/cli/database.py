@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, show
+from chevupload.cli.common import Commands, add_command, add_site_options, show
+from chevupload.cli.sites import sql_catalog_of
 from chevupload.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def add_commands(commands: Commands) -> None:
         ("stamp", stamp, "note the revision of tables that have none noted, and change nothing"),
         ("sql", sql, "print what would make the tables, instead of making them"),
     ):
-        parser = add_command(group, word, command, help_text, json_output=word != "sql")
-        parser.add_argument("--database-url", metavar="URL", help="a database by SQLAlchemy's URL, instead of --data")
+        parser = add_command(group, word, command, help_text, site=False, json_output=word != "sql")
+        add_site_options(parser).add_argument("--database-url", metavar="URL", help="a database by SQLAlchemy's URL")
         if word == "stamp":
             parser.add_argument("revision", nargs="?", default="heads", help="the newest by default")
 
@@ -81,16 +82,22 @@ def _migrations(options: argparse.Namespace) -> Iterator[Migrations]:
     except ImportError as error:
         raise ConfigError("migrations need Alembic: install chevupload[migrations]") from error
     from chevupload.settings import database_engine  # noqa: PLC0415  # SQLAlchemy comes with it
-    from chevupload.site import DATABASE  # noqa: PLC0415
 
-    url = options.database_url
-    if url is None:
-        path = Path(options.data, DATABASE)
-        if not path.exists():
-            raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
-        url = f"sqlite:///{path}"
-    engine = database_engine(url, statement_seconds=_STATEMENT_SECONDS)
+    engine = database_engine(_database_url(options), statement_seconds=_STATEMENT_SECONDS)
     try:
         yield Migrations(engine)
     finally:
         engine.dispose()
+
+
+def _database_url(options: argparse.Namespace) -> str:
+    from chevupload.site import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
+
+    if options.database_url is not None:
+        return str(options.database_url)
+    if options.app is not None:
+        return sql_catalog_of(options).database.engine.url.render_as_string(hide_password=False)
+    path = Path(options.data, DATABASE)
+    if not path.exists():
+        raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
+    return f"sqlite:///{path}"

@@ -6,11 +6,11 @@ May know: a component's upkeep.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 from datetime import UTC, datetime, timedelta
 
-from chevupload.cli.common import Commands, add_command, open_site, show
+from chevupload.cli.common import Commands, add_command, show
+from chevupload.cli.sites import open_component
 
 
 def add_commands(commands: Commands) -> None:
@@ -48,8 +48,8 @@ def _grace(text: str) -> timedelta:
 
 def sweep(options: argparse.Namespace) -> int:
     """Sweep once."""
-    with open_site(options) as site:
-        report = site.component().upkeep.sweep(grace=options.grace)
+    with open_component(options) as component:
+        report = component.upkeep.sweep(grace=options.grace)
     text = f"removed {report.uploads} uploads and {report.temporary_files} temporary files"
     show(options, dataclasses.asdict(report), text + (f", {report.failed} failed" if report.failed else ""))
     return 1 if report.failed else 0
@@ -57,7 +57,7 @@ def sweep(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Check every upload and every file."""
-    with open_site(options) as site, contextlib.closing(site.component()) as component:
+    with open_component(options) as component:
         report = component.upkeep.check(repair=options.repair, grace=options.grace)
     lines = [f"missing {path} of upload {upload_id}" for upload_id, path in report.missing]
     lines += [f"no record of {path}" for path in report.strays]

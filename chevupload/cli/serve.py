@@ -12,8 +12,9 @@ import math
 import signal
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, open_site, text, upload_address
+from chevupload.cli.common import Commands, add_command, add_data_option, text, upload_address
 from chevupload.cli.log import set_up_log
+from chevupload.cli.sites import open_folder
 from chevupload.config import Policy
 from chevupload.errors import ConfigError
 from chevupload.response.clients import Account, curl_line
@@ -34,7 +35,8 @@ _OPEN_FILES = 4_096
 
 def add_commands(commands: Commands) -> None:
     """Add ``serve``."""
-    parser = add_command(commands, "serve", serve, "run a server on the data folder", json_output=False)
+    parser = add_command(commands, "serve", serve, "run a server on the data folder", site=False, json_output=False)
+    add_data_option(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen at; 0 picks a free one (%(default)s)")
     parser.add_argument("--threads", type=int, default=8, help="requests served at a time (%(default)s)")
@@ -70,7 +72,7 @@ def serve(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         # Before a data folder is made: a taken port leaves nothing behind.
         sockets = [stack.enter_context(socket) for socket in listen(options.host, options.port)]
-        site = stack.enter_context(open_site(options, make=True))
+        site = stack.enter_context(open_folder(options, make=True))
         component = site.component(
             guest_key=options.guest_key,
             base_url=options.base_url,

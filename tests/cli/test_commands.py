@@ -264,6 +264,8 @@ def test_a_mistyped_folder_is_told(run, tmp_path, command):
         ["unknown"],
         ["user"],
         ["serve", "--port", "x"],
+        ["user", "list", "--data", "x", "--app", "x:y"],
+        ["db", "current", "--database-url", "sqlite://", "--app", "x:y"],
         *(["sweep", f"--grace={value}"] for value in ("nan", "inf", "-1", "1e300", "1e11", "x")),
     ],
 )
@@ -349,16 +351,16 @@ def test_tables_are_migrated(run, tmp_path):
     assert run("db", "current") == (0, revision, "")
     assert run("user", "list")[1] == "ann"
     url = f"sqlite:///{tmp_path / 'other.db'}"
-    assert "CREATE TABLE chevupload_uploads" in run("db", "sql", "--database-url", url)[1]
-    assert run("db", "upgrade", "--database-url", url) == (0, revision, "")
-    assert run("db", "stamp", revision, "--database-url", url) == (0, revision, "")
-    status, _, told = run("db", "stamp", "nothing", "--database-url", url)
+    assert "CREATE TABLE chevupload_uploads" in run("db", "sql", "--database-url", url, data=False)[1]
+    assert run("db", "upgrade", "--database-url", url, data=False) == (0, revision, "")
+    assert run("db", "stamp", revision, "--database-url", url, data=False) == (0, revision, "")
+    status, _, told = run("db", "stamp", "nothing", "--database-url", url, data=False)
     assert (status, "nothing" in told) == (1, True)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://x"])
 def test_a_database_that_is_none_is_told(run, url):
     """Before anything is made."""
-    assert run("db", "upgrade", "--database-url", url)[0] == 1
+    assert run("db", "upgrade", "--database-url", url, data=False)[0] == 1
     status, _, told = run("db", "upgrade")
     assert (status, "there is no site" in told) == (1, True)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import socket
 import subprocess
-import tempfile
 import textwrap
 import threading
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import requests
@@ -20,6 +16,7 @@ from waitress import create_server
 from chevupload.config import Delivery
 from chevupload.errors import ConfigError
 from chevupload.store.memory import MemoryStorage
+from tests.nginx import needs_nginx, open_folder, running_nginx, web_user
 from tests.store.object_stores import S3, free_port, wait_for
 from tests.support import PNG, Stand, file, noise
 
@@ -254,10 +251,9 @@ class Behind:
 
 @pytest.fixture
 def folder():
-    """Return a folder that other users may pass through: web servers do not read files as root."""
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o755)
-        yield Path(name)
+    """Return a folder that web servers may pass through."""
+    with open_folder() as made:
+        yield made
 
 
 @pytest.fixture
@@ -267,34 +263,25 @@ def behind(folder):
         yield lambda **delivery: Behind(folder, stack, **delivery)
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed: apt-get install nginx-light")
-def test_nginx_sends_what_it_is_told(behind, folder):
+@needs_nginx
+def test_nginx_sends_what_it_is_told(behind):
     """With its own ranges and validators, the component's type, name and times, and only through the component."""
     site = behind(by="x_accel", location="/stored")
-    site.start(
-        "nginx",
-        *("-p", str(folder), "-e", str(folder / "error.log"), "-c", str(site.folder / "server.conf")),
-        configuration=f"""
-            daemon off; master_process off; pid {folder}/nginx.pid; user {_user()};
-            events {{}}
-            http {{
-                access_log off;
-                {_temporary(folder)}
-                server {{
-                    listen 127.0.0.1:{site.port};
-                    location / {{ proxy_pass {site.inner}; }}
-                    location /stored/ {{
-                        internal;
-                        alias {site.stand.images}/;
-                        add_header X-Content-Type-Options nosniff;
-                        add_header Content-Security-Policy "default-src 'none'; sandbox";
-                    }}
-                }}
+    configuration = f"""
+        server {{
+            listen 127.0.0.1:{site.port};
+            location / {{ proxy_pass {site.inner}; }}
+            location /stored/ {{
+                internal;
+                alias {site.stand.images}/;
+                add_header X-Content-Type-Options nosniff;
+                add_header Content-Security-Policy "default-src 'none'; sandbox";
             }}
-        """,
-    )
-    assert requests.get(f"{site.url}/stored/2026/03/04/photo.png", timeout=30).status_code == 404
-    site.check()
+        }}
+    """
+    with running_nginx(configuration, site.port):
+        assert requests.get(f"{site.url}/stored/2026/03/04/photo.png", timeout=30).status_code == 404
+        site.check()
 
 
 _MODULES = "/usr/lib/apache2/modules"
@@ -318,7 +305,7 @@ PidFile {folder}/apache.pid
 DefaultRuntimeDir {folder}
 ErrorLog {folder}/error.log
 Listen 127.0.0.1:{site.port}
-User {_user()}
+User {web_user()}
 {loaded}
 XSendFile On
 XSendFilePath {site.stand.images}
@@ -326,12 +313,3 @@ ProxyPass / {site.inner}/
 """,
     )
     site.check()
-
-
-def _user():
-    return "www-data" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-
-
-def _temporary(folder):
-    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    return " ".join(f"{name}_temp_path {folder}/{name};" for name in names)

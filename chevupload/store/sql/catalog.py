@@ -55,13 +55,20 @@ _FIELDS = tuple(field.name for field in fields(Upload) if field.name != "tags")
 
 
 class SqlCatalog:
-    """The catalog on the tables of uploads, tags, albums and categories."""
+    """The catalog on the tables of uploads, tags, albums and categories.
+
+    Attributes:
+        database: where they are.
+        tables: which they are.
+    """
 
     def __init__(self, database: Database, *, tables: Tables | None = None, clock: Clock = utc_now) -> None:
         """Keep records in ``database``."""
+        self.database = database
+        # Inside a host's session, its transactions stand here.
         self._database: Transactions = database
         self._clock = clock
-        self._tables = found = Tables.default() if tables is None else tables
+        self.tables = found = Tables.default() if tables is None else tables
         self._tags = TagRows(database, found)
         self._uploads = uploads = found.uploads
         self._albums, self._categories = found.albums, found.categories
@@ -112,8 +119,7 @@ class SqlCatalog:
         Raises:
             CatalogError: they cannot be made.
         """
-        assert isinstance(self._database, Database), "joined to a session"
-        self._database.create_tables(self._tables)
+        self.database.create_tables(self.tables)
 
     def reserve(self, upload: Upload) -> None:
         """Record ``upload`` as pending, before any of its files is written.

@@ -110,7 +110,11 @@ def _principal(row: Row[Any] | None, wanted: str, *, is_usable: bool) -> Princip
 
 
 class SqlKeys:
-    """A key backend and key store on a table of keys, and one of users."""
+    """A key backend and key store on a table of keys, and one of users.
+
+    Attributes:
+        users_elsewhere: whether the users are a host's.
+    """
 
     def __init__(
         self,
@@ -125,6 +129,7 @@ class SqlKeys:
         self._clock = clock
         found = Tables.default() if tables is None else tables
         self._keys = keys = found.keys
+        self.users_elsewhere = users is not None
         if users is None:
             table = found.users.c
             users = UserColumns(id=table.id, is_admin=table.is_admin, is_active=table.disabled_at.is_(None))

@@ -1,0 +1,117 @@
+"""The site that a command works on: a data folder, or the component that an application made.
+
+May know: the embedded site, and components on SQLAlchemy. All of it is loaded by the commands that open a site only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chevupload.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chevupload.app import ChevUpload
+    from chevupload.site import Site
+    from chevupload.store.sql.accounts import Accounts
+    from chevupload.store.sql.catalog import SqlCatalog
+
+
+@contextlib.contextmanager
+def open_folder(options: argparse.Namespace, *, make: bool = False) -> Iterator[Site]:
+    """Open the data folder for one command, which makes it only when it is a first one's to make.
+
+    Raises:
+        ConfigError: there is no site in it.
+    """
+    from chevupload.site import DATABASE, Site  # noqa: PLC0415  # SQLAlchemy comes with it
+
+    if not make and not (Path(options.data) / DATABASE).exists():
+        raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
+    site = Site(options.data)
+    try:
+        yield site
+    finally:
+        site.close()
+
+
+@contextlib.contextmanager
+def open_component(options: argparse.Namespace) -> Iterator[ChevUpload]:
+    """Open the application's component, or that of the data folder.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    with contextlib.ExitStack() as stack:
+        if options.app is not None:
+            component = _imported(options.app)
+        else:
+            component = stack.enter_context(open_folder(options)).component()
+        yield stack.enter_context(contextlib.closing(component))
+
+
+@contextlib.contextmanager
+def open_accounts(options: argparse.Namespace, *, make: bool = False) -> Iterator[Accounts]:
+    """Open the accounts of the application's component, or those of the data folder, which ``make`` makes.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    if options.app is None:
+        with open_folder(options, make=make) as site:
+            yield site.accounts
+        return
+    from chevupload.store.sql.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.store.sql.keys import SqlKeys  # noqa: PLC0415
+
+    component = _imported(options.app)
+    catalog, keys = _sql_catalog(component, options.app), component.key_store
+    if not isinstance(keys, SqlKeys) or keys.users_elsewhere:
+        raise ConfigError(f"the users and keys of {options.app} are its own: they are made where it makes them")
+    yield Accounts(catalog.database, tables=catalog.tables)
+
+
+def sql_catalog_of(options: argparse.Namespace) -> SqlCatalog:
+    """Return the catalog of the application's component.
+
+    Raises:
+        ConfigError: it is not in a database of SQLAlchemy's.
+    """
+    return _sql_catalog(_imported(options.app), options.app)
+
+
+def _sql_catalog(component: ChevUpload, name: str) -> SqlCatalog:
+    from chevupload.store.sql.catalog import SqlCatalog  # noqa: PLC0415  # SQLAlchemy comes with it
+
+    if not isinstance(component.catalog, SqlCatalog):
+        raise ConfigError(f"the records of {name} are not in tables of ours")
+    return component.catalog
+
+
+def _imported(name: str) -> ChevUpload:
+    """Return the component ``MODULE:NAME``; modules are found from the current folder, as by servers.
+
+    Raises:
+        ConfigError: there is no such module, or the name in it is not a component's.
+    """
+    from chevupload.app import ChevUpload  # noqa: PLC0415  # WebOb and Pillow come with it
+
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise ConfigError(f"--app {name}: not MODULE:NAME")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        component = getattr(importlib.import_module(module_name), attribute, None)
+    except ModuleNotFoundError as error:
+        if f"{module_name}.".startswith(f"{error.name}."):
+            raise ConfigError(f"--app {name}: {error}") from error
+        raise
+    if not isinstance(component, ChevUpload):
+        raise ConfigError(f"--app {name}: there is no component of this name")
+    return component

@@ -1,0 +1,133 @@
+"""The commands on an application's component, wherever its records and files are."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from werkzeug.test import Client
+
+from chevupload.app import ChevUpload
+from chevupload.cli import main
+from tests.support import file
+
+SITE = """
+from chevupload.settings import component_from
+
+component = component_from(
+    {
+        "database_url": "sqlite:///records.db",
+        "storage_url": "local://" + __file__.replace("shop_site.py", "pictures"),
+        "secret_keys": "a-secret-of-sixteen-characters-or-more",
+        "decode": "inline",
+    }
+)
+application = component.wrap(None)
+"""
+OTHERS = """
+from chevupload import ChevUpload
+from chevupload.settings import component_from
+from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
+from chevupload.store.sql.keys import UserColumns
+from chevupload.store.sql.tables import UserRow
+
+secret_keys = ["a secret of sixteen characters or more"]
+memory = ChevUpload(keys=StaticKeys({}), catalog=MemoryCatalog(), storage=MemoryStorage(), secret_keys=secret_keys)
+hosted = component_from(
+    {"database_url": "sqlite:///records.db", "secret_keys": secret_keys},
+    storage=MemoryStorage(),
+    users=UserColumns.of(UserRow),
+)
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Return a function that runs one command in a folder of modules, which are forgotten afterwards."""
+    (tmp_path / "shop_site.py").write_text(SITE)
+    (tmp_path / "shop_others.py").write_text(OTHERS)
+    (tmp_path / "shop_broken.py").write_text("import shop_nothing\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def run_command(*arguments, app="shop_site:component"):
+        status = main([*arguments, "--app", app])
+        captured = capsys.readouterr()
+        return status, captured.out.strip(), captured.err.strip()
+
+    yield run_command
+    for name in [name for name in sys.modules if name.startswith("shop_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def component(run):
+    """Return the component itself, with its tables."""
+    assert run("db", "upgrade")[0] == 0
+    found = sys.modules["shop_site"].component
+    assert isinstance(found, ChevUpload)
+    return found
+
+
+def upload(component, key, name="a.png"):
+    return Client(component).post("/api/1/upload", data={"source": file(name=name)}, headers={"X-API-Key": key})
+
+
+def test_tables_users_keys_albums_and_categories(run, component, tmp_path):
+    """In the component's own database, and no folder is made."""
+    revision = run("db", "current")[1]
+    assert run("db", "upgrade") == (0, revision, "")
+    assert run("user", "add", "ann") == (0, "added user ann", "")
+    key = run("key", "add", "ann")[1]
+    assert upload(component, key).status_code == 200
+    album = run("album", "add", "ann", "Cats")[1]
+    assert run("album", "list", "ann")[1] == f"{album}  Cats"
+    assert run("category", "add", "Cats") == (0, "1", "")
+    assert run("key", "revoke", key.split("_")[1])[0] == 0
+    assert upload(component, key).status_code == 401
+    assert not (tmp_path / "chevupload-data").exists()
+
+
+def test_sweep_check_and_the_end_of_a_user(run, component, tmp_path):
+    """With the component's own storage."""
+    run("user", "add", "ann")
+    key = run("key", "add", "ann")[1]
+    swept, kept, deleted = (upload(component, key, f"{name}.png").json["image"] for name in ("a", "b", "c"))
+    assert run("check") == (0, "3 uploads checked", "")
+    component.catalog.withdraw(swept["id_encoded"])
+    assert json.loads(run("sweep", "--json")[1])["uploads"] == 1
+    next((tmp_path / "pictures").rglob("c.png")).unlink()
+    status, output, _ = run("check")
+    assert (status, f"of upload {deleted['id_encoded']}" in output, kept["id_encoded"] in output) == (1, True, False)
+    assert run("user", "delete", "ann")[0] == 0
+    assert [path for path in (tmp_path / "pictures").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("app", "told"),
+    [
+        ("shop_nowhere:component", "--app shop_nowhere:component: No module named 'shop_nowhere'"),
+        (
+            "shop_site.deeper:component",
+            "--app shop_site.deeper:component: No module named 'shop_site.deeper'; 'shop_site' is not a package'",
+        ),
+        ("shop_site:nothing", "--app shop_site:nothing: there is no component of this name"),
+        ("shop_site:application", "--app shop_site:application: there is no component of this name"),
+        ("shop_site", "--app shop_site: not MODULE:NAME"),
+        (":component", "--app :component: not MODULE:NAME"),
+        ("shop_others:memory", "the records of shop_others:memory are not in tables of ours"),
+        ("shop_others:hosted", "the users and keys of shop_others:hosted are its own"),
+    ],
+)
+def test_what_is_no_site_with_users_is_told(run, app, told):
+    """In one line, which names the option."""
+    status, output, errors = run("user", "add", "ann", app=app)
+    assert (status, output, errors.count("\n")) == (1, "", 0)
+    assert errors.startswith(f"chevupload: {told}")
+
+
+def test_a_module_that_is_broken_says_how(run):
+    """What an application's own module raises is its author's to read, as a whole."""
+    with pytest.raises(ModuleNotFoundError, match="shop_nothing"):
+        run("sweep", app="shop_broken:component")
