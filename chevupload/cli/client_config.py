@@ -17,7 +17,7 @@ from chevupload.response.clients import CLIENTS, PLACEHOLDER, Account
 def add_commands(commands: Commands) -> None:
     """Add ``client-config``."""
     help_text = "print settings for ShareX and other clients"
-    parser = add_command(commands, "client-config", client_config, help_text, data=False, json_output=False)
+    parser = add_command(commands, "client-config", client_config, help_text, site=False, json_output=False)
     parser.add_argument("client", nargs="?", choices=[*CLIENTS], metavar="NAME", help="without a name, all are listed")
     parser.add_argument(
         "--key", default=os.environ.get("CHEVUPLOAD_KEY") or PLACEHOLDER, help="API key (CHEVUPLOAD_KEY)"

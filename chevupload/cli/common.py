@@ -1,6 +1,6 @@
 """What the commands share: how they are added, the options that name a site, and output for people or programs.
 
-May know: the standard library's argparse.
+May know: the settings' defaults.
 """
 
 from __future__ import annotations

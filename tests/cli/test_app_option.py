@@ -110,7 +110,7 @@ def test_sweep_check_and_the_end_of_a_user(run, component, tmp_path):
         ("shop_nowhere:component", "--app shop_nowhere:component: No module named 'shop_nowhere'"),
         (
             "shop_site.deeper:component",
-            "--app shop_site.deeper:component: No module named 'shop_site.deeper'; 'shop_site' is not a package'",
+            "--app shop_site.deeper:component: No module named 'shop_site.deeper'; 'shop_site' is not a package",
         ),
         ("shop_site:nothing", "--app shop_site:nothing: there is no component of this name"),
         ("shop_site:application", "--app shop_site:application: there is no component of this name"),

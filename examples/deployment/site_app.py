@@ -1,0 +1,55 @@
+"""An image host of its own: gunicorn behind nginx, records in PostgreSQL, files in S3, on one machine or on several.
+
+On Debian, as root, on each machine::
+
+    useradd --system --home-dir /srv/chevupload chevupload
+    install -d /srv/chevupload /etc/chevupload
+    python3 -m venv /srv/chevupload/venv
+    /srv/chevupload/venv/bin/pip install 'chevupload[postgres,s3,migrations]' gunicorn
+    install -m 644 site_app.py gunicorn.conf.py /srv/chevupload
+    install -m 640 -g chevupload site.env /etc/chevupload           # then write your own values into it
+    install -m 644 chevupload.service /etc/systemd/system
+    install -m 644 nginx.conf /etc/nginx/conf.d/chevupload.conf     # then the name of your site, and its certificate
+
+On one of them, make the tables, a user and a key; the commands read what the server reads::
+
+    cd /srv/chevupload && set -a && . /etc/chevupload/site.env
+    venv/bin/chevupload db upgrade --app site_app:component
+    venv/bin/chevupload user add ann --app site_app:component
+    venv/bin/chevupload key add ann --app site_app:component
+
+and start it everywhere::
+
+    systemctl enable --now chevupload && systemctl reload nginx
+    curl -H "X-API-Key: $KEY" -F source=@photo.jpg https://images.example.com/api/1/upload
+
+Each setting of chevupload is a variable of the environment: ``max_bytes`` is ``CHEVUPLOAD_MAX_BYTES``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chevupload.settings import component_from
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_PREFIX = "CHEVUPLOAD_"
+
+component = component_from(
+    {name.removeprefix(_PREFIX).lower(): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+)
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer, and read what a refusal left of the body: nginx takes a connection that ends before that for a fault.
+
+    It is on this machine already, and no longer than nginx lets through.
+    """
+    answer = component(environ, start_response)
+    while environ["wsgi.input"].read(262_144):
+        pass
+    return answer
