@@ -106,8 +106,9 @@ class Inventory:
     def repair(self, report: CheckReport) -> CheckReport:
         """Mend what ``report`` has found, each as far as it is still so, and return what was done.
 
-        An upload without its original is withdrawn, as if it was deleted. Derived pictures are rendered anew. A file
-        that no record knows is removed. What cannot be mended is logged, and left.
+        An upload without its original is withdrawn, as if it was deleted. One whose original has another size is left:
+        whatever happened to it, it may be the only copy. Derived pictures are rendered anew. A file that no record
+        knows is removed. What cannot be mended is logged, and left.
 
         Raises:
             StorageError: nothing at all is where it should be, in one of the storages: records and files are not of one
@@ -128,10 +129,14 @@ class Inventory:
         """Mend one upload, and say how; None is not at all."""
         try:
             upload = self._catalog.get(upload_id)
-            if upload is None or not self._is_whole(upload, upload.path):
+            size = None if upload is None else self._size(upload, upload.path)
+            if upload is None or size is None:
                 if upload is not None and self._uploads.delete(upload):
                     logger.warning("upload %s was withdrawn: its original is missing", upload_id)
                 return "withdrawn"
+            if size != upload.size:
+                logger.warning("upload %s is left as it is: its original has another size", upload_id)
+                return None
             if not all(self._is_whole(upload, path) for path in paths):
                 self._uploads.render_again(upload)
             return "rendered"
@@ -151,11 +156,15 @@ class Inventory:
             return False
 
     def _is_whole(self, upload: Upload, path: str) -> bool:
+        return self._size(upload, path) == upload.sizes.get(path)
+
+    def _size(self, upload: Upload, path: str) -> int | None:
+        """Return how many bytes are at ``path``; None where there is no file."""
         try:
             with self._storages.of(upload).open(path) as file:
-                return file.seek(0, 2) == upload.sizes.get(path)
+                return file.seek(0, 2)
         except FileMissing:
-            return False
+            return None
 
     def _unknown_files(self, oldest: datetime) -> tuple[list[str], int]:
         """Find the files that look like ours and have no record, and count those of others."""

@@ -43,11 +43,23 @@ def check(stand, **how):
     return stand.component.upkeep.check(**{"grace": NOW} | how)
 
 
-@pytest.mark.parametrize("damage", [os.unlink, lambda path: os.truncate(path, 7)])
-def test_an_upload_without_its_original_is_withdrawn(stand, told, damage, caplog):
-    """A file of another size is none. The rest of it goes, the host is told, and so is the log."""
+def test_an_original_of_another_size_is_told_and_left(stand, told, caplog):
+    """Somebody may have made the files smaller: nobody removes the only copy of a picture."""
+    image = stand.upload(noise((600, 400)), "a.png")
+    os.truncate(stand.images / FOLDER / "a.png", 7)
+    before = stand.stored()
+    report = check(stand, repair=True)
+    assert (report.missing, report.left) == (((image["id_encoded"], f"{FOLDER}/a.png"),), 1)
+    assert (report.withdrawn, report.rendered, told) == ((), (), [])
+    assert "its original has another size" in caplog.text
+    assert stand.stored() == before
+    assert [record.id for record in records(stand.catalog)] == [image["id_encoded"]]
+
+
+def test_an_upload_without_its_original_is_withdrawn(stand, told, caplog):
+    """The rest of it goes, the host is told, and so is the log."""
     lost, kept = stand.upload(noise((600, 400)), "lost.png"), stand.upload(filename="kept.png")
-    damage(stand.images / FOLDER / "lost.png")
+    (stand.images / FOLDER / "lost.png").unlink()
     report = check(stand)
     assert (report.missing, report.left) == (((lost["id_encoded"], f"{FOLDER}/lost.png"),), 1)
     assert told == []
