@@ -5,6 +5,7 @@ May know: the reference.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 from chevupload.response.openapi_parts import BUSY, Node, any_of, options, redirect, ref, refusals, response
@@ -122,7 +123,7 @@ def _text_schema(parameter: Parameter) -> Node:
 
 def _json_schema(parameter: Parameter) -> Node:
     text = _text_schema(parameter)
-    return {
-        "description": text.pop("description"),
-        "anyOf": [text, *parameter.json_types, {"type": ["boolean", "null"]}],
-    }
+    # A boolean is its word, which is no number and no duration.
+    takes_words = parameter.pattern is None or re.search(parameter.pattern, "true") is not None
+    other = {"type": ["boolean", "null"]} if takes_words else {"type": "null"}
+    return {"description": text.pop("description"), "anyOf": [text, *parameter.json_types, other]}

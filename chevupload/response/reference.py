@@ -61,7 +61,7 @@ class Parameter:
     Attributes:
         about: what it does, and what happens to what it cannot mean.
         pattern: of the texts that are taken; None takes any.
-        json_types: what else than a text a JSON body may hold, besides true for 1, false for 0, and null for nothing.
+        json_types: what else than a text a JSON body may hold, besides null for nothing; a boolean is its word.
         example: a value.
     """
 
