@@ -102,7 +102,7 @@ def api_page() -> Node:
 def assets() -> Node:
     """Describe the style sheet and the scripts of the pages."""
     where: list[Node] = [
-        {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$"}},
+        {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}},
         {
             "name": "name",
             "in": "path",
@@ -127,7 +127,7 @@ def _form(name: str, summary: str, fields: Node, answers: Node) -> Node:
         "post": {
             "operationId": f"send{name}Form",
             **operation,
-            "requestBody": {"required": True, "content": dict.fromkeys(_FORM_TYPES, schema)},
+            "requestBody": {"content": dict.fromkeys(_FORM_TYPES, schema)},
         },
     }
 

@@ -71,9 +71,11 @@ def upload_page(service: Service) -> Node:
     page = response("The page.", {"text/html": {"type": "string"}})
     read = {"summary": "The page on which people upload", "responses": {"200": page, **refusals(BUSY)}}
     bodies = _bodies(service, "source")
-    for body in bodies.values():
-        token = {"type": "string", "description": "Of the page, for who is signed in or a guest, and sends no key."}
-        body["schema"]["properties"]["token"] = token
+    for mime, body in bodies.items():
+        about = "Of the page, for who is signed in or a guest and sends no key."
+        # Where there is a key, whatever text or number stands here is not read.
+        kinds = ["string", "number", "boolean", "null"] if mime == "application/json" else "string"
+        body["schema"]["properties"]["token"] = {"type": kinds, "description": about}
     uploaded = {"text/html": {"type": "string"}, "application/json": ref("Uploaded")}
     return {
         "get": {"operationId": "showUploadPage", **read},
