@@ -426,13 +426,13 @@ def test_files_are_streamed_and_closed(tmp_path):
     storage = Watched(tmp_path / "images", incoming=tmp_path / "incoming")
     app = plain(tmp_path)
     ChevUpload(app, storage=storage)
-    content = noise((800, 600))
+    content = noise((1200, 900))
     client, url = app.test_client(), path_of(send(app, data={"source": file(content)}).json["image"]["url"])
 
     answer = client.get(url)
-    assert len(content) > 1_000_000
-    assert len(next(answer.iter_encoded())) < 300_000
-    assert storage.opened.tell() < 300_000
+    assert len(content) > 3_000_000
+    assert len(next(answer.iter_encoded())) <= 1_048_576
+    assert storage.opened.tell() <= 1_048_576
     assert not storage.opened.closed
     answer.close()
     assert storage.opened.closed
