@@ -15,6 +15,8 @@ from chevupload.request.urlencoded import Field
 
 _MAX_NAME_BYTES = 1024
 _MAX_TOKEN_BYTES = 64
+_EXACT = 2**53
+"""Up to here, a number with a fraction or an exponent holds every whole one."""
 _MALFORMED = "The JSON body must be one object of strings, numbers, booleans and nulls"
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _MAX_DEPTH = 32
@@ -174,6 +176,9 @@ def _value(scanner: _Scanner) -> Iterator[bytes]:
     except ValueError:
         raise MalformedRequest(_MALFORMED) from None
     # A boolean stays a word: taken for a number, it would be one of seconds, too.
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        # JSON has one kind of number, in which 60.0 is 60.
+        token = b"%d" % int(value)
     if value is not None:
         yield token
 

@@ -32,6 +32,8 @@ def spelled(value):
         return value
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        return str(int(value))
     return json.dumps(value)
 
 
@@ -81,7 +83,8 @@ def test_what_was_encoded_comes_back(document, ascii_only, indent, slashes, size
         (b'{"a":"\\ud800\\ud83d\\ude00"}', [("a", "\ufffd😀")]),
         (b'{"a":"\xff"}', [("a", "\ufffd")]),
         (b'{"\xff":1}', [("\ufffd", "1")]),
-        (b'{"a": -1.5e+10 ,"b":0}', [("a", "-1.5e+10"), ("b", "0")]),
+        (b'{"a": -1.5e+10 ,"b":0}', [("a", "-15000000000"), ("b", "0")]),
+        (b'{"a":60.0,"b":-0.0,"c":1.5,"d":1e+99}', [("a", "60"), ("b", "0"), ("c", "1.5"), ("d", "1e+99")]),
         (b'{"a":"","":null}', [("a", ""), ("", "")]),
     ],
 )
