@@ -14,6 +14,7 @@ from PIL import Image
 from chevupload.config import Limits, Policy, Routes
 from chevupload.errors import CatalogError
 from chevupload.model import Principal
+from chevupload.response.reference import parameters
 from chevupload.store.sql import Database, SqlKeys, sqlite_engine
 from tests.media.films import film
 from tests.media.heics import heic
@@ -106,6 +107,18 @@ def test_uploads(described, content, fields):
     image = described.check(described.stand.send({"source": file(data, name)})).json["image"]
     assert set(image) == set(described.properties("Image")) - (set() if image["url_frame"] else {"frame"})
     assert set(document["data"]) == set(described.properties("ImgbbUploaded")["data"]["properties"])
+
+
+@pytest.mark.parametrize("name", [one.name for one in parameters() if one.name not in ("key", "format")])
+@pytest.mark.parametrize("value", [True, False])
+def test_booleans_in_json_are_described_where_they_are_taken(described, name, value):
+    """For flags and texts; a number or a time is no boolean."""
+    operation = described.document["paths"][UPLOAD]["post"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]["properties"][name]
+    is_described = jsonschema.Draft202012Validator(schema).is_valid(value)
+    # Which albums there are is no matter of form.
+    is_taken = described.stand.send(None, json={"source": BASE64, name: value}).status_code in (200, 403)
+    assert is_taken == is_described
 
 
 @pytest.mark.parametrize("form", ["json", "txt", "redirect"])
