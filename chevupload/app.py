@@ -141,6 +141,7 @@ class ChevUpload:
         self.key_store = key_store
         self._storages = storages
         self._sign = tokens.sign
+        self._deliverer = Deliverer(storages, delivery or Delivery(), clock=clock)
         self._base_url = base_url
         self._trusted_proxies = trusted_proxies
         self._assets = Assets(self.routes.assets)
@@ -185,7 +186,7 @@ class ChevUpload:
         )
         self._viewing = Viewing(
             catalog=catalog,
-            deliverer=Deliverer(storages, delivery or Delivery(), clock=clock),
+            deliverer=self._deliverer,
             uploads=self.uploads,
             tokens=tokens,
             policy=policy,
@@ -309,7 +310,13 @@ class ChevUpload:
 
     def _links(self, environ: WSGIEnvironment) -> Links:
         base_url = self._base_url or request_base_url(environ)
-        return Links(base_url, routes=self.routes, storages=self._storages, sign=self._sign)
+        return Links(
+            base_url,
+            routes=self.routes,
+            storages=self._storages,
+            sign=self._sign,
+            signed_url=self._deliverer.signed_url,
+        )
 
     def _mount(self, environ: WSGIEnvironment) -> str:
         return mount_path(environ) if self._base_url is None else urlsplit(self._base_url).path.rstrip("/")

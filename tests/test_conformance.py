@@ -109,6 +109,7 @@ def document(imgbb: bool = False, **fields: Any) -> dict[str, Any]:
         routes=Routes(),
         storages=Storages(MemoryStorage()),
         sign=lambda upload_id: f"sign-{upload_id}",
+        signed_url=lambda upload, path: None,
     )
     upload = Upload(**(values | fields))
     return image_document(upload, links, timezone=UTC, thumb_side=320, medium_width=500, imgbb=imgbb)

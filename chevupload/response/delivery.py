@@ -70,11 +70,21 @@ class Deliverer:
             return self._signed_redirect(upload, path, how, now)
         return file_answer(upload, path, storage, now=now)
 
+    def signed_url(self, upload: Upload, path: str) -> str | None:
+        """Return where a request for the file at ``path`` is sent on to now; None where it is answered otherwise.
+
+        Raises:
+            StorageError: the storage cannot sign.
+        """
+        how = self._deliveries.get(upload.storage, _HERE)
+        if how.by != "signed_url":
+            return None
+        number, _ = _period(how, self._clock())
+        return self._remembered(upload.storage, path, how.signed_seconds, number, upload.expires_at)
+
     def _signed_redirect(self, upload: Upload, path: str, how: Delivery, now: datetime) -> Response:
         """Redirect to a URL that stays the same for half of its life, and let the redirect be kept for as long."""
-        period = how.signed_seconds // 2
-        number, passed = divmod(int(now.timestamp()), period)
-        left = period - passed
+        number, left = _period(how, now)
         if upload.expires_at is not None:
             left = min(left, int((upload.expires_at - now).total_seconds()))
         url = self._remembered(upload.storage, path, how.signed_seconds, number, upload.expires_at)
@@ -90,6 +100,13 @@ class Deliverer:
         if expires_at is not None:
             seconds = min(seconds, max(1, math.ceil((expires_at - self._clock()).total_seconds())))
         return storage.signed_url(path, seconds=seconds)
+
+
+def _period(how: Delivery, now: datetime) -> tuple[int, int]:
+    """Return which half life of signed URLs this is, and how many seconds are left of it."""
+    seconds = how.signed_seconds // 2
+    number, passed = divmod(int(now.timestamp()), seconds)
+    return number, seconds - passed
 
 
 def _handed_over(upload: Upload, path: str, how: Delivery, now: datetime) -> Response:

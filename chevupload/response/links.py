@@ -21,16 +21,36 @@ VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200}))?\
 class Links:
     """Builds URLs below one base URL, which is the mount point's."""
 
-    def __init__(self, base_url: str, *, routes: Routes, storages: Storages, sign: Callable[[str], str]) -> None:
-        """Build below ``base_url``; ``sign`` makes an upload's delete token."""
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        routes: Routes,
+        storages: Storages,
+        sign: Callable[[str], str],
+        signed_url: Callable[[Upload, str], str | None],
+    ) -> None:
+        """Build below ``base_url``.
+
+        ``sign`` makes an upload's delete token; ``signed_url`` tells where a request for a file is sent on to, or None.
+        """
         self.base_url = base_url.rstrip("/")
         self._routes = routes
         self._storages = storages
         self._sign = sign
+        self._signed_url = signed_url
 
     def file(self, upload: Upload, path: str) -> str:
         """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
         return self._storages.url(upload, path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
+
+    def source(self, upload: Upload, path: str) -> str:
+        """Return the URL that a file comes from in the end, by a redirect or without: what a page has to allow.
+
+        Raises:
+            StorageError: the storage cannot sign.
+        """
+        return self._signed_url(upload, path) or self.file(upload, path)
 
     def thumb(self, upload: Upload) -> str:
         """Return the URL of the thumbnail; of the file where there is none."""

@@ -137,7 +137,8 @@ def uploaded_page(upload: Upload, links: Links) -> Page:
     shown = links.file(upload, upload.medium_path or upload.frame_path or upload.path)
     picture = NOTHING if upload.nsfw else _STILL.format(shown=shown, title=shown_title(upload))
     body = _UPLOADED.format(picture=picture, links=copies(rows))
-    return Page(name="uploaded", title="Uploaded", body=body, scripts=(SCRIPT,), images=shown)
+    images = links.source(upload, upload.path)
+    return Page(name="uploaded", title="Uploaded", body=body, scripts=(SCRIPT,), images=images)
 
 
 def _key(form: UploadForm) -> Markup:

@@ -64,7 +64,7 @@ def viewer_page(upload: Upload, links: Links, renditions: Renditions) -> Page:
         body=body,
         head=preview_tags(upload, links, title, renditions),
         scripts=(SCRIPT,),
-        images=links.file(upload, upload.path),
+        images=links.source(upload, upload.path),
         headers=(_NOINDEX,) if upload.nsfw else (),
     )
 
@@ -81,7 +81,9 @@ def delete_page(upload: Upload, links: Links) -> Page:
     )
     # The address holds the token; it must not travel on.
     headers = (("Referrer-Policy", "no-referrer"), _NOINDEX)
-    return Page(name="delete", title=f"Delete “{title}”?", body=body, images=shown, headers=headers)
+    return Page(
+        name="delete", title=f"Delete “{title}”?", body=body, images=links.source(upload, upload.path), headers=headers
+    )
 
 
 def deleted_page() -> Page:

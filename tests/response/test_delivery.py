@@ -65,6 +65,17 @@ def test_a_signature_does_not_outlive_its_upload(make):
     assert stand.open(url).status_code == 410
 
 
+def test_a_page_allows_the_place_that_its_picture_comes_from(make):
+    """A browser asks the page's policy about the place behind a redirect, too."""
+    stand = make(storage=Signing(), delivery=SIGNED)
+    image = stand.upload(PNG, "a.png")
+    for page in (image["url_viewer"], image["delete_url"]):
+        policy = stand.open(page).headers["Content-Security-Policy"]
+        assert "img-src 'self' data: blob: https://store.example;" in policy
+        assert "media-src 'self' data: blob: https://store.example;" in policy
+    assert stand.open(image["url"]).headers["Location"] == "https://store.example/2026/03/04/a.png?signature=1"
+
+
 @pytest.mark.parametrize(
     "delivery",
     [Delivery(), SIGNED, Delivery(by="x_accel", location="/inner"), Delivery(by="x_sendfile", location="/srv")],

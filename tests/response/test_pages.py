@@ -52,7 +52,13 @@ def test_hostile_texts_are_shown_as_texts(stand):
 
 def test_without_title_the_file_name_is_shown(stand):
     """There is always something to read."""
-    links = Links(stand.base, routes=stand.component.routes, storages=Storages(MemoryStorage()), sign=str)
+    links = Links(
+        stand.base,
+        routes=stand.component.routes,
+        storages=Storages(MemoryStorage()),
+        sign=str,
+        signed_url=lambda upload, path: None,
+    )
     page = viewer_page(video(), links, Renditions())
     assert "<h1>a.mp4</h1>" in page.body
     assert f'<video src="{stand.base}/images/a.mp4" poster="{stand.base}/images/a.fr.jpeg"' in page.body
