@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from webob import Response
 
-from chevupload.errors import MethodNotAllowed
 from chevupload.interfaces import Catalog
-from chevupload.response.answers import RETRY_SECONDS, json_answer, preflight_answer, refusal_answer
+from chevupload.response.answers import RETRY_SECONDS, answered, json_answer, refusal_answer
 from chevupload.storages import Storages
 
 if TYPE_CHECKING:
@@ -45,11 +45,9 @@ class Health:
 
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer 200 with every part ``ok``, or 503 with those that are ``away``."""
-        method = environ["REQUEST_METHOD"]
-        if method == "OPTIONS":
-            return preflight_answer(_METHODS)
-        if method not in _METHODS.split(", "):
-            return refusal_answer("json", MethodNotAllowed(headers=(("Allow", _METHODS),)))
+        return answered(environ, _METHODS, self._report, refuse=partial(refusal_answer, "json"))
+
+    def _report(self) -> Response:
         parts = self._look()
         is_well = "away" not in parts.values()
         response = json_answer({"status": "ok" if is_well else "away", **parts}, status=200 if is_well else 503)

@@ -87,7 +87,7 @@ class SqlCatalog:
         self._publish = update(uploads).where(id_, Unlocked(column.state) == "pending").values(state="ready")
         self._withdraw = update(uploads).where(id_, is_live).values(_DELETING)
         self._abandon = update(uploads).where(id_, column.state == "pending").values(_DELETING)
-        self._used = used = found.used_names
+        used = found.used_names
         self._is_used = select(true()).where(used.c.digest == bindparam("digest"))
         self._release = insert(used)
         self._forget = delete(uploads).where(id_, column.state == "deleting")
