@@ -29,6 +29,7 @@ from chevupload.errors import (
 )
 from chevupload.interfaces import Fetcher, KeyBackend
 from chevupload.journal import Journal
+from chevupload.keys import checked_principal
 from chevupload.model import Principal, Upload
 from chevupload.request.fetching import DisabledFetcher
 from chevupload.request.forms import Form, Spools
@@ -241,7 +242,8 @@ class UploadApi:
             raise
 
     def _identify(self, key: str, environ: WSGIEnvironment) -> Principal:
-        principal = self._keys.authenticate(key, environ) if len(key) <= _MAX_KEY_LENGTH else None
+        found = self._keys.authenticate(key, environ) if len(key) <= _MAX_KEY_LENGTH else None
+        principal = checked_principal("keys", found)
         if principal is None:
             raise InvalidKey
         if principal.is_guest and not self._policy.guests:

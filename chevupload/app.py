@@ -6,15 +6,17 @@ Source: the contract of this API, section 1.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
 from webob import Response
 
 from chevupload.api import UploadApi
+from chevupload.checks import BASE_URL, PROXIES, check_function, check_instance, optional
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.describing import Describing
@@ -27,6 +29,7 @@ from chevupload.inventory import Inventory
 from chevupload.keeping import Keeping
 from chevupload.key_settings import CurrentUser, KeySettings
 from chevupload.keys import KeyFunction, as_key_backend
+from chevupload.media.extras import check_usable
 from chevupload.media.inline import InlineRenderer
 from chevupload.media.pool import WorkerPool
 from chevupload.notes import Notes
@@ -124,16 +127,35 @@ class ChevUpload:
         Raises:
             ConfigError: the parts do not fit together.
         """
-        if base_url is not None and urlsplit(base_url).scheme not in ("http", "https"):
-            raise ConfigError("base_url must start with http:// or https://")
+        optional(BASE_URL).checked("base_url", base_url)
+        PROXIES.checked("trusted_proxies", trusted_proxies)
+        _check_parts(
+            catalog=catalog,
+            limits=limits,
+            renditions=renditions,
+            originals=originals,
+            policy=policy,
+            routes=routes,
+            pages=pages,
+            fetcher=fetcher,
+            key_store=key_store,
+        )
+        _check_functions(
+            before_store=before_store,
+            on_upload=on_upload,
+            on_delete=on_delete,
+            choose_storage=choose_storage,
+            current_user=current_user,
+            clock=clock,
+        )
         storages = Storages(storage, choose_storage)
         is_private = any(one.url("0.png") is None for one in storages.by_name.values())
         if routes is not None and routes.files is None and is_private:
             raise ConfigError("without a route for files, the storage needs a public URL")
-        if trusted_proxies < 0:
-            raise ConfigError("trusted_proxies must not be negative")
         limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
-        spool_folder = spool_folder or _default_spool_folder(storages)
+        if decode in ("worker", "inline"):
+            check_usable("Policy.formats", policy.formats)
+        spool_folder = _spool_folder(spool_folder, storages)
         tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
         has_page = key_store is not None and current_user is not None
         self.routes = _served(routes or Routes(), has_keys_page=has_page)
@@ -366,12 +388,61 @@ def _served(routes: Routes, *, has_keys_page: bool) -> Routes:
     return replace(routes, **dict.fromkeys(off))
 
 
+_PARTS: Mapping[str, tuple[type, str]] = {
+    "catalog": (Catalog, "SqlCatalog(Database(engine))"),
+    "limits": (Limits, "Limits(max_bytes=5_000_000)"),
+    "renditions": (Renditions, "Renditions(thumb_side=320)"),
+    "originals": (Originals, "Originals(max_width=4_000)"),
+    "policy": (Policy, "Policy(guests=False)"),
+    "routes": (Routes, "Routes(upload_page='upload')"),
+    "pages": (Pages, "Pages(site_name='Pictures')"),
+    "fetcher": (Fetcher, "HttpFetcher()"),
+    "key_store": (KeyStore, "SqlKeys(database)"),
+}
+"""What each part has to be, and an example of it."""
+_FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    "before_store": ("upload", "principal", "file"),
+    "on_upload": ("upload", "principal"),
+    "on_delete": ("upload",),
+    "choose_storage": ("upload", "principal"),
+    "current_user": ("environ",),
+    "clock": (),
+}
+"""What each function of the host is called with."""
+
+
+def _check_parts(**parts: object) -> None:
+    for name, part in parts.items():
+        if part is not None:
+            check_instance(name, part, *_PARTS[name])
+
+
+def _check_functions(**functions: object) -> None:
+    for name, function in functions.items():
+        if function is not None:
+            check_function(name, function, *_FUNCTIONS[name])
+
+
 def _renderer(decode: str | Renderer, limits: Limits) -> Renderer:
-    if not isinstance(decode, str):
-        return decode
-    if decode not in ("worker", "inline"):
-        raise ConfigError(f"unknown decode: {decode!r}")
-    return WorkerPool(limits) if decode == "worker" else InlineRenderer(limits)
+    if decode == "worker":
+        return WorkerPool(limits)
+    if decode == "inline":
+        return InlineRenderer(limits)
+    check_instance("decode", decode, Renderer, "'worker', 'inline' or a renderer")
+    return cast(Renderer, decode)
+
+
+def _spool_folder(given: str | None, storages: Storages) -> str:
+    """Return the folder for temporary files.
+
+    Raises:
+        ConfigError: the one that was given is none that can be written to.
+    """
+    if given is None:
+        return _default_spool_folder(storages)
+    if not os.path.isdir(given) or not os.access(given, os.W_OK | os.X_OK):
+        raise ConfigError(f"spool_folder must be a folder that can be written to: {given!r}")
+    return os.fspath(given)
 
 
 def _default_spool_folder(storages: Storages) -> str:

@@ -1,6 +1,6 @@
 """Frozen settings with their units and the reasons of their defaults, checked at construction.
 
-May know: :mod:`chevupload.errors`.
+May know: :mod:`chevupload.errors` and :mod:`chevupload.checks`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,27 @@ from dataclasses import dataclass, fields
 from datetime import UTC, timedelta, tzinfo
 from typing import Literal
 
+from chevupload.checks import (
+    BYTES,
+    CORS_ORIGIN,
+    COUNT,
+    FLAG,
+    ORIGIN,
+    PAGE_URL,
+    PIXELS,
+    SECONDS,
+    TEXT,
+    TIME_SPAN,
+    TIME_ZONE,
+    check,
+    choice,
+    each,
+    matching,
+    optional,
+    setting,
+    whole,
+    words_of,
+)
 from chevupload.errors import ConfigError
 
 VIDEOS = ("MP4", "MOV", "WEBM")
@@ -20,12 +41,6 @@ FRAMED = ("HEIC", *VIDEOS)
 """Formats that no picture on a page can have: a frame is stored beside them, which can."""
 
 
-def _positive(settings: object, *names: str) -> None:
-    for name in names:
-        if getattr(settings, name) <= 0:
-            raise ConfigError(f"{type(settings).__name__}.{name} must be positive")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one request may cost. Sizes are in bytes (decimal units, as Chevereto counts), times in seconds.
@@ -34,38 +49,38 @@ class Limits:
         ConfigError: a limit is zero or negative.
     """
 
-    max_bytes: int = 100_000_000
+    max_bytes: int = setting(100_000_000, BYTES)
     """Largest file of a user. Chevereto's default."""
-    max_guest_bytes: int = 10_000_000
+    max_guest_bytes: int = setting(10_000_000, BYTES)
     """Largest file of a guest. Chevereto's default."""
-    max_pixels: int = 50_000_000
+    max_pixels: int = setting(50_000_000, PIXELS)
     """Width times height, of a picture or of a film. A 50-megapixel camera fits; a full decode of it costs 200 MB."""
-    max_total_pixels: int = 500_000_000
+    max_total_pixels: int = setting(500_000_000, PIXELS)
     """Width times height times frames, of an animation. Only the first is decoded here, yet viewers decode them all."""
-    max_frames: int = 2_000
+    max_frames: int = setting(2_000, COUNT)
     """Frames of an animation."""
-    max_fields: int = 100
+    max_fields: int = setting(100, COUNT)
     """Fields and parts of one form. No client sends more than twenty."""
-    max_field_bytes: int = 262_144
+    max_field_bytes: int = setting(262_144, BYTES)
     """Kept of a text field other than the source; the rest is dropped. Chevereto's descriptions hold 65,535 bytes."""
-    body_seconds: float = 300.0
+    body_seconds: float = setting(300.0, SECONDS)
     """From the first to the last byte of a body. It is looked at between reads of 256 KiB: a read that stalls ends only
     by the server's or proxy's own timeout."""
-    refusal_scan_bytes: int = 1_048_576
+    refusal_scan_bytes: int = setting(1_048_576, BYTES)
     """Largest file with which a refused request's body is still read (and dropped) to learn which format the refusal
     should have. Form fields fit, most pictures do not: a wrong key is not worth the processor time of a large body."""
-    decode_seconds: float = 20.0
+    decode_seconds: float = setting(20.0, SECONDS)
     """Wall time for inspecting and rendering one picture or film, after which its worker is killed."""
-    decode_memory_bytes: int = 1_073_741_824
+    decode_memory_bytes: int = setting(1_073_741_824, BYTES)
     """Address space of one worker process."""
-    decode_workers: int = 2
+    decode_workers: int = setting(2, COUNT)
     """Worker processes for each process of the server; also the number of pictures decoded at a time."""
-    queue_seconds: float = 30.0
+    queue_seconds: float = setting(30.0, SECONDS)
     """How long an upload waits for a free worker before it is answered with 503."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
-        _positive(self, *(field.name for field in fields(self)))
+        check(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +91,25 @@ class Renditions:
         ConfigError: a side is not positive, or the quality is outside 1..100.
     """
 
-    thumb_side: int = 320
+    thumb_side: int = setting(320, PIXELS)
     """Side of the square, cover-cropped thumbnail."""
-    medium_width: int = 500
+    medium_width: int = setting(500, PIXELS)
     """Width of the medium picture, made when the original is wider, or animated."""
-    quality: int = 90
+    quality: int = setting(90, whole("a whole number from 1 to 100", most=100))
     """Quality of lossy encoders, 1..100."""
 
     def __post_init__(self) -> None:
         """Check sides and quality."""
-        _positive(self, "thumb_side", "medium_width", "quality")
-        if self.quality > 100:
-            raise ConfigError("Renditions.quality must be at most 100")
+        check(self)
 
 
 _LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?\Z|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?\Z")
-_SEGMENT = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*\Z")
+_ROUTE = optional(
+    matching(
+        "a path such as 'api/1/upload' of letters, digits, _ and -, with inner slashes and dots",
+        re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*\Z"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,40 +121,40 @@ class Routes:
             same.
     """
 
-    upload: str | None = "api/1/upload"
+    upload: str | None = setting("api/1/upload", _ROUTE)
     """Uploads, in Chevereto's dialect."""
-    imgbb: str | None = "1/upload"
+    imgbb: str | None = setting("1/upload", _ROUTE)
     """Uploads, in ImgBB's."""
-    viewer: str | None = "image"
+    viewer: str | None = setting("image", _ROUTE)
     """Viewer, short and delete links of pictures. Switched off, answers link to the file, and nothing deletes."""
-    video: str | None = "clip"
+    video: str | None = setting("clip", _ROUTE)
     """The same for videos."""
-    files: str | None = "images"
+    files: str | None = setting("images", _ROUTE)
     """The stored files. Can be switched off where the storage has a public URL of its own."""
-    keys: str | None = "settings/api"
+    keys: str | None = setting("settings/api", _ROUTE)
     """The page on which users manage their keys; there with a key store and ``current_user`` only."""
-    health: str | None = None
+    health: str | None = setting(None, _ROUTE)
     """Says whether database and storage answer, for load balancers. ``chevupload serve`` has it at ``health``."""
-    upload_page: str | None = None
+    upload_page: str | None = setting(None, _ROUTE)
     """The page on which people upload. ``chevupload serve`` has it at ``upload``; a host may have one of its own."""
-    assets: str | None = "chevupload-assets"
+    assets: str | None = setting("chevupload-assets", _ROUTE)
     """The pages' style sheet and scripts. Switched off, pages have neither, but for what a host's layout brings."""
-    api_page: str | None = None
+    api_page: str | None = setting(None, _ROUTE)
     """The page that describes the API and makes settings for clients; ``api-v1`` in Chevereto, and with ``serve``. Off
     by default: it is for people, whom a host may want to tell in its own words."""
-    openapi: str | None = "api/1/openapi.json"
+    openapi: str | None = setting("api/1/openapi.json", _ROUTE)
     """The same for programs, as OpenAPI 3.1."""
-    oembed: str | None = "api/1/oembed"
+    oembed: str | None = setting("api/1/oembed", _ROUTE)
     """What other sites need to show a viewer link as a picture or video. Nothing without viewers."""
 
     def __post_init__(self) -> None:
         """Check the spelling of every route."""
-        used = [route for field in fields(self) if (route := getattr(self, field.name)) is not None]
-        for route in used:
-            if not _SEGMENT.match(route):
-                raise ConfigError(f"not a usable route: {route!r}")
-        if len(set(used)) != len(used):
-            raise ConfigError("two routes are the same")
+        check(self)
+        seen: dict[str, str] = {}
+        for field in fields(self):
+            route = getattr(self, field.name)
+            if route is not None and seen.setdefault(route, field.name) != field.name:
+                raise ConfigError(f"Routes.{field.name} and Routes.{seen[route]} must differ: {route!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,26 +167,27 @@ class Delivery:
         ConfigError: an unknown word, a location that is missing or of no use, or a signature of less than a minute.
     """
 
-    by: Literal["component", "signed_url", "x_accel", "x_sendfile"] = "component"
+    by: Literal["component", "signed_url", "x_accel", "x_sendfile"] = setting(
+        "component", choice("component", "signed_url", "x_accel", "x_sendfile")
+    )
     """By the component itself; by a redirect to a signed URL of the storage; or by the web server in front, which is
     told where the file is: nginx by ``X-Accel-Redirect``, Apache and Lighttpd by ``X-Sendfile``."""
-    location: str | None = None
+    location: str | None = setting(None, optional(TEXT))
     """Where the web server finds the files: for nginx the path of an internal location, for the others the folder."""
-    signed_seconds: int = 3_600
+    signed_seconds: int = setting(3_600, whole("a whole number of seconds, 60 or more", least=60))
     """How long a signed URL answers. Each stays the same for half of that, so that browsers can keep what it gave."""
 
     def __post_init__(self) -> None:
         """Check word, location and time."""
-        if self.by not in ("component", "signed_url", "x_accel", "x_sendfile"):
-            raise ConfigError(f"unknown delivery: {self.by!r}")
+        check(self)
         if self.by.startswith("x_"):
             if self.location is None or not _LOCATION.match(self.location):
-                raise ConfigError("Delivery.location must be an absolute path of plain characters")
+                raise ConfigError(
+                    f"Delivery.location must be an absolute path of plain characters for {self.by}: {self.location!r}"
+                )
             object.__setattr__(self, "location", self.location.rstrip("/"))
         elif self.location is not None:
-            raise ConfigError("Delivery.location is for x_accel and x_sendfile")
-        if self.signed_seconds < 60:
-            raise ConfigError("Delivery.signed_seconds must be 60 or more")
+            raise ConfigError(f"Delivery.location is for x_accel and x_sendfile, not for {self.by}: {self.location!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,48 +198,37 @@ class Policy:
         ConfigError: an unknown word, or a format that is not in :data:`FORMATS`.
     """
 
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = setting(FORMATS, words_of("formats", FORMATS))
     """Accepted formats, a subset of :data:`FORMATS`. HEIC needs the extra ``heic``, videos ``video``."""
-    naming: Literal["original", "random", "mixed", "id"] = "original"
+    naming: Literal["original", "random", "mixed", "id"] = setting(
+        "original", choice("original", "random", "mixed", "id")
+    )
     """How stored files are named: the client's name, 32 hex digits, name and 16 hex digits, or the upload's id."""
-    storage_mode: Literal["datefolder", "direct"] = "datefolder"
+    storage_mode: Literal["datefolder", "direct"] = setting("datefolder", choice("datefolder", "direct"))
     """``YYYY/MM/DD`` folders, or none."""
-    duplicates: Literal["allow", "reject"] = "allow"
+    duplicates: Literal["allow", "reject"] = setting("allow", choice("allow", "reject"))
     """Whether an owner may upload the same bytes twice within a day. Admins always may."""
-    delete_on_get: bool = False
+    delete_on_get: bool = setting(False, FLAG)
     """True deletes on GET, as Chevereto does. Link previews and scanners fetch with GET, so the default asks first."""
-    guests: bool = True
+    guests: bool = setting(True, FLAG)
     """Whether a guest key may upload."""
-    guest_page: bool = False
+    guest_page: bool = setting(False, FLAG)
     """Whether anybody may upload on the upload page, without a key; ``guests`` has to be true, too."""
-    url_sources: Literal["users", "everybody", "nobody"] = "users"
+    url_sources: Literal["users", "everybody", "nobody"] = setting("users", choice("users", "everybody", "nobody"))
     """Who may name a URL for this server to fetch: users, guests too, or nobody."""
-    cors_origins: tuple[str, ...] | Literal["*"] = "*"
+    cors_origins: tuple[str, ...] | Literal["*"] = setting("*", each("origins", CORS_ORIGIN, star=True))
     """Origins that browsers may upload from. The key is the credential and no cookie is read, so a star is safe."""
-    popup_origins: tuple[str, ...] = ()
+    popup_origins: tuple[str, ...] = setting((), each("origins", ORIGIN))
     """Origins of pages, such as ``https://forum.example``, that may open the upload page as a pop-up and are then told
     the links of what is uploaded in it. Source: Chevereto's pop-up plugin."""
-    timezone: tzinfo = UTC
+    timezone: tzinfo = setting(UTC, TIME_ZONE)
     """Of ``date`` in answers and of the date folders."""
-    login_url: str | None = None
+    login_url: str | None = setting(None, optional(PAGE_URL))
     """Where to sign in for the page of keys, which leads there by itself, and for the upload page, which names it;
     ``next`` is added to its query."""
-    pending_grace: timedelta = timedelta(hours=1)
+    pending_grace: timedelta = setting(timedelta(hours=1), TIME_SPAN)
     """Age from which the sweep takes an unfinished upload for abandoned; longer than the longest upload."""
 
     def __post_init__(self) -> None:
         """Check words and formats."""
-        if unknown := set(self.formats) - set(FORMATS):
-            raise ConfigError(f"unknown formats: {', '.join(sorted(unknown))}")
-        if self.naming not in ("original", "random", "mixed", "id"):
-            raise ConfigError(f"unknown naming: {self.naming!r}")
-        if self.storage_mode not in ("datefolder", "direct"):
-            raise ConfigError(f"unknown storage mode: {self.storage_mode!r}")
-        if isinstance(self.cors_origins, str) and self.cors_origins != "*":
-            raise ConfigError("cors_origins is a tuple of origins, or '*'")
-        if isinstance(self.popup_origins, str) or not all(map(_ORIGIN.match, self.popup_origins)):
-            raise ConfigError(f"popup_origins is a tuple of origins: {self.popup_origins!r}")
-        if self.url_sources not in ("users", "everybody", "nobody"):
-            raise ConfigError(f"unknown url_sources: {self.url_sources!r}")
-        if self.duplicates not in ("allow", "reject"):
-            raise ConfigError(f"unknown duplicates policy: {self.duplicates!r}")
+        check(self)

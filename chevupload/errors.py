@@ -15,7 +15,7 @@ class ChevuploadError(Exception):
 
 
 class ConfigError(ChevuploadError):
-    """The component was put together wrongly; raised at construction, never while serving."""
+    """The component was put together wrongly; raised at construction, or where only a call can show it."""
 
 
 class BackendError(ChevuploadError):

@@ -1,7 +1,7 @@
 """API keys: making them, digesting them, and asking several backends whose they are.
 
-May know: :mod:`chevupload.errors`, :mod:`chevupload.model`, :mod:`chevupload.interfaces`. Source: contract of the API,
-section 2: a key is ``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients that insist on ImgBB's form.
+May know: the errors and checks, the values and the interfaces. Source: the contract of this API, section 2: a key is
+``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients that insist on ImgBB's form.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import string
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from chevupload.checks import check_function
 from chevupload.errors import ConfigError
 from chevupload.ids import random_id
 from chevupload.interfaces import KeyBackend
@@ -84,13 +85,24 @@ def as_key_backend(backend: KeyBackend | KeyFunction) -> KeyBackend:
     """Return ``backend`` as an object with ``authenticate``, whether it is one or a plain function.
 
     Raises:
-        ConfigError: it is neither.
+        ConfigError: it is neither, or takes something else than a key and an environ.
     """
-    if callable(getattr(backend, "authenticate", None)):
+    if (method := getattr(backend, "authenticate", None)) is not None:
+        check_function("keys.authenticate", method, "key", "environ")
         return cast(KeyBackend, backend)
-    if callable(backend):
-        return _FunctionBackend(backend)
-    raise ConfigError(f"a key backend has a method authenticate(key, environ), or is a function: {backend!r}")
+    check_function("keys", backend, "key", "environ")
+    return _FunctionBackend(cast("KeyFunction", backend))
+
+
+def checked_principal(name: str, answer: object) -> Principal | None:
+    """Return what a function of the host says of a sender.
+
+    Raises:
+        ConfigError: it is neither a Principal nor None; only a call can show it.
+    """
+    if answer is not None and not isinstance(answer, Principal):
+        raise ConfigError(f"{name} must answer a Principal or None: {type(answer).__name__}")
+    return answer
 
 
 class KeyChain:

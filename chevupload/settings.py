@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta, tzinfo
+from collections.abc import Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError
 
 from chevupload.app import ChevUpload
+from chevupload.checks import BASE_URL, FLAG, PROXIES, choice, kind_of
 from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError
 from chevupload.interfaces import Catalog, KeyBackend, Storage
@@ -35,7 +33,8 @@ from chevupload.store.sql.keys import SqlKeys, UserColumns
 from chevupload.store.sql.tables import Tables
 from chevupload.store.storage import FsspecStorage
 
-_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_PARTS = {"base_url": BASE_URL, "trusted_proxies": PROXIES, "decode": choice("worker", "inline")}
+"""What else is passed on to the component when it is set."""
 _SETTINGS = {
     **dict.fromkeys((Limits, Renditions, Originals, Policy, Pages), "{}"),
     Routes: "{}_route",
@@ -110,8 +109,7 @@ def component_from(
         "secret_keys": more.get("secret_keys") or _secret_keys(settings, folder),
         "catalog": catalog or _catalog(database, tables),
         "storage": storage or _storage(settings, folder),
-        "trusted_proxies": _number("trusted_proxies", settings.get("trusted_proxies") or 0),
-        **{name: str(settings[name]) for name in ("base_url", "decode") if settings.get(name)},
+        **{name: kind.from_setting(name, settings[name]) for name, kind in _PARTS.items() if settings.get(name)},
         **{kind.__name__.lower(): _frozen(kind, spelling, settings) for kind, spelling in _SETTINGS.items()},
     }
     component = ChevUpload(**parts | more)
@@ -126,16 +124,33 @@ def _check_names(settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
 
 
+_DRIVER_EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
+"""By which extra the drivers come that an extra brings."""
+
+
 def database_engine(url: str | URL, **seconds: int) -> Engine:
     """Return :func:`~chevupload.store.sql.engines.engine_from` of ``url`` and ``seconds``.
 
     Raises:
-        ConfigError: it is no URL of a database whose driver is installed.
+        ConfigError: it is no URL of a database that SQLAlchemy knows, or its driver is not installed.
     """
     try:
         return engine_from(url, **seconds)
-    except (ArgumentError, ImportError) as error:
-        raise ConfigError("database_url is no URL of a database whose driver is installed") from error
+    except ModuleNotFoundError as error:
+        # The URL itself may hold a password.
+        extra = _DRIVER_EXTRAS.get((error.name or "").lower())
+        remedy = f"pip install 'chevupload[{extra}]'" if extra else _other_driver(error.name)
+        raise ConfigError(f"database_url needs the driver {error.name}, which is not installed: {remedy}") from error
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise ConfigError(
+            "database_url must be an SQLAlchemy URL such as 'postgresql+psycopg://user@host/name', of a known database"
+        ) from error
+
+
+def _other_driver(name: str | None) -> str:
+    """Say what to do where SQLAlchemy took a driver that the URL does not name."""
+    database = {"psycopg2": "postgresql+psycopg://", "MySQLdb": "mysql+pymysql://"}.get(name or "")
+    return f"install it, or write {database}" if database else "install it"
 
 
 def database_from(settings: Mapping[str, Any]) -> Database:
@@ -168,7 +183,7 @@ def _catalog(database: Database | None, tables: Tables | None) -> Catalog:
 def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:
     public_url = settings.get("public_url") or None
     if url := settings.get("storage_url"):
-        exclusive = _flag("storage_exclusive", settings.get("storage_exclusive", True))
+        exclusive = FLAG.from_setting("storage_exclusive", settings.get("storage_exclusive", True))
         return FsspecStorage(url, options=_options(settings), public_url=public_url, exclusive=exclusive)
     if folder is None:
         raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
@@ -191,7 +206,7 @@ def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequ
     if secrets := settings.get("secret_keys"):
         found = secrets.split() if isinstance(secrets, str) else list(secrets)
         if not all(isinstance(secret, str) for secret in found):
-            raise ConfigError("secret_keys are texts")
+            raise ConfigError("secret_keys must be a list of texts, or one text")
         return found
     if folder is None:
         raise ConfigError("secret_keys is not set, and there is no folder to keep one in")
@@ -200,80 +215,7 @@ def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequ
 
 def _frozen(kind: type[Any], spelling: str, settings: Mapping[str, Any]) -> Any:
     """Return one of the frozen settings with what ``settings`` say of its fields."""
-    found = {}
-    for field in dataclasses.fields(kind):
-        name = spelling.format(field.name)
-        if name in settings:
-            found[field.name] = _READERS.get(str(field.type), _as_is)(name, settings[name])
-    return kind(**found)
-
-
-def _as_is(name: str, value: Any) -> Any:
-    """Take a text; an empty one is none at all, which switches a route off."""
-    return None if value == "" else value
-
-
-def _flag(name: str, value: Any) -> bool:
-    found = _FLAGS.get(str(value).strip().lower())
-    if found is None:
-        raise ConfigError(f"{name} must be true or false: {value!r}")
-    return found
-
-
-def _number(name: str, value: Any) -> int:
-    try:
-        return int(str(value).replace("_", ""))
-    except ValueError:
-        raise ConfigError(f"{name} must be a whole number: {value!r}") from None
-
-
-def _optional_number(name: str, value: Any) -> int | None:
-    return None if value in ("", None) else _number(name, value)
-
-
-def _seconds(name: str, value: Any) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not math.isfinite(seconds):
-        raise ConfigError(f"{name} must be a number: {value!r}")
-    return seconds
-
-
-def _duration(name: str, value: Any) -> timedelta:
-    return value if isinstance(value, timedelta) else timedelta(seconds=_seconds(name, value))
-
-
-def _zone(name: str, value: Any) -> tzinfo:
-    try:
-        return value if isinstance(value, tzinfo) else ZoneInfo(value)
-    except (TypeError, ValueError, ZoneInfoNotFoundError):
-        raise ConfigError(f"{name} is no time zone: {value!r}") from None
-
-
-def _words(name: str, value: Any) -> tuple[str, ...]:
-    return tuple(value.replace(",", " ").split() if isinstance(value, str) else value)
-
-
-def _words_or_star(name: str, value: Any) -> tuple[str, ...] | str:
-    return "*" if value == "*" else _words(name, value)
-
-
-def _conversions(name: str, value: Any) -> Any:
-    """Read ``PNG:WEBP HEIC:JPEG``; a mapping or pairs stay."""
-    return tuple(tuple(word.split(":")) for word in _words(name, value)) if isinstance(value, str) else value
-
-
-_READERS: dict[str, Callable[[str, Any], Any]] = {
-    "bool": _flag,
-    "int": _number,
-    "int | None": _optional_number,
-    "float": _seconds,
-    "timedelta": _duration,
-    "tzinfo": _zone,
-    "tuple[str, ...]": _words,
-    "tuple[str, ...] | Literal['*']": _words_or_star,
-    "Conversions": _conversions,
-}
-"""How a value is read, by the annotation of its field; what is not here is taken as it is."""
+    named = ((field, spelling.format(field.name)) for field in dataclasses.fields(kind))
+    return kind(
+        **{field.name: kind_of(field).from_setting(name, settings[name]) for field, name in named if name in settings}
+    )

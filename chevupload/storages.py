@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
+from chevupload.checks import check_instance
 from chevupload.errors import ConfigError, StorageError, UnknownStorage
 from chevupload.interfaces import AdoptingStorage, Storage
 from chevupload.model import Principal, Upload
@@ -41,8 +42,7 @@ class Storages:
         for name, one in self.by_name.items():
             if not isinstance(name, str) or not _NAME.match(name):
                 raise ConfigError(f"not a usable name of a storage: {name!r}")
-            if not isinstance(one, Storage):
-                raise ConfigError(f"not a storage: {type(one).__name__}")
+            check_instance("storage", one, Storage, "LocalStorage(folder)")
         if choose is not None and not isinstance(storage, Mapping):
             raise ConfigError("choose_storage needs storages by name: storage={name: storage, ...}")
         self._choose = choose

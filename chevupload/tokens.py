@@ -31,6 +31,9 @@ class DeleteTokens:
         Raises:
             ConfigError: there is no key, or one is shorter than 16 characters.
         """
+        # A text by itself would be taken for keys of one character; what it holds must not get into a message.
+        if isinstance(secret_keys, str | bytes) or not all(isinstance(key, str | bytes) for key in secret_keys):
+            raise ConfigError("secret_keys must be a list of texts, the oldest first")
         if not secret_keys or any(len(key) < 16 for key in secret_keys):
             raise ConfigError("secret_keys needs at least one key, each of 16 characters or more")
         self._signer = Signer(list(secret_keys), salt="chevupload.delete", digest_method=hashlib.sha256)

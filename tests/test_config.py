@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from chevupload.config import FORMATS, Limits, Policy, Renditions, Routes
+from chevupload import Originals, Pages
+from chevupload.config import FORMATS, Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError
 
 
@@ -21,7 +24,7 @@ def test_defaults_are_right_and_final(settings):
 @pytest.mark.parametrize("value", [0, -1])
 def test_a_limit_is_positive(name, value):
     """Whether zero means nothing or no limit nobody can tell, so it is refused, and the message names the limit."""
-    with pytest.raises(ConfigError, match=f"Limits.{name} must be positive"):
+    with pytest.raises(ConfigError, match=f"Limits.{name} must be a (whole )?number.* above 0.*: {value}"):
         Limits(**{name: value})
     assert getattr(Limits(**{name: 1}), name) == 1
 
@@ -30,14 +33,14 @@ def test_a_limit_is_positive(name, value):
 @pytest.mark.parametrize("value", [0, -1])
 def test_a_side_is_positive(name, value):
     """A picture without pixels or quality is found at construction, by name, not at the first upload."""
-    with pytest.raises(ConfigError, match=f"Renditions.{name} must be positive"):
+    with pytest.raises(ConfigError, match=f"Renditions.{name} must be a whole number.*: {value}"):
         Renditions(**{name: value})
 
 
 def test_quality_ends_at_100():
     """Encoders know qualities up to 100; whatever is above is a mistake."""
     assert Renditions(quality=100).quality == 100
-    with pytest.raises(ConfigError, match="at most 100"):
+    with pytest.raises(ConfigError, match=r"Renditions\.quality must be a whole number from 1 to 100: 101"):
         Renditions(quality=101)
 
 
@@ -47,7 +50,7 @@ def test_quality_ends_at_100():
 )
 def test_a_route_is_plain(name, value):
     """A route is compared with request paths and written into links as it is, so it holds nothing to escape."""
-    with pytest.raises(ConfigError, match="not a usable route"):
+    with pytest.raises(ConfigError, match=f"Routes.{name} must be a path such as"):
         Routes(**{name: value})
 
 
@@ -66,26 +69,87 @@ def test_several_routes_may_be_off():
 
 def test_routes_differ():
     """Of two routes at one address one could never be reached."""
-    with pytest.raises(ConfigError, match="the same"):
+    with pytest.raises(ConfigError, match=r"Routes\.video and Routes\.viewer must differ: 'clip'"):
         Routes(viewer="clip")
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"formats": ("JPEG", "TIFF", "EPS")}, "unknown formats: EPS, TIFF"),
-        ({"formats": ("jpeg",)}, "unknown formats: jpeg"),
-        ({"formats": "JPEG"}, "unknown formats"),
-        ({"naming": "uuid"}, "unknown naming: 'uuid'"),
-        ({"storage_mode": "flat"}, "unknown storage mode: 'flat'"),
-        ({"duplicates": "no"}, "unknown duplicates policy: 'no'"),
-        ({"cors_origins": "https://example.org"}, "cors_origins is a tuple"),
+        ({"formats": ("JPEG", "TIFF", "EPS")}, "Policy.formats must be a tuple of formats, each 'JPEG'.*EPS"),
+        ({"formats": ("jpeg",)}, "Policy.formats must be .*jpeg"),
+        ({"formats": "JPEG"}, "Policy.formats must be a tuple of formats.*: 'JPEG'"),
+        ({"naming": "uuid"}, "Policy.naming must be 'original', 'random', 'mixed' or 'id': 'uuid'"),
+        ({"storage_mode": "flat"}, "Policy.storage_mode must be 'datefolder' or 'direct': 'flat'"),
+        ({"duplicates": "no"}, "Policy.duplicates must be 'allow' or 'reject': 'no'"),
+        ({"cors_origins": "https://example.org"}, "Policy.cors_origins must be a tuple of origins"),
     ],
 )
 def test_unknown_words_are_refused(settings, message):
     """A misspelled choice is named in a ConfigError instead of falling back to another one."""
     with pytest.raises(ConfigError, match=message):
         Policy(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (lambda: Limits(max_bytes="5MB"), r"Limits.max_bytes must be .* such as 5_000_000: '5MB'"),
+        (lambda: Limits(max_bytes=5e6), "Limits.max_bytes must be a whole number of bytes"),
+        (lambda: Limits(max_bytes=None), "Limits.max_bytes must be"),
+        (lambda: Limits(max_bytes=True), "Limits.max_bytes must be"),
+        (lambda: Limits(body_seconds=timedelta(minutes=5)), "Limits.body_seconds must be a number of seconds above 0"),
+        (lambda: Limits(queue_seconds=float("nan")), "Limits.queue_seconds must be a number"),
+        (lambda: Limits(decode_seconds=float("inf")), "Limits.decode_seconds must be a number"),
+        (lambda: Renditions(thumb_side=100.5), "Renditions.thumb_side must be a whole number of pixels.*: 100.5"),
+        (lambda: Renditions(medium_width="500"), "Renditions.medium_width must be a whole number"),
+        (lambda: Policy(timezone="Nowhere/Here"), "Policy.timezone must be a time zone, such as 'Europe/Berlin'"),
+        (lambda: Policy(timezone="/etc/passwd"), "Policy.timezone must be"),
+        (lambda: Policy(timezone="Europe"), "Policy.timezone must be"),
+        (lambda: Policy(timezone=2), "Policy.timezone must be"),
+        (lambda: Policy(guests="no"), "Policy.guests must be True or False: 'no'"),
+        (lambda: Policy(guests=0), "Policy.guests must be True or False: 0"),
+        (lambda: Policy(formats=()), "Policy.formats must be a tuple"),
+        (lambda: Policy(formats=[b"PNG"]), "Policy.formats must be"),
+        (lambda: Policy(pending_grace="1h"), "Policy.pending_grace must be a timedelta above 0, or its seconds"),
+        (lambda: Policy(pending_grace=timedelta(0)), "Policy.pending_grace must be"),
+        (lambda: Policy(login_url="login"), "Policy.login_url must be a path from the root"),
+        (lambda: Policy(login_url="javascript:alert(1)"), "Policy.login_url must be"),
+        (lambda: Policy(cors_origins=("example.org",)), "Policy.cors_origins must be .* an origin"),
+        (lambda: Policy(cors_origins=("https://example.org/",)), "Policy.cors_origins must be .* nothing behind it"),
+        (lambda: Policy(cors_origins=("https://Example.org",)), "Policy.cors_origins must be .* small letters"),
+        (lambda: Policy(cors_origins=None), "Policy.cors_origins must be"),
+        (lambda: Delivery(by="s3"), "Delivery.by must be 'component', 'signed_url', 'x_accel' or 'x_sendfile'"),
+        (lambda: Delivery(by="signed_url", signed_seconds=5), "Delivery.signed_seconds must be .* 60 or more: 5"),
+        (lambda: Delivery(by="x_accel", location="files"), "Delivery.location must be an absolute path.*'files'"),
+        (lambda: Delivery(location="/files"), "Delivery.location is for x_accel and x_sendfile, not for component"),
+        (lambda: Originals(keep_exif="no"), "Originals.keep_exif must be True or False"),
+        (lambda: Originals(max_width=100.0), "Originals.max_width must be"),
+        (lambda: Pages(site_name=b"Pictures"), "Pages.site_name must be a text"),
+        (lambda: Pages(stylesheets="pages.css"), "Pages.stylesheets must be a tuple of style sheets"),
+        (lambda: Pages(stylesheets=("own.css",)), "Pages.stylesheets must be"),
+        (lambda: Pages(home_url="home"), "Pages.home_url must be a path from the root"),
+        (lambda: Routes(upload=5), "Routes.upload must be a path such as"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(settings, told):
+    """By its name, with what is right, and what was given."""
+    with pytest.raises(ConfigError, match=told):
+        settings()
+
+
+def test_values_are_kept_in_one_form():
+    """A time zone by its name, a list of words, a time in seconds."""
+    policy = Policy(
+        timezone="Europe/Berlin", formats=["PNG"], cors_origins=["null", "moz-extension://5a"], pending_grace=60
+    )
+    assert policy == Policy(
+        timezone=ZoneInfo("Europe/Berlin"),
+        formats=("PNG",),
+        cors_origins=("null", "moz-extension://5a"),
+        pending_grace=timedelta(minutes=1),
+    )
+    assert Policy(timezone="UTC").timezone is UTC
 
 
 @pytest.mark.parametrize("format_", FORMATS)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "chevupload"
 
 FLOORS = {
-    "errors": 0,
+    **dict.fromkeys(("errors", "checks"), 0),
     **dict.fromkeys(("model", "originals", "config", "ids", "clock"), 1),
     **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
@@ -26,6 +26,7 @@ FLOORS = {
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
 SAME_FLOOR = {
+    ("checks", "errors"),
     ("model", "originals"),
     ("uploads", "drafts"),
     ("uploads", "repeats"),

@@ -11,19 +11,34 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from chevupload.config import VIDEOS
-from chevupload.errors import BackendError, MissingExtra, UnavailableFormat
+from chevupload.config import FORMATS, VIDEOS
+from chevupload.errors import BackendError, ConfigError, MissingExtra, UnavailableFormat
 
 _log = logging.getLogger(__name__)
 
-_MODULES = {"pi_heif": ("HEIC",), "av": VIDEOS}
-"""What has to be there for which formats."""
+_MODULES = {"pi_heif": ("heic", ("HEIC",)), "av": ("video", VIDEOS)}
+"""What has to be there, which extra brings it, and for which formats."""
 
 
 def usable(formats: Iterable[str]) -> tuple[str, ...]:
     """Return those of ``formats`` whose decoder is installed; nothing is imported for it."""
-    lacking = {name for module, names in _MODULES.items() if find_spec(module) is None for name in names}
+    lacking = {name for module, (_, names) in _MODULES.items() if find_spec(module) is None for name in names}
     return tuple(name for name in formats if name not in lacking)
+
+
+def check_usable(name: str, formats: tuple[str, ...]) -> None:
+    """Check that the decoder of each format is installed which a site names; all formats at once name none.
+
+    Raises:
+        ConfigError: one is not; says which extra brings it.
+    """
+    if formats == FORMATS:
+        return
+    for module, (extra, names) in _MODULES.items():
+        if find_spec(module) is None and (lacking := set(names) & set(formats)):
+            raise ConfigError(
+                f"{name} names {', '.join(sorted(lacking))}, which needs {module}: pip install 'chevupload[{extra}]'"
+            )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from webob import Response
 
+from chevupload.checks import check_instance
 from chevupload.clock import Clock
 from chevupload.config import Delivery
 from chevupload.errors import ConfigError, StorageError
@@ -44,6 +45,7 @@ class Deliverer:
         if unknown := set(named) - set(storages.by_name):
             raise ConfigError(f"delivery from storages that are not there: {sorted(unknown)}")
         for name, how in named.items():
+            check_instance("delivery", how, Delivery, "Delivery(by='signed_url')")
             storage = storages.by_name[name]
             if how.by == "signed_url" and not (isinstance(storage, SigningStorage) and storage.can_sign):
                 raise ConfigError(f"the storage {name!r} signs no URLs")

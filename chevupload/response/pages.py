@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from chevupload.checks import PAGE_URL, TEXT, Kind, check, each, optional, setting
 from chevupload.config import Renditions
-from chevupload.errors import ConfigError, Refusal
+from chevupload.errors import Refusal
 from chevupload.model import ApiKey, NewKey, Upload
 from chevupload.response.api_page import api_page
 from chevupload.response.assets import STYLE
@@ -28,7 +29,9 @@ from chevupload.response.viewer_pages import delete_page, deleted_page, refusal_
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_URL_STARTS = ("/", "http://", "https://")
+_STYLE_SHEET = Kind(
+    f"{STYLE!r}, or {PAGE_URL.expected}", lambda value: value if value == STYLE else PAGE_URL.take(value)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +42,17 @@ class Pages:
         ConfigError: an address that is neither a path nor at http or https.
     """
 
-    site_name: str | None = None
+    site_name: str | None = setting(None, optional(TEXT))
     """Stands at the head of each page."""
-    home_url: str | None = None
+    home_url: str | None = setting(None, optional(PAGE_URL))
     """Where that name leads: a path on the same host, or a URL."""
-    stylesheets: tuple[str, ...] = (STYLE,)
+    stylesheets: tuple[str, ...] = setting((STYLE,), each("style sheets", _STYLE_SHEET))
     """Style sheets in their order: ``pages.css`` is our own, every other is a URL. One behind ours changes what it
     likes; without ours, a site has a style all of its own."""
 
     def __post_init__(self) -> None:
         """Check the addresses."""
-        for url in (self.home_url, *self.stylesheets):
-            if url is not None and url != STYLE and not url.startswith(_URL_STARTS):
-                raise ConfigError(f"neither a path from the root of the host nor a URL: {url!r}")
+        check(self)
 
     def layout(self, page: Page, environ: WSGIEnvironment) -> str:
         """Return the whole document around ``page``, whose ``head`` and ``body`` are complete.

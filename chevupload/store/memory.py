@@ -13,6 +13,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from chevupload.checks import BASE_URL, optional
 from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
 from chevupload.keys import digest
@@ -30,7 +31,7 @@ class MemoryStorage:
         """Start empty."""
         self._files: dict[str, bytes] = {}
         self._modified: dict[str, datetime] = {}
-        self._public_url = public_url
+        self._public_url = optional(BASE_URL).checked("public_url", public_url)
 
     def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
         """Keep what ``file`` holds from its position to its end; an existing file is replaced."""

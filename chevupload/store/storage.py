@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec.spec import AbstractFileSystem
 
+from chevupload.checks import BASE_URL, SECONDS, check_function, optional
 from chevupload.errors import ChevuploadError, ConfigError, FileExists, FileMissing, StorageError
 from chevupload.model import FileHeaders
 from chevupload.store.access import Access
@@ -76,12 +77,16 @@ class FsspecStorage:
             seconds: how long an object store may take for one call; for a file, one more for each 250 kB of it.
         """
         self._source = filesystem
-        self._public_url = public_url
+        self._public_url = optional(BASE_URL).checked("public_url", public_url)
         self._root = root.rstrip("/")
-        self._seconds = seconds
+        self._seconds = SECONDS.checked("seconds", seconds)
+        if save_options is not None:
+            check_function("save_options", save_options, "headers")
         self._built: tuple[int, Access, str] | None = None
         if isinstance(filesystem, str):
             protocol, kind = _known_protocol(filesystem)
+        elif not isinstance(filesystem, AbstractFileSystem):
+            raise ConfigError(f"filesystem must be a URL such as 's3://bucket', or one of fsspec's: {filesystem!r:.80}")
         else:
             if options:
                 raise ConfigError("options belong to a URL; give them to the file system itself")

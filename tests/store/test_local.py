@@ -259,4 +259,4 @@ def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
 def test_public_url(tmp_path):
     """A file has an address of its own only where the site gave one; else the component serves it."""
     assert LocalStorage(tmp_path).url("a.png") is None
-    assert LocalStorage(tmp_path, public_url="/f").url("a.png") == "/f/a.png"
+    assert LocalStorage(tmp_path, public_url="https://cdn.example/f").url("a.png") == "https://cdn.example/f/a.png"
