@@ -222,6 +222,9 @@ class UploadApi:
             session=environ.get(SESSION),
             request_digest=repeats,
         )
+        if journal.is_repeated and principal.is_guest:
+            # All guests are one sender: this one may be another than the first, whose delete link is the first's own.
+            links = links.without_delete()
         return upload, links
 
     def _fetcher_for(self, principal: Principal) -> Fetcher:

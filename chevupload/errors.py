@@ -58,12 +58,15 @@ class Refusal(ChevuploadError):
     """A client's request is refused.
 
     Attributes:
+        when: in what case, for the page that describes the API; a text and no docstring, since Python drops those with
+            ``-OO``.
         status: HTTP status of the answer.
         code: Chevereto's internal code, sent as ``error.code``.
         message: what the client reads; holds no path, query or traceback.
         headers: extra response headers, such as ``Allow`` or ``Retry-After``.
     """
 
+    when: ClassVar[str]
     status: ClassVar[int] = 400
     code: ClassVar[int] = 400
     text: ClassVar[str] = "Bad request"
@@ -79,62 +82,52 @@ class Refusal(ChevuploadError):
 
 
 class MissingVersion(Refusal):
-    """``/api`` without a version."""
-
+    when = "``/api`` without a version."
     status, code, text = 404, 100, "No version provided"
 
 
 class MissingAction(Refusal):
-    """``/api/1`` without an action."""
-
+    when = "``/api/1`` without an action."
     status, code, text = 404, 100, "No action provided"
 
 
 class InvalidVersion(Refusal):
-    """``/api/<version>`` with a version other than 1."""
-
+    when = "``/api/<version>`` with a version other than 1."
     status, code, text = 404, 110, "Invalid API version."
 
 
 class InvalidAction(Refusal):
-    """``/api/1/<action>`` with an action other than upload."""
-
+    when = "``/api/1/<action>`` with an action other than upload."
     status, code, text = 404, 120, "Invalid API action"
 
 
 class NotFound(Refusal):
-    """Nothing is here."""
-
+    when = "Nothing is here."
     status, code, text = 404, 404, "There is nothing here, or not any more"
 
 
 class Gone(Refusal):
-    """Something was here, and has expired."""
-
+    when = "Something was here, and has expired."
     status, code, text = 410, 410, "This upload has expired"
 
 
 class MethodNotAllowed(Refusal):
-    """The route is known, the method is not; sent with ``Allow``."""
-
+    when = "The route is known, the method is not; sent with ``Allow``."
     status, code, text = 405, 405, "Method not allowed"
 
 
 class MissingKey(Refusal):
-    """No key in header, query or body."""
-
+    when = "No key in header, query or body."
     status, code, text = 401, 100, "No key provided"
 
 
 class InvalidKey(Refusal):
-    """An unknown, revoked or expired key; all of them alike."""
-
+    when = "An unknown, revoked or expired key; all of them alike."
     status, code, text = 401, 100, "Invalid API key."
 
 
 class RequestDenied(Refusal):
-    """A known key that may not do this."""
-
+    when = "A known key that may not do this."
     status, code, text = 403, 401, "Request denied"
 
 
@@ -142,68 +135,57 @@ class RequestDenied(Refusal):
 
 
 class MalformedRequest(Refusal):
-    """The body cannot be read as what it claims to be."""
-
+    when = "The body cannot be read as what it claims to be."
     text = "Malformed request body"
 
 
 class LengthRequired(Refusal):
-    """A chunked body under a server that hands none on."""
-
+    when = "A chunked body under a server that hands none on."
     status, code, text = 411, 411, "This server takes no chunked bodies: send a Content-Length"
 
 
 class SlowBody(Refusal):
-    """The body took longer to arrive than the limit allows."""
-
+    when = "The body took longer to arrive than the limit allows."
     status, code, text = 408, 408, "The request body arrived too slowly"
 
 
 class UnsupportedBody(Refusal):
-    """A body in a content type that carries no parameters."""
-
+    when = "A body in a content type that carries no parameters."
     status, code, text = 415, 415, "Unsupported content type of the request body"
 
 
 class TooLarge(Refusal):
-    """A file, field or body over its limit."""
-
+    when = "A file, field or body over its limit."
     status, code, text = 413, 400, "File too big"
 
 
 class InvalidParameter(Refusal):
-    """A parameter holds something it cannot mean."""
-
+    when = "A parameter holds something it cannot mean."
     text = "Invalid parameter"
 
 
 class ForeignAlbum(Refusal):
-    """The album does not exist or belongs to someone else; both read the same."""
-
+    when = "The album does not exist or belongs to someone else; both read the same."
     status, code, text = 403, 403, "Album not found among the key's own albums"
 
 
 class UnknownCategory(Refusal):
-    """There is no category with this id."""
-
+    when = "There is no category with this id."
     text = "Unknown category"
 
 
 class RequestPending(Refusal):
-    """An upload with the same Idempotency-Key is on its way; sent with ``Retry-After``."""
-
+    when = "An upload with the same Idempotency-Key is on its way; sent with ``Retry-After``."
     status, code, text = 409, 409, "An upload with this Idempotency-Key is still on its way"
 
 
 class RequestReused(Refusal):
-    """An Idempotency-Key that stood for another file."""
-
+    when = "An Idempotency-Key that stood for another file."
     status, code, text = 422, 422, "This Idempotency-Key was used for another file"
 
 
 class UnsupportedFormat(Refusal):
-    """A format of the answer that oEmbed knows and this server does not have."""
-
+    when = "A format of the answer that oEmbed knows and this server does not have."
     status, code, text = 501, 501, "Only the format json is answered here"
 
 
@@ -211,65 +193,54 @@ class UnsupportedFormat(Refusal):
 
 
 class MissingSource(Refusal):
-    """No source at all."""
-
+    when = "No source at all."
     code, text = 130, "Empty upload source"
 
 
 class EmptySource(Refusal):
-    """A source without content."""
-
+    when = "A source without content."
     code, text = 130, "Empty source"
 
 
 class InvalidBase64(Refusal):
-    """Text that is neither base64, a data URI nor a URL."""
-
+    when = "Text that is neither base64, a data URI nor a URL."
     code, text = 120, "Invalid base64 string"
 
 
 class Base64NeedsPost(Refusal):
-    """base64 in a query."""
-
+    when = "base64 in a query."
     code, text = 130, "Upload using base64 source must be done using POST method."
 
 
 class UrlUploadDisabled(Refusal):
-    """A URL source where fetching is switched off."""
-
+    when = "A URL source where fetching is switched off."
     status, code, text = 403, 403, "URL uploading is disabled"
 
 
 class DuplicateUpload(Refusal):
-    """The same bytes were uploaded by the same owner within the last day."""
-
+    when = "The same bytes were uploaded by the same owner within the last day."
     code, text = 101, "Duplicated upload"
 
 
 class InvalidUrl(Refusal):
-    """A URL that cannot be read in one way only, or of a scheme that is not fetched."""
-
+    when = "A URL that cannot be read in one way only, or of a scheme that is not fetched."
     text = "Malformed URL"
 
 
 class UrlRefused(Refusal):
-    """A URL that leads to no public address, or to where the site does not fetch from.
+    """An unknown name, a private address and a forbidden host read the same: nobody maps the inside network with it."""
 
-    An unknown name, a private address and a forbidden host read the same: nobody maps the inside network with it.
-    """
-
+    when = "A URL that leads to no public address, or to where the site does not fetch from."
     status, code, text = 403, 400, "Unsupported non-public IP address for upload"
 
 
 class FetchFailed(Refusal):
-    """The server behind a URL is away, or did not answer as it should."""
-
+    when = "The server behind a URL is away, or did not answer as it should."
     status, code, text = 502, 600, "Can't fetch target upload source (downstream)"
 
 
 class FetchTimeout(Refusal):
-    """The server behind a URL took longer than the limit allows."""
-
+    when = "The server behind a URL took longer than the limit allows."
     status, code, text = 504, 600, "Fetching the target upload source took too long"
 
 
@@ -277,57 +248,48 @@ class FetchTimeout(Refusal):
 
 
 class NotAnImage(Refusal):
-    """The content is no picture that anyone here knows."""
-
+    when = "The content is no picture that anyone here knows."
     code, text = 610, "Can't get target upload source info"
 
 
 class BrokenImage(Refusal):
-    """A picture by its first bytes that cannot be decoded to its end."""
-
+    when = "A picture by its first bytes that cannot be decoded to its end."
     code, text = 610, "Can't get uploaded info"
 
 
 class UnavailableFormat(Refusal):
-    """A known format that is not accepted here."""
-
+    when = "A known format that is not accepted here."
     status, code, text = 415, 613, "Unavailable image format"
 
 
 class MissingExtra(UnavailableFormat):
-    """A format whose decoder comes with an extra that is not installed.
+    """The message is the extra's name; renderers write it to the log, and refuse with the plain class."""
 
-    The message is the extra's name; renderers write it to the log, and refuse with the plain class.
-    """
+    when = "A format whose decoder comes with an extra that is not installed."
 
 
 class DisabledFormat(Refusal):
-    """A format that this site has switched off."""
-
+    when = "A format that this site has switched off."
     status, code, text = 415, 614, "Disabled image format"
 
 
 class TooManyPixels(Refusal):
-    """More pixels or frames than the limits allow."""
-
+    when = "More pixels or frames than the limits allow."
     status, code, text = 413, 400, "Image too big"
 
 
 class TooCostly(Refusal):
-    """Decoding needed more time or memory than the limits allow."""
-
+    when = "Decoding needed more time or memory than the limits allow."
     status, code, text = 413, 400, "Image takes too much time or memory to process"
 
 
 class WidthTooLarge(Refusal):
-    """The target width is larger than the picture."""
-
+    when = "The target width is larger than the picture."
     code, text = 610, "Target width is greater than the original image width"
 
 
 class BrokenVideo(Refusal):
-    """A video by its first bytes that has no duration, no picture, or none that can be decoded."""
-
+    when = "A video by its first bytes that has no duration, no picture, or none that can be decoded."
     code, text = 100, "Invalid video file provided"
 
 
@@ -335,12 +297,10 @@ class BrokenVideo(Refusal):
 
 
 class Busy(Refusal):
-    """Every worker is taken, or a backend is away; the client may try again."""
-
+    when = "Every worker is taken, or a backend is away; the client may try again."
     status, code, text = 503, 503, "Service unavailable, try again later"
 
 
 class ServerFault(Refusal):
-    """Our own fault; its cause is in the log only."""
-
+    when = "Our own fault; its cause is in the log only."
     status, code, text = 500, 500, "Internal server error"

@@ -8,31 +8,64 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from chevupload.cli import accounts, client, client_config, database, maintenance, serve
 from chevupload.errors import ChevuploadError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 when it failed, 2 for wrong usage."""
+    """Run one command and return its exit status: 0, 1 when it failed, 2 for wrong usage.
+
+    With ``--json``, what went wrong is JSON on standard output, too: ``{"error": {"message": "..."}}``.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in words
     try:
-        options = build_parser().parse_args(arguments)
+        options = build_parser().parse_args(words)
         return int(options.run(options))
+    except _WrongUsage as error:
+        _tell(str(error), as_json=as_json, usage=error.usage)
+        return 2
     except ChevuploadError as error:
-        print(f"chevupload: {error}", file=sys.stderr)
+        _tell(str(error), as_json=as_json)
     except OSError as error:
         subject = f"{error.filename}: " if error.filename else ""
-        print(f"chevupload: {subject}{error.strerror or error}", file=sys.stderr)
+        _tell(f"{subject}{error.strerror or error}", as_json=as_json)
     except KeyboardInterrupt:
         return 130
     return 1
 
 
+def _tell(message: str, *, as_json: bool, usage: str = "") -> None:
+    """Say what went wrong, to a program or to a person."""
+    if as_json:
+        print(json.dumps({"error": {"message": message}}, ensure_ascii=False))
+    else:
+        print(f"{usage}chevupload: {message}", file=sys.stderr)
+
+
+class _WrongUsage(Exception):
+    """A command that there is not, or options that do not fit it."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that leaves it to its caller to say what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _WrongUsage(message, self.format_usage())
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
-    parser = argparse.ArgumentParser(prog="chevupload", description="A Chevereto-compatible upload server.")
+    parser = _Parser(prog="chevupload", description="A Chevereto-compatible upload server.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve.add_commands(commands)

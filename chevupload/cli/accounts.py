@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, name, show, text
+from chevupload.cli.common import Commands, add_command, confirm, line, name, show, text
 from chevupload.cli.sites import open_accounts, open_component
 from chevupload.errors import ConfigError, InvalidParameter, NameTaken
 from chevupload.request.parameters import add_months, parse_expiration
@@ -32,16 +32,20 @@ def add_commands(commands: Commands) -> None:
     for word, command, help_text in (
         ("disable", disable_user, "make a user's keys useless"),
         ("enable", enable_user, "make a disabled user's keys useful again"),
-        ("delete", delete_user, "remove a user, with keys, albums and uploads"),
     ):
         add_command(users, word, command, help_text).add_argument("name", type=text)
+    delete = add_command(users, "delete", delete_user, "remove a user, with keys, albums and uploads")
+    delete.add_argument("name", type=text)
+    delete.add_argument("--yes", action="store_true", help="do not ask")
 
     keys = _group(commands, "key", "manage keys")
     add = add_command(keys, "add", add_key, "make a key, which is shown this once")
     add.add_argument("user", type=text)
-    add.add_argument("--label", type=text, default="", help="what the key is for")
+    add.add_argument("--label", type=line, default="", help="what the key is for")
     add.add_argument("--style", choices=("chevereto", "imgbb"), default="chevereto", help="spelling (%(default)s)")
-    add.add_argument("--expires", metavar="DURATION", help="end the key after this ISO 8601 duration, such as P90D")
+    add.add_argument(
+        "--expires", metavar="DURATION", help="end the key after this ISO 8601 duration, such as P90D for 90 days"
+    )
     add_command(keys, "list", list_keys, "list keys, never their texts")
     revoke = add_command(keys, "revoke", revoke_key, "end a key for good")
     revoke.add_argument("id", type=text, help="the key's id, from key list")
@@ -59,7 +63,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _group(commands: Commands, word: str, help_text: str) -> Commands:
-    return commands.add_parser(word, help=help_text).add_subparsers(required=True, metavar="COMMAND")
+    parser: argparse.ArgumentParser = commands.add_parser(word, help=help_text)
+    return parser.add_subparsers(required=True, metavar="COMMAND")
 
 
 def add_user(options: argparse.Namespace) -> int:
@@ -105,6 +110,8 @@ def _switch(options: argparse.Namespace, *, disabled: bool) -> int:
 def delete_user(options: argparse.Namespace) -> int:
     """Remove a user, with keys and uploads."""
     with open_accounts(options) as accounts, open_component(options) as component:
+        if accounts.find_user(options.name) is not None:
+            confirm(options, f"Delete the user {options.name}, with all keys, albums and uploads?")
         user_id = accounts.delete_user(options.name)
         component.forget(user_id)
     show(options, {"id": user_id, "name": options.name}, f"deleted user {options.name}, with keys and uploads")
@@ -124,13 +131,14 @@ def _end(duration: str | None, now: datetime) -> datetime | None:
     if duration is None:
         return None
     try:
-        expiration = parse_expiration(duration)
+        # The API takes a number for seconds; who ends a key after "90" means days.
+        expiration = None if duration.strip().isdecimal() else parse_expiration(duration)
         if expiration is None:
             # Nothing, where an end was asked for, must not make a key without end.
             raise ValueError(duration)
         return add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
     except (InvalidParameter, ValueError, OverflowError):
-        raise ConfigError(f"not a duration: {duration}") from None
+        raise ConfigError(f"not an ISO 8601 duration, such as P90D for 90 days: {duration}") from None
 
 
 def list_keys(options: argparse.Namespace) -> int:

@@ -64,18 +64,19 @@ def upload(options: argparse.Namespace) -> int:
         try:
             document = _send(file, options.url, options.key, fields)
         except (OSError, BackendError) as error:
-            failed += 1
-            print(f"{file}: {_cause(error)}", file=sys.stderr)
-            continue
+            document = {"error": {"message": _cause(error)}}
         failed += not document.get("image")
         _report(file, document, as_json=options.json)
     return 1 if failed else 0
 
 
 def _report(file: Path, document: dict[str, Any], *, as_json: bool) -> None:
-    """Print what the server said."""
+    """Print what the server said of a file, or why nothing was sent."""
     if as_json:
-        print(json.dumps(document, ensure_ascii=False), flush=True)
+        print(
+            json.dumps({"file": os.fsencode(file).decode("utf-8", "replace"), **document}, ensure_ascii=False),
+            flush=True,
+        )
     elif image := document.get("image"):
         print(image["url_viewer"], flush=True)
     else:

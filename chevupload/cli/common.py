@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -14,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from chevupload.config import Routes
 from chevupload.errors import ConfigError
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[Any]"
 Command = Callable[[argparse.Namespace], int]
 
 DEFAULT_FOLDER = "./chevupload-data"
@@ -26,7 +27,7 @@ def add_command(
     commands: Commands, name: str, run: Command, help_text: str, *, site: bool = True, json_output: bool = True
 ) -> argparse.ArgumentParser:
     """Add one command, with what names its site and with ``--json`` where they make sense."""
-    parser = commands.add_parser(name, help=help_text, description=help_text)
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
     parser.set_defaults(run=run)
     if site:
         add_site_options(parser)
@@ -39,7 +40,9 @@ def add_site_options(parser: argparse.ArgumentParser) -> argparse._MutuallyExclu
     """Add ``--data`` and ``--app``, and return the group of which only one may be given."""
     group = parser.add_mutually_exclusive_group()
     add_data_option(group)
-    group.add_argument("--app", metavar="MODULE:NAME", help="the component of an application, imported from here")
+    group.add_argument(
+        "--app", metavar="MODULE:NAME", help="a component, or a Flask or Pyramid application with one; NAME() makes it"
+    )
     return group
 
 
@@ -61,15 +64,42 @@ def text(value: str) -> str:
     return value
 
 
-def name(value: str) -> str:
-    """Take an argument that names something.
+def line(value: str) -> str:
+    """Take an argument that is one line of text.
 
     Raises:
-        ConfigError: there is nothing to see, or it is not UTF-8.
+        ConfigError: it holds a line break or another control character, or is not UTF-8.
     """
-    if not text(value).strip():
-        raise ConfigError("a name must not be empty")
+    if not text(value).isprintable():
+        raise ConfigError(f"not one line of printable text: {value!a}")
     return value
+
+
+def name(value: str) -> str:
+    """Take an argument that names something, without the white space around it.
+
+    Raises:
+        ConfigError: there is nothing to see, or it is not one line of text.
+    """
+    if not line(value).strip():
+        raise ConfigError("a name must not be empty")
+    return value.strip()
+
+
+def confirm(options: argparse.Namespace, question: str) -> None:
+    """Ask on the terminal whether to go on; ``--yes`` has answered already.
+
+    Raises:
+        ConfigError: the answer is no, or there is no terminal to ask on.
+    """
+    if options.yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError("--yes is needed where nobody can be asked")
+    # What a program reads stays free of it.
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ConfigError("nothing was changed")
 
 
 def upload_address(url: str) -> SplitResult:

@@ -9,9 +9,9 @@ import argparse
 import contextlib
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chevupload.errors import ConfigError
 
@@ -94,7 +94,10 @@ def _sql_catalog(component: ChevUpload, name: str) -> SqlCatalog:
 
 
 def _imported(name: str) -> ChevUpload:
-    """Return the component ``MODULE:NAME``; modules are found from the current folder, as by servers.
+    """Return the component ``MODULE:NAME``, or that of the Flask or Pyramid application which it is.
+
+    ``MODULE:NAME()`` calls a function that makes the application. Modules are found from the current folder, as by
+    servers.
 
     Raises:
         ConfigError: there is no such module, or the name in it is not a component's.
@@ -102,16 +105,26 @@ def _imported(name: str) -> ChevUpload:
     from chevupload.app import ChevUpload  # noqa: PLC0415  # WebOb and Pillow come with it
 
     module_name, _, attribute = name.partition(":")
+    is_factory = attribute.endswith("()")
     if not module_name or not attribute:
         raise ConfigError(f"--app {name}: not MODULE:NAME")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
-        component = getattr(importlib.import_module(module_name), attribute, None)
+        found = getattr(importlib.import_module(module_name), attribute.removesuffix("()"), None)
     except ModuleNotFoundError as error:
         if f"{module_name}.".startswith(f"{error.name}."):
             raise ConfigError(f"--app {name}: {error}") from error
         raise
+    component = _component_of(found() if is_factory and callable(found) else found)
     if not isinstance(component, ChevUpload):
-        raise ConfigError(f"--app {name}: there is no component of this name")
+        raise ConfigError(f"--app {name}: there is no component of this name, and no application that has one")
     return component
+
+
+def _component_of(found: Any) -> Any:
+    """Return the component of a Flask or a Pyramid application; anything else as it is."""
+    for place in ("extensions", "registry"):
+        if isinstance(known := getattr(found, place, None), Mapping) and "chevupload" in known:
+            return known["chevupload"]
+    return found

@@ -6,13 +6,11 @@ works without JavaScript, and is sent a key by a form only: no key gets into an 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from chevupload.errors import Refusal
 from chevupload.response.clients import CLIENTS, MAX_KEY_LENGTH, PLACEHOLDER, Account, curl_line
 from chevupload.response.copies import SCRIPT
 from chevupload.response.page import NOTHING, Page
@@ -194,12 +192,8 @@ def _kind(schema: Schema) -> str:
 
 
 def _refusals() -> Markup:
-    rows = [(str(kind.status), str(kind.code), kind.text, _code(_when(kind))) for kind in refusals()]
+    rows = [(str(kind.status), str(kind.code), kind.text, _code(kind.when)) for kind in refusals()]
     return _table("Refusals", ("Status", "Code", "Message", "When"), rows)
-
-
-def _when(kind: type[Refusal]) -> str:
-    return inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def _code(text: str) -> Markup:

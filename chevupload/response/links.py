@@ -5,6 +5,7 @@ May know: settings, the model, names and tokens.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
@@ -39,6 +40,13 @@ class Links:
         self._storages = storages
         self._sign = sign
         self._signed_url = signed_url
+        self._can_delete = True
+
+    def without_delete(self) -> Links:
+        """Return what builds the same URLs for a reader who is given no delete links."""
+        links = copy.copy(self)
+        links._can_delete = False
+        return links
 
     def file(self, upload: Upload, path: str) -> str:
         """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
@@ -73,8 +81,8 @@ class Links:
         return self.file(upload, upload.path) if route is None else f"{self.base_url}/{route}/{upload.id}"
 
     def delete(self, upload: Upload) -> str | None:
-        """Return the URL that deletes the upload; None without viewers."""
-        if self._viewer_route(upload) is None:
+        """Return the URL that deletes the upload; None without viewers, or for a reader who is not given it."""
+        if self._viewer_route(upload) is None or not self._can_delete:
             return None
         return f"{self.short(upload)}/delete/{self._sign(upload.id)}"
 

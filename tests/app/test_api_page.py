@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -13,7 +15,7 @@ from chevupload.config import Limits, Policy, Routes
 from chevupload.errors import Refusal
 from chevupload.model import Principal
 from chevupload.response.clients import CLIENTS, PLACEHOLDER
-from chevupload.response.reference import parameters
+from chevupload.response.reference import parameters, refusals
 from chevupload.store.sql import Database, SqlKeys, sqlite_engine
 from tests.support import file
 
@@ -184,3 +186,30 @@ def test_with_imgbbs_route_alone(make):
     """The page still has an address to send to."""
     stand = make(routes=Routes(api_page="api-v1", upload=None))
     assert f"{stand.base}/1/upload</code> with your key" in stand.open(PAGE).text
+
+
+def test_without_docstrings_the_page_is_the_same(tmp_path):
+    """Python drops them with -OO: what people read is none."""
+    program = """
+import sys
+from werkzeug.test import Client
+from chevupload import Routes, embedded
+
+component = embedded(sys.argv[1], routes=Routes(api_page="api-v1"), decode="inline", base_url="http://localhost/")
+print(Client(component).get("/api-v1").text, end="")
+"""
+    pages = [
+        subprocess.run(
+            [sys.executable, *options, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+        ).stdout
+        for options in ((), ("-OO",))
+    ]
+    assert "No key in header, query or body." in pages[0]
+    assert pages[0] == pages[1]
+
+
+def test_every_refusal_says_when():
+    """In a sentence of its own, since the page has a column of them."""
+    told = [kind.when for kind in refusals()]
+    assert all(text.endswith(".") for text in told)
+    assert len(set(told)) == len(told)

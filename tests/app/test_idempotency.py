@@ -67,12 +67,30 @@ def test_keys_of_two_senders_do_not_meet(stand):
     assert len({answer.json["image"]["id_encoded"] for answer in others}) == 4
 
 
+def test_a_guest_is_not_given_the_delete_link_of_another(stand):
+    """Two who share the guests' key may send the same Idempotency-Key and the same picture."""
+    first = send(stand, key="guest-key").json["image"]
+    again = send(stand, key="guest-key").json["image"]
+    assert first["delete_url"].startswith(first["url_short"])
+    assert again == {**first, "delete_url": None}
+    path = "/1/upload?key=guest-key"
+    imgbb = stand.send({"image": file()}, path=path, key=None, headers=KEY)
+    assert (imgbb.status_code, imgbb.json["data"]["delete_url"], imgbb.json["data"]["id"]) == (
+        200,
+        "",
+        first["id_encoded"],
+    )
+    assert first["delete_url"].rpartition("/")[2] not in imgbb.text
+    assert len(records(stand.catalog)) == 1
+
+
 @pytest.mark.parametrize("key", ["user-key", "guest-key"])
 def test_another_file_is_refused(stand, key):
     """Nobody is told of a file that they do not have, guests among themselves neither; a width changes nothing."""
     first = send(stand, picture((40, 30)), key=key, width="20")
     assert_refusal(send(stand, picture((40, 31)), key=key, width="20"), 422, 422)
-    assert send(stand, picture((40, 30)), key=key, width="20").json == first.json
+    again = send(stand, picture((40, 30)), key=key, width="20").json
+    assert again["image"]["url"] == first.json["image"]["url"]
     assert len(records(stand.catalog)) == 1
 
 

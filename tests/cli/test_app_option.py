@@ -25,6 +25,25 @@ component = component_from(
 )
 application = component.wrap(None)
 """
+HOSTS = """
+import flask
+from pyramid.config import Configurator
+
+from chevupload.contrib.flask import ChevUpload
+
+flask_app = flask.Flask(__name__, instance_path=__file__.removesuffix(".py"))
+flask_app.secret_key = "a secret of sixteen characters or more"
+ChevUpload(flask_app)
+
+
+def make_flask():
+    return flask_app
+
+
+with Configurator(settings={"chevupload.folder": __file__.removesuffix(".py") + "-pyramid"}) as config:
+    config.include("chevupload.contrib.pyramid")
+    pyramid_app = config.make_wsgi_app()
+"""
 OTHERS = """
 from chevupload import ChevUpload
 from chevupload.settings import component_from
@@ -47,6 +66,7 @@ def run(tmp_path, monkeypatch, capsys):
     """Return a function that runs one command in a folder of modules, which are forgotten afterwards."""
     (tmp_path / "shop_site.py").write_text(SITE)
     (tmp_path / "shop_others.py").write_text(OTHERS)
+    (tmp_path / "shop_hosts.py").write_text(HOSTS)
     (tmp_path / "shop_broken.py").write_text("import shop_nothing\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -100,7 +120,7 @@ def test_sweep_check_and_the_end_of_a_user(run, component, tmp_path):
     next((tmp_path / "pictures").rglob("c.png")).unlink()
     status, output, _ = run("check")
     assert (status, f"of upload {deleted['id_encoded']}" in output, kept["id_encoded"] in output) == (1, True, False)
-    assert run("user", "delete", "ann")[0] == 0
+    assert run("user", "delete", "ann", "--yes")[0] == 0
     assert [path for path in (tmp_path / "pictures").rglob("*") if path.is_file()] == []
 
 
@@ -131,3 +151,20 @@ def test_a_module_that_is_broken_says_how(run):
     """What an application's own module raises is its author's to read, as a whole."""
     with pytest.raises(ModuleNotFoundError, match="shop_nothing"):
         run("sweep", app="shop_broken:component")
+
+
+@pytest.mark.parametrize("name", ["flask_app", "make_flask()", "pyramid_app"])
+def test_an_application_stands_for_its_component(run, name):
+    """Of Flask and Pyramid; what makes one is called with brackets behind its name."""
+    app = f"shop_hosts:{name}"
+    assert run("user", "add", "ann", app=app) == (0, "added user ann", "")
+    assert run("user", "list", app=app) == (0, "ann", "")
+    assert run("check", app=app) == (0, "0 uploads checked", "")
+
+
+@pytest.mark.parametrize("name", ["make_flask", "nothing()", "flask()"])
+def test_what_has_no_component_is_told(run, name):
+    """A function that is not called, and what is none."""
+    status, output, errors = run("check", app=f"shop_hosts:{name}")
+    assert (status, output) == (1, "")
+    assert errors.startswith(f"chevupload: --app shop_hosts:{name}: there is no component of this name")

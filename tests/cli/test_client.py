@@ -43,6 +43,7 @@ def test_the_client_prints_viewer_links(server, tmp_path, capsys):
         assert "/image/T%C3%AFtle." in link
     assert upload(server, files[1], files[2], "--json") == 0
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [document["file"] for document in documents] == [str(file) for file in files[1:3]]
     assert documents[1]["image"]["original_filename"] == "日本.png"
     assert documents[0]["status_code"] == 200
 
@@ -68,7 +69,15 @@ def test_the_client_names_what_is_refused(server, tmp_path, capsys):
     assert captured.err.strip() == f"{bad}: Can't get target upload source info"
     assert len(captured.out.split()) == 1
     assert upload(server, bad, "--json") == 1
-    assert json.loads(capsys.readouterr().out)["error"]["code"] == 610
+    document = json.loads(capsys.readouterr().out)
+    assert (document["file"], document["error"]["code"]) == (str(bad), 610)
+    assert upload(server, bad.with_name("none.png"), "--json") == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {
+        "file": str(bad.with_name("none.png")),
+        "error": {"message": "No such file or directory"},
+    }
+    assert captured.err == ""
 
 
 def test_the_client_goes_on_after_an_unreadable_file(server, tmp_path, capsys):

@@ -64,7 +64,7 @@ def test_a_user_is_disabled_and_deleted(run, tmp_path):
     assert as_json(run("user", "enable", "ann", "--json")) == {"name": "ann", "disabled": False}
     assert component.key_store.authenticate(key, {}).user_id == user_id
 
-    assert run("user", "delete", "ann") == (0, "deleted user ann, with keys and uploads", "")
+    assert run("user", "delete", "ann", "--yes") == (0, "deleted user ann, with keys and uploads", "")
     assert run("user", "list")[1] == ""
     assert component.key_store.keys_of(user_id) == []
     assert files_in(site.images) == []
@@ -101,12 +101,13 @@ def test_keys(run):
     assert run("key", "add", "nobody") == (1, "", "chevupload: there is no user 'nobody'")
 
 
-@pytest.mark.parametrize("duration", ["soon", "0", "P0D", "", "P9999999D", "P999999Y", "-5"])
+@pytest.mark.parametrize("duration", ["soon", "0", "90", " 7776000 ", "P0D", "", "P9999999D", "P999999Y", "-5"])
 def test_a_key_that_should_end_never_lasts_for_ever(run, duration):
     """An end that means nothing is refused: no key is made."""
     run("user", "add", "ann")
     status, output, errors = run("key", "add", "ann", f"--expires={duration}")
-    assert (status, output, errors) == (1, "", f"chevupload: not a duration: {duration}".strip())
+    told = f"chevupload: not an ISO 8601 duration, such as P90D for 90 days: {duration}"
+    assert (status, output, errors) == (1, "", told.strip())
     assert as_json(run("key", "list", "--json")) == []
 
 
@@ -133,13 +134,79 @@ def test_keys_are_listed_in_columns(run, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["user add", "category add", "album add ann"])
-@pytest.mark.parametrize("value", ["", " \t", "caf\udce9"])
-def test_names_are_text_to_see(run, tmp_path, command, value):
-    """Nothing, white space and what is no UTF-8 name nothing: one line, and nothing is made."""
-    status, output, errors = run(*command.split(), value)
-    assert (status, output) == (1, "")
-    assert errors in ("chevupload: a name must not be empty", r"chevupload: not text in UTF-8: 'caf\udce9'")
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("", "a name must not be empty"),
+        ("  ", "a name must not be empty"),
+        ("caf\udce9", r"not text in UTF-8: 'caf\udce9'"),
+        ("ann\nbob", r"not one line of printable text: 'ann\nbob'"),
+        ("ann\x1b[2J", r"not one line of printable text: 'ann\x1b[2J'"),
+        ("\t", r"not one line of printable text: '\t'"),
+        ("ann\u2028bob", r"not one line of printable text: 'ann\u2028bob'"),
+        ("\u202eann", r"not one line of printable text: '\u202eann'"),
+    ],
+)
+def test_names_are_text_to_see(run, tmp_path, command, value, told):
+    """What is no text, or not on one line, names nothing: it is told in one line, and nothing is made."""
+    assert run(*command.split(), value) == (1, "", f"chevupload: {told}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_space_around_a_name_is_none_of_it(run):
+    """As somebody copies it."""
+    assert run("user", "add", " ann ") == (0, "added user ann", "")
+    assert run("key", "add", "ann", "--label", "lap\ntop") == (
+        *(1, ""),
+        r"chevupload: not one line of printable text: 'lap\ntop'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_gone"),
+    [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False), ("yep\n", False)],
+)
+def test_a_user_is_deleted_after_a_question(run, monkeypatch, answer, is_gone):
+    """On a terminal; anything but a yes changes nothing."""
+    run("user", "add", "ann")
+    key = run("key", "add", "ann")[1]
+    terminal = io.StringIO(answer)
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    status, output, errors = run("user", "delete", "ann")
+    assert errors.startswith("Delete the user ann, with all keys, albums and uploads? [y/N]")
+    assert (status, output) == ((0, "deleted user ann, with keys and uploads") if is_gone else (1, ""))
+    assert errors.endswith("chevupload: nothing was changed") is not is_gone
+    assert ("ann" in run("user", "list")[1], key.split("_")[1] in run("key", "list")[1]) == (not is_gone, not is_gone)
+
+
+def test_where_nobody_can_be_asked_a_user_is_deleted_with_yes_only(run, monkeypatch):
+    """In a script, and nothing is asked for a user who is not there."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    run("user", "add", "ann")
+    assert run("user", "delete", "ann") == (1, "", "chevupload: --yes is needed where nobody can be asked")
+    assert run("user", "list")[1] == "ann"
+    assert run("user", "delete", "bob") == (1, "", "chevupload: there is no user 'bob'")
+    assert as_json(run("user", "delete", "ann", "--yes", "--json"))["name"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["user", "delete", "nobody", "--json"], 1, "there is no user 'nobody'"),
+        (["user", "add", "", "--json"], 1, "a name must not be empty"),
+        (["key", "add", "nobody", "--json", "--expires", "90"], 1, "not an ISO 8601 duration"),
+        (["user", "add", "--json"], 2, "the following arguments are required: name"),
+        (["sweep", "--grace=x", "--json"], 2, "argument --grace: not a number of seconds: x"),
+        (["check", "--app", "no_such_module:x", "--json"], 1, "No module named"),
+    ],
+)
+def test_what_goes_wrong_is_json_too(run, arguments, status, told):
+    """For a program, at the one place where it reads."""
+    run("user", "add", "ann")
+    found, output, errors = run(*arguments, data="--app" not in arguments)
+    assert (found, errors) == (status, "")
+    assert told in json.loads(output)["error"]["message"]
 
 
 @pytest.mark.parametrize("command", ["key add", "key revoke", "album list", "key add ann --label"])
@@ -271,9 +338,7 @@ def test_a_mistyped_folder_is_told(run, tmp_path, command):
 )
 def test_wrong_usage(arguments, capsys):
     """Status 2."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
+    assert main(arguments) == 2
     assert "usage: chevupload" in capsys.readouterr().err
 
 
