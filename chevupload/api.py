@@ -30,7 +30,7 @@ from chevupload.errors import (
 from chevupload.interfaces import Fetcher, KeyBackend
 from chevupload.journal import Journal
 from chevupload.keys import checked_principal
-from chevupload.model import Principal, Upload
+from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
 from chevupload.request.fetching import DisabledFetcher
 from chevupload.request.forms import Form, Spools
 from chevupload.request.idempotency import request_digest
@@ -56,7 +56,6 @@ SESSION = "chevupload.session"
 """Where the environ may hold the host's session, in whose transaction an upload is then published."""
 
 _METHODS = "POST, GET, OPTIONS"
-_MAX_KEY_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +244,7 @@ class UploadApi:
             raise
 
     def _identify(self, key: str, environ: WSGIEnvironment) -> Principal:
-        found = self._keys.authenticate(key, environ) if len(key) <= _MAX_KEY_LENGTH else None
+        found = self._keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
         principal = checked_principal("keys", found)
         if principal is None:
             raise InvalidKey

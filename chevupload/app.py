@@ -237,10 +237,12 @@ class ChevUpload:
             policy=policy,
             answers=self._answers,
         )
+        health = Health(catalog=catalog, storages=storages, keys=as_key_backend(keys))
         exact: dict[str, Exact] = {
             "upload": self._api.upload,
             "imgbb": self._api.upload_imgbb,
-            "health": Health(catalog=catalog, storages=storages).answer,
+            "health": health.answer,
+            "liveness": health.live,
             "upload_page": upload_page.answer,
             "api_page": describing.page,
             "openapi": describing.openapi,

@@ -135,6 +135,9 @@ class Routes:
     """The page on which users manage their keys; there with a key store and ``current_user`` only."""
     health: str | None = setting(None, _ROUTE)
     """Says whether database and storage answer, for load balancers. ``chevupload serve`` has it at ``health``."""
+    liveness: str | None = setting(None, _ROUTE)
+    """Says that the process answers, and asks nothing of any part: for what starts a process anew that does not.
+    ``chevupload serve`` has it at ``health/live``."""
     upload_page: str | None = setting(None, _ROUTE)
     """The page on which people upload. ``chevupload serve`` has it at ``upload``; a host may have one of its own."""
     assets: str | None = setting("chevupload-assets", _ROUTE)

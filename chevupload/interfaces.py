@@ -130,6 +130,23 @@ class AdoptingStorage(Storage, Protocol):
 
 
 @runtime_checkable
+class ProbedStorage(Storage, Protocol):
+    """A storage that can tell whether files can be kept in it, for the health route.
+
+    Of any other one, the health route asks :meth:`Storage.exists`, which knows a service that is away, and no bucket
+    that is missing.
+    """
+
+    def probe(self) -> None:
+        """Ask the service for what has to be there: a folder that can be written to, or a bucket; nothing is stored.
+
+        Raises:
+            StorageError: nothing can be kept here now.
+        """
+        ...
+
+
+@runtime_checkable
 class ListingStorage(Storage, Protocol):
     """A storage that can tell what is in it, so that a check finds files that no record knows."""
 

@@ -62,6 +62,9 @@ class Principal:
         return self.user_id is None
 
 
+MAX_KEY_LENGTH = 512
+"""Characters of the longest key that is looked up."""
+
 KeyStyle: TypeAlias = Literal["chevereto", "imgbb"]
 """The two spellings of a key: Chevereto's, and ImgBB's for clients that insist on it."""
 

@@ -60,6 +60,7 @@ def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
         "files": (f"/{routes.files}/{{rest}}",),
         "keys": (f"/{routes.keys}",),
         "health": (f"/{routes.health}",),
+        "liveness": (f"/{routes.liveness}",),
         "upload_page": (f"/{routes.upload_page}",),
         "assets": (f"/{routes.assets}/{{rest}}",),
         "api_page": (f"/{routes.api_page}",),

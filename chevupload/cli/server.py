@@ -33,7 +33,7 @@ _OTHER_BODY_BYTES = 1_048_576
 """Longest body of any other route; none of them reads more than a few fields."""
 _CONNECTIONS = 1_000
 """Connections at a time. Browsers keep several open each, and with waitress's 100 a few slow clients lock out all."""
-ROUTES = Routes(upload_page="upload", api_page="api-v1", health="health")
+ROUTES = Routes(upload_page="upload", api_page="api-v1", health="health", liveness="health/live")
 """Where this server answers: as a component by itself, with the pages on which people upload and read about the API,
 the latter where Chevereto has it, and its health."""
 _UPLOADS = (ROUTES.upload, ROUTES.imgbb, ROUTES.upload_page)

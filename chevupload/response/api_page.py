@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from chevupload.response.clients import CLIENTS, MAX_KEY_LENGTH, PLACEHOLDER, Account, curl_line
+from chevupload.model import MAX_KEY_LENGTH
+from chevupload.response.clients import CLIENTS, PLACEHOLDER, Account, curl_line
 from chevupload.response.copies import SCRIPT
 from chevupload.response.page import NOTHING, Page
 from chevupload.response.reference import EXPIRATIONS, Service, limits_of, parameters, refusals

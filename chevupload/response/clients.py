@@ -17,11 +17,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chevupload.errors import InvalidParameter
+from chevupload.model import MAX_KEY_LENGTH
 
 PLACEHOLDER = "YOUR-API-KEY"
 """Stands where no key was given."""
-MAX_KEY_LENGTH = 512
-"""Characters of the longest key that is looked up."""
 
 _SHAREX_VERSION = "17.0.0"
 """The syntax with braces; ShareX rewrites settings that claim to be older than 14."""

@@ -64,6 +64,8 @@ def _paths(service: Service) -> Iterable[tuple[str, Node]]:
         yield f"/{routes.files}/{{path}}", _file()
     if routes.health:
         yield f"/{routes.health}", _health()
+    if routes.liveness:
+        yield f"/{routes.liveness}", _liveness()
     if routes.oembed and (routes.viewer or routes.video):
         yield f"/{routes.oembed}", _oembed()
     if routes.openapi:
@@ -105,8 +107,17 @@ def _file() -> Node:
 def _health() -> Node:
     answer = {"application/json": ref("Health")}
     away = {**response("A part is away.", answer), "headers": headers("Retry-After")}
-    responses = {"200": response("Every part is there.", answer), "503": away}
-    return readable("checkHealth", {"summary": "Whether database and storage answer", "responses": responses})
+    operation: Node = {
+        "summary": "Whether database and storage answer; each storage by its name, for an admin's key",
+        "security": [{}, {"header": []}],
+        "responses": {"200": response("Every part is there.", answer), "503": away},
+    }
+    return readable("checkHealth", operation)
+
+
+def _liveness() -> Node:
+    answer = response("The process answers.", {"application/json": ref("Liveness")})
+    return readable("checkLiveness", {"summary": "Whether the process answers", "responses": {"200": answer}})
 
 
 def _oembed() -> Node:

@@ -6,8 +6,9 @@ May know: the reference.
 from __future__ import annotations
 
 from chevupload import errors
+from chevupload.model import MAX_KEY_LENGTH
 from chevupload.response.assets import STYLE
-from chevupload.response.clients import CLIENTS, MAX_KEY_LENGTH
+from chevupload.response.clients import CLIENTS
 from chevupload.response.key_pages import LIFETIMES
 from chevupload.response.openapi_parts import BUSY, GONE, Node, options, readable, redirect, ref, refusals, response
 from chevupload.response.reference import Service

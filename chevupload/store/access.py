@@ -64,6 +64,10 @@ class Access(Protocol):
         """Return a signed URL."""
         ...
 
+    def probe(self, root: str) -> None:
+        """Ask whether files can be kept below ``root``; raise whatever says that they cannot."""
+        ...
+
 
 class PlainAccess:
     """Works with any file system."""
@@ -118,6 +122,11 @@ class PlainAccess:
     def sign(self, place: str, seconds: int) -> str:
         """Return a signed URL."""
         return str(self._filesystem.sign(place, expiration=seconds))
+
+    def probe(self, root: str) -> None:
+        """Ask for the root, which the first file makes where it is missing."""
+        with contextlib.suppress(FileNotFoundError):
+            self.info(root)
 
     def _make_parent(self, place: str) -> None:
         """Make the folder of ``place`` where there are folders; object stores must not be asked to make a bucket."""
@@ -187,6 +196,15 @@ class ObjectAccess(PlainAccess):
         if found["type"] != "file":
             raise FileNotFoundError(place)
         return cast(datetime, next(value for name, value in found.items() if name in _MODIFIED))
+
+    def probe(self, root: str) -> None:
+        """Ask for the bucket, which is never made here.
+
+        Credentials that may only read and write objects are not told of it, so no answer about it is a good one.
+        """
+        bucket = root.strip("/").partition("/")[0]
+        with contextlib.suppress(PermissionError):
+            self.info(bucket)
 
     def _listed(self, folder: str) -> Sequence[Mapping[str, Any]]:
         return cast(Sequence[Mapping[str, Any]], self._call("_ls", folder, detail=True))

@@ -121,6 +121,17 @@ class LocalStorage(FsspecStorage):
         with translated("look for", path):
             return self._target(path).is_file() or not self._is_there()
 
+    def probe(self) -> None:
+        """Look whether the folders are there, and can be written to.
+
+        Raises:
+            StorageError: one is not.
+        """
+        self._is_there()
+        for folder in (self._folder, self.incoming):
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise StorageError("a folder of the storage cannot be written to")
+
     def files(self) -> Iterator[str]:
         """Yield the path of every file but the unfinished ones, without following links."""
         with translated("list", "files"):

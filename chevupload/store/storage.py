@@ -164,6 +164,16 @@ class FsspecStorage:
             except _ABSENT:
                 return False
 
+    def probe(self) -> None:
+        """Ask whether files can be kept here: whether the service answers, and the bucket is there.
+
+        Raises:
+            StorageError: they cannot.
+        """
+        with translated("reach", "the storage"):
+            access, root = self._rooted()
+            access.probe(root)
+
     def files(self) -> Iterator[str]:
         """Yield the path of every file below the root, in memory one folder at a time."""
         with translated("list", "files"):

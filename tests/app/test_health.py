@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,9 +11,10 @@ import pytest
 from chevupload import health
 from chevupload.config import Routes
 from chevupload.errors import CatalogError, StorageError
+from chevupload.interfaces import ProbedStorage
 from chevupload.settings import component_from
-from chevupload.store.memory import MemoryCatalog
-from tests.support import LEAKS, Failing
+from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
+from tests.support import LEAKS, PRINCIPALS, Failing
 
 WELL = {"status": "ok", "database": "ok", "storage": "ok"}
 ROUTES = Routes(health="health")
@@ -52,13 +54,22 @@ def test_a_database_that_is_away(make, error, caplog):
 
 def test_a_storage_that_is_away(make, clock):
     """Until it is back."""
-    stand = make(routes=ROUTES, storage=lambda local: Failing(local, "exists", StorageError("away"), forever=False))
+    stand = make(routes=ROUTES, storage=lambda local: Failing(local, "probe", StorageError("away"), forever=False))
     away = {"status": "away", "database": "ok", "storage": "away"}
     assert stand.open("/health").json == away
     clock[0] = 0.9
     assert stand.open("/health").json == away
     clock[0] = 1.0
     assert stand.open("/health").json == WELL
+
+
+def test_what_a_storage_has_to_be_asked_for_by_a_file(make):
+    """One of a host's own may have nothing else to tell it by."""
+    own = MemoryStorage()
+    away = Failing(own, "exists", StorageError("away"))
+    assert not isinstance(own, ProbedStorage)
+    assert make(routes=ROUTES, storage=away).open("/health").json["storage"] == "away"
+    assert make(routes=ROUTES, storage=own).open("/health").json == WELL
 
 
 def test_a_disk_that_is_away(make):
@@ -109,3 +120,49 @@ def test_around_a_host_it_is_off(make, tmp_path):
     assert make().open("/health").status_code == 404
     component = component_from({"folder": str(tmp_path / "site"), "health_route": "up/health"})
     assert component.routes.health == "up/health"
+
+
+@pytest.mark.parametrize("name", ["images", "incoming"])
+def test_a_folder_that_cannot_be_written_to_is_away(make, name, monkeypatch):
+    """Nothing could be stored in it."""
+    stand = make(routes=ROUTES)
+    allowed = os.access
+    refused = str(stand.folder / name)
+    # Whoever runs the tests may be allowed everything.
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != refused and allowed(path, mode))
+    assert stand.open("/health").json == {"status": "away", "database": "ok", "storage": "away"}
+
+
+def test_storages_are_named_to_admins_only(make, caplog):
+    """What a site calls them is nobody else's business; anybody learns that one is away."""
+    broken = Failing(MemoryStorage(), "exists", StorageError("away"))
+    stand = make(routes=ROUTES, storage={"main": MemoryStorage(), "archive-eu": broken})
+    told = {"status": "away", "database": "ok", "storage": "away"}
+    named = {"status": "away", "database": "ok", "storage main": "ok", "storage archive-eu": "away"}
+    for headers in ({}, {"X-API-Key": "user-key"}, {"X-API-Key": "wrong"}, {"X-API-Key": "k" * 600}):
+        answer = stand.open("/health", headers=headers)
+        assert (answer.status_code, answer.json) == (503, told), headers
+    assert stand.open("/health?key=admin-key").json == told, "a query gets into logs"
+    assert stand.open("/health", headers={"X-API-Key": "admin-key"}).json == named
+    assert "archive-eu is away" in caplog.text
+
+
+def test_health_of_keys_that_are_away(make):
+    """Whoever shows a key then is told what anybody is."""
+    stand = make(routes=ROUTES, keys=Failing(StaticKeys(PRINCIPALS), "authenticate", KeyError("away")))
+    assert stand.open("/health", headers={"X-API-Key": "admin-key"}).json == WELL
+
+
+def test_liveness_touches_nothing(make):
+    """The process answers, whatever is away."""
+    away = StorageError("away")
+    stand = make(
+        routes=Routes(health="health", liveness="health/live"),
+        catalog=Failing(MemoryCatalog(), "get", away),
+        storage=lambda local: Failing(local, "probe", away),
+    )
+    answer = stand.open("/health/live")
+    assert (answer.status_code, answer.json, answer.headers["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
+    assert stand.open("/health/live", "HEAD").data == b""
+    assert stand.open("/health/live", "POST").status_code == 405
+    assert stand.open("/health").status_code == 503

@@ -171,8 +171,9 @@ def test_a_request_sent_once_more(described):
 
 def test_health(make):
     """There, and away, where there is such a route."""
-    stand = make(routes=Routes(health="health"))
+    stand = make(routes=Routes(health="health", liveness="health/live"))
     described = Described(stand)
+    assert described.check(stand.open("/health/live")).status_code == 200
     assert described.check(stand.open("/health")).status_code == 200
     assert described.check(stand.open("/health", "OPTIONS")).status_code == 204
 
@@ -269,7 +270,7 @@ def pages(make, tmp_path):
         keys=keys,
         key_store=keys,
         current_user=lambda environ: Principal(user_id="ann") if environ.get("HTTP_X_USER") == "ann" else None,
-        routes=Routes(health="health", upload_page="upload", api_page="api-v1"),
+        routes=Routes(health="health", liveness="health/live", upload_page="upload", api_page="api-v1"),
     )
     engine.dispose()
 

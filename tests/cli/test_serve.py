@@ -140,6 +140,7 @@ def test_a_server_says_how_it_is_and_logs_json(start, tmp_path):
     key = site.accounts.add_key("ann").key
     site.close()
     with start(tmp_path / "site", "--log-json") as running:
+        assert requests.get(f"{running.address}/health/live").json() == {"status": "ok"}
         answer = requests.get(f"{running.address}/health")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "storage": "ok"})
         for sent in (key, "wrong"):

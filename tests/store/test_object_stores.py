@@ -200,3 +200,14 @@ def test_a_store_that_never_answers_is_a_storage_that_is_away(protocol):
         ):
             with pytest.raises(StorageError):
                 action()
+
+
+def test_a_bucket_that_is_missing_is_away(server):
+    """Unlike a file that is missing: the health route asks for what no upload would make."""
+    storage = server.storage()
+    storage.probe()
+    protocol = str(storage._source).partition("://")[0]
+    missing = FsspecStorage(f"{protocol}://no-such-bucket/folder", options=server.options)
+    assert not missing.exists("0.png")
+    with pytest.raises(StorageError):
+        missing.probe()
