@@ -1,13 +1,15 @@
 """What is to be written over in a copy of a file: a few bytes at a place, and stretches that become zeros.
 
 May know: :mod:`chevupload.errors`. Nothing moves: containers tell the places of pixels and sound as distances from the
-file's beginning. Both lists are bounded, and no more is written over than the file has bytes.
+file's beginning. Both lists are bounded, and no more is written over than the file has bytes, however often a place is
+told: two boxes may point to the same metadata.
 """
 
 from __future__ import annotations
 
 import shutil
 from array import array
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from chevupload.errors import BrokenImage
@@ -44,7 +46,7 @@ class Erasure:
         """Have zeros stand from ``start`` to ``end``, as far as there is a file.
 
         Raises:
-            BrokenImage: more than :data:`MAX_STRETCHES`, or more bytes than the file has.
+            BrokenImage: more than :data:`MAX_STRETCHES`.
         """
         start, end = max(start, 0), min(end, self._size)
         if start >= end:
@@ -55,7 +57,7 @@ class Erasure:
         else:
             self._starts.append(start)
             self._ends.append(end)
-        if self._cleared > self._size or len(self._starts) > MAX_STRETCHES:
+        if len(self._starts) > MAX_STRETCHES:
             raise BrokenImage
 
     def copied(self, source: BinaryIO, target: BinaryIO, end: int) -> bool:
@@ -64,12 +66,24 @@ class Erasure:
         shutil.copyfileobj(source, target, _PIECE)
         target.truncate(end)
         is_changed = end < self._size
-        for start, stop in zip(self._starts, self._ends, strict=True):
+        for start, stop in self._stretches():
             is_changed |= _clear(target, start, min(stop, end))
         for at, data in self._marks:
             is_changed |= _write(target, at, data)
         target.seek(end)
         return is_changed
+
+    def _stretches(self) -> Iterator[tuple[int, int]]:
+        """Return what to clear, without what was told before where that must be more than the file."""
+        order: Iterable[int] = range(len(self._starts))
+        if self._cleared > self._size:
+            order = sorted(order, key=self._starts.__getitem__)
+        done = 0
+        for number in order:
+            start, end = self._starts[number], self._ends[number]
+            if self._cleared > self._size:
+                start, done = max(start, done), max(end, done)
+            yield start, end
 
 
 def _clear(target: BinaryIO, start: int, end: int) -> bool:

@@ -15,7 +15,7 @@ MAX_TAGS = 200
 MAX_VALUE_BYTES = 2_048
 """Larger values are skipped."""
 
-_HEADER = b"Exif\0\0"
+HEADER = b"Exif\0\0"
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _POINTERS = {0x8769: "EXIF", 0x8825: "GPS", 0xA005: "INTEROP"}
 _LAYOUTS = {3: "H", 4: "I", 5: "I", 6: "b", 8: "h", 9: "i", 10: "i", 11: "f", 12: "d"}
@@ -67,7 +67,7 @@ class Exif:
 
 def read(block: bytes) -> Exif:
     """Read a block, with or without its ``Exif`` header; whatever is broken is left out."""
-    tiff = block.removeprefix(_HEADER)
+    tiff = block.removeprefix(HEADER)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return Exif()
@@ -117,7 +117,7 @@ def _next(tiff: bytes, at: int, order: str) -> int:
 
 def without_orientation(block: bytes) -> bytes:
     """Return ``block`` without IFD0's orientation. Every other byte that an offset points to stays where it is."""
-    header = len(block) - len(block.removeprefix(_HEADER))
+    header = len(block) - len(block.removeprefix(HEADER))
     tiff = block[header:]
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:

@@ -21,7 +21,16 @@ from chevupload.media import metadata, original, strip
 from chevupload.media.color import continuous, displayable
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.extras import extra
-from chevupload.media.picture import AGAIN, OVERSAMPLING, Picture, fitted, open_picture, upright, upright_size
+from chevupload.media.picture import (
+    AGAIN,
+    OVERSAMPLING,
+    Picture,
+    fitted,
+    open_picture,
+    substitute,
+    upright,
+    upright_size,
+)
 from chevupload.media.structure import HEAD_BYTES, Structure, measure, sniff
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.spool import PREFIX
@@ -138,11 +147,12 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     if animated or size[0] > job.medium_width:
         medium = fitted(size, min(job.medium_width, size[0]))
     turned = not animated and orientation > 1
-    rewritten = resized or turned or source.name == "BMP" or target is not None
+    other = substitute(source.image)
+    rewritten = resized or turned or other is not None or target is not None
     scale = _needed_scale(size, medium, job)
     if rewritten:
         scale = max(scale, OVERSAMPLING) if resized else 1.0
-    name = target or ("PNG" if source.name == "BMP" else source.name)
+    name = target or other or source.name
     scale = min(1.0, scale * size[0] / full[0])
     return _Plan(orientation, size, medium, name, resized, target is not None, rewritten, scale)
 

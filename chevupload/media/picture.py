@@ -1,16 +1,18 @@
 """Opens a picture with one decoder, decodes it once at the scale that is needed, and cuts smaller pictures out of it.
 
-May know: Pillow. Decoders are named by class, so neither Pillow's forty other parsers nor a plugin of the host can run.
+May know: Pillow, and this folder's readers of JPEG and PNG. Decoders are named by class, so neither Pillow's forty
+other parsers nor a plugin of the host can run.
 Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVERSAMPLING`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
@@ -20,6 +22,8 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+
+from chevupload.media import jpeg, png
 
 OVERSAMPLING = 1.5
 """How much larger than its result the source of a resize is at least.
@@ -52,10 +56,62 @@ Side = TypeVar("Side", int, float)
 
 
 class _Jpeg(JpegImageFile):
-    """A JPEG decoder that leaves Exif alone when it opens: Pillow's Exif reader copies without bounds."""
+    """A JPEG decoder that is shown no metadata when it opens: Pillow's readers fail where it is broken."""
+
+    substitute: str | None = None
+    """The format to store the picture in, where browsers do not show it as it is."""
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        file, head = self.fp, jpeg.read_head(cast("BinaryIO", self.fp))
+        self.fp = io.BytesIO(head.decoded)
+        super()._open()
+        self.fp, self.substitute = file, head.substitute
+        self.info.update(head.metadata)
 
     def _read_dpi_from_exif(self) -> None:
         pass
+
+
+class _WholeJpeg(_Jpeg):
+    """A JPEG decoder that asks for every pixel, and for nothing behind the last of them."""
+
+    def load(self) -> Any:
+        try:
+            return super().load()
+        except OSError:
+            # Where the decoder itself has failed, there is no tile left.
+            if not self.tile or not _has_every_pixel(cast("BinaryIO", self.fp)):
+                raise
+            self.fp = jpeg.ended(cast("BinaryIO", self.fp), jpeg.END)
+            return super().load()
+
+
+_TAILS = (b"", b"\xa5\x13\xe8\x37\xc9\x5a\x71" * 8, b"\x5a\xd4\x6b\x91\x2c\xfe\x18" * 8)
+"""What is put between the pixels and the end of a JPEG that lacks it. Where pixels are missing, it shows as some."""
+
+
+def _has_every_pixel(file: BinaryIO) -> bool:
+    if not jpeg.has_every_scan(file):
+        return False
+    seen = set()
+    for tail in _TAILS:
+        with _Jpeg(jpeg.ended(file, tail + jpeg.END)) as image:
+            image.load()
+            seen.add(hashlib.sha256(image.tobytes()).digest())
+    return len(seen) == 1
+
+
+class _Png(PngImageFile):
+    """A PNG decoder that is shown what it needs, and nothing that is broken."""
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        file = cast("BinaryIO", self.fp)
+        found = png.shown(file)
+        self.fp = found.pieces.opened()
+        super()._open()
+        self.info.update(png.metadata(file, found))
 
 
 class _Avif(AvifImageFile):
@@ -74,8 +130,8 @@ class _Avif(AvifImageFile):
 
 
 _DECODERS: dict[str, type[ImageFile]] = {
-    "JPEG": _Jpeg,
-    "PNG": PngImageFile,
+    "JPEG": _WholeJpeg,
+    "PNG": _Png,
     "GIF": GifImageFile,
     "WEBP": WebPImageFile,
     "AVIF": _Avif,
@@ -87,6 +143,13 @@ def open_picture(file: BinaryIO, name: str) -> ImageFile:
     """Open ``file`` with the decoder of format ``name``; nothing is decoded yet."""
     file.seek(0)
     return _DECODERS[name](file)
+
+
+def substitute(image: ImageFile) -> str | None:
+    """Return the format to store an opened picture in where few browsers show it as it is; None where they do."""
+    if isinstance(image, BmpImageFile):
+        return "PNG"
+    return image.substitute if isinstance(image, _Jpeg) else None
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -7,22 +7,19 @@ pictures with their own Exif there. Sources: ITU T.81, PNG third edition, RFC 96
 
 from __future__ import annotations
 
-import re
+import shutil
 import struct
 from typing import BinaryIO
 
 from chevupload.config import VIDEOS
 from chevupload.errors import BrokenImage
-from chevupload.media.structure import color_table_bytes, file_end
+from chevupload.media import gif, jpeg, png
+from chevupload.media.structure import file_end
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIC", "MP4", "MOV", "WEBM")
 """The formats that can be stripped without encoding them anew."""
 
 _PIECE = 65_536
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_PNG_KEPT = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sRGB sBIT bKGD hIST pHYs sPLT acTL fcTL fdAT cICP mDCV cLLI".split()
-)
 _WEBP_KEPT = frozenset((b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"))
 _GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 
@@ -46,7 +43,16 @@ def strip(source: BinaryIO, target: BinaryIO, name: str) -> bool:
         {"JPEG": _strip_jpeg, "PNG": _strip_png, "WEBP": _strip_webp, "GIF": _strip_gif}[name](source, target)
     except (struct.error, IndexError) as error:
         raise BrokenImage from error
-    return target.tell() != file_end(source)
+    size = target.tell()
+    return size != file_end(source) or not _is_same(source, target, size)
+
+
+def _is_same(source: BinaryIO, target: BinaryIO, size: int) -> bool:
+    source.seek(0)
+    target.seek(0)
+    is_same = all(source.read(_PIECE) == target.read(_PIECE) for _ in range(0, size, _PIECE))
+    target.seek(size)
+    return is_same
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
@@ -59,24 +65,21 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
 
 
 def _strip_jpeg(source: BinaryIO, target: BinaryIO) -> None:
-    target.write(source.read(2))
-    while True:
-        marker = source.read(2)
-        while marker == b"\xff\xff":  # fill bytes
-            marker = b"\xff" + source.read(1)
-        if marker[0] != 0xFF:
-            raise BrokenImage
-        if marker[1] == 0xD9:
-            target.write(marker)
-            return
-        (length,) = struct.unpack(">H", source.read(2))
-        body = source.read(length - 2)
-        if length < 2 or len(body) < length - 2:
-            raise BrokenImage
-        if _jpeg_keeps(marker[1], body):
-            target.write(marker + length.to_bytes(2, "big") + body)
-        if marker[1] == 0xDA and not _copy_scan(source, target):
-            return
+    target.write(jpeg.SOI)
+    at, has_scan = len(jpeg.SOI), False
+    while (segment := jpeg.segment_after(source, at)) is not None and segment.marker != jpeg.EOI:
+        at = segment.end
+        if _jpeg_keeps(segment.marker, jpeg.data(source, segment)):
+            target.write(bytes((0xFF, segment.marker)))
+            source.seek(segment.start + 2)
+            _copy(source, target, segment.end - segment.start - 2)
+        if segment.marker == jpeg.SOS:
+            has_scan, at = True, jpeg.scan_end(source, segment.end)
+            source.seek(segment.end)
+            _copy(source, target, at - segment.end)
+    if not has_scan:
+        raise BrokenImage
+    target.write(jpeg.END)  # decoders forgive a missing end, and so do we
 
 
 def _jpeg_keeps(marker: int, body: bytes) -> bool:
@@ -84,36 +87,18 @@ def _jpeg_keeps(marker: int, body: bytes) -> bool:
         return body.startswith(b"ICC_PROFILE\0")
     if 0xE0 <= marker <= 0xEF:
         return (marker, body[:5]) in ((0xE0, b"JFIF\0"), (0xEE, b"Adobe"))
-    return marker != 0xFE
-
-
-def _copy_scan(source: BinaryIO, target: BinaryIO) -> bool:
-    """Copy entropy-coded data up to the next marker, and leave ``source`` there; False at the end of the file."""
-    while piece := source.read(_PIECE):
-        if found := _MARKER.search(piece):
-            target.write(piece[: found.start()])
-            source.seek(found.start() - len(piece), 1)
-            return True
-        if piece.endswith(b"\xff") and len(piece) > 1:
-            source.seek(-1, 1)
-            piece = piece[:-1]
-        target.write(piece)
-    target.write(b"\xff\xd9")  # decoders forgive a missing end, and so do we
-    return False
+    return marker != jpeg.COM and marker not in jpeg.ALONE
 
 
 def _strip_png(source: BinaryIO, target: BinaryIO) -> None:
-    target.write(source.read(8))
-    while True:
-        head = source.read(8)
-        length, kind = struct.unpack(">I4s", head)
-        if kind in _PNG_KEPT:
-            target.write(head)
-            _copy(source, target, length + 4)
-        else:
-            source.seek(length + 4, 1)
-        if kind == b"IEND":
-            return
+    found = png.shown(source)
+    with found.pieces.opened() as shown:
+        _copy(shown, target, png.HEADER_BYTES)
+        if profile := png.profile_chunk(source, found):
+            source.seek(profile.at)
+            _copy(source, target, profile.end - profile.at)
+        shown.seek(png.HEADER_BYTES)
+        shutil.copyfileobj(shown, target, _PIECE)
 
 
 def _strip_webp(source: BinaryIO, target: BinaryIO) -> None:
@@ -144,32 +129,28 @@ def _strip_webp(source: BinaryIO, target: BinaryIO) -> None:
 
 
 def _strip_gif(source: BinaryIO, target: BinaryIO) -> None:
-    head = source.read(13)
+    size = file_end(source)
+    source.seek(0)
+    head = source.read(gif.HEADER_BYTES)
     target.write(head)
-    _copy(source, target, color_table_bytes(head[10]))
-    while (introducer := source.read(1)) == b"," or introducer == b"!":
-        if introducer == b",":
-            head = source.read(9)
-            target.write(introducer + head)
-            _copy(source, target, color_table_bytes(head[8]) + 1)
-            kept = True
-        else:
-            label = source.read(1)
-            first = source.read(source.read(1)[0])
-            kept = label in (b"\xf9", b"\x01") or (label == b"\xff" and first in _GIF_KEPT)
-            if kept:
-                target.write(introducer + label + bytes([len(first)]) + first)
-            if not first:
-                continue
-        _copy_blocks(source, target if kept else None)
+    _copy(source, target, gif.color_table_bytes(head[10]))
+    has_picture = False
+    for block in gif.blocks(source):
+        has_picture |= block.kind == gif.IMAGE
+        if not _gif_keeps(source, block):
+            continue
+        source.seek(block.start)
+        _copy(source, target, min(block.end, size) - block.start)
+        if not block.is_whole:  # the only picture of the file, which has its pixels, and no end
+            target.write(bytes(max(0, block.end - size) + 1))
+    if not has_picture:
+        raise BrokenImage
     target.write(b";")
 
 
-def _copy_blocks(source: BinaryIO, target: BinaryIO | None) -> None:
-    while True:
-        size = source.read(1)
-        block = source.read(size[0])
-        if target is not None:
-            target.write(size + block)
-        if not block:
-            return
+def _gif_keeps(source: BinaryIO, block: gif.Block) -> bool:
+    if block.kind == gif.IMAGE:
+        return True
+    source.seek(block.data)
+    first = source.read(source.read(1)[0]) if block.is_whole else b""
+    return block.is_whole and (block.head in (b"\xf9", b"\x01") or (block.head == b"\xff" and first in _GIF_KEPT))

@@ -1,9 +1,9 @@
 """A file's format by its first bytes, and a picture's size and frames by its container, without decoding anything.
 
-May know: :mod:`chevupload.errors`. Pillow's WebP decoder allocates two canvases when it opens a file, and counting
-frames with Pillow walks the whole animation; so GIF, PNG and WEBP are measured here first, by seeking, in bounded time.
-Sources: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12 (the brands of AVIF, HEIF and MP4), the QuickTime
-file format, RFC 8794 (EBML, the head of WebM).
+May know: :mod:`chevupload.errors`, and this folder's readers of GIF and PNG. Pillow's WebP decoder allocates two
+canvases when it opens a file, and counting frames with Pillow walks the whole animation; so GIF, PNG and WEBP are
+measured here first, by seeking, in bounded time. Sources: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12
+(the brands of AVIF, HEIF and MP4), the QuickTime file format, RFC 8794 (EBML, the head of WebM).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from chevupload.errors import BrokenImage, NotAnImage, TooManyPixels, UnavailableFormat
+from chevupload.media import gif, png
 
 HEAD_BYTES = 64
 """How much of a file :func:`sniff` looks at."""
 MAX_PIECES = 1_000_000
-"""Chunks or blocks of one file. A GIF of 100 MB has 400,000; a file of one-byte blocks would cost minutes."""
+"""Chunks of one WebP."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _BMP = re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
 _UNAVAILABLE = re.compile(
     rb"II[*+]\0|MM\0[*+]"  # TIFF
@@ -80,7 +80,7 @@ def sniff(head: bytes) -> str:
     """
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
-    if head.startswith(_PNG):
+    if head.startswith(png.SIGNATURE):
         return "PNG"
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
@@ -152,31 +152,9 @@ def file_end(file: BinaryIO) -> int:
 
 
 def _measure_png(file: BinaryIO, max_frames: int) -> Structure:
-    end = file_end(file)
-    file.seek(len(_PNG))
-    _, kind, width, height = struct.unpack(">I4sII", file.read(16))
-    if kind != b"IHDR":
-        raise BrokenImage
-    at, frames, animated, data = len(_PNG), 1, False, False
-    for _ in range(MAX_PIECES):
-        file.seek(at)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        at += length + 12
-        if at > end:
-            break
-        if kind == b"IEND":
-            if not data:
-                break
-            return Structure(width, height, frames)
-        if kind == b"IDAT":
-            data = True
-        elif kind == b"acTL" and not data:
-            frames = int.from_bytes(file.read(4), "big")
-            _check_frames(frames, max_frames)
-            if animated or not frames:
-                raise BrokenImage
-            animated = True
-    raise BrokenImage
+    found = png.shown(file)
+    _check_frames(found.frames, max_frames)
+    return Structure(found.width, found.height, found.frames)
 
 
 def _measure_webp(file: BinaryIO, max_frames: int) -> Structure:
@@ -215,36 +193,20 @@ def _webp_canvas(kind: bytes, data: bytes) -> tuple[int, int]:
     raise BrokenImage
 
 
-def color_table_bytes(flags: int) -> int:
-    """Return the size of the GIF color table that ``flags`` announce."""
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
-
-
 def _measure_gif(file: BinaryIO, max_frames: int) -> Structure:
     file.seek(6)
-    width, height, flags = struct.unpack("<HHBxx", file.read(7))
-    file.seek(color_table_bytes(flags), 1)
-    end = file_end(file)
-    frames, pieces = 0, 0
-    while (introducer := file.read(1)) != b";":
-        if introducer == b",":
-            left, top, wide, high, flags = struct.unpack("<HHHHB", file.read(9))
+    width, height = struct.unpack("<HH", file.read(4))
+    frames = 0
+    for block in gif.blocks(file):
+        if block.kind == gif.IMAGE:
+            left, top, wide, high = struct.unpack("<HHHH", block.head[:8])
             frames += 1
             _check_frames(frames, max_frames)
             if frames == 1:  # a first frame larger than the canvas enlarges it
                 width, height = max(width, left + wide), max(height, top + high)
-            file.seek(color_table_bytes(flags) + 1, 1)
-        elif introducer == b"!":
-            file.seek(1, 1)
-        elif introducer == b"" and frames and file.tell() == end:
-            break  # the trailer is missing, which every viewer forgives
-        else:
-            raise BrokenImage
-        while length := file.read(1)[0]:
-            file.seek(length, 1)
-            pieces += 1
-            if pieces > MAX_PIECES:
+            elif not block.is_whole:
                 raise BrokenImage
+    # Whether the only frame has all its pixels, its decoder tells.
     if not frames:
         raise BrokenImage
     return Structure(width, height, frames)

@@ -20,6 +20,17 @@ def copied(erasure: Erasure, end: int = len(DATA)) -> tuple[bytes, bool]:
     return target.getvalue(), is_changed
 
 
+class Counted(io.BytesIO):
+    """Counts the bytes that are read of it: as many as are to be written over."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
 def test_stretches_and_marks_are_written_over() -> None:
     """Longer ones than are held at once, too, and those that reach out of the file."""
     erasure = Erasure(len(DATA))
@@ -28,6 +39,14 @@ def test_stretches_and_marks_are_written_over() -> None:
     erasure.write(2, b"ab")
     expected = b"\0" + b"1ab456789" + bytes(149_990) + DATA[150_000:-3] + bytes(3)
     assert copied(erasure) == (expected, True)
+
+
+def test_stretches_may_overlap_and_be_told_twice() -> None:
+    """Two boxes may point to the same metadata, which may be most of the file."""
+    erasure = Erasure(len(DATA))
+    for start, end in ((100, 190_000), (50, 150), (100, 190_000), (0, 20), (180_000, 190_001)):
+        erasure.clear(start, end)
+    assert copied(erasure) == (bytes(20) + DATA[20:50] + bytes(189_951) + DATA[190_001:], True)
 
 
 def test_what_stands_there_already_is_no_change() -> None:
@@ -41,9 +60,12 @@ def test_what_stands_there_already_is_no_change() -> None:
 def test_more_than_there_is_cannot_be_erased(monkeypatch: pytest.MonkeyPatch) -> None:
     """One place told again and again costs no more than the file."""
     erasure = Erasure(len(DATA))
-    erasure.clear(0, len(DATA))
-    with pytest.raises(BrokenImage):
-        erasure.clear(0, 1)
+    for _ in range(5):
+        for start, end in ((50_000, len(DATA)), (7, 9), (0, 60_000)):
+            erasure.clear(start, end)
+    target = Counted()
+    assert erasure.copied(io.BytesIO(DATA), target, len(DATA))
+    assert (target.count, target.getvalue()) == (len(DATA), bytes(len(DATA)))
     monkeypatch.setattr(module, "MAX_STRETCHES", 10)
     monkeypatch.setattr(module, "MAX_MARKS", 10)
     erasure = Erasure(len(DATA))

@@ -151,3 +151,16 @@ def test_a_rewritten_png_keeps_its_packet(tmp_path: Path) -> None:
     """As the other formats do."""
     result = processed(tmp_path, carrying("PNG", packet=PACKET), width=20)
     assert shown(result.original).info["xmp"] == PACKET
+
+
+def test_a_sequence_of_mostly_metadata_loses_it(tmp_path: Path) -> None:
+    """Its stills' box and its film's box point to the same Exif and XMP; frames and pixels stay."""
+    data = (Path(__file__).parent / "data" / "metadata_sequence.avif").read_bytes()
+    result = processed(tmp_path, data, keep_exif=False)
+    assert (result.frames, frames(result.original)) == (2, 2)
+    # Chromium's canvas has one color throughout.
+    assert shown(result.original).convert("RGB").resize((1, 1)).getpixel((0, 0)) == pytest.approx((255, 0, 0), abs=3)
+    assert result.original is not None
+    left = Path(result.original.path).read_bytes()
+    assert len(left) == len(data)
+    assert (b"xmpmeta" in data, b"xmpmeta" in left) == (True, False)

@@ -55,7 +55,7 @@ def webp_header(width: int, height: int) -> bytes:
 
 BOMBS = {
     "png": png_header(13_300, 13_300),
-    "apng": png_header(40, 40, chunk(b"acTL", struct.pack(">II", 2**31, 0))),
+    "apng": png_header(40, 40, chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))),
     "apng-total": png_header(1_000, 1_000, chunk(b"acTL", struct.pack(">II", 501, 0))),
     "webp": webp_header(16_383, 16_383),
     "gif": b"GIF89a\x88\x13\x88\x13\0\0\0" + b",\0\0\0\0\x88\x13\x88\x13\0\2\2\x4c\1\0" * 20_000 + b";",

@@ -121,7 +121,7 @@ def test_gif_keeps_its_loop_and_loses_other_extensions() -> None:
         ("JPEG", b"\xff\xd8\xff\xe1\0\0short"),
         ("JPEG", b"\xff\xd8ab"),
         ("JPEG", b"\xff\xd8"),
-        ("PNG", b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 99) + b"IDATshort"),
+        ("PNG", b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 99) + b"iCCPshort"),
         ("PNG", b"\x89PNG\r\n\x1a\n" + chunk(b"tEXt", b"only")),
         ("GIF", b"GIF89a\1\0\1\0\x80"),
         ("GIF", b"GIF89a\1\0\1\0\0\0\0,\0"),

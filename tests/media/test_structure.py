@@ -134,11 +134,10 @@ def test_formats_whose_decoder_opens_cheaply_are_left_to_it(name: str) -> None:
     assert measured(b"", name) is None
 
 
-@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize(("name", "count"), [("GIF", 3), ("PNG", 3), ("WEBP", 1), ("WEBP", 3)])
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_container_that_ends_early_is_broken(name: str, part: float, count: int) -> None:
-    """A truncated file is refused without decoding it."""
+def test_a_container_that_ends_early_is_broken(name: str, count: int, part: float) -> None:
+    """A truncated file is refused without decoding it; of a still GIF or PNG the decoder tells."""
     data = animation(name, count) if count > 1 else encoded(photo((40, 30)), name)
     with pytest.raises(BrokenImage):
         measured(data[: int(len(data) * part)], name)
@@ -178,8 +177,9 @@ def test_counting_stops_at_the_limit() -> None:
 
 def test_an_apng_is_believed_no_more_frames_than_allowed() -> None:
     """Two thousand million frames in a header are refused."""
+    data = PNG + IHDR + chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     with pytest.raises(TooManyPixels):
-        measured(PNG + IHDR + chunk(b"acTL", struct.pack(">II", 2**31, 0)), "PNG")
+        measured(data, "PNG")
 
 
 def test_webp_frames_are_counted_up_to_the_limit() -> None:
@@ -202,13 +202,13 @@ def test_a_webp_without_a_picture_is_broken(body: bytes) -> None:
     [
         b"",
         chunk(b"IEND", b""),
-        chunk(b"acTL", struct.pack(">II", 0, 0)) + chunk(b"IDAT", b"") + chunk(b"IEND", b""),
-        chunk(b"acTL", struct.pack(">II", 2, 0)) * 2 + chunk(b"IDAT", b"") + chunk(b"IEND", b""),
-        chunk(b"IDAT", b"") + b"\xff\xff\xff\xffIDAT",
+        b"\xff\xff\xff\xfftEXt" + chunk(b"IDAT", b"") + chunk(b"IEND", b""),
+        chunk(b"ABCD", b"") + chunk(b"IDAT", b"") + chunk(b"IEND", b""),
+        IHDR + chunk(b"IDAT", b"") + chunk(b"IEND", b""),
     ],
 )
 def test_a_png_without_pixels_or_sense_is_broken(rest: bytes) -> None:
-    """A PNG needs pixels, an end, and one sensible frame count."""
+    """A PNG needs pixels, and no browser shows one with critical chunks that it does not know, or twice."""
     with pytest.raises(BrokenImage):
         measured(PNG + IHDR + rest, "PNG")
 
