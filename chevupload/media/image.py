@@ -17,7 +17,7 @@ from PIL.ImageFile import ImageFile
 from chevupload.config import VIDEOS
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, DisabledFormat, TooCostly
 from chevupload.media import exif as exif_block
-from chevupload.media import metadata, original, strip
+from chevupload.media import metadata, original, promises, strip
 from chevupload.media.color import continuous, displayable
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.extras import extra
@@ -146,7 +146,7 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     medium = None
     if animated or size[0] > job.medium_width:
         medium = fitted(size, min(job.medium_width, size[0]))
-    turned = not animated and orientation > 1
+    turned = not animated and orientation > 1 and not (keeps_exif and _has_company(source))
     other = substitute(source.image)
     rewritten = resized or turned or other is not None or target is not None
     scale = _needed_scale(size, medium, job)
@@ -155,6 +155,11 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     name = target or other or source.name
     scale = min(1.0, scale * size[0] / full[0])
     return _Plan(orientation, size, medium, name, resized, target is not None, rewritten, scale)
+
+
+def _has_company(source: _Source) -> bool:
+    """Whether a gain map or a film stands behind a JPEG, which would be lost by turning its pixels: Exif turns it."""
+    return source.name == "JPEG" and promises.has_promises(source.image.info.get("xmp"))
 
 
 def _needed_scale(size: tuple[int, int], medium: tuple[int, int] | None, job: MediaJob) -> float:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from chevupload.errors import WidthTooLarge
 from chevupload.media import exif as exif_block
-from chevupload.media import strip
+from chevupload.media import promises, strip
 from chevupload.media.color import colored, continuous, displayable, opaque
 from chevupload.media.encoding import Outbox
 from chevupload.media.picture import fitted
@@ -65,11 +65,14 @@ def converted(image: Image.Image, profile: bytes | None, target: str) -> tuple[I
 
 
 def kept_metadata(info: dict[Any, Any]) -> dict[str, bytes]:
-    """Return the metadata that a rewritten original keeps. Its pixels are upright, so it says no orientation."""
+    """Return the metadata that a rewritten original keeps.
+
+    Its pixels are upright, so it says no orientation; and nothing stands behind them, so it promises none of it.
+    """
     kept = {"exif": exif_block.without_orientation(info.get("exif") or b"")}
     packet = info.get("xmp")
     if isinstance(packet, bytes):
-        kept["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
+        kept["xmp"] = promises.without_promises(_XMP_ORIENTATION.sub(rb"\g<1>1", packet))
     return kept
 
 

@@ -1,6 +1,6 @@
 """A file's format by its first bytes, and a picture's size and frames by its container, without decoding anything.
 
-May know: :mod:`chevupload.errors`, and this folder's readers of GIF and PNG. Pillow's WebP decoder allocates two
+May know: :mod:`chevupload.errors`, and this folder's readers of EBML, GIF and PNG. Pillow's WebP decoder allocates two
 canvases when it opens a file, and counting frames with Pillow walks the whole animation; so GIF, PNG and WEBP are
 measured here first, by seeking, in bounded time. Sources: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12
 (the brands of AVIF, HEIF and MP4), the QuickTime file format, RFC 8794 (EBML, the head of WebM).
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from chevupload.errors import BrokenImage, NotAnImage, TooManyPixels, UnavailableFormat
-from chevupload.media import gif, png
+from chevupload.media import ebml, gif, png
 
-HEAD_BYTES = 64
+HEAD_BYTES = 4_096
 """How much of a file :func:`sniff` looks at."""
 MAX_PIECES = 1_000_000
 """Chunks of one WebP."""
@@ -27,17 +27,15 @@ _UNAVAILABLE = re.compile(
     rb"|\0\0[\x01\x02]\0[^\0]\0"  # ICO, CUR
     rb"|8BPS\0[\x01\x02]"  # PSD
     rb"|\xff\x0a|\0\0\0\x0cJXL |\0\0\0\x0cjP  |\xff\x4f\xff\x51"  # JPEG XL, JPEG 2000
-    rb"|\x1a\x45\xdf\xa3"  # Matroska
+    rb"|\x1a\x45\xdf\xa3"  # other EBML
     rb"|RIFF.{4}AVI |\0\0\x01[\xb3\xba]|FLV\x01",
     re.DOTALL,
 )
-_WEBM = re.compile(rb"\x1a\x45\xdf\xa3.*?\x42\x82(?:\x84|[\x40\x20\x10\x08\x04\x02\x01]\0{0,6}\x04)webm", re.DOTALL)
-"""The document type, whose length may be spelled in up to eight bytes."""
 _QUICKTIME = re.compile(rb"[\0-\x1f].{3}(?:moov|mdat|wide|free|skip|pnot)", re.DOTALL)
 """QuickTime from before there were brands: a length below 512 MB, which no text starts with, and an atom."""
 _AUDIO_BRAND = re.compile(rb"M4[ABP] |F4[AB] |aax |aaxc")
-_OTHER_BRAND = re.compile(rb"he[iv][cxmsf]|mi[fa][12f]|msf1|avi[fsco]|3g[2-9a-z][0-9a-z]|crx |jp[2mx] ")
-"""HEIF of several frames or another codec, mobile phones' own MP4, raw photographs, JPEG 2000."""
+_OTHER_BRAND = re.compile(rb"he[iv][cxmsf]|mi[fa][12f]|msf1|avi[fsco]|crx |jp[2mx] ")
+"""HEIF of several frames or another codec, raw photographs, JPEG 2000."""
 _MP4_BRAND = re.compile(rb"iso[2-9a-m]|mp4[12]|mp71|avc1|dash|M4V[ HP]|f4v |XAVC|MSNV|mmp4")
 
 
@@ -74,6 +72,8 @@ class Structure:
 def sniff(head: bytes) -> str:
     """Name the format of a file that starts with ``head``: a picture's by Pillow's names, or MP4, MOV or WEBM.
 
+    Matroska is WEBM, too, as far as one can tell from here: what a browser records is told apart by its codecs.
+
     Raises:
         UnavailableFormat: another known picture or video format.
         NotAnImage: anything else.
@@ -90,7 +90,7 @@ def sniff(head: bytes) -> str:
         return _brand(head)
     if _BMP.match(head):
         return "BMP"
-    if _WEBM.match(head):
+    if ebml.document_type(head) in (b"webm", b"matroska"):
         return "WEBM"
     if _QUICKTIME.match(head):
         return "MOV"
@@ -112,7 +112,7 @@ def _brand(head: bytes) -> str:
         raise NotAnImage
     if _OTHER_BRAND.match(brand):
         raise UnavailableFormat
-    # A camera maker's own brand is followed by those that players know.
+    # A camera maker's own brand, or 3GP's, is followed by those that players know.
     for known in (brand, *compatible):
         if known == b"qt  ":
             return "MOV"

@@ -25,9 +25,10 @@ from PIL import Image
 
 from chevupload.errors import BrokenImage, BrokenVideo, ChevuploadError, TooCostly, UnavailableFormat
 from chevupload.media import original
+from chevupload.media.ebml import document_type
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.picture import AGAIN, Picture, fitted, upright
-from chevupload.media.structure import Structure
+from chevupload.media.structure import HEAD_BYTES, Structure
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
 MAX_SECONDS = 2**31 - 1
@@ -39,7 +40,10 @@ MIN_FRAME_PIXELS = 100_000
 """What a smaller frame is counted as: however small, each costs a packet's way through the decoder."""
 
 _DEMUXERS = {"MP4": "mov", "MOV": "mov", "WEBM": "matroska"}
-_DECODERS = ("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "mjpeg", "prores", "h263", "dnxhd")
+_DECODERS = ("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "mjpeg", "prores", "h263")
+"""What some browser plays: the last four Safari alone, so others show the frame."""
+_IN_WEBM = {"video": ("vp8", "vp9", "av1"), "audio": ("opus", "vorbis")}
+"""What a Matroska file may consist of that is taken as WebM: Chromium names its recordings so."""
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 """What an audio file shows of its album is no film."""
 _ORIENTATIONS = {90: 8, 180: 3, 270: 6}
@@ -87,6 +91,8 @@ def _guarded(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int
 def _inspected(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int]:
     """Return the film's frame, upright, and its duration in whole seconds."""
     with _opened(file, name, job) as container:
+        if name == "WEBM":
+            _check_matroska(container, file)
         stream = _film(container, job)
         seconds = _declared_seconds(container, stream)
     if seconds is None:
@@ -139,6 +145,19 @@ def _film(container: InputContainer, job: MediaJob) -> VideoStream:
     context.thread_count = 1
     context.options = _decoder_options(job)
     return stream
+
+
+def _check_matroska(container: InputContainer, file: BinaryIO) -> None:
+    """Refuse a Matroska file that is no WebM but for its document type."""
+    here = file.tell()
+    file.seek(0)
+    is_webm = document_type(file.read(HEAD_BYTES)) == b"webm"
+    file.seek(here)
+    for stream in () if is_webm else container.streams:
+        context = stream.codec_context
+        known = _IN_WEBM.get(stream.type)
+        if known and (context is None or context.codec.canonical_name not in known):
+            raise UnavailableFormat
 
 
 def _check(width: int, height: int, job: MediaJob) -> None:

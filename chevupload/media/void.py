@@ -1,7 +1,7 @@
 """Copies a WebM film without its metadata and without moving a byte: what goes becomes ``Void``, filled with zeros.
 
-May know: the errors, and :mod:`erasure <chevupload.media.erasure>` of this folder. What plays the film stays;
-everything else goes, known or not. Sources: RFC 8794 (EBML), RFC 9559 (Matroska).
+May know: the errors, and this folder's readers of EBML and :mod:`erasure <chevupload.media.erasure>`. What plays the
+film stays; everything else goes, known or not. Sources: RFC 8794 (EBML), RFC 9559 (Matroska).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from chevupload.errors import BrokenImage
+from chevupload.media import ebml
 from chevupload.media.erasure import Erasure
 
 MAX_ELEMENTS = 1_000_000
@@ -121,7 +122,7 @@ class _Walk:
                 return 0
             element = found
         self._file.seek(element.body)
-        return _length(self._file.read(8))[0]
+        return ebml.number(self._file.read(8))[0]
 
     def _between(self, at: int, end: int) -> Iterator[_Element]:
         """Read the heads of elements, up to what is none; of one without a length, what is in it comes next."""
@@ -140,10 +141,10 @@ class _Walk:
         head = self._file.read(12)  # a name of four bytes at most, and a length of eight
         name_bytes = 9 - head[0].bit_length()
         rest = head[name_bytes:]
-        if name_bytes > 4 or not rest or not rest[0] or len(rest) < _size(rest[0]):
+        if name_bytes > 4 or not rest or not rest[0] or len(rest) < ebml.number_bytes(rest[0]):
             return None
         kind = int.from_bytes(head[:name_bytes], "big")
-        length, length_bytes = _length(rest)
+        length, length_bytes = ebml.number(rest)
         body = at + name_bytes + length_bytes
         is_open = length == (1 << 7 * length_bytes) - 1
         stop = body if is_open else body + length
@@ -161,13 +162,3 @@ class _Walk:
         length = left | 1 << 7 * length_bytes
         self.erasure.write(element.start, bytes([_VOID]) + length.to_bytes(length_bytes, "big"))
         self.erasure.clear(element.end - left, element.end)
-
-
-def _length(data: bytes) -> tuple[int, int]:
-    """Read a number whose own length is told by its first bit that is set; return both."""
-    size = _size(data[0])
-    return int.from_bytes(data[:size], "big") & (1 << 7 * size) - 1, size
-
-
-def _size(first: int) -> int:
-    return 9 - first.bit_length()

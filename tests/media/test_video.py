@@ -190,8 +190,10 @@ def test_a_film_begins_with_what_can_be_seen(tmp_path: Path, kept: int, kind: ty
         (lambda: sound("mp4"), errors.BrokenVideo),
         (lambda: sound("webm"), errors.BrokenVideo),
         (lambda: sound("matroska"), errors.UnavailableFormat),
-        (lambda: film("matroska"), errors.UnavailableFormat),
-        (lambda: film("3gp", (176, 144)), errors.UnavailableFormat),
+        (lambda: film("matroska", codec="h264"), errors.UnavailableFormat),
+        (lambda: film("matroska", sound=True), errors.UnavailableFormat),
+        (lambda: film("3gp", (176, 144)).replace(b"isomiso2", b"3gp43gp5"), errors.UnavailableFormat),
+        (lambda: still().replace(b"jpeg\0\0\0\0\0\0\0\1", b"AVdn\0\0\0\0\0\0\0\1"), errors.UnavailableFormat),
         (lambda: film("mov", codec="mpeg2video"), errors.UnavailableFormat),
         (lambda: film("mp4")[:200], errors.BrokenVideo),
         (lambda: film("webm")[:100], errors.BrokenVideo),
@@ -204,8 +206,10 @@ def test_a_film_begins_with_what_can_be_seen(tmp_path: Path, kept: int, kind: ty
         "sound-mp4",
         "sound-webm",
         "mka",
-        "mkv",
+        "mkv-h264",
+        "mkv-aac",
         "3gp",
+        "dnxhd",
         "codec",
         "cut-mp4",
         "cut-webm",
@@ -217,6 +221,36 @@ def test_a_film_begins_with_what_can_be_seen(tmp_path: Path, kept: int, kind: ty
 def test_what_is_no_film_is_refused(tmp_path: Path, make: Callable[[], bytes], kind: type[errors.Refusal]) -> None:
     """Sound alone, other containers, decoders that nobody needs on the web, and heads without a body."""
     assert type(refused(tmp_path, make())) is kind
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+@pytest.mark.parametrize("keep_exif", [True, False])
+@pytest.mark.parametrize("name", [b"webm\0\0\0\0", b"webm\0abc", b"matroska"])
+def test_what_browsers_record_is_webm(tmp_path: Path, name: bytes, keep_exif: bool, codec: str) -> None:
+    """Whatever its document type is padded with, and where it is Matroska's, as Chromium writes it; all play there."""
+    data = with_document_type(film("webm", codec=codec, sound=True), name)
+    result = inspected(tmp_path, data, keep_exif=keep_exif)
+    assert (result.format, result.width, result.height, result.duration) == ("WEBM", 64, 48, 4)
+
+
+@pytest.mark.parametrize("keep_exif", [True, False])
+def test_av1_in_matroska_is_webm(tmp_path: Path, keep_exif: bool) -> None:
+    """No encoder of it is at hand here; size and duration are ffprobe's."""
+    data = (Path(__file__).parent / "data" / "av1_opus.mkv").read_bytes()
+    result = inspected(tmp_path, data, keep_exif=keep_exif)
+    assert (result.format, result.width, result.height, result.duration) == ("WEBM", 160, 120, 2)
+
+
+def with_document_type(data: bytes, name: bytes) -> bytes:
+    at = data.index(b"\x42\x82\x84webm")
+    head = data[:4] + bytes([data[4] + len(name) - 4]) + data[5:at]
+    return head + b"\x42\x82" + bytes([0x80 | len(name)]) + name + data[at + 7 :]
+
+
+def test_a_3gp_that_says_to_be_mp4_is_one(tmp_path: Path) -> None:
+    """Telephones and FFmpeg name both; Chromium plays it as video/mp4."""
+    result = inspected(tmp_path, film("3gp", codec="h264"))
+    assert (result.format, result.width, result.height, result.duration) == ("MP4", 64, 48, 4)
 
 
 @pytest.mark.parametrize("seconds", [-5, 2**31])
