@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from chevupload.originals import Originals
 from tests.formats import outcome
-from tests.formats.samples import VARIANTS, strangers
+from tests.formats.samples import VARIANTS, oddities, strangers
 from tests.support import ROOT, Stand, file
 
 PAGE = ROOT / "docs" / "formats.md"
@@ -58,6 +58,14 @@ def _metadata(keeping: Stand, removing: Stand) -> Lines:
             yield [variant.name, *outcome.told(keeping, removing, variant)]
 
 
+def _rare(keeping: Stand, removing: Stand) -> Lines:
+    yield ["file", "stored as", "animated", "without metadata"]
+    for name, content in oddities().items():
+        kept, removed = outcome.uploaded(keeping, content), outcome.uploaded(removing, content)
+        told, *_, animated, _ = outcome.stored(kept)
+        yield [name, told, animated, outcome.stored(removed)[0]]
+
+
 def _refused(keeping: Stand, removing: Stand) -> Lines:
     yield ["file", "status", "code", "message"]
     for name, content in strangers().items():
@@ -70,6 +78,7 @@ TABLES: dict[str, Callable[[Stand, Stand], Lines]] = {
     "stored": _stored,
     "looks": _looks,
     "metadata": _metadata,
+    "rare": _rare,
     "refused": _refused,
 }
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import av
@@ -19,10 +20,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tests.formats.profiles import GRAY_CMYK
-from tests.media.films import CODECS, film, sound, turned
+from tests.media.films import CODECS, film, sound, still, turned, with_document_type
 from tests.media.heics import heic
 from tests.media.pictures import PNG, SRGB, chunk, encoded, exif, photo
 
+DATA = Path(__file__).parents[1] / "media" / "data"
 CAMERA, PLACE, COMMENT = b"Some Camera Maker", b"+48.1374+011.5755/", b"<x:xmpmeta>Some comment</x:xmpmeta>"
 """What the samples with metadata tell: in Exif, as XMP, or in the format's own way."""
 SIZE = (600, 400)
@@ -187,6 +189,42 @@ VARIANTS = (
 )
 
 
+def oddities() -> dict[str, bytes]:
+    """Make files that are damaged, or of a kind that is seldom seen, and show a picture or a film all the same."""
+    small = photo((64, 48))
+    jpeg, png, recorded = encoded(small, "JPEG"), encoded(small, "PNG"), film("webm", sound=True)
+    apng, gif = (_picture(small, name, is_animated=True) for name in ("PNG", "GIF"))
+    tables, header = jpeg.index(b"\xff\xdb"), len(PNG) + 25
+    return {
+        "JPEG, arithmetic coding": (DATA / "arithmetic.jpg").read_bytes(),
+        "JPEG, lossless": (DATA / "lossless.jpg").read_bytes(),
+        "JPEG without its end": jpeg[:-2],
+        "JPEG with empty segments, and bytes between them": jpeg[:tables] + b"\xff\xed\0\2\0abc" + jpeg[tables:],
+        "JPEG, turned, with a gain map behind it": with_gain_map(6),
+        "PNG without its end": png[:-12],
+        "PNG with texts and a profile that are broken": png[:header]
+        + b"".join(chunk(kind, b"a\0\0junk") for kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf", b"gAMA"))
+        + png[header:],
+        "APNG whose number of frames is invalid": apng.replace(
+            chunk(b"acTL", struct.pack(">II", len(DURATIONS), 0)), chunk(b"acTL", bytes(8))
+        ),
+        "GIF with zeros behind its last frame": gif[:-1] + bytes(3),
+        "WebM whose document type is padded": with_document_type(recorded, b"webm\0\0\0\0"),
+        "Matroska, VP8 and Opus": with_document_type(recorded, b"matroska"),
+        "Matroska, AV1 and Opus": (DATA / "av1_opus.mkv").read_bytes(),
+        "3GP with a brand of MP4": film("3gp", codec="h264"),
+        "MP4, MPEG-4 Visual": film("mp4", codec="mpeg4"),
+        "MOV, Motion JPEG": still(),
+    }
+
+
+def with_gain_map(orientation: int) -> bytes:
+    """Make a JPEG that says that a gain map is behind it, which is so."""
+    packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/' hdrgm:Version='1.0'/>"
+    whole = encoded(photo((64, 48)), "JPEG", exif=block(orientation), xmp=packet)
+    return whole + encoded(photo((16, 12), "L"), "JPEG")
+
+
 def strangers() -> dict[str, bytes]:
     """Make files that are no picture or film that is accepted."""
     small = photo((64, 48))
@@ -197,9 +235,15 @@ def strangers() -> dict[str, bytes]:
         "JPEG XL": bytes.fromhex("0000000c4a584c200d0a870a") + bytes(60),
         "Photoshop": b"8BPS\0\1" + bytes(60),
         "HEIC sequence": heic(small, brands=b"msf1heicmsf1"),
-        "Matroska": film("matroska"),
+        "JPEG, 12 bits": (DATA / "baseline_12_bits.jpg").read_bytes(),
+        "JPEG, lossless, 12 bits": (DATA / "lossless_12_bits.jpg").read_bytes(),
+        "JPEG-LS": (DATA / "jpeg_ls.jpg").read_bytes(),
+        "Matroska, H.264": film("matroska", codec="h264"),
         "AVI": film("avi", codec="mpeg4"),
-        "3GP": film("3gp"),
+        "3GP, no brand of MP4": film("3gp").replace(b"isomiso2", b"3gp43gp5"),
+        "MOV, DNxHD": still().replace(b"jpeg\0\0\0\0\0\0\0\1", b"AVdn\0\0\0\0\0\0\0\1"),
+        "PNG without all of its pixels": encoded(small, "PNG")[:-30],
+        "JPEG without all of its pixels": encoded(small, "JPEG")[:-30],
         "FLV": film("flv", codec="flv1"),
         "M4A, sound alone": sound(),
         "SVG": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>',

@@ -42,7 +42,7 @@ def with_company(kind: str, orientation: int) -> tuple[bytes, bytes]:
     packet = (HDR if kind == "gain map" else MOTION) % len(behind)
     data = encoded(photo((640, 480)), "JPEG", exif=oriented(orientation), xmp=packet)
     entries = struct.pack(">IIIHH", 0x030000, len(data), 0, 0, 0) + struct.pack(">IIIHH", 0, len(behind), 9, 0, 0)
-    index = struct.pack(">4sIHHHI4s", b"MM\0*", 8, 2, 0xB000, 7, 4, b"0100") + struct.pack(">HHII", 0xB002, 7, 32, 50)
+    index = struct.pack(">4sIHHHI4s", b"MM\0*", 8, 2, 0xB000, 7, 4, b"0100") + struct.pack(">HHII", 0xB002, 7, 32, 38)
     body = b"MPF\0" + index + bytes(4) + entries
     return data[:20] + b"\xff\xe2" + struct.pack(">H", len(body) + 2) + body + data[20:] + behind, behind
 

@@ -17,7 +17,19 @@ import pytest
 from chevupload import errors
 from chevupload.media import video
 from chevupload.media.inline import InlineRenderer
-from tests.media.films import NAMES, corners, film, inspected, number_of, refused, repeated, sound, still, turned
+from tests.media.films import (
+    NAMES,
+    corners,
+    film,
+    inspected,
+    number_of,
+    refused,
+    repeated,
+    sound,
+    still,
+    turned,
+    with_document_type,
+)
 from tests.media.located import PLACE, located, played
 from tests.media.pictures import job, left, photo, shown, sizes, stored, textured
 from tests.media.pools import SMALL, pool, workers
@@ -239,12 +251,6 @@ def test_av1_in_matroska_is_webm(tmp_path: Path, keep_exif: bool) -> None:
     data = (Path(__file__).parent / "data" / "av1_opus.mkv").read_bytes()
     result = inspected(tmp_path, data, keep_exif=keep_exif)
     assert (result.format, result.width, result.height, result.duration) == ("WEBM", 160, 120, 2)
-
-
-def with_document_type(data: bytes, name: bytes) -> bytes:
-    at = data.index(b"\x42\x82\x84webm")
-    head = data[:4] + bytes([data[4] + len(name) - 4]) + data[5:at]
-    return head + b"\x42\x82" + bytes([0x80 | len(name)]) + name + data[at + 7 :]
 
 
 def test_a_3gp_that_says_to_be_mp4_is_one(tmp_path: Path) -> None:
