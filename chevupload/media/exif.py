@@ -57,9 +57,9 @@ class Exif:
 
     @property
     def orientation(self) -> int:
-        """1 to 8; 1 when absent or senseless."""
+        """1 to 8; 1 when absent or senseless, or of another type than browsers read."""
         entry = self.find("IFD0", ORIENTATION)
-        if entry is None or entry.kind not in (3, 4) or not entry.data:
+        if entry is None or entry.kind != 3 or not entry.data:
             return 1
         value = int(entry.numbers()[0])
         return value if 1 <= value <= 8 else 1

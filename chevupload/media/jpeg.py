@@ -24,7 +24,7 @@ SOI, EOI, SOS, COM = b"\xff\xd8", 0xD9, 0xDA, 0xFE
 END = b"\xff\xd9"
 _XMP, _ICC, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0"
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
-_MARKER_IN_SCAN = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 ALONE = (0x01, *range(0xD0, 0xDA))
 """Markers without a segment."""
 _FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}

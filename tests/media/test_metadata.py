@@ -151,9 +151,9 @@ def test_orientation_is_read_and_removed(order: str) -> None:
     assert [entry.data for entry in after.entries] == [b"Canon\0", b"softwar\0"]
 
 
-@pytest.mark.parametrize("entry", [(0x0112, 3, 1, b"\0\x09"), (0x0112, 2, 2, b"6\0")])
+@pytest.mark.parametrize("entry", [(0x0112, 3, 1, b"\0\x09"), (0x0112, 2, 2, b"6\0"), (0x0112, 4, 1, b"\0\0\0\6")])
 def test_a_senseless_orientation_is_none(entry: tuple[int, int, int, bytes]) -> None:
-    """Only 1 to 8 are orientations, and only as numbers."""
+    """Only 1 to 8 are orientations, and only as short numbers: browsers turn by no others."""
     assert exif_block.read(exif([entry])).orientation == 1
 
 
