@@ -5,6 +5,7 @@ May know: requests, answers and the way of an upload. Source: the contract of th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -105,15 +106,24 @@ class UploadApi:
         return self._answer(environ, partial(self._upload, self._imgbb_document), imgbb=True)
 
     def unknown(self, environ: WSGIEnvironment, version: str, action: str) -> Response:
-        """Answer another path below ``/api``."""
+        """Answer another path below ``/api``: what is missing, the version, the key and the action, in this order.
+
+        Source: Chevereto V4, whose recorded answers come in the same order.
+        """
 
         def refuse(environ: WSGIEnvironment, form: Form) -> Response:
             form.read_query(environ, None)
+            self._skim(environ, form)
             if not version:
                 raise MissingVersion
             if not action:
                 raise MissingAction
-            raise InvalidAction if version == "1" else InvalidVersion
+            if not (key := _header_key(environ) or form.get("key")):
+                raise MissingKey
+            if version != "1":
+                raise InvalidVersion
+            self._identify(key, environ)
+            raise InvalidAction
 
         return self._answer(environ, refuse)
 
@@ -189,7 +199,7 @@ class UploadApi:
     def _receive(
         self, environ: WSGIEnvironment, form: Form, spools: Spools, journal: Journal, visitor: Visitor | None
     ) -> tuple[Upload, Links]:
-        header_key = environ.get("HTTP_X_API_KEY", "").strip()
+        header_key = _header_key(environ)
         early_key = header_key or form.get("key")
         principal = self._identify_early(early_key, environ, form) if early_key else None
         max_bytes = self._uploads.max_bytes(principal) if principal else self._limits.max_bytes
@@ -234,14 +244,16 @@ class UploadApi:
         """Identify the sender before the body is read; a refused one's body is skimmed for ``format`` alone."""
         try:
             return self._identify(key, environ)
-        except Refusal as refusal:
-            if environ["REQUEST_METHOD"] == "POST":
-                try:
-                    form.read_body(environ, max_bytes=self._limits.refusal_scan_bytes, open_spool=None)
-                except Refusal:
-                    # Whatever is wrong with the body, the key is what the client must mend first.
-                    raise refusal from None
+        except Refusal:
+            self._skim(environ, form)
             raise
+
+    def _skim(self, environ: WSGIEnvironment, form: Form) -> None:
+        """Read the fields of a body that is refused anyhow; what is wrong with it is not what its client mends first."""
+        if environ["REQUEST_METHOD"] != "POST":
+            return
+        with contextlib.suppress(Refusal):
+            form.read_body(environ, max_bytes=self._limits.refusal_scan_bytes, open_spool=None)
 
     def _identify(self, key: str, environ: WSGIEnvironment) -> Principal:
         found = self._keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
@@ -251,6 +263,11 @@ class UploadApi:
         if principal.is_guest and not self._policy.guests:
             raise RequestDenied
         return principal
+
+
+def _header_key(environ: WSGIEnvironment) -> str:
+    key: str = environ.get("HTTP_X_API_KEY", "")
+    return key.strip()
 
 
 def _admitted(visitor: Visitor | None, form: Form) -> Principal:

@@ -55,6 +55,10 @@ def test_refusals_in_text(refusing, form, data, key, status, message):
 
 
 def test_unknown_routes_answer_in_the_format_of_the_query(refusing):
-    """``format`` counts for unknown routes, too."""
-    answer = refusing().open("/api/1/other?format=txt")
-    assert (answer.status_code, answer.text) == (404, "Invalid API action")
+    """``format`` counts for unknown routes, too, whether it comes in the query or in the body."""
+    stand = refusing()
+    for answer in (
+        stand.open("/api/1/other?format=txt&key=user-key"),
+        stand.open("/api/1/other", "POST", data={"format": "txt", "key": "user-key", "source": file()}),
+    ):
+        assert (answer.status_code, answer.text) == (404, "Invalid API action")

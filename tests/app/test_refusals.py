@@ -20,6 +20,7 @@ from tests.support import BASE64, PNG, SECRET, UPLOAD, Trickle, assert_refusal, 
         ("/api/1", 100, "No action provided"),
         ("/api/1/", 100, "No action provided"),
         ("/api/2/upload", 110, "Invalid API version."),
+        ("/api/1.1/upload", 110, "Invalid API version."),
         ("/api/x/y/z", 110, "Invalid API version."),
         ("/api/1/other", 120, "Invalid API action"),
         ("/api/1/upload/more", 120, "Invalid API action"),
@@ -27,8 +28,29 @@ from tests.support import BASE64, PNG, SECRET, UPLOAD, Trickle, assert_refusal, 
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 def test_unknown_routes_below_api(refusing, path, code, message, method):
-    """Standing alone, everything below ``/api`` is answered in JSON with Chevereto's codes."""
-    assert_refusal(refusing().open(path, method), 404, code, message)
+    """Standing alone, everything below ``/api`` is answered in JSON with Chevereto's codes, to who has a key."""
+    stand = refusing()
+    assert_refusal(stand.open(path, method, headers={"X-API-Key": "user-key"}), 404, code, message)
+    assert_refusal(stand.open(path, method, query_string={"key": "user-key"}), 404, code, message)
+    if method == "POST":
+        assert_refusal(stand.open(path, method, data={"key": "user-key"}), 404, code, message)
+
+
+@pytest.mark.parametrize("path", ["/api/2/upload", "/api/x/y/z", "/api/1/other", "/api/1/upload/more"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD"])
+def test_without_a_key_the_key_is_what_is_missing(refusing, path, method):
+    """Before a wrong version and a wrong action; and a wrong key comes between the two. Source: recorded answers."""
+    stand = refusing()
+    for headers in ({}, {"X-API-Key": " "}):
+        answer = stand.open(path, method, headers=headers)
+        assert answer.status_code == 401
+        if method != "HEAD":
+            assert_refusal(answer, 401, 100, "No key provided")
+    wrong = stand.open(path, "POST", data={"key": "wrong"})
+    if path.startswith("/api/1/"):
+        assert_refusal(wrong, 401, 100, "Invalid API key.")
+    else:
+        assert_refusal(wrong, 404, 110, "Invalid API version.")
 
 
 @pytest.mark.parametrize("path", ["/", "/other", "/apix", "/image/", "/images/", "//", "/%FF%00"])
