@@ -172,8 +172,7 @@ class UploadApi:
             upload,
             links,
             timezone=self._policy.timezone,
-            thumb_side=self._renditions.thumb_side,
-            medium_width=self._renditions.medium_width,
+            renditions=self._renditions,
             imgbb=form.has_image,
         )
         return success_document(document, imgbb=form.has_image)
@@ -219,7 +218,9 @@ class UploadApi:
             principal = self._identify(key, environ)
         journal.owner = principal.user_id
         repeats = request_digest(environ, principal)
-        parameters = parse_parameters(form.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
+        parameters = parse_parameters(
+            form.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
+        )
         source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
         if source.spool.size > self._uploads.max_bytes(principal):
             raise TooLarge(f"File too big - max {format_bytes(self._uploads.max_bytes(principal))}")
@@ -249,7 +250,7 @@ class UploadApi:
             raise
 
     def _skim(self, environ: WSGIEnvironment, form: Form) -> None:
-        """Read the fields of a body that is refused anyhow; what is wrong with it is not what its client mends first."""
+        """Read the fields of a body that is refused anyhow; what is wrong with it, its client mends later."""
         if environ["REQUEST_METHOD"] != "POST":
             return
         with contextlib.suppress(Refusal):

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from chevupload.describing import Describing
 from chevupload.embeds import Embeds
 from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.health import Health
+from chevupload.home import Home
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
 from chevupload.interfaces import Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
 from chevupload.inventory import Inventory
@@ -36,6 +38,7 @@ from chevupload.notes import Notes
 from chevupload.originals import Originals
 from chevupload.request.fetching import HttpFetcher
 from chevupload.request.proxies import mount_path, request_base_url, trust_proxies
+from chevupload.response.answers import answered
 from chevupload.response.assets import Assets
 from chevupload.response.delivery import Deliverer
 from chevupload.response.links import VIEWER, Links
@@ -163,6 +166,7 @@ class ChevUpload:
         self.key_store = key_store
         self._storages = storages
         self._sign = tokens.sign
+        self._tag_url = policy.tag_url
         self._deliverer = Deliverer(storages, delivery or Delivery(), clock=clock)
         self._base_url = base_url
         self._trusted_proxies = trusted_proxies
@@ -247,6 +251,8 @@ class ChevUpload:
             "api_page": describing.page,
             "openapi": describing.openapi,
             "oembed": embeds.answer,
+            "pup": self._pup,
+            "home": Home(routes=self.routes, answers=self._answers, mount=self._mount).answer,
         }
         if key_store is not None and current_user is not None:
             self._key_settings = KeySettings(
@@ -340,6 +346,7 @@ class ChevUpload:
             storages=self._storages,
             sign=self._sign,
             signed_url=self._deliverer.signed_url,
+            tag_url=self._tag_url,
         )
 
     def _mount(self, environ: WSGIEnvironment) -> str:
@@ -359,6 +366,10 @@ class ChevUpload:
             return self._assets.answer(environ["REQUEST_METHOD"], path)
         except Refusal as refusal:
             return self._answers.refusal(environ, refusal)
+
+    def _pup(self, environ: WSGIEnvironment) -> Response:
+        refuse = partial(self._answers.refusal, environ)
+        return answered(environ, "GET, HEAD", self._assets.pup_answer, refuse=refuse)
 
     def _api_page_path(self, environ: WSGIEnvironment) -> str | None:
         """Return the path of the page that makes settings for clients, for a form on another page."""
@@ -385,6 +396,8 @@ def _served(routes: Routes, *, has_keys_page: bool) -> Routes:
         off.append("keys")
     if not routes.viewer and not routes.video:
         off.append("oembed")
+    if not routes.upload_page:
+        off.append("pup")
     if not routes.upload and not routes.imgbb:
         off += ["api_page", "openapi"]
     return replace(routes, **dict.fromkeys(off))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from datetime import UTC, timedelta, tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 from chevupload.checks import (
     BYTES,
@@ -22,6 +22,7 @@ from chevupload.checks import (
     TEXT,
     TIME_SPAN,
     TIME_ZONE,
+    Kind,
     check,
     choice,
     each,
@@ -39,6 +40,25 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "HEIC", *VIDEOS)
 """Formats that can be accepted; those of pictures by Pillow's names."""
 FRAMED = ("HEIC", *VIDEOS)
 """Formats that no picture on a page can have: a frame is stored beside them, which can."""
+
+
+MIN_LIFETIME = timedelta(minutes=5)
+MAX_LIFETIME = timedelta(days=366)
+"""What an upload may be told to live: to the longest year. Source: Chevereto V4."""
+
+
+def _lifetime(value: Any) -> timedelta:
+    lifetime: timedelta = TIME_SPAN.take(value)
+    if not MIN_LIFETIME <= lifetime <= MAX_LIFETIME:
+        raise ValueError(value)
+    return lifetime
+
+
+_LIFETIME = Kind("a timedelta of five minutes to a year, or its seconds", _lifetime, float)
+_TAG_URL = matching(
+    "a path from the root of the host, such as '/tags/{tag}', or an http or https address, with one {tag} in it",
+    re.compile(r"(?:/(?!/)|https?://)[^\s{}\"<>\\]*\{tag\}[^\s{}\"<>\\]*\Z"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +81,9 @@ class Limits:
     """Frames of an animation."""
     max_fields: int = setting(100, COUNT)
     """Fields and parts of one form. No client sends more than twenty."""
+    max_tags: int = setting(200, COUNT)
+    """Tags of one upload; the others are dropped, as Chevereto drops what is over its own setting, which by default has
+    no limit. Each that is new costs the database a transaction."""
     max_field_bytes: int = setting(262_144, BYTES)
     """Kept of a text field other than the source; the rest is dropped. Chevereto's descriptions hold 65,535 bytes."""
     body_seconds: float = setting(300.0, SECONDS)
@@ -88,13 +111,16 @@ class Renditions:
     """The derived pictures. Sides are in pixels; defaults are Chevereto V4's.
 
     Raises:
-        ConfigError: a side is not positive, or the quality is outside 1..100.
+        ConfigError: a side is not positive, an unknown word, or the quality is outside 1..100.
     """
 
     thumb_side: int = setting(320, PIXELS)
     """Side of the square, cover-cropped thumbnail."""
-    medium_width: int = setting(500, PIXELS)
-    """Width of the medium picture, made when the original is wider, or animated."""
+    medium_side: int = setting(500, PIXELS)
+    """The side of the medium picture that is fixed; the other follows. It is made when that side of the original is
+    longer, or when the original is animated."""
+    medium_fixed: Literal["width", "height"] = setting("width", choice("width", "height"))
+    """Which side that is."""
     quality: int = setting(90, whole("a whole number from 1 to 100", most=100))
     """Quality of lossy encoders, 1..100."""
 
@@ -104,12 +130,10 @@ class Renditions:
 
 
 _LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
-_ROUTE = optional(
-    matching(
-        "a path such as 'api/1/upload' of letters, digits, _ and -, with inner slashes and dots",
-        re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*\Z"),
-    )
-)
+_PATH = r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*"
+_EXPECTED_PATH = "a path such as 'api/1/upload' of letters, digits, _ and -, with inner slashes and dots"
+_ROUTE = optional(matching(_EXPECTED_PATH, re.compile(rf"{_PATH}\Z")))
+_HOME = optional(matching(f"'/', or {_EXPECTED_PATH}", re.compile(rf"(?:{_PATH}|/)\Z")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +142,7 @@ class Routes:
 
     Raises:
         ConfigError: a route holds anything but letters, digits, ``_``, ``-`` and inner slashes and dots, or two are the
-            same.
+            same. Only ``home`` may be a slash alone.
     """
 
     upload: str | None = setting("api/1/upload", _ROUTE)
@@ -147,8 +171,14 @@ class Routes:
     by default: it is for people, whom a host may want to tell in its own words."""
     openapi: str | None = setting("api/1/openapi.json", _ROUTE)
     """The same for programs, as OpenAPI 3.1."""
-    oembed: str | None = setting("api/1/oembed", _ROUTE)
-    """What other sites need to show a viewer link as a picture or video. Nothing without viewers."""
+    oembed: str | None = setting(None, _ROUTE)
+    """What other sites need to show a viewer link as a picture or video: ``oembed`` in Chevereto, and with ``serve``.
+    Nothing without viewers."""
+    pup: str | None = setting(None, _ROUTE)
+    """The script that puts an upload button beside the editors of other sites; ``sdk/pup.js`` in Chevereto, and with
+    ``serve``. Nothing without an upload page, which it opens."""
+    home: str | None = setting(None, _HOME)
+    """The start page, which leads to the others. ``/`` is the mount point itself, where ``serve`` has it."""
 
     def __post_init__(self) -> None:
         """Check the spelling of every route."""
@@ -226,6 +256,13 @@ class Policy:
     the links of what is uploaded in it. Source: Chevereto's pop-up plugin."""
     timezone: tzinfo = setting(UTC, TIME_ZONE)
     """Of ``date`` in answers and of the date folders."""
+    tag_url: str | None = setting(None, optional(_TAG_URL))
+    """Where the host shows what has a tag: a path from the root of the host or a URL, with ``{tag}`` for the name, such
+    as ``/tags/{tag}``. Answers and viewers lead there. Without it, viewers have no such links, and answers have
+    Chevereto's text, ``/tag/`` and the name, which leads to nothing here."""
+    guest_lifetime: timedelta | None = setting(None, optional(_LIFETIME))
+    """After which a guest's upload is deleted, whatever the guest asks for, as in Chevereto; five minutes to a year.
+    None keeps it, or as long as the guest asks."""
     login_url: str | None = setting(None, optional(PAGE_URL))
     """Where to sign in for the page of keys, which leads there by itself, and for the upload page, which names it;
     ``next`` is added to its query."""

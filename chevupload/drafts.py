@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from chevupload.clock import Clock
 from chevupload.config import Policy
-from chevupload.model import MediaResult, Parameters, Principal, Upload
+from chevupload.model import Expiration, MediaResult, Parameters, Principal, Upload
 from chevupload.naming import base_name, client_filename, default_title, new_id, split_extension, with_suffix
 from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at, with_tag
 from chevupload.request.sources import Source, random_filename
@@ -28,9 +28,10 @@ _NAME_ATTEMPTS = 8
 class Drafts:
     """Describes uploads, and names them."""
 
-    def __init__(self, *, policy: Policy, clock: Clock) -> None:
+    def __init__(self, *, policy: Policy, max_tags: int, clock: Clock) -> None:
         """Follow ``policy``; ``clock`` returns an aware UTC time."""
         self._policy = policy
+        self._max_tags = max_tags
         self._clock = clock
 
     def draft(
@@ -68,7 +69,7 @@ class Drafts:
             original_exifdata=_exif_text(result, filename, source.spool.size, now),
             title=(parameters.title or result.title or default_title(filename) or "")[:MAX_TITLE] or None,
             description=description[:MAX_DESCRIPTION] if description else None,
-            tags=_tags(parameters, principal, result),
+            tags=self._tags(parameters, principal, result),
             nsfw=parameters.nsfw,
             album_id=parameters.album_id,
             category_id=parameters.category_id,
@@ -79,7 +80,7 @@ class Drafts:
             medium_size=result.medium.size if result.medium else 0,
             frame_size=result.frame.size if result.frame else 0,
             duration=result.duration,
-            expires_at=expires_at(parameters.expiration, now) if parameters.expiration else None,
+            expires_at=self._expires_at(parameters, principal, now),
             request_digest=request_digest,
             request_md5=source.spool.md5 if request_digest else None,
         )
@@ -107,17 +108,24 @@ class Drafts:
             return None
         return date
 
+    def _expires_at(self, parameters: Parameters, principal: Principal, now: datetime) -> datetime | None:
+        """Return the site's time for guests, else what is asked for, else the user's own time. Source: Chevereto V4."""
+        if principal.is_guest and self._policy.guest_lifetime is not None:
+            return expires_at(Expiration.of(self._policy.guest_lifetime), now)
+        if parameters.expiration is not None:
+            return expires_at(parameters.expiration, now)
+        return None if principal.lifetime is None else expires_at(Expiration.of(principal.lifetime), now)
+
+    def _tags(self, parameters: Parameters, principal: Principal, result: MediaResult) -> tuple[str, ...]:
+        """Return the tags of the request, and the camera's where the operator wants it; guests have none."""
+        if result.camera is None or principal.is_guest:
+            return parameters.tags
+        return with_tag(parameters.tags, result.camera, self._max_tags)
+
     def _folder(self, date: datetime) -> str:
         if self._policy.storage_mode == "direct":
             return ""
         return date.astimezone(self._policy.timezone).strftime("%Y/%m/%d")
-
-
-def _tags(parameters: Parameters, principal: Principal, result: MediaResult) -> tuple[str, ...]:
-    """Return the tags of the request, and the camera's where the operator wants it; guests have none."""
-    if result.camera is None or principal.is_guest:
-        return parameters.tags
-    return with_tag(parameters.tags, result.camera)
 
 
 def _exif_text(result: MediaResult, filename: str, size: int, now: datetime) -> str | None:

@@ -1,16 +1,18 @@
 """The values that travel through one upload: frozen, and free of any library.
 
-May know: :mod:`chevupload.originals`, a value itself. Times are aware UTC datetimes with whole seconds, but for
-``received_at``, which puts uploads of one second in their order.
+May know: :mod:`chevupload.originals` and :mod:`chevupload.scaling`, values themselves. Times are aware UTC datetimes
+with whole seconds, but for ``received_at``, which puts uploads of one second in their order.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self, TypeAlias
 
 from chevupload.originals import Originals
+from chevupload.scaling import Side
 
 MIME_TYPES = {
     "avif": "image/avif",
@@ -37,6 +39,8 @@ class Principal:
         max_bytes: a limit of this user's own, instead of the site's.
         max_pixels: likewise, for width times height.
         originals: how this user's originals are stored, instead of the site's way.
+        lifetime: of this user's uploads that ask for none, within five minutes and a year; None keeps them. Source:
+            Chevereto's setting of an account.
         data: whatever the host wants to find again in its own hooks; nothing here looks at it.
     """
 
@@ -45,16 +49,22 @@ class Principal:
     max_bytes: int | None = None
     max_pixels: int | None = None
     originals: Originals | None = None
+    lifetime: timedelta | None = None
     data: Any = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the id, which is compared with text everywhere.
+        """Check the id, which is compared with text everywhere, and the lifetime.
 
         Raises:
-            TypeError: it is no text, such as the number that the host's database has.
+            TypeError: the id is no text, such as the number that the host's database has; or the lifetime no timedelta.
+            ValueError: the lifetime is over already.
         """
         if not isinstance(self.user_id, str | None):
             raise TypeError(f"a user_id is text, not {type(self.user_id).__name__}")
+        if not isinstance(self.lifetime, timedelta | None):
+            raise TypeError(f"a lifetime is a timedelta, not {type(self.lifetime).__name__}")
+        if self.lifetime is not None and self.lifetime <= timedelta(0):
+            raise ValueError(f"a lifetime is longer than nothing: {self.lifetime!r}")
 
     @property
     def is_guest(self) -> bool:
@@ -107,6 +117,11 @@ class Expiration:
     months: int
     seconds: int
 
+    @classmethod
+    def of(cls, lifetime: timedelta) -> Self:
+        """Return a lifetime in seconds, a part of one counting as a whole."""
+        return cls(0, math.ceil(lifetime.total_seconds()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -141,7 +156,8 @@ class MediaJob:
     width: int | None
     originals: Originals
     thumb_side: int
-    medium_width: int
+    medium_side: int
+    medium_fixed: Side
     quality: int
     max_pixels: int
     max_total_pixels: int

@@ -66,5 +66,7 @@ def route_paths(routes: Routes) -> Mapping[str, tuple[str, ...]]:
         "api_page": (f"/{routes.api_page}",),
         "openapi": (f"/{routes.openapi}",),
         "oembed": (f"/{routes.oembed}",),
+        "pup": (f"/{routes.pup}",),
+        "home": ("/" if routes.home == "/" else f"/{routes.home}",),
     }
     return {name: found for name, found in paths.items() if getattr(routes, name) is not None}

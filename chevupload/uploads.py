@@ -69,7 +69,7 @@ class Uploads:
         self._catalog = catalog
         self._keeping = keeping
         self._storages = storages
-        self._drafts = Drafts(policy=policy, clock=clock)
+        self._drafts = Drafts(policy=policy, max_tags=limits.max_tags, clock=clock)
         self._renderer = renderer
         self._limits = limits
         self._renditions = renditions
@@ -126,7 +126,9 @@ class Uploads:
             "nsfw": _digits(nsfw),
             "use_file_date": _digits(use_file_date),
         }
-        parameters = parse_parameters(texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest)
+        parameters = parse_parameters(
+            texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
+        )
         with Journal() as journal, Spool(self._spool_folder, self.max_bytes(principal)) as spool:
             while data := file.read(_READ_BYTES):
                 spool.write(data)
@@ -299,7 +301,8 @@ class Uploads:
             width=parameters.width,
             originals=principal.originals or self._originals,
             thumb_side=self._renditions.thumb_side,
-            medium_width=self._renditions.medium_width,
+            medium_side=self._renditions.medium_side,
+            medium_fixed=self._renditions.medium_fixed,
             quality=self._renditions.quality,
             max_pixels=principal.max_pixels or self._limits.max_pixels,
             max_total_pixels=self._limits.max_total_pixels,

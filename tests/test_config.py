@@ -29,12 +29,58 @@ def test_a_limit_is_positive(name, value):
     assert getattr(Limits(**{name: 1}), name) == 1
 
 
-@pytest.mark.parametrize("name", ["thumb_side", "medium_width", "quality"])
+@pytest.mark.parametrize("name", ["thumb_side", "medium_side", "quality"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_a_side_is_positive(name, value):
     """A picture without pixels or quality is found at construction, by name, not at the first upload."""
     with pytest.raises(ConfigError, match=f"Renditions.{name} must be a whole number.*: {value}"):
         Renditions(**{name: value})
+
+
+def test_the_medium_picture_is_fixed_by_a_side():
+    """By one of the two that it has."""
+    assert (Renditions().medium_fixed, Renditions(medium_fixed="height").medium_fixed) == ("width", "height")
+    with pytest.raises(ConfigError, match="medium_fixed"):
+        Renditions(medium_fixed="depth")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "tags/{tag}",
+        "/tags/",
+        "//cdn.test/{tag}",
+        "javascript:{tag}",
+        "/a b/{tag}",
+        "/{tag}/{tag}",
+        "/{tags}",
+        "/{tag}\n",
+    ],
+)
+def test_the_address_of_tags_has_a_place_for_one(value):
+    """A path from the root of the host, or a URL, into which a name fits as it is."""
+    for good in ("/tags/{tag}", "https://host.test/find?q={tag}&x=1", "http://host.test/{tag}"):
+        assert Policy(tag_url=good).tag_url == good
+    with pytest.raises(ConfigError, match="tag_url"):
+        Policy(tag_url=value)
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 299, 366 * 86_400 + 1])
+def test_guests_uploads_live_five_minutes_to_a_year(seconds):
+    """As whatever may be asked for."""
+    assert Policy(guest_lifetime=timedelta(minutes=5)).guest_lifetime == timedelta(minutes=5)
+    with pytest.raises(ConfigError, match="guest_lifetime"):
+        Policy(guest_lifetime=timedelta(seconds=seconds))
+
+
+def test_home_alone_may_be_the_mount_point():
+    """Any other route there would be no route."""
+    assert Routes(home="/").home == "/"
+    assert Routes(home="start").home == "start"
+    for name in ("upload_page", "pup", "oembed"):
+        with pytest.raises(ConfigError, match=f"Routes.{name} must be a path"):
+            Routes(**{name: "/"})
 
 
 def test_quality_ends_at_100():

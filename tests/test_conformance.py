@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chevupload.config import Routes
+from chevupload.config import Renditions, Routes
+from chevupload.interfaces import Storage
 from chevupload.model import Upload
 from chevupload.response.documents import escape_html, image_document, ratio, success_document
 from chevupload.response.links import Links
@@ -17,6 +18,7 @@ from chevupload.storages import Storages
 from chevupload.store.memory import MemoryStorage
 from tests.support import NOW, noise
 
+RENDITIONS = Renditions()
 MEMBERS = [
     "name",
     "extension",
@@ -86,7 +88,13 @@ def prefix():
     return ""
 
 
-def document(imgbb: bool = False, **fields: Any) -> dict[str, Any]:
+def document(
+    imgbb: bool = False,
+    renditions: Renditions = RENDITIONS,
+    storage: Storage | None = None,
+    tag_url: str | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
     """Describe an upload of 900 by 601 pixels with a thumbnail."""
     values = {
         "id": "abc",
@@ -107,12 +115,13 @@ def document(imgbb: bool = False, **fields: Any) -> dict[str, Any]:
     links = Links(
         "https://x.test",
         routes=Routes(),
-        storages=Storages(MemoryStorage()),
+        storages=Storages(storage or MemoryStorage()),
         sign=lambda upload_id: f"sign-{upload_id}",
         signed_url=lambda upload, path: None,
+        tag_url=tag_url,
     )
     upload = Upload(**(values | fields))
-    return image_document(upload, links, timezone=UTC, thumb_side=320, medium_width=500, imgbb=imgbb)
+    return image_document(upload, links, timezone=UTC, renditions=renditions, imgbb=imgbb)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +252,24 @@ def test_types_and_constants():
 
 
 def test_tags():
-    """Objects with the escaped and the quoted name."""
+    """Objects with the escaped and the quoted name; the URL is where the host has tags, and a text in any case."""
     (tag,) = document(tags=("a&b c",))["tags"]
     assert tag == {"name": "a&b c", "name_safe_html": "a&amp;b c", "url_key": "a%26b%20c", "url": "/tag/a%26b%20c"}
+    (tag,) = document(tags=("a&b c",), tag_url="https://host.test/find?tag={tag}#found")["tags"]
+    assert tag["url"] == "https://host.test/find?tag=a%26b%20c#found"
+
+
+def test_a_file_with_a_url_of_its_storage_is_said_to_have_one():
+    """``path`` is a file that this server sends, ``url`` one that its storage sends itself."""
+    public = MemoryStorage(public_url="https://cdn.test/x")
+    assert [document(storage=storage)["file"]["resource"]["type"] for storage in (None, public)] == ["path", "url"]
+
+
+def test_the_side_that_a_setting_gives_is_a_text():
+    """Of the medium picture: its width, or its height where that is fixed; the other one follows."""
+    for fixed, expected in (("width", ("500", 334)), ("height", (749, "500"))):
+        found = document(renditions=Renditions(medium_fixed=fixed), medium_size=10)
+        assert (found["display_width"], found["display_height"]) == expected
 
 
 def test_imgbb_members():

@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "chevupload"
 
 FLOORS = {
-    **dict.fromkeys(("errors", "checks"), 0),
+    **dict.fromkeys(("errors", "checks", "scaling"), 0),
     **dict.fromkeys(("model", "originals", "config", "ids", "clock"), 1),
     **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     "storages": 3,
     **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
     **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "health", "key_settings", "upload_page"), 5),
-    **dict.fromkeys(("describing", "embeds", "routing"), 5),
+    **dict.fromkeys(("describing", "embeds", "home", "routing"), 5),
     "app": 6,
     **dict.fromkeys(("site", "settings", "mounting", "cli", "contrib", "testing", "__main__"), 7),
 }
@@ -50,7 +50,7 @@ HOMES = {
     "werkzeug": ("request",),
     "webob": (
         *("response", "api", "viewing", "health", "key_settings", "upload_page"),
-        *("describing", "embeds", "routing", "app"),
+        *("describing", "embeds", "home", "routing", "app"),
     ),
     "PIL": ("media", "cli.example"),
     "av": ("media.video",),

@@ -91,7 +91,7 @@ def test_all_derived_pictures_may_be_rendered_again(stand):
         stand.upload(filename=f"{number}.png")
     for path in list((stand.images / FOLDER).glob("*.th.png")):
         path.unlink()
-    object.__setattr__(stand.component.uploads._renditions, "medium_width", 4)
+    object.__setattr__(stand.component.uploads._renditions, "medium_side", 4)
     before = stand.stored()
     report = check(stand, repair=True)
     assert (len(before), len(report.rendered), report.left) == (12, 12, 0)
@@ -117,7 +117,7 @@ def test_what_is_not_made_any_more_goes_from_the_record(stand):
     """The size of what is rendered now is recorded, and no size of what is not."""
     image = stand.upload(noise((600, 400)), "a.png")
     upload = stand.catalog.get(image["id_encoded"])
-    object.__setattr__(stand.component.uploads._renditions, "medium_width", 700)
+    object.__setattr__(stand.component.uploads._renditions, "medium_side", 700)
     object.__setattr__(stand.component.uploads._renditions, "thumb_side", 20)
     (stand.images / FOLDER / "a.th.png").unlink()
     assert check(stand, repair=True).rendered == (upload.id,)

@@ -8,9 +8,7 @@ from webob import Response
 from chevupload.config import Routes
 from chevupload.routing import RouteTable, route_paths
 
-ROUTES = Routes(
-    viewer="a", video=None, files="a/b", assets="a/b/c", imgbb=None, openapi=None, oembed=None, health="a/health"
-)
+ROUTES = Routes(viewer="a", video=None, files="a/b", assets="a/b/c", imgbb=None, openapi=None, health="a/health")
 
 
 def table():
@@ -28,7 +26,9 @@ def table():
 
 def test_routes_are_told_as_far_as_they_are_on():
     """By name, with the form that a host's own routes take them from."""
-    assert route_paths(Routes(video=None, files="f", keys="k", api_page="about", oembed=None)) == {
+    assert route_paths(
+        Routes(video=None, files="f", keys="k", api_page="about", oembed="o", pup="s/pup.js", home="/")
+    ) == {
         "upload": ("/api/1/upload", "/api/1/upload/"),
         "imgbb": ("/1/upload", "/1/upload/"),
         "viewer": ("/image/{rest}",),
@@ -37,7 +37,11 @@ def test_routes_are_told_as_far_as_they_are_on():
         "assets": ("/chevupload-assets/{rest}",),
         "api_page": ("/about",),
         "openapi": ("/api/1/openapi.json",),
+        "oembed": ("/o",),
+        "pup": ("/s/pup.js",),
+        "home": ("/",),
     }
+    assert route_paths(Routes(home="start"))["home"] == ("/start",)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,13 @@ def test_every_frozen_setting_has_a_name(make):
         {
             "max_bytes": "20_000_000",
             "body_seconds": "2.5",
-            "medium_width": "640",
+            "medium_side": "640",
+            "medium_fixed": "height",
+            "max_tags": "70",
+            "tag_url": "/tags/{tag}",
+            "guest_lifetime": "86400",
+            "home_route": "/",
+            "pup_route": "sdk/pup.js",
             "formats": "JPEG, PNG",
             "keep_exif": "no",
             "max_width": "2_048",
@@ -76,8 +82,8 @@ def test_every_frozen_setting_has_a_name(make):
             "trusted_proxies": "2",
         }
     )
-    assert component._api._limits == Limits(max_bytes=20_000_000, body_seconds=2.5)
-    assert component._api._renditions == Renditions(medium_width=640)
+    assert component._api._limits == Limits(max_bytes=20_000_000, body_seconds=2.5, max_tags=70)
+    assert component._api._renditions == Renditions(medium_side=640, medium_fixed="height")
     assert component.uploads._originals == Originals(
         max_width=2_048, convert={"PNG": "WEBP", "HEIC": "JPEG"}, keep_exif=False, camera_tag=True
     )
@@ -91,10 +97,14 @@ def test_every_frozen_setting_has_a_name(make):
         naming="random",
         guest_page=True,
         popup_origins=("https://forum.example",),
+        tag_url="/tags/{tag}",
+        guest_lifetime=timedelta(days=1),
     )
     pages = Pages(site_name="Pictures", home_url="/", stylesheets=("pages.css", "/own.css"))
     assert component._answers.pages == pages
-    assert component.routes == Routes(viewer="v", video=None, keys=None, upload_page="upload")
+    assert component.routes == Routes(
+        viewer="v", video=None, keys=None, upload_page="upload", home="/", pup="sdk/pup.js"
+    )
     assert component.links().base_url == "https://site.example/up"
     assert component._trusted_proxies == 2
 

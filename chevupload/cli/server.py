@@ -33,9 +33,17 @@ _OTHER_BODY_BYTES = 1_048_576
 """Longest body of any other route; none of them reads more than a few fields."""
 _CONNECTIONS = 1_000
 """Connections at a time. Browsers keep several open each, and with waitress's 100 a few slow clients lock out all."""
-ROUTES = Routes(upload_page="upload", api_page="api-v1", health="health", liveness="health/live")
-"""Where this server answers: as a component by itself, with the pages on which people upload and read about the API,
-the latter where Chevereto has it, and its health."""
+ROUTES = Routes(
+    upload_page="upload",
+    api_page="api-v1",
+    health="health",
+    liveness="health/live",
+    oembed="oembed",
+    pup="sdk/pup.js",
+    home="/",
+)
+"""Where this server answers: as a component by itself, with the pages that people start from, upload on and read about
+the API, with oEmbed and the script for other sites where Chevereto has them, and its health."""
 _UPLOADS = (ROUTES.upload, ROUTES.imgbb, ROUTES.upload_page)
 _IDLE_SECONDS = 60
 """A connection where nothing moves is closed after this, half of waitress's time: a stalled client gives its place up

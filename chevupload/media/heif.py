@@ -16,7 +16,7 @@ from PIL import Image
 from chevupload.media import exif as exif_block
 from chevupload.media import metadata, original
 from chevupload.media.encoding import Outbox, md5_of
-from chevupload.media.picture import AGAIN, Picture, fitted
+from chevupload.media.picture import AGAIN, Picture, medium_size
 from chevupload.media.structure import Structure
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
@@ -85,9 +85,8 @@ def _stripped(file: BinaryIO, outbox: Outbox) -> MediaFile | None:
 
 def _derived(image: Image.Image, job: MediaJob) -> tuple[Image.Image | None, Image.Image]:
     """Return medium picture and thumb."""
-    medium = None
-    if image.width > job.medium_width:
-        medium = Picture.of(image).resized(fitted(image.size, job.medium_width))
+    size = medium_size(image.size, job)
+    medium = None if size is None else Picture.of(image).resized(size)
     enough = medium is not None and min(medium.size) >= job.thumb_side
     return medium, (Picture.of(medium, AGAIN) if medium is not None and enough else Picture.of(image)).square(
         job.thumb_side

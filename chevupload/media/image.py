@@ -25,7 +25,7 @@ from chevupload.media.picture import (
     AGAIN,
     OVERSAMPLING,
     Picture,
-    fitted,
+    medium_size,
     open_picture,
     substitute,
     upright,
@@ -143,9 +143,7 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     size = full if animated else original.stored_size(full, job)
     resized = size != full
     target = None if animated else original.converted_format(source.name, size, job)
-    medium = None
-    if animated or size[0] > job.medium_width:
-        medium = fitted(size, min(job.medium_width, size[0]))
+    medium = medium_size(size, job, always=animated)
     turned = not animated and orientation > 1 and not (keeps_exif and _has_company(source))
     other = substitute(source.image)
     rewritten = resized or turned or other is not None or target is not None

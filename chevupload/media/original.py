@@ -16,8 +16,8 @@ from chevupload.media import exif as exif_block
 from chevupload.media import promises, strip
 from chevupload.media.color import colored, continuous, displayable, opaque
 from chevupload.media.encoding import Outbox
-from chevupload.media.picture import fitted
 from chevupload.model import MediaFile, MediaJob
+from chevupload.scaling import to_height, to_width
 
 _MAX_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 """Longest side that an encoder writes, in pixels; PNG has no limit that a picture could meet."""
@@ -36,15 +36,15 @@ def stored_size(full: tuple[int, int], job: MediaJob) -> tuple[int, int]:
         return size
     if job.width > full[0]:
         raise WidthTooLarge
-    return fitted(full, job.width) if job.width < size[0] else size
+    return to_width(full, job.width) if job.width < size[0] else size
 
 
 def _boxed(size: tuple[int, int], max_width: int | None, max_height: int | None) -> tuple[int, int]:
     width, height = size
     if max_width is not None and width > max_width:
-        width, height = fitted(size, max_width)
+        width, height = to_width(size, max_width)
     if max_height is not None and height > max_height:
-        height, width = fitted((size[1], size[0]), max_height)
+        width, height = to_height(size, max_height)
     return width, height
 
 

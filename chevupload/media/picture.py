@@ -1,7 +1,7 @@
 """Opens a picture with one decoder, decodes it once at the scale that is needed, and cuts smaller pictures out of it.
 
-May know: Pillow, and this folder's readers of JPEG and PNG. Decoders are named by class, so neither Pillow's forty
-other parsers nor a plugin of the host can run.
+May know: Pillow, the values and sizes, and this folder's readers of JPEG and PNG. Decoders are named by class, so neither
+Pillow's forty other parsers nor a plugin of the host can run.
 Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVERSAMPLING`.
 """
 
@@ -24,6 +24,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from chevupload.media import jpeg, png
+from chevupload.model import MediaJob
+from chevupload.scaling import Size, shrunk_to_side, side_of
 
 OVERSAMPLING = 1.5
 """How much larger than its result the source of a resize is at least.
@@ -52,7 +54,7 @@ _TURNS = {
 _AVIF_EXIF = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
 """The entry of Exif in an AVIF's list of items; decoders pass over items of a kind that they do not know."""
 
-Side = TypeVar("Side", int, float)
+Length = TypeVar("Length", int, float)
 
 
 class _Jpeg(JpegImageFile):
@@ -158,14 +160,16 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def upright_size(size: tuple[Side, Side], orientation: int) -> tuple[Side, Side]:
+def upright_size(size: tuple[Length, Length], orientation: int) -> tuple[Length, Length]:
     """Return what ``size`` becomes by :func:`upright`, and the reverse."""
     return (size[1], size[0]) if orientation >= 5 else size
 
 
-def fitted(size: tuple[int, int], width: int) -> tuple[int, int]:
-    """Scale ``size`` to ``width``; the height is rounded half up and at least 1."""
-    return width, max(1, (2 * size[1] * width + size[0]) // (2 * size[0]))
+def medium_size(size: Size, job: MediaJob, *, always: bool = False) -> Size | None:
+    """Return the size of the medium picture of one of ``size``; None when that is no larger, unless ``always``."""
+    if not always and side_of(size, job.medium_fixed) <= job.medium_side:
+        return None
+    return shrunk_to_side(size, job.medium_side, job.medium_fixed)
 
 
 AGAIN = Image.Resampling.BICUBIC

@@ -27,7 +27,7 @@ from chevupload.errors import BrokenImage, BrokenVideo, ChevuploadError, TooCost
 from chevupload.media import original
 from chevupload.media.ebml import document_type
 from chevupload.media.encoding import Outbox, md5_of
-from chevupload.media.picture import AGAIN, Picture, fitted, upright
+from chevupload.media.picture import AGAIN, Picture, medium_size, upright
 from chevupload.media.structure import HEAD_BYTES, Structure
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
@@ -222,9 +222,8 @@ def _rendered(
     image: Image.Image, seconds: int, name: str, stored: MediaFile | None, job: MediaJob, outbox: Outbox
 ) -> MediaResult:
     base = Picture.of(image)
-    medium = None
-    if image.width > job.medium_width:
-        medium = base.resized(fitted(image.size, job.medium_width))
+    size = medium_size(image.size, job)
+    medium = None if size is None else base.resized(size)
     enough = medium is not None and min(medium.size) >= job.thumb_side
     thumb = (Picture.of(medium, AGAIN) if medium is not None and enough else base).square(job.thumb_side)
     return MediaResult(

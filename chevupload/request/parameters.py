@@ -1,7 +1,7 @@
 """Turns text fields into parameters, or refuses them.
 
-May know: :mod:`chevupload.model` and the errors. Rules: the contract of this API, section 3; lengths and tag rules from
-Chevereto V4. Nothing is guessed: a value that cannot be meant is refused, before anything is stored.
+May know: :mod:`chevupload.model`, the settings and the errors. Rules: the contract of this API, section 3; lengths and
+tag rules from Chevereto V4. Nothing is guessed: a value that cannot be meant is refused, before anything is stored.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from chevupload.config import MAX_LIFETIME, MIN_LIFETIME
 from chevupload.errors import InvalidParameter
 from chevupload.model import Expiration, Parameters
 
@@ -20,9 +21,6 @@ MAX_DESCRIPTION = 65_535
 """Bytes in UTF-8."""
 MAX_TAG = 32
 """Characters."""
-MAX_TAGS = 50
-"""Tags of one upload; the others are dropped, as Chevereto drops what is over its own setting."""
-MIN_LIFETIME = timedelta(minutes=5)
 MAX_LIFETIME_MONTHS = 12
 
 _SECONDS = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
@@ -37,7 +35,7 @@ _POINTLESS_TAG = re.compile(r"([/\\,.?&=#%+@!*;: ])\1*\Z")
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
-def parse_parameters(get: Callable[[str], str | None], *, is_admin: bool, is_guest: bool) -> Parameters:
+def parse_parameters(get: Callable[[str], str | None], *, is_admin: bool, is_guest: bool, max_tags: int) -> Parameters:
     """Read every optional parameter through ``get``, which returns None for an absent one.
 
     Raises:
@@ -50,7 +48,7 @@ def parse_parameters(get: Callable[[str], str | None], *, is_admin: bool, is_gue
         title=clean_text(title)[:MAX_TITLE] or None if title else None,
         description=_cut(clean_text(description), MAX_DESCRIPTION) or None if description else None,
         # A guest has no tags of his own. Source: Chevereto V4.
-        tags=() if is_guest else parse_tags(get("tags") or ""),
+        tags=() if is_guest else parse_tags(get("tags") or "", max_tags),
         album_id=clean_text(get("album_id") or "").strip()[:64] or None,
         category_id=parse_count("category_id", get("category_id")),
         width=parse_count("width", get("width")),
@@ -65,8 +63,8 @@ def clean_text(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
-def parse_tags(text: str) -> tuple[str, ...]:
-    """Split a comma separated list: trimmed, doubles dropped, unusable ones dropped too.
+def parse_tags(text: str, limit: int) -> tuple[str, ...]:
+    """Split a comma separated list: trimmed, doubles dropped, unusable ones and those over ``limit`` dropped too.
 
     Names that differ from an earlier one by upper and lower case only come last. Source: recorded answers of Chevereto.
     """
@@ -76,12 +74,12 @@ def parse_tags(text: str) -> tuple[str, ...]:
     for name in filter(_is_tag, names):
         if spellings.setdefault(name.casefold(), name) != name:
             variants[name] = None
-    return (*spellings.values(), *variants)[:MAX_TAGS]
+    return (*spellings.values(), *variants)[:limit]
 
 
-def with_tag(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
+def with_tag(tags: tuple[str, ...], name: str, limit: int) -> tuple[str, ...]:
     """Add one tag by the rules of those that are sent: what none of them could be called adds nothing."""
-    return tags if "," in name else parse_tags(",".join((*tags, name)))
+    return tags if "," in name else parse_tags(",".join((*tags, name)), limit)
 
 
 def _is_tag(name: str) -> bool:
@@ -126,7 +124,7 @@ def parse_expiration(text: str | None) -> Expiration | None:
 def expires_at(expiration: Expiration, now: datetime) -> datetime:
     """Return when an upload of ``now`` expires: between five minutes and one calendar year from then."""
     latest = add_months(now, MAX_LIFETIME_MONTHS)
-    if expiration.months > MAX_LIFETIME_MONTHS or expiration.seconds > 366 * 86_400:
+    if expiration.months > MAX_LIFETIME_MONTHS or expiration.seconds > MAX_LIFETIME.total_seconds():
         return latest
     wanted = add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
     return max(now + MIN_LIFETIME, min(wanted, latest))

@@ -17,6 +17,9 @@ from chevupload.errors import MethodNotAllowed, NotFound
 STYLE = "pages.css"
 """Our own style sheet."""
 
+PUP = "pup.js"
+"""The script that other sites load, by a route of its own."""
+
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
 _YEAR = 31_536_000
 
@@ -50,6 +53,19 @@ class Assets:
         is_current = version == self._version
         response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if is_current else "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    def pup_answer(self) -> Response:
+        """Send the script for other sites, whose address stays the same: kept for an hour, then asked for again."""
+        response = Response(
+            body=self._files[PUP], content_type="text/javascript", charset="utf-8", conditional_response=True
+        )
+        response.etag = hashlib.sha256(self._files[PUP]).hexdigest()[:16]
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        # Other sites load it, those that isolate themselves from other origins, too.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
     @cached_property

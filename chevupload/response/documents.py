@@ -1,7 +1,7 @@
 """The JSON documents of the API.
 
-May know: the model, links and the spool's size format. Source: both examples of the API's specification, for members
-and their order; Chevereto V4 for types and values.
+May know: settings, the model, links, sizes and the spool's size format. Source: both examples of the API's
+specification, for members and their order; Chevereto V4 for types and values.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from chevupload.config import Renditions
 from chevupload.errors import Refusal
 from chevupload.model import MIME_TYPES, Upload
 from chevupload.response.links import Links
+from chevupload.scaling import to_side
 from chevupload.spool import format_bytes
 
 Document = dict[str, Any]
@@ -55,13 +57,13 @@ def reason(status: int) -> str:
 
 
 def image_document(
-    upload: Upload, links: Links, *, timezone: tzinfo, thumb_side: int, medium_width: int, imgbb: bool = False
+    upload: Upload, links: Links, *, timezone: tzinfo, renditions: Renditions, imgbb: bool = False
 ) -> Document:
     """Describe an upload, with every member of the specification's examples and in their order."""
     frame, medium = upload.frame_path, upload.medium_path
     return {
-        **_record_members(upload, timezone),
-        "file": {"resource": {"type": "path"}},
+        **_record_members(upload, links, timezone),
+        "file": {"resource": {"type": "url" if links.is_elsewhere(upload) else "path"}},
         "id_encoded": upload.id,
         **(_imgbb_members(upload) if imgbb else {}),
         "filename": f"{upload.name}.{upload.extension}",
@@ -78,7 +80,7 @@ def image_document(
         "url_viewer": links.viewer(upload),
         "path_viewer": links.viewer_path(upload),
         "url_short": links.short(upload),
-        **_display_members(upload, links, thumb_side=thumb_side, medium_width=medium_width),
+        **_display_members(upload, links, renditions),
         "views_label": "views",
         "likes_label": "likes",
         "how_long_ago": "moments ago",
@@ -125,7 +127,7 @@ def duration_time(upload: Upload) -> str:
     return f"{upload.duration // 60:02}:{upload.duration % 60:02}" if upload.duration else ""
 
 
-def _record_members(upload: Upload, timezone: tzinfo) -> Document:
+def _record_members(upload: Upload, links: Links, timezone: tzinfo) -> Document:
     return {
         "name": upload.name,
         "extension": upload.extension,
@@ -135,7 +137,7 @@ def _record_members(upload: Upload, timezone: tzinfo) -> Document:
         "date": _spell(upload.created_at.astimezone(timezone)),
         "date_gmt": _spell(upload.created_at),
         "title": upload.title,
-        "tags": [_tag(name) for name in upload.tags],
+        "tags": [_tag(name, links) for name in upload.tags],
         "description": upload.description,
         "nsfw": int(upload.nsfw),
         "storage_mode": upload.storage_mode,
@@ -173,9 +175,11 @@ def _spell(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _tag(name: str) -> Document:
+def _tag(name: str, links: Links) -> Document:
     key = quote(name, safe="")
-    return {"name": name, "name_safe_html": escape_html(name), "url_key": key, "url": f"/tag/{key}"}
+    # Where the host has no page of tags, it is Chevereto's text, which leads to nothing here.
+    url = links.tag(name) or f"/tag/{key}"
+    return {"name": name, "name_safe_html": escape_html(name), "url_key": key, "url": url}
 
 
 def _chain(upload: Upload) -> int:
@@ -203,20 +207,21 @@ def _imgbb_file(upload: Upload, path: str, links: Links) -> Document:
     return {name: member[name] for name in ("filename", "name", "mime", "extension", "url")}
 
 
-def _display_members(upload: Upload, links: Links, *, thumb_side: int, medium_width: int) -> Document:
-    """Choose what a page shows. A width that a setting gave is a string, as the specification's example has it."""
+def _display_members(upload: Upload, links: Links, renditions: Renditions) -> Document:
+    """Choose what a page shows. A side that a setting gave is a string, as the specification's example has it."""
     width: int | str = upload.width
     height: int | str = upload.height
     path = upload.frame_path or upload.path
     if upload.medium_path:
         path = upload.medium_path
-        width, height = (
-            str(medium_width),
-            max(1, (2 * medium_width * upload.height + upload.width) // (2 * upload.width)),
-        )
+        width, height = to_side((upload.width, upload.height), renditions.medium_side, renditions.medium_fixed)
+        if renditions.medium_fixed == "width":
+            width = str(width)
+        else:
+            height = str(height)
     elif upload.thumb_path and upload.size > _THUMB_SIZE_THRESHOLD and upload.type == "image":
         path = upload.thumb_path
-        width = height = str(thumb_side)
+        width = height = str(renditions.thumb_side)
     if upload.frame_path and upload.frame_size < upload.medium_size:
         path, width, height = upload.frame_path, upload.width, upload.height
     return {"display_url": links.file(upload, path), "display_width": width, "display_height": height}

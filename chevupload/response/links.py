@@ -30,16 +30,19 @@ class Links:
         storages: Storages,
         sign: Callable[[str], str],
         signed_url: Callable[[Upload, str], str | None],
+        tag_url: str | None = None,
     ) -> None:
         """Build below ``base_url``.
 
-        ``sign`` makes an upload's delete token; ``signed_url`` tells where a request for a file is sent on to, or None.
+        ``sign`` makes an upload's delete token; ``signed_url`` tells where a request for a file is sent on to, or None;
+        ``tag_url`` is the policy's.
         """
         self.base_url = base_url.rstrip("/")
         self._routes = routes
         self._storages = storages
         self._sign = sign
         self._signed_url = signed_url
+        self._tag_url = tag_url
         self._can_delete = True
 
     def without_delete(self) -> Links:
@@ -51,6 +54,14 @@ class Links:
     def file(self, upload: Upload, path: str) -> str:
         """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
         return self._storages.url(upload, path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
+
+    def is_elsewhere(self, upload: Upload) -> bool:
+        """Whether the upload's file has a URL of its storage's own."""
+        return self._storages.url(upload, upload.path) is not None
+
+    def tag(self, name: str) -> str | None:
+        """Return where the host shows what has a tag; None where it has no such page."""
+        return None if self._tag_url is None else self._tag_url.replace("{tag}", quote(name, safe=""))
 
     def source(self, upload: Upload, path: str) -> str:
         """Return the URL that a file comes from in the end, by a redirect or without: what a page has to allow.

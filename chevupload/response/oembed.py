@@ -15,7 +15,8 @@ from chevupload.config import Renditions
 from chevupload.model import Upload
 from chevupload.response.documents import Document
 from chevupload.response.links import Links
-from chevupload.response.previews import fitted, medium_box
+from chevupload.response.previews import medium_box
+from chevupload.scaling import Size, fitted
 
 _VIDEO = Markup(
     '<video src="{url}" poster="{poster}" width="{width}" height="{height}" controls preload="none">'
@@ -53,14 +54,14 @@ def oembed_document(
     return document
 
 
-def _photo(upload: Upload, links: Links, renditions: Renditions, box: tuple[int, int]) -> Document:
+def _photo(upload: Upload, links: Links, renditions: Renditions, box: Size) -> Document:
     width, height = fitted((upload.width, upload.height), box)
     is_medium_enough = upload.medium_path and width <= medium_box(upload, renditions)[0]
     path = upload.medium_path if is_medium_enough else upload.frame_path or upload.path
     return {"type": "photo", "url": links.file(upload, path or upload.path), "width": width, "height": height}
 
 
-def _video(upload: Upload, links: Links, box: tuple[int, int]) -> Document:
+def _video(upload: Upload, links: Links, box: Size) -> Document:
     width, height = fitted((upload.width, upload.height), box)
     html = _VIDEO.format(
         url=links.file(upload, upload.path),

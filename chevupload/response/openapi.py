@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from chevupload import errors
 from chevupload.model import MIME_TYPES
-from chevupload.response.openapi_pages import api_page, assets, delete, keys_page, viewer
+from chevupload.response.openapi_pages import api_page, assets, delete, home, keys_page, pup, viewer
 from chevupload.response.openapi_parts import BUSY, GONE, Node, headers, readable, redirect, ref, refusals, response
 from chevupload.response.openapi_uploads import upload, upload_page
 from chevupload.response.reference import Service, limits_of
@@ -70,8 +70,12 @@ def _paths(service: Service) -> Iterable[tuple[str, Node]]:
         yield f"/{routes.oembed}", _oembed()
     if routes.openapi:
         yield f"/{routes.openapi}", _openapi()
+    if routes.home:
+        yield "/" if routes.home == "/" else f"/{routes.home}", home()
     if routes.upload_page:
         yield f"/{routes.upload_page}", upload_page(service)
+    if routes.pup:
+        yield f"/{routes.pup}", pup()
     if routes.keys:
         yield f"/{routes.keys}", keys_page()
     if routes.api_page:

@@ -114,8 +114,32 @@ def assets() -> Node:
     ]
     content: Node = {"text/css": {"type": "string"}, "text/javascript": {"type": "string"}}
     answers = {"200": response("The file.", content), **refusals((errors.NotFound, *BUSY))}
-    operation = {"summary": "A style sheet or script of the pages", "parameters": where, "responses": answers}
-    return {"get": {"operationId": "getAsset", **operation}, "head": {"operationId": "getAssetHead", **operation}}
+    return _read(
+        "getAsset", {"summary": "A style sheet or script of the pages", "parameters": where, "responses": answers}
+    )
+
+
+def home() -> Node:
+    """Describe the start page."""
+    answers = {"200": _page("The page."), **refusals(BUSY)}
+    return _read("showHome", {"summary": "The start page, which leads to the others", "responses": answers})
+
+
+def pup() -> Node:
+    """Describe the script that other sites load."""
+    answers = {
+        "200": response("The script.", {"text/javascript": {"type": "string"}}),
+        "304": {"description": "Unchanged."},
+        **refusals(BUSY),
+    }
+    return _read(
+        "getPupScript", {"summary": "A script that lets other sites' editors upload here", "responses": answers}
+    )
+
+
+def _read(name: str, operation: Node) -> Node:
+    """Return the operations of what is read by GET and HEAD alone."""
+    return {"get": {"operationId": name, **operation}, "head": {"operationId": f"{name}Head", **operation}}
 
 
 def _form(name: str, summary: str, fields: Node, answers: Node) -> Node:

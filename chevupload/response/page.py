@@ -6,6 +6,7 @@ May know: markupsafe. Every value goes through :meth:`Markup.format`, which esca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -19,7 +20,7 @@ _LAYOUT = Markup("""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="{icon}">
 {head}</head>
 <body class="chevupload-layout">
 {header}<main>
@@ -28,6 +29,12 @@ _LAYOUT = Markup("""<!doctype html>
 </body>
 </html>
 """)
+
+_ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b57a4"/>'
+    '<path d="M16 6l7 8h-4v7h-6v-7H9zM8 24h16v3H8z" fill="#fff"/></svg>'
+)
+"""A picture in the browser's tab: an arrow that goes up. In the page itself, since browsers ask for it with each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +66,4 @@ def default_layout(page: Page, *, site_name: str | None, home_url: str | None) -
     """Return the whole document, with the site's name at its head, or a link home."""
     link = _HOME.format(url=home_url, name=site_name or "Home") if home_url else site_name
     header = _HEADER.format(link=link) if link else NOTHING
-    return _LAYOUT.format(title=page.title, head=page.head, header=header, body=page.body)
+    return _LAYOUT.format(title=page.title, head=page.head, header=header, body=page.body, icon=_ICON)

@@ -19,6 +19,7 @@ from chevupload.model import ApiKey, NewKey, Upload
 from chevupload.response.api_page import api_page
 from chevupload.response.assets import STYLE
 from chevupload.response.clients import Account
+from chevupload.response.home_page import Start, home_page
 from chevupload.response.key_pages import keys_page, sign_in_page
 from chevupload.response.links import Links
 from chevupload.response.page import Page, default_layout
@@ -114,6 +115,10 @@ class Pages:
     def sign_in(self) -> Page:
         """Say that the page of keys is for users."""
         return sign_in_page()
+
+    def home(self, starts: Sequence[Start]) -> Page:
+        """Lead to the pages that are there."""
+        return home_page(starts, site_name=self.site_name)
 
     def upload(self, form: UploadForm) -> Page:
         """Take uploads, by a form that is posted to the page's own address."""

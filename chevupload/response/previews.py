@@ -13,6 +13,7 @@ from markupsafe import Markup
 from chevupload.config import Renditions
 from chevupload.model import MIME_TYPES, Upload
 from chevupload.response.links import Links
+from chevupload.scaling import Size, shrunk_to_side
 from chevupload.spool import format_bytes
 
 _META = Markup('<meta {kind}="{name}" content="{value}">\n')
@@ -30,25 +31,15 @@ def preview_tags(upload: Upload, links: Links, title: str, renditions: Rendition
     return tags
 
 
-def medium_box(upload: Upload, renditions: Renditions) -> tuple[int, int]:
+def medium_box(upload: Upload, renditions: Renditions) -> Size:
     """Return width and height of the medium picture, as a renderer with these settings makes it."""
-    return fitted((upload.width, upload.height), (renditions.medium_width, upload.height))
-
-
-def fitted(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """Return width and height of what is shrunk into ``box``, never enlarged, and never less than a pixel."""
-    width, height = size
-    if width * box[1] >= height * box[0]:
-        shown = min(width, box[0])
-        return shown, max(1, (2 * height * shown + width) // (2 * width))
-    shown = min(height, box[1])
-    return max(1, (2 * width * shown + height) // (2 * height)), shown
+    return shrunk_to_side((upload.width, upload.height), renditions.medium_side, renditions.medium_fixed)
 
 
 def _properties(upload: Upload, links: Links, title: str, renditions: Renditions) -> Iterator[tuple[str, object]]:
     description = upload.description or f"{upload.width} × {upload.height}, {format_bytes(upload.size)}"
     is_video = upload.type == "video"
-    yield "og:type", "video.other" if is_video else "website"
+    yield "og:type", _og_type(upload)
     yield "og:title", title
     yield "og:description", description[:300]
     yield "og:url", links.viewer(upload)
@@ -74,7 +65,18 @@ def _properties(upload: Upload, links: Links, title: str, renditions: Renditions
         yield from _file("og:video", links.file(upload, upload.path), upload.mime, (upload.width, upload.height))
 
 
-def _file(name: str, url: str, mime: str, box: tuple[int, int]) -> Iterator[tuple[str, object]]:
+def _og_type(upload: Upload) -> str:
+    """Return what embedders test before they show a picture or a film by itself, and not in a box with a title.
+
+    Discourse asks for ``photo`` or ``image`` in the type of pictures, and for ``video.`` at the beginning of a film's;
+    others take a type that they do not know for a page's. Source: its generic onebox; the Open Graph protocol.
+    """
+    if upload.nsfw:
+        return "website"
+    return "video.other" if upload.type == "video" else "photo"
+
+
+def _file(name: str, url: str, mime: str, box: Size) -> Iterator[tuple[str, object]]:
     yield name, url
     if url.startswith("https://"):
         yield f"{name}:secure_url", url

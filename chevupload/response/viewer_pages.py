@@ -6,7 +6,7 @@ work without JavaScript.
 
 from __future__ import annotations
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from chevupload.config import Renditions
 from chevupload.errors import Refusal
@@ -33,6 +33,9 @@ _VIDEO = Markup(
     '<a href="{original}">{alt}</a></video></figure>'
 )
 _HIDDEN = Markup("<details><summary>This may not be safe for work. Show it</summary>{picture}</details>")
+_TAGS = Markup('<ul class="tags">{}</ul>\n')
+_TAG = Markup("<li>{}</li>")
+_TAG_LINK = Markup('<a href="{url}">{name}</a>')
 _DELETE = Markup("""<h1>Delete “{title}”?</h1>
 <p>The {kind}, its thumbnails and its links will be gone for good. Nothing has been deleted yet.</p>
 {picture}
@@ -55,7 +58,7 @@ def viewer_page(upload: Upload, links: Links, renditions: Renditions) -> Page:
         facts=" · ".join(facts),
         picture=_veiled(upload, _picture(upload, links, title)),
         description=Markup('<p class="description">{}</p>\n').format(upload.description) if upload.description else "",
-        tags=_tags(upload),
+        tags=_tags(upload, links),
         links=copies(link_rows(upload, links)),
     )
     return Page(
@@ -116,8 +119,11 @@ def _picture(upload: Upload, links: Links, title: str) -> Markup:
     )
 
 
-def _tags(upload: Upload) -> Markup:
+def _tags(upload: Upload, links: Links) -> Markup:
     if not upload.tags:
         return NOTHING
-    items = NOTHING.join(Markup("<li>{}</li>").format(name) for name in upload.tags)
-    return Markup('<ul class="tags">{}</ul>\n').format(items)
+    return _TAGS.format(NOTHING.join(_TAG.format(_tag(name, links.tag(name))) for name in upload.tags))
+
+
+def _tag(name: str, url: str | None) -> Markup:
+    return escape(name) if url is None else _TAG_LINK.format(url=url, name=name)

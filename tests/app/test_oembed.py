@@ -11,7 +11,13 @@ from chevupload.config import Routes
 from tests.media.films import film
 from tests.support import assert_refusal, noise
 
-ROUTE = "/api/1/oembed"
+ROUTE = "/oembed"
+
+
+@pytest.fixture
+def stand(make):
+    """Return a component that answers there."""
+    return make(routes=Routes(oembed="oembed"))
 
 
 def ask(stand, url, **query):
@@ -126,8 +132,8 @@ def test_what_cannot_be_meant_is_refused(stand):
 
 def test_it_can_be_renamed_and_switched_off(make):
     """Without viewers there is nothing to ask for."""
-    assert make(routes=Routes(oembed="oembed")).open("/oembed").status_code == 400
-    for routes in (Routes(oembed=None), Routes(viewer=None, video=None)):
+    assert make(routes=Routes(oembed="api/1/oembed")).open("/api/1/oembed").status_code == 400
+    for routes in (Routes(), Routes(oembed="oembed", viewer=None, video=None)):
         stand = make(routes=routes)
         assert stand.component.routes.oembed is None
         assert stand.open(ROUTE).status_code == 404

@@ -53,7 +53,7 @@ class Described:
     def _operation(self, path, method):
         for template, operations in self.document["paths"].items():
             pattern = re.sub(r"\\{(\w+)\\}", lambda found: ".+" if found[1] == "path" else "[^/]+", re.escape(template))
-            if re.fullmatch(pattern, path.removesuffix("/")):
+            if re.fullmatch(pattern, path.removesuffix("/") or "/"):
                 assert method in operations, f"{method} {template} is not described"
                 return operations[method]
         raise AssertionError(f"{path} is not described")
@@ -67,9 +67,9 @@ class Described:
 
 
 @pytest.fixture
-def described(stand):
-    """Return a component with default settings, described."""
-    return Described(stand)
+def described(make):
+    """Return a component with default settings and oEmbed, described."""
+    return Described(make(routes=Routes(oembed="oembed")))
 
 
 CONTENTS = {
@@ -194,7 +194,7 @@ def test_pages_files_and_links(described):
         described.check(stand.open(image["url"], headers={"If-None-Match": etag}))
         described.check(stand.open(image["url"], headers={"If-Match": '"x"'}))
         described.check(stand.open(viewer[:-3], headers={"Accept": "application/json"}))
-        oembed = f"/api/1/oembed?url={quote(viewer, safe='')}"
+        oembed = f"/oembed?url={quote(viewer, safe='')}"
         for url in (oembed, oembed + "&maxwidth=10", oembed + "&maxwidth=x", oembed + "&format=xml", oembed + "x"):
             described.check(stand.open(url))
         described.check(stand.open(delete, "POST"))
@@ -242,13 +242,26 @@ def test_settings_are_told(make):
 
 def test_only_what_is_there_is_described(make):
     """Routes by their names, and none that is switched off."""
-    off = dict.fromkeys(("imgbb", "video", "oembed", "assets"))
+    off = dict.fromkeys(("imgbb", "video", "assets"))
     routes = Routes(upload="up", viewer="v", openapi="openapi.json", **off)
     described = Described(make(routes=routes), "/openapi.json")
     paths = ["/up", "/v/{upload}", "/v/{upload}/delete/{token}", "/images/{path}", "/openapi.json"]
     assert list(described.document["paths"]) == paths
-    assert make(routes=Routes(openapi=None)).open(ROUTE).status_code == 404
-    assert make(routes=Routes(upload=None, imgbb=None)).open(ROUTE).status_code == 404
+    key = {"X-API-Key": "user-key"}
+    assert make(routes=Routes(openapi=None)).open(ROUTE, headers=key).status_code == 404
+    assert make(routes=Routes(upload=None, imgbb=None)).open(ROUTE, headers=key).status_code == 404
+
+
+def test_the_start_page_and_the_script(pages, make):
+    """Read, asked for again, and refused; also where the start page is the mount point itself."""
+    described = Described(pages)
+    for path in ("/start", "/sdk/pup.js"):
+        for method in ("GET", "HEAD"):
+            assert described.check(pages.open(path, method)).status_code == 200
+    tag = pages.open("/sdk/pup.js").headers["ETag"]
+    assert described.check(pages.open("/sdk/pup.js", headers={"If-None-Match": tag})).status_code == 304
+    described = Described(make(routes=Routes(home="/")))
+    assert described.check(described.stand.open("/")).status_code == 200
 
 
 def test_no_route_is_missing(pages):
@@ -270,7 +283,10 @@ def pages(make, tmp_path):
         keys=keys,
         key_store=keys,
         current_user=lambda environ: Principal(user_id="ann") if environ.get("HTTP_X_USER") == "ann" else None,
-        routes=Routes(health="health", liveness="health/live", upload_page="upload", api_page="api-v1"),
+        routes=Routes(
+            **{"health": "health", "liveness": "health/live", "upload_page": "upload", "api_page": "api-v1"},
+            **{"oembed": "oembed", "pup": "sdk/pup.js", "home": "start"},
+        ),
     )
     engine.dispose()
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from chevupload import errors
 from chevupload.media import image
-from chevupload.media.picture import Picture, fitted
+from chevupload.media.picture import Picture
+from chevupload.scaling import to_width
 from tests.media.pictures import (
     NAMES,
     SRGB,
@@ -158,7 +159,7 @@ def test_small_pictures_look_like_careful_ones(size: tuple[int, int], name: str)
     picture = Picture.decoded(open_picture(io.BytesIO(data), name), scale)
     picture = picture.shrunk(scale * size[0] / picture.width)
     assert picture.image.width < size[0]
-    medium = fitted(size, 500)
+    medium = to_width(size, 500)
     least = 38 if name == "JPEG" else 40
     assert psnr(picture.resized(medium), full.resize(medium, Image.Resampling.LANCZOS)) > least
     assert psnr(picture.square(320), ImageOps.fit(full, (320, 320), Image.Resampling.LANCZOS)) > least

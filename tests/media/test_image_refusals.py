@@ -74,4 +74,4 @@ def test_bombs_are_refused_before_decoding(tmp_path: Path, name: str) -> None:
 def test_pixels_below_the_limit_need_no_leave_of_pillow(tmp_path: Path) -> None:
     """A site's own limit counts, above Pillow's warnings too."""
     data = encoded(Image.new("1", (9_500, 9_500)), "PNG")
-    assert processed(tmp_path, data, max_pixels=100_000_000, medium_width=50, thumb_side=50).width == 9_500
+    assert processed(tmp_path, data, max_pixels=100_000_000, medium_side=50, thumb_side=50).width == 9_500

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chevupload.config import MIN_LIFETIME
 from chevupload.errors import InvalidParameter
 from chevupload.model import Expiration, Parameters
 from chevupload.request.parameters import (
     MAX_LIFETIME_MONTHS,
-    MIN_LIFETIME,
     add_months,
     clean_text,
     expires_at,
@@ -24,7 +24,7 @@ NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 
 def parsed(is_admin=False, is_guest=False, **fields):
-    return parse_parameters(fields.get, is_admin=is_admin, is_guest=is_guest)
+    return parse_parameters(fields.get, is_admin=is_admin, is_guest=is_guest, max_tags=200)
 
 
 def test_nothing_given_is_nothing_wanted():
@@ -327,12 +327,14 @@ def test_an_album_id_is_bounded_and_clean():
 )
 def test_tags(text, tags):
     """Trimmed, doubles dropped, names that differ by case alone last, unusable ones dropped."""
-    assert parse_tags(text) == tags
+    assert parse_tags(text, 200) == tags
 
 
 def test_a_flood_of_tags_is_cut():
-    """An upload has fifty tags at most."""
-    assert parse_tags(",".join(f"t{number}" for number in range(1000))) == tuple(f"t{number}" for number in range(50))
+    """At the site's limit: the first ones stay."""
+    names = [f"t{number}" for number in range(1000)]
+    for limit in (1, 50, 999):
+        assert parse_tags(",".join(names), limit) == tuple(names[:limit])
 
 
 @pytest.mark.parametrize("name", ["category_id", "width"])
@@ -360,7 +362,7 @@ TEXTS = st.none() | st.text() | st.characters(categories=["Cs", "Cc", "Nd", "No"
 def test_any_text_is_understood_or_refused(fields, is_admin, is_guest):
     """Nothing but a refusal leaves, and what is understood can be stored."""
     try:
-        found = parse_parameters(fields.get, is_admin=is_admin, is_guest=is_guest)
+        found = parse_parameters(fields.get, is_admin=is_admin, is_guest=is_guest, max_tags=3)
     except InvalidParameter:
         return
     for text in (found.title, found.description, found.album_id, *found.tags):

@@ -8,7 +8,6 @@ import re
 import pytest
 
 from chevupload.config import Renditions, Routes
-from chevupload.response.previews import fitted
 from tests.media.films import film
 from tests.support import noise
 
@@ -27,7 +26,7 @@ def test_a_picture(stand):
     image = stand.upload(noise((600, 400)), title='A "cat"', description="D" * 400)
     medium = image["medium"]["url"]
     assert tags(stand, image) == {
-        "og:type": "website",
+        "og:type": "photo",
         "og:title": 'A "cat"',
         "og:description": "D" * 300,
         "og:url": image["url_viewer"],
@@ -84,39 +83,39 @@ def test_what_is_not_safe_for_work_is_not_shown(stand, kind):
     """A title and a page, but neither picture nor video, in any tag."""
     image = stand.upload(film(), filename="a.mp4", nsfw="1") if kind == "video" else stand.upload(nsfw="1")
     found = tags(stand, image)
-    assert found["twitter:card"] == "summary"
+    assert (found["og:type"], found["twitter:card"]) == ("website", "summary")
     assert [name for name in found if "image" in name or "video:" in name] == []
     assert [value for value in found.values() if "/images/" in value] == []
 
 
 def test_other_sites_are_told_where_to_ask(make):
     """As long as there is a route to ask at."""
-    stand = make()
+    stand = make(routes=Routes(oembed="oembed"))
     image = stand.upload(title="A & B")
     head = stand.open(image["url_viewer"]).text
     found = re.search(r'<link rel="alternate" type="application/json\+oembed" href="([^"]+)" title="([^"]+)">', head)
     assert html.unescape(found[2]) == "A & B"
     assert stand.open(html.unescape(found[1])).json["url"] == image["url"]
-    without = make(routes=Routes(oembed=None))
+    without = make()
     assert "oembed" not in without.open(without.upload()["url_viewer"]).text
 
 
-@pytest.mark.parametrize(
-    ("size", "box", "expected"),
-    [
-        ((600, 400), (500, 400), (500, 333)),
-        ((8, 6), (500, 6), (8, 6)),
-        ((400, 600), (300, 300), (200, 300)),
-        ((10_000, 1), (10, 10), (10, 1)),
-        ((1, 10_000), (10, 10), (1, 10)),
-    ],
-)
-def test_what_is_fitted_keeps_its_shape(size, box, expected):
-    """Never larger than it is, nor than the box, nor without a pixel."""
-    assert fitted(size, box) == expected
-
-
 def test_renditions_decide(make):
-    """The medium picture is as wide as the site has it."""
-    stand = make(renditions=Renditions(medium_width=100))
-    assert tags(stand, stand.upload(noise((400, 200))))["og:image:height"] == "50"
+    """The medium picture is as wide as the site has it, or as high."""
+    for renditions, width, height in (
+        (Renditions(medium_side=100), "100", "50"),
+        (Renditions(medium_side=100, medium_fixed="height"), "200", "100"),
+    ):
+        stand = make(renditions=renditions)
+        found = tags(stand, stand.upload(noise((400, 200))))
+        assert (found["og:image:width"], found["og:image:height"]) == (width, height)
+
+
+def test_types_are_those_that_embedders_test(stand):
+    """By the rules of Discourse, which shows pictures and films by themselves where these hold."""
+    picture = tags(stand, stand.upload())
+    assert re.search("photo|image", picture["og:type"])
+    assert picture["og:image"]
+    video = tags(stand, stand.upload(film(), filename="a.mp4"))
+    assert re.match(r"video[/.]", video["og:type"])
+    assert (video["og:video:type"], bool(video["og:video"])) == ("video/mp4", True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import (
@@ -62,6 +62,7 @@ class UserColumns:
         is_admin: see :class:`~chevupload.model.Principal`; by default nobody is.
         is_active: whether the user may upload; by default everybody who is there may.
         max_bytes: the user's own limit, or NULL.
+        lifetime: seconds that the user's uploads live when they ask for no time of their own; NULL and 0 keep them.
         data: what the host wants to find in ``Principal.data``.
     """
 
@@ -69,6 +70,7 @@ class UserColumns:
     is_admin: Any = None
     is_active: Any = None
     max_bytes: Any = None
+    lifetime: Any = None
     data: Any = None
 
     @classmethod
@@ -91,6 +93,7 @@ class UserColumns:
             _or(self.is_admin, false()).label("is_admin"),
             _or(self.is_active, true()).label("is_active"),
             _or(self.max_bytes, null()).label("max_bytes"),
+            _or(self.lifetime, null()).label("lifetime"),
             _or(self.data, null()).label("data"),
             digest_column.label("digest"),
             *also,
@@ -106,7 +109,13 @@ def _principal(row: Row[Any] | None, wanted: str, *, is_usable: bool) -> Princip
     is_same = hmac.compare_digest(_NO_DIGEST if row is None else row.digest, wanted)
     if row is None or not is_same or not is_usable or not row.is_active:
         return None
-    return Principal(user_id=str(row.user_id), is_admin=bool(row.is_admin), max_bytes=row.max_bytes, data=row.data)
+    return Principal(
+        user_id=str(row.user_id),
+        is_admin=bool(row.is_admin),
+        max_bytes=row.max_bytes,
+        lifetime=timedelta(seconds=row.lifetime) if row.lifetime else None,
+        data=row.data,
+    )
 
 
 class SqlKeys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -31,6 +31,7 @@ class Person(HostBase):
     role: Mapped[str] = mapped_column(String(20), default="member")
     is_welcome: Mapped[bool | None] = mapped_column(default=True)
     quota: Mapped[int | None] = mapped_column()
+    keeps_for: Mapped[int | None] = mapped_column()
     plan: Mapped[str | None] = mapped_column(String(20))
     key_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
 
@@ -78,14 +79,15 @@ COLUMNS = UserColumns(
     is_admin=Person.role == "admin",
     is_active=Person.is_welcome,
     max_bytes=Person.quota,
+    lifetime=Person.keeps_for,
     data=Person.plan,
 )
 PEOPLE = [
-    {"id": 7, "role": "admin", "is_welcome": True, "quota": 5_000, "plan": "gold"},
-    {"id": 8, "role": "member", "is_welcome": True, "quota": None, "plan": None},
-    {"id": 9, "role": "member", "is_welcome": False, "quota": None, "plan": None},
-    {"id": 10, "role": "member", "is_welcome": None, "quota": None, "plan": None},
-    {"id": 11, "role": "member", "is_welcome": True, "quota": None, "plan": None},
+    {"id": 7, "role": "admin", "is_welcome": True, "quota": 5_000, "plan": "gold", "keeps_for": 86_400},
+    {"id": 8, "role": "member", "is_welcome": True, "quota": None, "plan": None, "keeps_for": 0},
+    {"id": 9, "role": "member", "is_welcome": False, "quota": None, "plan": None, "keeps_for": 0},
+    {"id": 10, "role": "member", "is_welcome": None, "quota": None, "plan": None, "keeps_for": 0},
+    {"id": 11, "role": "member", "is_welcome": True, "quota": None, "plan": None, "keeps_for": 0},
 ]
 
 
@@ -114,7 +116,7 @@ class _PeoplesKeys(KeyBackendContract):
     @pytest.fixture
     def owner(self):
         """Return the admin, by the host's own columns."""
-        return Principal(user_id="7", is_admin=True, max_bytes=5_000)
+        return Principal(user_id="7", is_admin=True, max_bytes=5_000, lifetime=timedelta(days=1))
 
     @pytest.fixture
     def strangers_keys(self):
@@ -233,7 +235,7 @@ class TestDigestsOfPeople(KeyBackendContract):
     @pytest.fixture
     def owner(self):
         """Return the admin, by the host's own columns."""
-        return Principal(user_id="7", is_admin=True, max_bytes=5_000)
+        return Principal(user_id="7", is_admin=True, max_bytes=5_000, lifetime=timedelta(days=1))
 
     @pytest.fixture
     def refused_keys(self, people, keys):
@@ -317,7 +319,7 @@ def test_a_hosts_columns_say_what_a_user_may(known):
     """Rights and limits are read from the host's own columns, and what it wants to find again is passed on."""
     keys, give = known
     admin, member = keys.authenticate(give(7), {}), keys.authenticate(give(8), {})
-    assert admin == Principal(user_id="7", is_admin=True, max_bytes=5_000)
+    assert admin == Principal(user_id="7", is_admin=True, max_bytes=5_000, lifetime=timedelta(days=1))
     assert admin.data == "gold"
     assert member == Principal(user_id="8")
     assert (type(member.is_admin), member.max_bytes, member.data) == (bool, None, None)

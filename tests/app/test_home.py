@@ -1,0 +1,71 @@
+"""The start page, and the script for other sites: there where they are asked for, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from chevupload import Pages, Routes
+from chevupload.cli.server import ROUTES
+from tests.support import Stand
+
+
+def test_they_are_off_by_default(stand):
+    """Around a host, its own paths stay its own."""
+    for path in ("/", "/sdk/pup.js", "/oembed", "/api/1/oembed"):
+        assert stand.component.respond({"PATH_INFO": path, "REQUEST_METHOD": "GET"}) is None
+
+
+@pytest.mark.parametrize(("home", "path"), [("/", "/"), ("/", ""), ("start", "/start")])
+def test_the_start_page_leads_to_the_others(make, home, path):
+    """To those that are there, below the mount point; each link works."""
+    routes = Routes(home=home, upload_page="up", api_page="about")
+    stand = make(routes=routes, pages=Pages(site_name="A & B"))
+    answer = stand.open(path)
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert "<h1>A &amp; B</h1>" in answer.text
+    urls = re.findall(r'<li><a href="([^"]*)">', answer.text)
+    assert urls == [f"{stand.prefix}/up", f"{stand.prefix}/about"]
+    for url in urls:
+        assert stand.open(url.removeprefix(stand.prefix)).status_code == 200
+    assert stand.open(path, "HEAD").data == b""
+    refused = stand.open(path, "POST")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_start_page_without_others(make):
+    """Says what the site is."""
+    answer = make(routes=Routes(home="/")).open("/")
+    assert answer.status_code == 200
+    assert "<h1>Pictures</h1>" in answer.text
+    assert "<li>" not in answer.text
+
+
+def test_the_script_is_kept_and_asked_for_again(make):
+    """Its address stays, so browsers ask whether it has changed; any site may load it."""
+    stand = make(routes=Routes(pup="sdk/pup.js", upload_page="upload"))
+    answer = stand.open("/sdk/pup.js")
+    assert (answer.status_code, answer.mimetype) == (200, "text/javascript")
+    assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    again = stand.open("/sdk/pup.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert stand.open("/sdk/pup.js", "POST").status_code == 405
+
+
+def test_without_an_upload_page_there_is_no_script(make):
+    """It would open nothing."""
+    stand = make(routes=Routes(pup="sdk/pup.js"))
+    assert stand.component.routes.pup is None
+    assert stand.open("/sdk/pup.js").status_code == 404
+
+
+def test_a_server_of_its_own_has_them_all(tmp_path):
+    """Where Chevereto has them."""
+    stand = Stand(tmp_path, routes=ROUTES)
+    image = stand.upload()
+    for path in ("/", "/sdk/pup.js", f"/oembed?url={image['url_viewer']}"):
+        assert stand.open(path).status_code == 200
+    stand.component.close()
