@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from webob import Response
 
 from chevupload.api import UploadApi, Visitor
 from chevupload.config import Limits, Policy
 from chevupload.errors import Refusal, RequestDenied
+from chevupload.media.extras import usable
 from chevupload.model import Principal
 from chevupload.request.forms import TEXT_NAMES, Form
 from chevupload.request.proxies import login_address
@@ -100,15 +101,27 @@ class UploadPage:
         if not self._tokens.verify(sender.user_id, form.get("token") or ""):
             raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
 
+    def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
+        """Return when an address is fetched for who sends the form; nobody's form always has a key."""
+        if self._policy.url_sources == "nobody":
+            return "never"
+        is_guest = sender is not None and sender.is_guest
+        return "with a key" if is_guest and self._policy.url_sources == "users" else "always"
+
     def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
-        is_user = sender is not None and not sender.is_guest
+        is_guest = sender is not None and sender.is_guest
+        is_user = sender is not None and not is_guest
+        max_bytes = self._limits.max_bytes if sender is None else self._uploads.max_bytes(sender)
         login_url = None if is_user else self._policy.login_url
         form = UploadForm(
             token="" if sender is None else self._tokens.sign(sender.user_id),
             is_user=is_user,
-            takes_urls=self._policy.url_sources != "nobody",
-            max_bytes=self._limits.max_bytes if sender is None else self._uploads.max_bytes(sender),
-            formats=self._policy.formats,
+            takes_urls=self._takes_urls(sender),
+            max_bytes=max_bytes,
+            key_max_bytes=self._limits.max_bytes if is_guest and self._limits.max_bytes != max_bytes else None,
+            lifetime=sender.lifetime if is_user and sender is not None else None,
+            guest_lifetime=self._policy.guest_lifetime if is_guest else None,
+            formats=usable(self._policy.formats),
             origins=self._policy.popup_origins,
             login_url=login_url and login_address(login_url, environ),
             problem=problem,

@@ -1,6 +1,6 @@
 """What other sites show of an upload: the oEmbed document.
 
-May know: the model, links and markupsafe. Source: oEmbed 1.0. The markup of a video is a plain ``video`` element: it
+May know: the model, links and sizes. Source: oEmbed 1.0. The markup of a video is a plain ``video`` element: it
 runs nothing, and the viewer itself cannot be framed.
 """
 
@@ -9,19 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from markupsafe import Markup
-
 from chevupload.config import Renditions
 from chevupload.model import Upload
+from chevupload.response.copies import video_code
 from chevupload.response.documents import Document
 from chevupload.response.links import Links
 from chevupload.response.previews import medium_box
 from chevupload.scaling import Size, fitted
 
-_VIDEO = Markup(
-    '<video src="{url}" poster="{poster}" width="{width}" height="{height}" controls preload="none">'
-    '<a href="{viewer}">{title}</a></video>'
-)
 _BOUNDLESS = 10**9
 
 
@@ -63,12 +58,5 @@ def _photo(upload: Upload, links: Links, renditions: Renditions, box: Size) -> D
 
 def _video(upload: Upload, links: Links, box: Size) -> Document:
     width, height = fitted((upload.width, upload.height), box)
-    html = _VIDEO.format(
-        url=links.file(upload, upload.path),
-        poster=links.file(upload, upload.frame_path or upload.thumb_path or upload.path),
-        width=width,
-        height=height,
-        viewer=links.viewer(upload),
-        title=upload.title or upload.name,
-    )
+    html = video_code(upload, links, upload.title or upload.name, (width, height))
     return {"type": "video", "html": str(html), "width": width, "height": height}

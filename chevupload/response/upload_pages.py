@@ -6,8 +6,10 @@ it, many, whose rows are made of the page's template.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -27,6 +29,7 @@ LIFETIMES = {
 }
 """What may be chosen as an upload's lifetime, as durations."""
 
+_UNITS = ((1440, "day"), (60, "hour"), (1, "minute"))
 _SPELLINGS = {"WEBP": "WebP", "WEBM": "WebM"}
 _PAGE = Markup("""<h1>Upload</h1>
 {problem}<form method="post" enctype="multipart/form-data" id="upload"
@@ -36,9 +39,10 @@ data-max-bytes="{max_bytes}" data-origins="{origins}">
 <label for="source">Pictures{videos}</label>
 <input type="file" id="source" name="source" accept="{accept}">
 <p class="only-script" hidden>Choose as many as you like, drop them here, or paste them.</p>
-<p class="facts">{formats}, up to {size}{each}.</p>
+<p class="facts">{formats}, up to {size}{each}{with_key}.{guests}</p>
+<p class="problem" role="alert" hidden></p>
 </div>
-{url}{key}<div class="choices">
+{url}{key}{url_with_key}<div class="choices">
 <p><label for="expiration">Keep</label>
 <select id="expiration" name="expiration">
 {lifetimes}</select></p>
@@ -66,14 +70,17 @@ data-max-bytes="{max_bytes}" data-origins="{origins}">
 <button type="button" class="quiet action"></button>
 <details class="links" hidden><summary>Links</summary><dl class="copies"></dl></details>
 </li></template>""")
-_URL = Markup("""<p class="field"><label for="url">Or the address of one on the web</label>
-<input type="url" id="url" name="source" placeholder="https://" autocomplete="off"></p>
+_URL = Markup("""<p class="field"{hidden}><label for="url">Or the address of one on the web</label>
+<input type="url" id="url" name="source" placeholder="https://" autocomplete="off"{disabled}></p>
 """)
 _KEY = Markup("""<p class="field"><label for="key">API key{optional}</label>
 <input type="password" id="key" name="key" maxlength="512" autocomplete="off" spellcheck="false"{required}>{sign_in}</p>
 <p class="check only-script" hidden><input type="checkbox" id="remember">
 <label for="remember">Remember the key on this device</label></p>
 """)
+_ONLY_WITH_KEY = Markup(' id="url-with-key" hidden')
+_DISABLED = Markup(" disabled")
+_GUESTS = Markup(" Without a key, they are deleted after {}.")
 _SIGN_IN = Markup('\n<small>Or <a href="{}">sign in</a>.</small>')
 _PROBLEM = Markup('<p class="problem" role="alert">{}</p>\n')
 _OPTION = Markup('<option value="{value}">{text}</option>\n')
@@ -92,9 +99,12 @@ class UploadForm:
     Attributes:
         token: shows that the form is ours; empty where only a key counts.
         is_user: somebody is signed in, in whose name uploads are made.
-        takes_urls: whether an address on the web may be given instead of a file.
-        max_bytes: of one file.
-        formats: accepted formats, by the names of :data:`chevupload.config.FORMATS`.
+        takes_urls: whether an address on the web may be given instead of a file: always, with a key only, or never.
+        max_bytes: of one file, of who sends no key.
+        key_max_bytes: of one file with the key of a user whose limit is the site's; None where it is the same.
+        lifetime: after which uploads are deleted that ask for nothing else; None keeps them.
+        guest_lifetime: after which uploads without a key are deleted, whatever they ask for.
+        formats: formats that are accepted and can be decoded, by the names of :data:`chevupload.config.FORMATS`.
         origins: of pages that may have opened this one as a pop-up, and are told the links.
         login_url: where to sign in.
         problem: why the last upload was refused.
@@ -102,8 +112,11 @@ class UploadForm:
 
     token: str
     is_user: bool
-    takes_urls: bool
+    takes_urls: Literal["always", "with a key", "never"]
     max_bytes: int
+    key_max_bytes: int | None = None
+    lifetime: timedelta | None = None
+    guest_lifetime: timedelta | None = None
     formats: Sequence[str]
     origins: Sequence[str]
     login_url: str | None
@@ -118,14 +131,18 @@ def upload_page(form: UploadForm) -> Page:
         max_bytes=form.max_bytes,
         origins=" ".join(form.origins),
         videos=" and videos" if any(_mime(name).startswith("video/") for name in form.formats) else "",
-        # A phone that is not asked for HEIC sends its photos as JPEG, which every browser shows.
-        accept=",".join(_mime(name) for name in form.formats if name != "HEIC"),
+        accept=",".join(part for name in form.formats for part in _accepted(name)),
         formats=", ".join(_SPELLINGS.get(name, name) for name in form.formats),
         size=format_bytes(form.max_bytes),
         each=Markup('<span class="only-script" hidden> each</span>'),
-        url=_URL if form.takes_urls else NOTHING,
+        with_key=f", or {format_bytes(form.key_max_bytes)} with a key" if form.key_max_bytes else "",
+        guests=_GUESTS.format(spell_time(form.guest_lifetime)) if form.guest_lifetime else NOTHING,
+        url=_URL.format(hidden=NOTHING, disabled=NOTHING) if form.takes_urls == "always" else NOTHING,
+        url_with_key=_URL.format(hidden=_ONLY_WITH_KEY, disabled=_DISABLED)
+        if form.takes_urls == "with a key"
+        else NOTHING,
         key=NOTHING if form.is_user else _key(form),
-        lifetimes=NOTHING.join(_OPTION.format(value=value, text=text) for value, text in LIFETIMES.items()),
+        lifetimes=NOTHING.join(_OPTION.format(value=value, text=text) for value, text in _lifetimes(form).items()),
     )
     return Page(name="upload", title="Upload", body=body, scripts=("upload.js",))
 
@@ -147,6 +164,23 @@ def _key(form: UploadForm) -> Markup:
         required=NOTHING if form.token else Markup(" required"),
         sign_in=_SIGN_IN.format(form.login_url) if form.login_url else NOTHING,
     )
+
+
+def _lifetimes(form: UploadForm) -> Mapping[str, str]:
+    """Return what may be chosen; nothing chosen is the user's own time where there is one."""
+    return LIFETIMES if form.lifetime is None else {**LIFETIMES, "": f"As usual, {spell_time(form.lifetime)}"}
+
+
+def spell_time(time: timedelta) -> str:
+    """Spell a time in the largest unit of which it is a whole number, such as ``36 hours``; seconds are dropped."""
+    minutes = max(1, int(time.total_seconds()) // 60)
+    count, unit = next((minutes // size, unit) for size, unit in _UNITS if minutes % size == 0)
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def _accepted(name: str) -> Sequence[str]:
+    """Return what a file chooser is told of a format; not every system knows the type of HEIC."""
+    return (_mime(name), ".heic", ".heif") if name == "HEIC" else (_mime(name),)
 
 
 def _mime(name: str) -> str:

@@ -26,13 +26,21 @@ _VIEWER = Markup("""<article>
 {links}
 </article>""")
 _FIGURE = Markup(
-    '<figure><a href="{original}"><img src="{shown}" width="{width}" height="{height}" alt="{alt}"></a></figure>'
+    '<figure{shape}><a href="{shown}"><img src="{shown}" width="{width}" height="{height}" alt="{alt}"></a>'
+    '<figcaption><a href="{shown}">Full size</a></figcaption></figure>'
 )
+_TALL = Markup(' class="tall"')
+_TALL_FROM = 2
+"""Height by width from which a picture, such as a screenshot of a whole page, is shown by its width: fitted into the
+window by its height, nobody could read it."""
 _VIDEO = Markup(
     '<figure><video src="{original}" poster="{shown}" width="{width}" height="{height}" controls preload="none">'
     '<a href="{original}">{alt}</a></video></figure>'
 )
-_HIDDEN = Markup("<details><summary>This may not be safe for work. Show it</summary>{picture}</details>")
+_HIDDEN = Markup(
+    '<details><summary><span class="closed">This may not be safe for work. Show it</span>'
+    '<span class="opened">Hide it</span></summary>{picture}</details>'
+)
 _TAGS = Markup('<ul class="tags">{}</ul>\n')
 _TAG = Markup("<li>{}</li>")
 _TAG_LINK = Markup('<a href="{url}">{name}</a>')
@@ -113,6 +121,7 @@ def _picture(upload: Upload, links: Links, title: str) -> Markup:
     return template.format(
         original=links.file(upload, upload.path),
         shown=links.file(upload, upload.frame_path or upload.path),
+        shape=_TALL if upload.height > _TALL_FROM * upload.width else NOTHING,
         width=upload.width,
         height=upload.height,
         alt=title,

@@ -11,6 +11,7 @@ import pytest
 from chevupload import Limits, Policy, Routes
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.model import Principal
+from chevupload.response.upload_pages import spell_time
 from tests.support import EMPTY, PNG, Failing, file, noise
 
 PAGE = "/upload"
@@ -180,6 +181,63 @@ def test_limits_are_those_of_the_sender(make):
     assert (answer.status_code, problem(answer)) == (413, "File too big - max 1 KB")
     site.user = Principal(user_id="user", max_bytes=4_000_000)
     assert "up to 4 MB" in site.see().text
+
+
+def test_a_guest_reads_what_a_key_changes(make):
+    """The limit, and the time that uploads stay."""
+    policy = Policy(guest_page=True, guest_lifetime=timedelta(days=7))
+    site = Site(make, policy=policy, limits=Limits(max_bytes=3_000_000, max_guest_bytes=1_000))
+    site.user = None
+    page = re.sub("<[^>]*>", "", site.see().text)
+    assert "up to 1 KB each, or 3 MB with a key. Without a key, they are deleted after 7 days." in page
+    site.user = Principal(user_id="user", lifetime=timedelta(hours=36))
+    page = site.see().text
+    assert "key" not in re.search('<p class="facts">(.*)</p>', page)[1]
+    assert '<option value="">As usual, 36 hours</option>' in page
+    assert site.send().status_code == 200
+    (upload,) = site.stand.catalog.uploads()
+    assert upload.expires_at - upload.received_at == timedelta(hours=36)
+
+
+@pytest.mark.parametrize(
+    ("url_sources", "guest", "nobody", "user"),
+    [("users", "hidden", "shown", "shown"), ("everybody", "shown", "shown", "shown"), ("nobody", None, None, None)],
+)
+def test_an_address_is_asked_for_where_one_is_fetched(make, url_sources, guest, nobody, user):
+    """Guests get a field for it once they have a key; without a script, they get none."""
+    field = re.compile(r'<p class="field"([^>]*)><label for="url">.*?<input type="url"[^>]*?( disabled)?>', re.DOTALL)
+    for user_id, guest_page, expected in ((None, True, guest), (None, False, nobody), ("user", True, user)):
+        site = Site(make, policy=Policy(url_sources=url_sources, guest_page=guest_page))
+        site.user = user_id and Principal(user_id=user_id)
+        found = field.search(site.see().text)
+        state = found and ("hidden" if " hidden" in found[1] and found[2] else "shown")
+        assert state == expected
+
+
+def test_formats_are_those_that_can_be_taken(make, monkeypatch):
+    """HEIC is asked for by its endings, too, which some systems know better; what lacks an extra is not."""
+    accept = re.search('accept="([^"]*)"', Site(make).see().text)[1].split(",")
+    assert {"image/heic", ".heic", ".heif", "image/jpeg", "video/mp4", "video/quicktime"} <= set(accept)
+    monkeypatch.setattr("chevupload.upload_page.usable", lambda formats: ("JPEG", "PNG"))
+    page = Site(make).see().text
+    assert 'accept="image/jpeg,image/png"' in page
+    assert "JPEG, PNG, up to" in page
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        (timedelta(minutes=5), "5 minutes"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(days=7), "7 days"),
+        (timedelta(days=1, hours=12), "36 hours"),
+        (timedelta(seconds=90), "1 minute"),
+        (timedelta(seconds=1), "1 minute"),
+    ],
+)
+def test_times_are_spelled(time, expected):
+    """In whole numbers of the largest unit."""
+    assert spell_time(time) == expected
 
 
 def test_a_user_with_a_larger_limit_uses_it(make):

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from chevupload import Limits, Policy
+from chevupload import Limits, Policy, Principal
+from chevupload.store.memory import StaticKeys
 from chevupload.testing import serve
 from tests.browser.chromium import REFUSED
 from tests.browser.keyboard import focused, tab_to
 from tests.browser.sites import GUEST, site
+from tests.media.films import film
 from tests.support import PNG, noise, picture
 
 BIG = noise((900, 700))
@@ -145,6 +147,115 @@ def test_files_are_dropped(page, ann):
     page.get_by_role("button", name="Upload 2 files").click()
     expect(page.locator(".state.done")).to_have_count(2)
     assert sorted(owned(ann)) == ["a", "b"]
+
+
+def drop_paths(page, *paths):
+    """Let files and folders of this machine drop onto the page, as from a file manager."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 200, "data": data})
+
+
+def test_a_folder_is_dropped(page, ann, tmp_path):
+    """With all that is in it and can be taken, however deep, beside files; the rest of it is left."""
+    folder = tmp_path / "photos"
+    deep = folder / "2024" / "may"
+    deep.mkdir(parents=True)
+    for number in range(120):
+        (deep / f"{number:03}.png").write_bytes(PNG)
+    (folder / "first.png").write_bytes(PNG)
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".DS_Store").write_bytes(b"x")
+    alone = tmp_path / "alone.png"
+    alone.write_bytes(PNG)
+    page.goto(f"{ann.address}/upload")
+    drop_paths(page, folder, alone)
+    expect(rows(page)).to_have_count(122)
+    names = rows(page).locator(".name").all_text_contents()
+    assert sorted(names) == sorted([f"{number:03}.png" for number in range(120)] + ["first.png", "alone.png"])
+    expect(page.locator(".problem:visible")).to_have_count(0)
+
+
+def test_a_folder_without_pictures_says_so(page, ann, tmp_path):
+    """Until something else comes."""
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    page.goto(f"{ann.address}/upload")
+    drop_paths(page, tmp_path / "empty")
+    expect(page.locator(".drop .problem")).to_have_text("There is nothing in it that can be uploaded.")
+    expect(rows(page)).to_have_count(0)
+    assert not send(page, "drop", ("a.png", PNG))
+    expect(rows(page)).to_have_count(1)
+    expect(page.locator(".drop .problem")).to_be_hidden()
+
+
+def test_a_telephone_is_not_asked_for_heic(open_page, ann):
+    """It sends JPEG then; a desktop has no such way, and shows its HEIC files to be chosen."""
+    for settings, expected in (({}, True), ({"has_touch": True, "is_mobile": True}, False)):
+        page = open_page(**settings)
+        page.goto(f"{ann.address}/upload")
+        accepted = page.locator("#source").get_attribute("accept").split(",")
+        assert [{"image/heic", ".heic"} <= set(accepted), "image/jpeg" in accepted] == [expected, True]
+
+
+def test_a_guest_with_a_key_has_its_limits_and_rights(open_page, tmp_path):
+    """What is too large for a guest waits again once a key is there, and an address may be given; not without."""
+    page = open_page(forgiven=REFUSED)
+
+    class Fetcher:
+        def fetch(self, url, into):
+            into.write(PNG)
+            return "far.png"
+
+    limits = Limits(max_bytes=5_000_000, max_guest_bytes=100_000)
+    policy = Policy(guest_page=True)
+    with site(tmp_path / "guests", signed_in=False, policy=policy, limits=limits, fetcher=Fetcher()) as running:
+        page.goto(f"{running.address}/upload")
+        address = page.get_by_label("Or the address of one on the web")
+        expect(address).to_be_hidden()
+        send(page, "paste", text="https://pictures.test/far.png")
+        expect(rows(page)).to_have_count(0)
+        page.set_input_files("#source", [chosen("big.png", BIG)])
+        expect(rows(page).locator(".problem")).to_have_text("This file is larger than 100 KB.")
+        key = page.get_by_label("API key, if you have one")
+        key.fill(running.key)
+        expect(rows(page).locator(".problem")).to_be_hidden()
+        key.fill("")
+        expect(rows(page).locator(".problem")).to_be_visible()
+        expect(address).to_be_hidden()
+        key.fill(running.key)
+        address.fill("https://pictures.test/far.png")
+        page.locator("button[type=submit]").click()
+        expect(page.locator(".state.done")).to_have_count(2)
+        assert sorted(owned(running)) == ["big", "far"]
+
+
+def test_a_user_with_a_larger_limit_than_the_site_s_uses_it(page, tmp_path):
+    """With a key on the page, which is known before the file then."""
+    keys = StaticKeys({"large-key": Principal(user_id="large", max_bytes=5_000_000)})
+    limits = Limits(max_bytes=100_000)
+    with site(tmp_path / "large", signed_in=False, keys=keys, limits=limits) as running:
+        page.goto(f"{running.address}/upload")
+        page.get_by_label("API key").fill("large-key")
+        page.set_input_files("#source", [chosen("big.png", BIG)])
+        page.locator("button[type=submit]").click()
+        expect(rows(page).locator(".state")).to_have_text("Uploaded")
+
+
+def test_the_codes_of_a_film_are_those_of_its_viewer(page, ann):
+    """They play it."""
+    page.goto(f"{ann.address}/upload")
+    page.set_input_files("#source", [chosen("""a"b'<i>.mp4""", film(size=(64, 48)), "video/mp4")])
+    page.get_by_role("button", name="Upload one file").click()
+    copied = {
+        label: rows(page).get_by_label(label, exact=True).input_value() for label in ("HTML", "Markdown", "BBCode")
+    }
+    page.goto(rows(page).get_by_label("Viewer", exact=True).input_value())
+    shown = {label: page.get_by_label(label, exact=True).input_value() for label in copied}
+    parse = "text => new DOMParser().parseFromString(text, 'text/html').body.innerHTML"
+    assert page.evaluate(parse, shown.pop("HTML")) == (html := page.evaluate(parse, copied.pop("HTML")))
+    assert html.startswith("<video ")
+    assert copied == shown
 
 
 def test_pictures_and_addresses_are_pasted(page, tmp_path):

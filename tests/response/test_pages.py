@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -15,8 +17,10 @@ from chevupload.response.viewer_pages import viewer_page
 from chevupload.storages import Storages
 from chevupload.store.memory import MemoryStorage
 from chevupload.tokens import DeleteTokens
+from tests.media.films import film
 from tests.support import EMPTY, NOW, SECRET, Failing, noise, picture
 
+VEILED = r"<details><summary>(<span class=\"\w+\">[^<]*</span>)*</summary><figure>.*</figure></details>"
 HOSTILE = "<script>alert('x')</script>\"&\u202e<!--{0}%s{title}"
 
 
@@ -101,6 +105,39 @@ def test_links_to_copy(stand):
     }
 
 
+def test_a_film_has_codes_that_play_it(stand):
+    """In HTML and BBCode; Markdown has no films, so a frame of it leads to its page. HEIC is a picture."""
+    image, answer = viewer(stand, content=film(size=(64, 48)), filename="a.mp4", title='A "film"')
+    rows = dict(re.findall(r'<input id="(\w+)" readonly value="([^"]*)">', answer.text))
+    rows = {name: html.unescape(value) for name, value in rows.items()}
+    page, url, frame = image["url_viewer"], image["url"], image["url_frame"]
+    assert rows["html"] == (
+        f'<video src="{url}" poster="{frame}" width="64" height="48" controls preload="none">'
+        f'<a href="{page}">A &#34;film&#34;</a></video>'
+    )
+    assert rows["bbcode"] == f"[video]{url}[/video]"
+    assert rows["markdown"] == f'[![A "film"]({frame})]({page})'
+
+
+@pytest.mark.parametrize(
+    ("size", "is_tall"), [((40, 81), True), ((40, 80), False), ((400, 30), False), ((1, 900), True)]
+)
+def test_what_is_tall_is_shown_by_its_width(stand, size, is_tall):
+    """Fitted into a window by its height, a long screenshot could not be read; every picture has its full size."""
+    image, answer = viewer(stand, content=picture(size))
+    assert ('<figure class="tall">' in answer.text) == is_tall
+    assert f'<figcaption><a href="{image["url"]}">Full size</a></figcaption>' in answer.text
+
+
+def test_the_tab_has_a_picture(stand):
+    """An empty one is asked for again with every page."""
+    icon = html.unescape(re.search(r'<link rel="icon" href="([^"]*)">', stand.open("/nothing").text)[1])
+    kind, _, content = icon.partition(",")
+    assert kind == "data:image/svg+xml"
+    assert ElementTree.fromstring(unquote(content)).tag == "{http://www.w3.org/2000/svg}svg"
+    assert "data:" in policy_of(stand.open("/nothing"))["img-src"]
+
+
 def test_a_small_picture_has_no_row_for_a_medium(stand):
     """Empty rows are left out."""
     _, answer = viewer(stand)
@@ -152,7 +189,7 @@ def test_head_is_get_without_a_body(stand):
 def test_nsfw_is_hidden(stand):
     """Behind a question, and from search engines."""
     _, answer = viewer(stand, nsfw="1")
-    assert re.search(r"<details><summary>[^<]*</summary><figure>.*</figure></details>", answer.text)
+    assert re.search(VEILED, answer.text)
     assert answer.headers["X-Robots-Tag"] == "noindex"
 
 
@@ -160,7 +197,7 @@ def test_nsfw_is_hidden_before_it_is_deleted_too(stand):
     """The question shows nothing that the viewer would not; every other picture stands open."""
     asking = [stand.open(stand.upload(nsfw=nsfw)["delete_url"]).text for nsfw in "01"]
     assert ["<details>" in page for page in asking] == [False, True]
-    assert re.search(r"<details><summary>[^<]*</summary><figure>.*</figure></details>", asking[1])
+    assert re.search(VEILED, asking[1])
 
 
 def test_the_page_says_when_it_ends(stand):

@@ -3,6 +3,16 @@
 const escaped = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 const plain = (text) => text.replace(/[[\]()\n]/g, " ");
 
+/** A film plays where it is put, in HTML and BBCode; Markdown has none. */
+const films = {
+  html: (image) => {
+    const attributes = { src: image.url, poster: image.url_frame, width: image.width, height: image.height };
+    const spelled = Object.entries(attributes).map(([name, value]) => `${name}="${escaped(String(value))}"`);
+    const link = `<a href="${escaped(image.url_viewer)}">${escaped(titleOf(image))}</a>`;
+    return `<video ${spelled.join(" ")} controls preload="none">${link}</video>`;
+  },
+  bbcode: (image) => `[video]${image.url}[/video]`,
+};
 const pictures = {
   html: (url, title) => `<img src="${escaped(url)}" alt="${escaped(title)}">`,
   markdown: (url, title) => `![${plain(title)}](${url})`,
@@ -29,22 +39,30 @@ export function code(kind, image) {
   if (kind === "viewer") return image.url_viewer;
   if (kind === "direct") return image.url;
   if (kind === "delete") return image.delete_url || "";
-  return embedded(kind, image, sized(image, "medium"), true);
+  return playing(kind, image) || embedded(kind, image, sized(image, "medium"), true);
 }
 
 /**
- * Return what Chevereto's plugin asks for: `viewer-link`, `direct-link`, or `html-embed`, `markdown-embed` and
- * `bbcode-embed` alone or with `-full`, `-medium` or `-thumbnail` behind, which link to the viewer.
+ * Return what Chevereto's plugin asks for: `viewer-links`, `direct-links`, or `html-embed`, `markdown-embed` and
+ * `bbcode-embed` alone or with `-full`, `-medium` or `-thumbnail` behind, which link to the viewer. Alone, films play.
  */
 export function pluginCode(wish, image) {
   const [kind, , size] = String(wish).split("-");
   if (kind === "viewer" || kind === "direct") return code(kind, image);
   if (!Object.hasOwn(pictures, kind)) return code("bbcode", image);
-  return embedded(kind, image, sized(image, size), Boolean(size));
+  return (!size && playing(kind, image)) || embedded(kind, image, sized(image, size), Boolean(size));
+}
+
+function playing(kind, image) {
+  return image.type === "video" && Object.hasOwn(films, kind) ? films[kind](image) : "";
+}
+
+function titleOf(image) {
+  return image.title || image.filename;
 }
 
 function embedded(kind, image, url, isLinked) {
-  const picture = pictures[kind](url, image.title || image.filename);
+  const picture = pictures[kind](url, titleOf(image));
   return isLinked ? linked[kind](image.url_viewer, picture) : picture;
 }
 

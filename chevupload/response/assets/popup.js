@@ -4,11 +4,13 @@
 import { pluginCode } from "./codes.js";
 
 const DEFAULT = "bbcode-embed-medium";
+const OFF = [0, "0", false, "false"];
 
 /** The other end, if this window was opened as a pop-up; `origins` are those that may be told anything. */
 export class Popup {
   #origins;
   #wish = DEFAULT;
+  #closes = true;
 
   constructor(origins) {
     const referrer = document.referrer ? new URL(document.referrer).origin : null;
@@ -25,16 +27,16 @@ export class Popup {
 
   /** Tell the codes of `images`, and close the window if `isOver`. */
   finish(images, isOver) {
-    if (!this.isOpen) return;
+    if (!this.isOpen || OFF.includes(this.#wish)) return;
     this.#tell({ message: images.map((image) => pluginCode(this.#wish, image)).join("\n") });
-    if (isOver) window.close();
+    if (isOver && this.#closes) window.close();
   }
 
   #listen(event) {
     if (event.source !== window.opener || !this.#origins.includes(event.origin)) return;
-    if (event.data?.id === window.name && typeof event.data.settings?.autoInsert === "string") {
-      this.#wish = event.data.settings.autoInsert;
-    }
+    const settings = event.data?.id === window.name ? event.data.settings : null;
+    if (["string", "number"].includes(typeof settings?.autoInsert)) this.#wish = settings.autoInsert;
+    if (settings && "autoClose" in settings) this.#closes = !OFF.includes(settings.autoClose);
   }
 
   #tell(what) {

@@ -2,6 +2,7 @@
 
 import { KINDS, code } from "./codes.js";
 import { copyButton } from "./copy.js";
+import { filesOf } from "./drop.js";
 import { Popup } from "./popup.js";
 import { Queue, Task } from "./queue.js";
 import { Row, spellBytes } from "./row.js";
@@ -10,6 +11,8 @@ const form = document.getElementById("upload");
 const [source, url, key] = ["source", "url", "key"].map((id) => document.getElementById(id));
 const remember = document.getElementById("remember");
 const drop = form.querySelector(".drop");
+const dropProblem = drop.querySelector(".problem");
+const urlWithKey = document.getElementById("url-with-key");
 const submit = form.querySelector("button[type=submit]");
 const section = document.getElementById("queue");
 const list = section.querySelector(".uploads");
@@ -30,7 +33,7 @@ function add(sources) {
     rows.push(row);
     task.addEventListener("change", () => review(task));
     if (task.size === 0) refuse(task, "This file is empty.");
-    if (task.size > maxBytes) refuse(task, `This file is larger than ${spellBytes(maxBytes)}.`);
+    limit(task);
   }
   source.setCustomValidity("");
   review();
@@ -39,6 +42,27 @@ function add(sources) {
 function refuse(task, problem) {
   task.isHopeless = true;
   task.become("failed", { problem });
+}
+
+/** Refuse what is too large for who sends no key; how much a key's user may send, the server knows. */
+function limit(task) {
+  const isTooLarge = task.size > maxBytes && !key?.value;
+  if (isTooLarge && task.state === "waiting") {
+    task.isTooLarge = true;
+    refuse(task, `This file is larger than ${spellBytes(maxBytes)}.`);
+  } else if (task.isTooLarge && !isTooLarge) {
+    task.isTooLarge = task.isHopeless = false;
+    task.become("waiting", { problem: "" });
+  }
+}
+
+/** Offer what the key that is there, or is not, makes possible. */
+function followKey() {
+  if (urlWithKey) {
+    urlWithKey.hidden = !key.value;
+    url.disabled = urlWithKey.hidden;
+  }
+  for (const row of rows) limit(row.task);
 }
 
 function act(row, action) {
@@ -92,6 +116,12 @@ function stored(value) {
   return null;
 }
 
+/** Say what no row is there for. */
+function say(problem) {
+  dropProblem.textContent = problem;
+  dropProblem.hidden = !problem;
+}
+
 function rememberKey() {
   if (key) stored(remember.checked ? key.value : "");
 }
@@ -106,15 +136,20 @@ function takeChosen() {
   add(files);
 }
 
-function take(transfer) {
-  if (transfer.files.length) return add([...transfer.files]);
+async function take(transfer) {
+  // What is dropped is there for as long as this function has not waited for anything.
   const text = (transfer.getData("text/uri-list") || transfer.getData("text/plain")).trim();
-  return url && /^https?:\/\/\S+$/i.test(text) ? add([text]) : undefined;
+  if (transfer.files.length) {
+    const { files, problem } = await filesOf(transfer, source.accept.split(","));
+    say(problem);
+    return add(files);
+  }
+  return url && !url.disabled && /^https?:\/\/\S+$/i.test(text) ? add([text]) : undefined;
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (url?.value) {
+  if (url?.value && !url.disabled) {
     add([url.value]);
     url.value = "";
   }
@@ -151,15 +186,21 @@ window.addEventListener("beforeunload", (event) => {
   if (rows.some((row) => row.task.isUnderWay)) event.preventDefault();
 });
 remember?.addEventListener("change", rememberKey);
+key?.addEventListener("input", followKey);
 allKind.addEventListener("change", showAll);
 
 for (const element of document.querySelectorAll(".only-script")) element.hidden = false;
 for (const [kind, label] of Object.entries(KINDS)) allKind.add(new Option(label, kind));
 source.multiple = true;
 all.after(copyButton(all));
-// What was chosen before this script ran.
-if (source.files.length) takeChosen();
+// A telephone that is not asked for HEIC sends its photos as JPEG, which every browser shows.
+if (matchMedia("(pointer: coarse)").matches) {
+  source.accept = source.accept.split(",").filter((type) => !/hei[cf]$/.test(type)).join(",");
+}
 if (key && stored()) {
   key.value = stored();
   remember.checked = true;
 }
+followKey();
+// What was chosen before this script ran.
+if (source.files.length) takeChosen();
