@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from chevupload import Policy
 from chevupload.cli.example import write_example
@@ -68,6 +68,45 @@ def example(folder: Path) -> bytes:
 def viewer(stage: Stage) -> None:
     """A picture."""
     stage.see(stage.links.viewer(stage.save(filename="hills.jpg")))
+
+
+def viewer_tall(stage: Stage) -> None:
+    """A screenshot of a whole page, which is longer than any window."""
+    page = Image.new("RGB", (900, 2700), "white")
+    draw = ImageDraw.Draw(page)
+    for line in range(12):
+        draw.text((40, 40 + 220 * line), f"Chapter {line + 1}", (30, 30, 30), font_size=44)
+        for row in range(4):
+            draw.rectangle((40, 110 + 220 * line + 30 * row, 860 - 90 * (row % 3), 124 + 220 * line + 30 * row), "#bbb")
+    stage.see(stage.links.viewer(stage.save(content=_png(page), filename="page.png", title="A page as it is")))
+
+
+def viewer_clear(stage: Stage) -> None:
+    """A black drawing on nothing."""
+    drawing = Image.new("RGBA", (480, 320), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(drawing)
+    draw.ellipse((90, 60, 290, 260), outline=(0, 0, 0, 255), width=14)
+    draw.line((200, 160, 420, 60), fill=(0, 0, 0, 255), width=14)
+    stage.see(
+        stage.links.viewer(stage.save(content=_png(drawing), filename="drawing.png", title="A drawing on nothing"))
+    )
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def home(stage: Stage) -> None:
+    """The start page."""
+    stage.see("/")
+
+
+def viewer_shown(stage: Stage) -> None:
+    """What may not be safe for work, once somebody has asked for it."""
+    viewer_hidden(stage)
+    stage.page.locator("summary").click()
 
 
 def viewer_hidden(stage: Stage) -> None:
@@ -154,7 +193,7 @@ def api(stage: Stage) -> None:
 SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
-        *(viewer, viewer_hidden, viewer_video, delete, deleted, refusal),
+        *(home, viewer, viewer_tall, viewer_clear, viewer_hidden, viewer_shown, viewer_video, delete, deleted, refusal),
         *(keys, upload, upload_ready, upload_done, uploaded, api),
     )
 }

@@ -47,7 +47,7 @@ def site(folder: Path, *, signed_in: bool = True, prefix: str = "", **settings: 
         "key_store": keys,
         "current_user": lambda environ: Principal(user_id=user_id) if signed_in else None,
         "decode": "inline",
-        "routes": Routes(upload_page="upload", api_page="api-v1"),
+        "routes": Routes(upload_page="upload", api_page="api-v1", home="/"),
         "policy": Policy(),
         "pages": Pages(site_name="Pictures of Ann", home_url="/"),
     }
