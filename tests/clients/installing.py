@@ -24,7 +24,9 @@ def install(folder, pins):
         pytest.skip("clients for Node need node and npm")
     install_into = _install_node if pins[0].is_node else _install_python
     wanted = [requirement for pin in pins for requirement in (pin.requirement, *pin.beside)]
-    environment = folder / "_".join([f"python{sys.version_info.major}.{sys.version_info.minor}", *wanted])
+    # The names of some packages of npm have a slash.
+    name = "_".join([f"python{sys.version_info.major}.{sys.version_info.minor}", *wanted]).replace("/", "+")
+    environment = folder / name
     done = environment / "installed"
     with (folder / f"{environment.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
