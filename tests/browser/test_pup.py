@@ -97,8 +97,8 @@ EDITORS = {
     "sceditor": Editor(
         pin=npm("sceditor", "3.2.0"),
         files=("minified/sceditor.min.js", "minified/formats/bbcode.js", "minified/themes/default.min.css"),
-        start="sceditor.create(field, {format: 'bbcode', style: '', emoticonsEnabled: false, icons: '', toolbar: 'bold'});"
-        " window.ready = true",
+        start="sceditor.create(field, {format: 'bbcode', style: '', emoticonsEnabled: false, icons: '',"
+        " toolbar: 'bold'}); window.ready = true",
         content="sceditor.instance(field).val()",
         wish="bbcode-embed",
         expected="[img]{direct}[/img]",
