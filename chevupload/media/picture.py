@@ -1,6 +1,6 @@
 """Opens a picture with one decoder, decodes it once at the scale that is needed, and cuts smaller pictures out of it.
 
-May know: Pillow, the values and sizes, and this folder's readers of JPEG and PNG. Decoders are named by class, so neither
+May know: Pillow, values and sizes, and this folder's readers of JPEG and PNG. Decoders are named by class, so neither
 Pillow's forty other parsers nor a plugin of the host can run.
 Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVERSAMPLING`.
 """

@@ -132,7 +132,7 @@ CUTS = {f"{count} bytes": DETAILED[:-count] for count in (3, 4, 6, 10, 40, 4_000
 @pytest.mark.parametrize("side", [320, 20])
 def test_missing_pixels_are_a_refusal(tmp_path: Path, name: str, side: int) -> None:
     """However few, and at whatever scale the picture is decoded."""
-    assert refused(tmp_path, CUTS[name], thumb_side=side, medium_width=2 * side).code == 610
+    assert refused(tmp_path, CUTS[name], thumb_side=side, medium_side=2 * side).code == 610
 
 
 def test_metadata_that_is_whole_is_read_beside_what_is_not(tmp_path: Path) -> None:

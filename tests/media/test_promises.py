@@ -53,7 +53,7 @@ def test_a_turned_photograph_keeps_its_company(tmp_path: Path, kind: str) -> Non
     data, _ = with_company(kind, 6)
     result = processed(tmp_path, data)
     assert (result.original, result.width, result.height, result.title) == (None, 480, 640, "a > b")
-    shown_medium = shown(processed(tmp_path, data, medium_width=240).medium)
+    shown_medium = shown(processed(tmp_path, data, medium_side=240).medium)
     assert shown_medium.size == (240, 320)
 
 
