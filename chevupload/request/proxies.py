@@ -1,43 +1,59 @@
 """What a trusted proxy says about the outside address of a request.
 
-May know: werkzeug.
+May know: the errors. Sources: RFC 9110, section 7.2 (Host), for ports; the X-Forwarded headers have no standard.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chevupload.errors import MalformedRequest
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?\Z")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?\Z")
+_PORT = re.compile(r":[0-9]*\Z")
+_MAX_PORT = 65_535
+_OTHER_SCHEMES_PORT = {"https": "80", "http": "443"}
 
 
 def trust_proxies(environ: WSGIEnvironment, count: int) -> WSGIEnvironment:
     """Return ``environ`` as the outermost of ``count`` proxies saw it, by their X-Forwarded headers.
+
+    A port in X-Forwarded-Host or Host is the one that the client used, and wins over X-Forwarded-Port. Port 80 with
+    https, and 443 with http, is where the proxy itself listens, behind another one that ended TLS.
 
     A prefix that the proxies took off goes before that of the mount point, unless it is there already.
     """
     if not count:
         return environ
     seen, mount = dict(environ), environ.get("SCRIPT_NAME", "")
-    fix = ProxyFix(_nothing, x_for=count, x_proto=count, x_host=count, x_port=count, x_prefix=count)
-    # It changes the environ in place before it calls the application, of which only this effect is wanted.
-    fix(seen, cast("StartResponse", None))
-    prefix = seen.get("SCRIPT_NAME", "").rstrip("/")
+    if address := _forwarded(environ, "FOR", count):
+        seen["REMOTE_ADDR"] = address
+    if (scheme := _forwarded(environ, "PROTO", count).lower()) in _OTHER_SCHEMES_PORT:
+        seen["wsgi.url_scheme"] = scheme
+    if host := _forwarded(environ, "HOST", count):
+        seen["HTTP_HOST"] = host
+    host = seen.get("HTTP_HOST") or seen.get("SERVER_NAME", "")
+    port = _forwarded(environ, "PORT", count)
+    if port and port != _OTHER_SCHEMES_PORT.get(seen.get("wsgi.url_scheme", "")) and not _PORT.search(host):
+        seen["HTTP_HOST"] = f"{host}:{port}"
+    prefix = _forwarded(environ, "PREFIX", count).rstrip("/")
     seen["SCRIPT_NAME"] = mount if f"{mount}/".startswith(f"{prefix}/") else prefix + mount
     return seen
 
 
-def _nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    return ()
+def _forwarded(environ: WSGIEnvironment, name: str, count: int) -> str:
+    """Return what the outermost trusted proxy wrote into an X-Forwarded header; empty without any.
+
+    Each proxy adds one value to the list or leaves it as it came. So the last ``count`` values, or as many as there
+    are, come from trusted proxies, and the first of these from the outermost one that wrote any.
+    """
+    values = [value.strip() for value in environ.get(f"HTTP_X_FORWARDED_{name}", "").split(",")]
+    return next(iter([value for value in values if value][-count:]), "")
 
 
 def request_base_url(environ: WSGIEnvironment) -> str:
@@ -47,7 +63,8 @@ def request_base_url(environ: WSGIEnvironment) -> str:
         MalformedRequest: the Host header is no host.
     """
     host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    if not _HOST.match(host):
+    found = _HOST.match(host)
+    if found is None or int(found[1] or 0) > _MAX_PORT:
         raise MalformedRequest("Malformed Host header")
     scheme = "https" if environ["wsgi.url_scheme"] == "https" else "http"
     host = host.removesuffix(":443" if scheme == "https" else ":80")

@@ -45,10 +45,81 @@ def test_a_prefix_that_was_taken_off_comes_before_the_mount_point(mount, expecte
     assert request_base_url(trust_proxies(once, 1)) == f"http://localhost{expected}"
 
 
-def test_fewer_values_than_proxies_are_not_believed():
-    """A request that did not pass every proxy is taken as it is."""
-    environ = {**create_environ("/a"), **FORWARDED}
-    assert request_base_url(trust_proxies(environ, 4)) == "http://localhost"
+def test_each_header_has_a_list_of_its_own():
+    """One proxy appends to X-Forwarded-For and passes the others on: what is there, trusted proxies wrote."""
+    seen = trust_proxies(
+        {
+            **create_environ("/a"),
+            "HTTP_X_FORWARDED_FOR": "6.6.6.6, 1.1.1.1, 2.2.2.2",
+            "HTTP_X_FORWARDED_PROTO": "https",
+            "HTTP_X_FORWARDED_HOST": "outer.example",
+            "HTTP_X_FORWARDED_PREFIX": "/outer",
+        },
+        2,
+    )
+    assert request_base_url(seen) == "https://outer.example/outer"
+    assert seen["REMOTE_ADDR"] == "1.1.1.1"
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , ,"])
+def test_empty_values_are_absent(text):
+    """An empty header, and the empty elements of a list, say nothing."""
+    names = ("FOR", "PROTO", "HOST", "PORT", "PREFIX")
+    environ = {**create_environ("/a"), "REMOTE_ADDR": "9.9.9.9"}
+    assert trust_proxies({**environ, **{f"HTTP_X_FORWARDED_{name}": text for name in names}}, 2) == {
+        **environ,
+        **{f"HTTP_X_FORWARDED_{name}": text for name in names},
+    }
+    assert trust_proxies({**environ, "HTTP_X_FORWARDED_FOR": f"1.1.1.1,{text}"}, 1)["REMOTE_ADDR"] == "1.1.1.1"
+
+
+@pytest.mark.parametrize(
+    ("host", "forwarded", "scheme", "port", "expected"),
+    [
+        ("img.example", None, "https", "80", "https://img.example"),
+        ("img.example", None, "http", "443", "http://img.example"),
+        ("img.example", None, "https", "443", "https://img.example"),
+        ("img.example", None, "https", "8443", "https://img.example:8443"),
+        ("img.example", None, "http", "8080", "http://img.example:8080"),
+        ("img.example", None, "https", "80, 8443", "https://img.example:8443"),
+        ("img.example:8443", None, "https", "443", "https://img.example:8443"),
+        ("img.example:8443", None, "https", "9000", "https://img.example:8443"),
+        ("img.example:443", None, "https", "9000", "https://img.example"),
+        ("inner:8000", "img.example:8443", "https", "443", "https://img.example:8443"),
+        ("inner:8000", "img.example", "https", "443", "https://img.example"),
+        ("inner:8000", "img.example", "https", "8443", "https://img.example:8443"),
+        ("inner:8000", "img.example", "https", None, "https://img.example"),
+        ("inner:8000", "evil.example:1, img.example:8443", "https", "443", "https://img.example:8443"),
+        ("[::1]", None, "https", "8443", "https://[::1]:8443"),
+        ("[::1]", None, "https", "80", "https://[::1]"),
+        ("[::1]:8443", None, "https", "443", "https://[::1]:8443"),
+        ("inner", "[2001:db8::1]:8443", "https", "443", "https://[2001:db8::1]:8443"),
+        ("", None, "https", "443", "https://localhost"),
+    ],
+)
+def test_the_port_that_the_client_used(host, forwarded, scheme, port, expected):
+    """It stands behind the host's name. X-Forwarded-Port counts without one, unless it is the other scheme's own."""
+    given = {"HTTP_HOST": host, "HTTP_X_FORWARDED_PROTO": scheme}
+    if forwarded is not None:
+        given["HTTP_X_FORWARDED_HOST"] = forwarded
+    if port is not None:
+        given["HTTP_X_FORWARDED_PORT"] = port
+    assert request_base_url(trust_proxies({**create_environ("/a"), **given}, 1)) == expected
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "99999", "8443x", "80 80", "1" * 5000, "\xb2", "a@b"])
+def test_a_forwarded_port_that_is_none_is_refused(port):
+    """It would end up in every link."""
+    seen = trust_proxies({**create_environ("/a"), "HTTP_X_FORWARDED_PORT": port}, 1)
+    with pytest.raises(MalformedRequest, match="Host"):
+        request_base_url(seen)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("HTTPS", "https"), ("gopher", "http"), ("https://", "http")])
+def test_a_forwarded_scheme_is_http_or_https(text, expected):
+    """In any case; anything else says nothing."""
+    seen = trust_proxies({**create_environ("/a"), "HTTP_X_FORWARDED_PROTO": text}, 1)
+    assert seen["wsgi.url_scheme"] == expected
 
 
 def test_without_trust_the_headers_are_ignored():
@@ -105,6 +176,7 @@ def test_a_forwarded_prefix_is_a_path(prefix):
         "a:",
         "a:x",
         "a:1234567",
+        "a:65536",
         "a\n",
         "a\r\nX: y",
         "\xe9",
