@@ -1,6 +1,6 @@
 """Stored files over HTTP, sent from here: ranges and conditional requests.
 
-May know: WebOb, the model and the storage. Source: RFC 9110 (ranges, validators).
+May know: WebOb, the model and the storage. Source: RFC 9110, sections 13 (conditions) and 14 (ranges).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from webob import Response
 from webob.datetime_utils import parse_date
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 1_048_576
 """Read at a time, and one request where the storage is an object store."""
 _ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))\Z")
-_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
-_WEAK = re.compile(r'W/(?=")')
+_TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 class FileBody:
@@ -61,26 +60,53 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application."""
-        read = {name: value for name, value in environ.items() if name not in _DATES or _is_date(value)}
+        if not self._is_wanted(environ):
+            return self._refuse("412 Precondition Failed", environ, start_response)
+        read = dict(environ)
+        if _date(environ.get("HTTP_IF_MODIFIED_SINCE", "")) is None:
+            read.pop("HTTP_IF_MODIFIED_SINCE", None)
+        # If-None-Match compares weakly, which is how a tag comes back from a proxy that compresses.
+        tags = environ.get("HTTP_IF_NONE_MATCH", "")
+        read["HTTP_IF_NONE_MATCH"] = f'"{self.etag}"' if tags.strip() == "*" else tags.replace('W/"', '"')
         # Several ranges, other units and methods: the whole file. A suffix longer than the file is the file, too.
-        found = _ONE_RANGE.match(read.get("HTTP_RANGE", "")) if read["REQUEST_METHOD"] == "GET" else None
-        if found is None:
+        found = _ONE_RANGE.match(environ.get("HTTP_RANGE", "")) if environ["REQUEST_METHOD"] == "GET" else None
+        if found is None or not self._is_same(read.pop("HTTP_IF_RANGE", None)):
             read.pop("HTTP_RANGE", None)
         elif found[1] and int(found[1]) > self.content_length:
             read["HTTP_RANGE"] = "bytes=0-"
-        # If-None-Match compares weakly, which is how a tag comes back from a proxy that compresses.
-        tags = _WEAK.sub("", read.get("HTTP_IF_NONE_MATCH", ""))
-        read["HTTP_IF_NONE_MATCH"] = f'"{self.etag}"' if tags.strip() == "*" else tags
+        elif found[1] and int(found[1]) == 0:
+            # WebOb takes the last no bytes for the whole file. Source: RFC 9110, section 14.1.2.
+            read["HTTP_RANGE"] = f"bytes={self.content_length}-"
         return cast("WSGIApplication", super().__call__)(read, start_response)
 
+    def _refuse(self, status: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self.app_iter.close()
+        self.conditional_response = False
+        self.status, self.body, self.content_type = status, status[4:].encode(), "text/plain"
+        self.headers["Cache-Control"] = "no-store"
+        del self.headers["Content-Disposition"]
+        return cast("WSGIApplication", super().__call__)(environ, start_response)
 
-def _is_date(text: str) -> bool:
-    """Whether ``text`` is no date that Python cannot count up to, which WebOb would stumble over."""
+    def _is_wanted(self, environ: WSGIEnvironment) -> bool:
+        """Whether the file is the one that the sender knows: If-Match, and If-Unmodified-Since in its absence."""
+        if (tags := environ.get("HTTP_IF_MATCH")) is not None:
+            return tags.strip() == "*" or ("", self.etag) in _TAG.findall(tags)
+        date = _date(environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
+        return date is None or self.last_modified <= date
+
+    def _is_same(self, validator: str | None) -> bool:
+        """Whether If-Range, if any, names this very file: by its tag, or by its date and no later one."""
+        if validator is None or validator.strip() == f'"{self.etag}"':
+            return True
+        return bool(_date(validator) == self.last_modified)
+
+
+def _date(text: str) -> Any:
+    """Read a date of HTTP; None for what is none, or one that Python cannot count up to."""
     try:
-        parse_date(text)
+        return parse_date(text)
     except (ValueError, OverflowError):
-        return False
-    return True
+        return None
 
 
 def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -> Response:

@@ -90,9 +90,10 @@ def test_other_ranges_are_ignored(stand, url, content, text):
 
 
 def test_ranges_outside(stand, url, content):
-    """416 with the length."""
-    answer = stand.open(url, headers={"Range": f"bytes={len(content)}-"})
-    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{len(content)}")
+    """416 with the length; the last no bytes are outside, too."""
+    for text in (f"bytes={len(content)}-", f"bytes={len(content)}-{len(content)}", "bytes=-0", "bytes=-000"):
+        answer = stand.open(url, headers={"Range": text})
+        assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{len(content)}")
 
 
 def test_if_none_match(stand, url):
@@ -115,11 +116,68 @@ def test_if_modified_since(stand, url):
 
 
 def test_if_range(stand, url):
-    """A part only of the same file."""
+    """A part only of the same file: by its own tag, which has to be strong, or by its exact date."""
     tag = stand.open(url).headers["ETag"]
-    for value, status in ((tag, 206), (DATE, 206), ('"x"', 200), ("Wed, 04 Mar 2026 05:06:06 GMT", 200)):
+    validators = {
+        tag: 206,
+        DATE: 206,
+        '"x"': 200,
+        f"W/{tag}": 200,
+        f'"x", {tag}': 200,
+        "Wed, 04 Mar 2026 05:06:06 GMT": 200,
+        "Wed, 04 Mar 2026 05:06:08 GMT": 200,
+        "Fri, 31 Dec 9999 23:59:59 GMT": 200,
+        "tomorrow": 200,
+        "": 200,
+    }
+    for value, status in validators.items():
         answer = stand.open(url, headers={"Range": "bytes=0-9", "If-Range": value})
-        assert answer.status_code == status
+        assert (value, answer.status_code) == (value, status)
+
+
+LATER, EARLIER = "Thu, 05 Mar 2026 05:06:07 GMT", "Fri, 28 Nov 2014 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"If-Match": "TAG"}, 200),
+        ({"If-Match": '"x", TAG'}, 200),
+        ({"If-Match": "*"}, 200),
+        ({"If-Match": " * "}, 200),
+        ({"If-Match": '"x"'}, 412),
+        ({"If-Match": "W/TAG"}, 412),
+        ({"If-Match": '"x", W/TAG'}, 412),
+        ({"If-Match": "x"}, 412),
+        ({"If-Match": ""}, 412),
+        ({"If-Unmodified-Since": DATE}, 200),
+        ({"If-Unmodified-Since": LATER}, 200),
+        ({"If-Unmodified-Since": EARLIER}, 412),
+        ({"If-Unmodified-Since": "yesterday"}, 200),
+        ({"If-Unmodified-Since": "Fri, 31 Dec 9999 23:59:59 -9999"}, 200),
+        ({"If-Match": "TAG", "If-Unmodified-Since": EARLIER}, 200),
+        ({"If-Match": '"x"', "If-Unmodified-Since": LATER}, 412),
+        ({"If-Match": '"x"', "If-None-Match": "TAG"}, 412),
+        ({"If-Unmodified-Since": EARLIER, "If-None-Match": "TAG"}, 412),
+        ({"If-Match": "TAG", "If-None-Match": "TAG"}, 304),
+        ({"If-Match": "TAG", "If-None-Match": '"x"', "If-Modified-Since": LATER}, 200),
+        ({"If-Match": "TAG", "If-Modified-Since": LATER}, 304),
+    ],
+)
+def test_preconditions(stand, url, content, headers, status):
+    """412 for another file than the one the sender knows, before anything else is looked at: RFC 9110, 13.2.2."""
+    tag = stand.open(url).headers["ETag"]
+    headers = {name: value.replace("TAG", tag) for name, value in headers.items()}
+    for method, range_ in (("GET", None), ("HEAD", None), ("GET", "bytes=0-9"), ("GET", "bytes=99999999-")):
+        answer = stand.open(url, method, headers={**headers, "Range": range_} if range_ else headers)
+        in_part = {None: 200, "bytes=0-9": 206, "bytes=99999999-": 416}[range_]
+        assert answer.status_code == (in_part if status == 200 else status)
+        if status == 412:
+            assert (answer.data, answer.mimetype) == (b"" if method == "HEAD" else b"Precondition Failed", "text/plain")
+            assert answer.headers["ETag"] == tag
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert "Content-Disposition" not in answer.headers
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_every_file_has_a_tag_of_its_own(stand):
@@ -200,7 +258,7 @@ def test_a_public_storage_serves_itself(make):
 
 
 def test_files_are_closed(stand, url):
-    """Whole, part, not modified, unsatisfiable, HEAD, and a client that goes away: no descriptor is left."""
+    """Whole, part, not modified, unsatisfiable, unwanted, HEAD, and a client that goes away: no descriptor is left."""
 
     opened = []
 
@@ -212,7 +270,13 @@ def test_files_are_closed(stand, url):
     stand.component._storages.by_name[""] = Counting(stand.images, incoming=stand.incoming)
     tag = stand.open(url).headers["ETag"]
     before = len(os.listdir("/proc/self/fd"))
-    for headers in ({}, {"Range": "bytes=0-9"}, {"Range": "bytes=999999999-"}, {"If-None-Match": tag}):
+    for headers in (
+        {},
+        {"Range": "bytes=0-9"},
+        {"Range": "bytes=999999999-"},
+        {"If-None-Match": tag},
+        {"If-Match": "x"},
+    ):
         for method in ("GET", "HEAD"):
             stand.open(url, method, headers=headers)
     from werkzeug.test import EnvironBuilder
@@ -221,7 +285,6 @@ def test_files_are_closed(stand, url):
     answer = stand.component(environ, lambda status, headers: None)
     next(iter(answer))
     answer.close()
-    assert len(opened) == 10
-    assert [file.closed for file in opened] == [True] * 10
+    assert [file.closed for file in opened] == [True] * 12
     assert len(os.listdir("/proc/self/fd")) <= before
     opened.clear()
