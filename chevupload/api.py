@@ -5,9 +5,8 @@ May know: requests, answers and the way of an upload. Source: the contract of th
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -136,7 +135,9 @@ class UploadApi:
         """Answer with ``refusal``, in the format that the query asks for, to a client of ImgBB's if it is one."""
 
         def handler(environ: WSGIEnvironment, form: Form) -> Response:
-            form.read_query(environ, None)
+            with suppress(Refusal):
+                # For the format alone; what is wrong in it is not what the client has to mend first.
+                form.read_query(environ, None)
             raise refusal
 
         return self._answer(environ, handler, imgbb=imgbb)
@@ -159,7 +160,7 @@ class UploadApi:
     ) -> Response:
         method = environ["REQUEST_METHOD"]
         if method == "OPTIONS":
-            return preflight_answer(_METHODS)
+            return preflight_answer(environ, _METHODS)
         form.read_query(environ, None)
         if method not in ("POST", "GET"):
             raise MethodNotAllowed(headers=(("Allow", _METHODS),))
@@ -253,7 +254,7 @@ class UploadApi:
         """Read the fields of a body that is refused anyhow; what is wrong with it, its client mends later."""
         if environ["REQUEST_METHOD"] != "POST":
             return
-        with contextlib.suppress(Refusal):
+        with suppress(Refusal):
             form.read_body(environ, max_bytes=self._limits.refusal_scan_bytes, open_spool=None)
 
     def _identify(self, key: str, environ: WSGIEnvironment) -> Principal:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,17 @@ RETRY_SECONDS = "10"
 """After which a client may ask again whose answer was that a part is away."""
 
 Format = Literal["json", "txt", "redirect"]
+
+_REQUEST_HEADERS = (
+    *("Cache-Control", "X-Requested-With", "Content-Type", "X-API-Key", "Idempotency-Key"),
+    *("Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"),
+)
+"""What pages may send in any case: the first row with uploads, the second to read a part of a file."""
+_ASKED_HEADERS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}\Z")
+_EXPOSED_HEADERS = (
+    "Accept-Encoding, Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After"
+)
+"""What pages may read, besides what Fetch lets them read of any answer."""
 
 
 def answer_format(text: str | None) -> Format:
@@ -118,32 +130,37 @@ def answered(
     try:
         if method not in methods.split(", "):
             raise MethodNotAllowed(headers=(("Allow", methods),))
-        return preflight_answer(methods) if method == "OPTIONS" else handler()
+        return preflight_answer(environ, methods) if method == "OPTIONS" else handler()
     except Exception as error:
         return refuse(as_refusal(error))
 
 
-def preflight_answer(methods: str) -> Response:
-    """Answer OPTIONS, a browser's question before it uploads."""
+def preflight_answer(environ: WSGIEnvironment, methods: str) -> Response:
+    """Answer OPTIONS, a browser's question before it uploads, or reads a part of a file.
+
+    Whichever headers it asks for are allowed, as none of them opens anything: tracers add their own to every request.
+    """
     response = Response(status=204)
     del response.content_type
+    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    names = {name.lower(): name for name in _REQUEST_HEADERS}
+    if _ASKED_HEADERS.match(asked):
+        for name in filter(None, map(str.strip, asked.split(","))):
+            names.setdefault(name.lower(), name)
     response.headers["Allow"] = methods
     response.headers["Access-Control-Allow-Methods"] = methods
-    response.headers["Access-Control-Allow-Headers"] = (
-        "Cache-Control, X-Requested-With, Content-Type, X-API-Key, Idempotency-Key"
-    )
+    response.headers["Access-Control-Allow-Headers"] = ", ".join(names.values())
     response.headers["Access-Control-Max-Age"] = "86400"
     return response
 
 
 def allow_origin(response: Response, origins: tuple[str, ...] | Literal["*"], origin: str | None) -> None:
     """Let pages of the allowed origins read the answer, refusals too."""
-    if origins == "*":
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return
-    response.headers.add("Vary", "Origin")
-    if origin in origins:
-        response.headers["Access-Control-Allow-Origin"] = origin
+    if origins != "*":
+        response.headers.add("Vary", "Origin")
+    if origins == "*" or origin in origins:
+        response.headers["Access-Control-Allow-Origin"] = "*" if origins == "*" else origin
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
 
 
 def _uncached(response: Response) -> Response:
