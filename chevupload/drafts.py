@@ -14,6 +14,7 @@ from chevupload.clock import Clock
 from chevupload.config import Policy
 from chevupload.model import Expiration, MediaResult, Parameters, Principal, Upload
 from chevupload.naming import base_name, client_filename, default_title, new_id, split_extension, with_suffix
+from chevupload.normal_form import normalized
 from chevupload.request.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at, with_tag
 from chevupload.request.sources import Source, random_filename
 
@@ -67,8 +68,8 @@ class Drafts:
             source_md5=source.spool.md5 if result.resized or result.converted else None,
             original_filename=filename,
             original_exifdata=_exif_text(result, filename, source.spool.size, now),
-            title=(parameters.title or result.title or default_title(filename) or "")[:MAX_TITLE] or None,
-            description=description[:MAX_DESCRIPTION] if description else None,
+            title=normalized(parameters.title or result.title or default_title(filename) or "")[:MAX_TITLE] or None,
+            description=normalized(description)[:MAX_DESCRIPTION] if description else None,
             tags=self._tags(parameters, principal, result),
             nsfw=parameters.nsfw,
             album_id=parameters.album_id,

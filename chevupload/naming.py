@@ -1,6 +1,7 @@
 """Names: public ids, stored base names, default titles and viewer slugs.
 
-May know: :mod:`chevupload.ids`. Source: Chevereto V4's rules for file names, default titles and viewer slugs.
+May know: :mod:`chevupload.ids` and the normal form. Source: Chevereto V4's rules for file names, default titles and
+viewer slugs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import unicodedata
 from urllib.parse import quote
 
 from chevupload.ids import random_id
+from chevupload.normal_form import normalized
 
 ID_LENGTH = 8
 """Random ids of 62**8 values: not to be guessed or counted through, and short enough to read out."""
@@ -42,8 +44,11 @@ def new_id() -> str:
 
 
 def client_filename(text: str) -> str:
-    """Reduce what a client sent as file name to its last path segment, at most 255 characters, none for control."""
-    return _CONTROL.sub("\ufffd", re.split(r"[/\\]", text)[-1].strip()[:255])
+    """Reduce what a client sent as file name to its last path segment, at most 255 characters, none for control.
+
+    It is in Unicode's form C.
+    """
+    return _CONTROL.sub("\ufffd", normalized(re.split(r"[/\\]", text)[-1].strip())[:255])
 
 
 def split_extension(filename: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Turns text fields into parameters, or refuses them.
 
-May know: :mod:`chevupload.model`, the settings and the errors. Rules: the contract of this API, section 3; lengths and
-tag rules from Chevereto V4. Nothing is guessed: a value that cannot be meant is refused, before anything is stored.
+May know: the values and settings, the normal form and the errors. Rules: the contract of this API, section 3; lengths
+and tag rules from Chevereto V4. Nothing is guessed: a value that cannot be meant is refused, before anything is stored.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from chevupload.config import MAX_LIFETIME, MIN_LIFETIME
 from chevupload.errors import InvalidParameter
 from chevupload.model import Expiration, Parameters
+from chevupload.normal_form import normalized
 
 MAX_TITLE = 100
 """Characters."""
@@ -59,8 +60,11 @@ def parse_parameters(get: Callable[[str], str | None], *, is_admin: bool, is_gue
 
 
 def clean_text(text: str) -> str:
-    """Replace control characters and halves of surrogate pairs, which neither databases nor pages can hold."""
-    return _CONTROL.sub("\ufffd", text)
+    """Return ``text`` in Unicode's form C.
+
+    Control characters and halves of surrogate pairs, which neither databases nor pages can hold, become U+FFFD.
+    """
+    return _CONTROL.sub("\ufffd", normalized(text))
 
 
 def parse_tags(text: str, limit: int) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Users, keys, albums and categories of a site without users of its own: what the command line works with.
 
-May know: keys, errors and tables.
+May know: keys, errors, tables and the normal form.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken
 from chevupload.ids import random_id
 from chevupload.model import Album, ApiKey, Category, KeyStyle, NewKey
+from chevupload.normal_form import normalized
 from chevupload.store.sql.engine import Database
 from chevupload.store.sql.keys import ANYBODY, SqlKeys
 from chevupload.store.sql.tables import Tables
@@ -130,7 +131,7 @@ class Accounts:
             UnknownName: there is no such user.
         """
         album_id, owner_id = random_id(_ID_LENGTH), self._known_user(user).id
-        self._insert(self._tables.albums, {"id": album_id, "owner_id": owner_id, "title": title})
+        self._insert(self._tables.albums, {"id": album_id, "owner_id": owner_id, "title": normalized(title)})
         return album_id
 
     def list_albums(self, user: str) -> list[Album]:
@@ -150,7 +151,7 @@ class Accounts:
         Raises:
             NameTaken: there is one of this name.
         """
-        return cast(int, self._insert(self._tables.categories, {"name": name}))
+        return cast(int, self._insert(self._tables.categories, {"name": normalized(name)}))
 
     def list_categories(self) -> list[Category]:
         """Return every category, by id."""

@@ -150,6 +150,16 @@ def test_albums_belong_to_their_user(accounts):
     assert accounts.list_albums("other") == []
 
 
+def test_names_have_one_spelling(accounts):
+    """macOS writes letters and their accents apart."""
+    accounts.add_user("user")
+    accounts.add_album("user", "Cafe\u0301s")
+    assert [album.title for album in accounts.list_albums("user")] == ["Cafés"]
+    accounts.add_category("Cafés")
+    with pytest.raises(NameTaken):
+        accounts.add_category("Cafe\u0301s")
+
+
 def test_categories_are_numbered(accounts):
     """Categories have the small numbers that clients send, and each name is given once."""
     assert [accounts.add_category(name) for name in ("Animals", "Cars")] == [1, 2]
