@@ -271,7 +271,12 @@ class ChevUpload:
         self._table = RouteTable(self.routes, exact=exact, below=below)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as a WSGI application of its own."""
+        """Answer as a WSGI application of its own.
+
+        A path that begins with several slashes is one with one slash, as nginx has it. Around a host it is the host's,
+        whose own rules may not know it.
+        """
+        environ = _with_one_slash(environ)
         response = self.respond(environ) or self._unknown(environ)
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
@@ -381,6 +386,11 @@ class ChevUpload:
         if first == "api":
             return self._api.unknown(environ, version, action)
         return self._api.missing(environ) if first == "1" else self._answers.refusal(environ, NotFound())
+
+
+def _with_one_slash(environ: WSGIEnvironment) -> WSGIEnvironment:
+    path = environ.get("PATH_INFO", "")
+    return {**environ, "PATH_INFO": f"/{path.lstrip('/')}"} if path.startswith("//") else environ
 
 
 def _path(environ: WSGIEnvironment) -> str:
