@@ -150,8 +150,13 @@ class SlowBody(Refusal):
 
 
 class UnsupportedBody(Refusal):
-    when = "A body in a content type that carries no parameters."
+    when = "A body in a content type that carries no parameters, or text in a charset or encoding not read here."
     status, code, text = 415, 415, "Unsupported content type of the request body"
+
+
+class EncodedBody(Refusal):
+    when = "A compressed body, or part of one; sent with ``Accept-Encoding``."
+    status, code, text = 415, 415, "Compressed bodies are not read: send this without Content-Encoding"
 
 
 class TooLarge(Refusal):

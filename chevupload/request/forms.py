@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from werkzeug.datastructures import Headers
@@ -21,9 +22,21 @@ from werkzeug.sansio import multipart
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from chevupload.config import Limits
-from chevupload.errors import LengthRequired, MalformedRequest, SlowBody, TooLarge, UnsupportedBody
+from chevupload.errors import (
+    EncodedBody,
+    InvalidParameter,
+    LengthRequired,
+    MalformedRequest,
+    Refusal,
+    SlowBody,
+    TooLarge,
+    UnsupportedBody,
+)
+from chevupload.request.charsets import NAMES, UTF_8, codec_of
+from chevupload.request.filenames import part_filename
 from chevupload.request.handed import HandedForm, handed_form
 from chevupload.request.json_body import read_json
+from chevupload.request.part_encodings import check_coding, decoded_part
 from chevupload.request.source_text import SourceText
 from chevupload.request.urlencoded import Field, read_urlencoded
 from chevupload.spool import Spool, format_bytes
@@ -49,8 +62,9 @@ _PART_HEADER_BYTES = 16_384
 _FORM_OVERHEAD = 1_048_576
 _SCHEME_CHARACTERS = 24
 """Within which a URL's scheme ends."""
-_WINDOWS_PATH = re.compile(r';[ \t]*filename="((?:[A-Za-z]:\\|\\\\)[^"]*)"[ \t]*(?:;|\Z)', re.IGNORECASE)
-"""A file name with its folders on a drive or a share, as old browsers write it: no backslash in it escapes anything."""
+_CHARSET = "_charset_"
+"""The field of a form that names the charset of its texts. RFC 7578, section 4.6."""
+_CHARSET_BYTES = 64
 
 
 class _Discard:
@@ -72,7 +86,7 @@ class _TextField:
     keeps_plus = False
     is_wanted = True
 
-    def __init__(self, max_bytes: int, store: Callable[[str], None]) -> None:
+    def __init__(self, max_bytes: int, store: Callable[[bytes, bool], None]) -> None:
         self._max_bytes = max_bytes
         self._store = store
         self._value = bytearray()
@@ -84,9 +98,7 @@ class _TextField:
         self._is_cut |= len(data) > room
 
     def finish(self) -> None:
-        # Where it was cut, half a character at the end is left out.
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._store(decoder.decode(self._value, final=not self._is_cut))
+        self._store(bytes(self._value), self._is_cut)
 
 
 class _SourceField:
@@ -151,6 +163,9 @@ class Form:
         self._limits = limits
         self._names = names
         self._count = 0
+        self._codec = UTF_8
+        self._has_undeclared_text = False
+        self._problems: list[Refusal] = []
         self.fields: dict[str, str] = {}
         self.files: dict[str, UploadedFile] = {}
         self.texts: dict[str, SourceText] = {}
@@ -161,25 +176,39 @@ class Form:
         return self.fields.get(name) or None
 
     def read_query(self, environ: WSGIEnvironment, open_spool: Opener | None) -> None:
-        """Read the parameters of the query. Without ``open_spool``, sources are skipped."""
-        self._count = 0
+        """Read the parameters of the query. Without ``open_spool``, sources are skipped.
+
+        Raises:
+            TooLarge: there are too many fields.
+            InvalidParameter: a text is not in its charset; it is raised once everything is read.
+            UnsupportedBody: the field ``_charset_`` names a charset that is not read here.
+        """
+        self._begin(None)
         query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
-        read_urlencoded([query], lambda name: self._open(name, open_spool))
+        read_urlencoded([query], lambda name: self._open_in_form(name, open_spool))
+        self._raise_problem()
 
     def read_body(self, environ: WSGIEnvironment, *, max_bytes: int, open_spool: Opener | None) -> None:
         """Read the parameters of the body, whose largest file may have ``max_bytes`` bytes.
 
+        What is wrong with the content of a single field is raised once everything is read, so that ``format`` is known.
+
         Raises:
             TooLarge: the body, a file or the number of fields is over its limit.
             MalformedRequest: the body ends early, or is not what its content type says.
-            UnsupportedBody: its content type carries no parameters.
+            InvalidParameter: a text is not in its charset.
+            InvalidBase64: a part is to be in base64, and is not.
+            UnsupportedBody: its content type carries no parameters, or it is in a charset or encoding not read here.
+            EncodedBody: it, or a part of it, is compressed.
             LengthRequired: it comes chunked, and the server does not say where it ends.
             SlowBody: it took too long to arrive.
         """
         content_type, options = parse_content_type(environ.get("CONTENT_TYPE"))
+        _check_codings(environ)
         if (handed := handed_form(environ)) is not None:
-            self._count = 0
+            self._begin(None)
             self._read_handed(handed, open_spool, was_urlencoded=content_type == "application/x-www-form-urlencoded")
+            self._raise_problem()
             return
         length = get_content_length(environ)
         if length is not None and length > body_limit(content_type, max_bytes):
@@ -193,25 +222,90 @@ class Form:
             raise UnsupportedBody
         chunks = read_chunks(environ, max_bytes=body_limit(content_type, max_bytes), seconds=self._limits.body_seconds)
         # A body's value replaces the query's, and a body's source the query's of the same name.
-        self._count = 0
+        self._begin(options.get("charset"))
         if content_type == "multipart/form-data":
             self._read_multipart(chunks, options.get("boundary", ""), open_spool)
         elif content_type == "application/json":
-            read_json(chunks, lambda name: self._open(name, open_spool))
+            read_json(chunks, lambda name: self._open(name, open_spool, UTF_8), codec=self._codec)
         else:
-            read_urlencoded(chunks, lambda name: self._open(name, open_spool))
+            read_urlencoded(chunks, lambda name: self._open_in_form(name, open_spool))
+        self._raise_problem()
 
-    def _open(self, name: str, open_spool: Opener | None) -> Field:
+    def _begin(self, charset: str | None) -> None:
+        self._count = 0
+        self._codec = codec_of(charset) or UTF_8
+        self._has_undeclared_text = False
+
+    def _raise_problem(self) -> None:
+        if self._problems:
+            raise self._problems[0]
+
+    def _open_in_form(
+        self, name: str, open_spool: Opener | None, charset: str | None = None, *, is_raw: bool = False
+    ) -> Field:
+        """Open a field of a form, where one may name the charset of all that declare none."""
+        if name == _CHARSET:
+            self._count_field()
+            return _TextField(_CHARSET_BYTES, self._set_charset)
+        return self._open(name, open_spool, charset, is_raw=is_raw)
+
+    def _open(self, name: str, open_spool: Opener | None, charset: str | None, *, is_raw: bool = False) -> Field:
+        self._count_field()
+        self.has_image |= name == "image"
+        if name in self._names:
+            return _TextField(self._limits.max_field_bytes, partial(self._set_text, name, codec_of(charset)))
+        if name in SOURCE_NAMES and open_spool is not None:
+            codec_of(charset)
+            self.texts[name] = SourceText(open_spool, is_raw=is_raw)
+            return _SourceField(self.texts[name])
+        return _Discard()
+
+    def _count_field(self) -> None:
         self._count += 1
         if self._count > self._limits.max_fields:
             raise TooLarge(f"Too many fields - max {self._limits.max_fields}")
-        self.has_image |= name == "image"
-        if name in self._names:
-            return _TextField(self._limits.max_field_bytes, lambda value: self.fields.__setitem__(name, value))
-        if name in SOURCE_NAMES and open_spool is not None:
-            self.texts[name] = SourceText(open_spool)
-            return _SourceField(self.texts[name])
-        return _Discard()
+
+    def _set_text(self, name: str, codec: str | None, value: bytes, is_cut: bool) -> None:
+        self._has_undeclared_text |= codec is None and not value.isascii()
+        codec = codec or self._codec
+        try:
+            # Where it was cut, half a character at the end is left out.
+            self.fields[name] = codecs.getincrementaldecoder(codec)().decode(value, final=not is_cut)
+        except UnicodeDecodeError:
+            self._problems.append(InvalidParameter(f"Invalid {name}, its bytes are not {NAMES[codec]} text"))
+
+    def _set_charset(self, value: bytes, is_cut: bool) -> None:
+        """Take the charset of all texts that declare none, which is the last word on those before it, too."""
+        try:
+            codec = codec_of(value.decode("ascii", "replace")) or self._codec
+        except UnsupportedBody as refusal:
+            self._problems.append(refusal)
+            return
+        if codec != self._codec and self._has_undeclared_text:
+            self._problems.append(
+                MalformedRequest(f"The field {_CHARSET} has to come before the texts in that charset")
+            )
+        self._codec = codec
+
+    def _open_part(self, part: multipart.File | multipart.Field, open_spool: Opener | None) -> Field:
+        """Open a part of a form: a file by its name or its type, or else a text, or whatever its bytes say."""
+        _check_headers(part)
+        name = part.name or ""
+        # werkzeug makes an exception for each header that it is asked for in vain, which costs more than all of this.
+        headers = {name.lower(): value for name, value in part.headers}
+        content_type, options = parse_content_type(headers.get("content-type"))
+        try:
+            if isinstance(part, multipart.File):
+                filename = part_filename(headers["content-disposition"], part.filename)
+                field = self._open_file(name, filename, open_spool)
+            elif name in SOURCE_NAMES and content_type not in ("", "text/plain"):
+                field = self._open_file(name, "", open_spool)
+            else:
+                field = self._open_in_form(name, open_spool, options.get("charset"), is_raw=True)
+            return decoded_part(field, headers, self._problems) if field.is_wanted else field
+        except (UnsupportedBody, EncodedBody) as refusal:
+            self._problems.append(refusal)
+            return _Discard()
 
     def _open_file(self, name: str, filename: str, open_spool: Opener | None) -> Field:
         self.has_image |= name == "image"
@@ -225,7 +319,7 @@ class Form:
             if was_urlencoded and name in SOURCE_NAMES and "://" not in value[:_SCHEME_CHARACTERS]:
                 # Whoever decoded the form took the plus signs of base64 for spaces.
                 value = value.replace(" ", "+")
-            field = self._open(name, open_spool)
+            field = self._open(name, open_spool, UTF_8)
             field.write(value.encode("utf-8", "surrogatepass"))
             field.finish()
         for name, filename, content in form.files:
@@ -244,11 +338,7 @@ class Form:
         try:
             for event in _events(chunks, boundary.encode("latin-1", "replace"), self._limits.max_fields):
                 if isinstance(event, multipart.File | multipart.Field):
-                    _check_headers(event)
-                if isinstance(event, multipart.File):
-                    field = self._open_file(event.name or "", _filename(event), open_spool)
-                elif isinstance(event, multipart.Field):
-                    field = self._open(event.name or "", open_spool)
+                    field = self._open_part(event, open_spool)
                 elif isinstance(event, multipart.Data):
                     field.write(event.data)
                     if not event.more_data:
@@ -260,10 +350,17 @@ class Form:
 
 
 class _Decoder(multipart.MultipartDecoder):
-    """A parser that takes part headers in any encoding: old clients write file names in that of their system."""
+    """A parser that takes part headers in any encoding: old clients write file names in that of their system.
+
+    Most of those systems are Western ones, and any reading of a name is better than none.
+    """
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        return super()._parse_headers(data.decode("utf-8", "replace").encode())
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            data = data.decode("cp1252", "replace").encode()
+        return super()._parse_headers(data)
 
 
 def _events(chunks: Iterator[bytes], boundary: bytes, max_parts: int) -> Iterator[multipart.Event]:
@@ -306,10 +403,12 @@ def _check_headers(part: multipart.File | multipart.Field) -> None:
         raise TooLarge("Too large headers of a form part")
 
 
-def _filename(part: multipart.File) -> str:
-    """Return the client's name of a file; of a Windows path, with the backslashes that unquoting takes away."""
-    path = _WINDOWS_PATH.search(part.headers["content-disposition"])
-    return path.group(1) if path else part.filename
+def _check_codings(environ: WSGIEnvironment) -> None:
+    """Refuse a body in a coding that neither the server nor this package undoes."""
+    check_coding(environ.get("HTTP_CONTENT_ENCODING", ""))
+    codings = environ.get("HTTP_TRANSFER_ENCODING", "").lower().split(",")
+    if {coding.strip() for coding in codings} - {"", "identity", "chunked"}:
+        raise EncodedBody("Unsupported Transfer-Encoding of the request body: only chunked is read")
 
 
 def parse_content_type(header: str | None) -> tuple[str, dict[str, str]]:

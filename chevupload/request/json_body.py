@@ -1,16 +1,19 @@
 """``application/json``, read in a stream: one flat object whose long strings are never whole in memory.
 
-May know: the errors. Source: RFC 8259; values are strings, numbers, booleans or null; only what
+May know: the errors and the charsets. Source: RFC 8259, with section 8.1 on UTF-8 and byte order marks, and RFC 7493,
+section 2.1, on halves of surrogate pairs; values are strings, numbers, booleans or null; only what
 nobody asked for may be nested. What costs a step of Python for every few bytes is counted, and bounded.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
 from chevupload.errors import MalformedRequest, TooLarge
+from chevupload.request.charsets import NAMES, UTF_8
 from chevupload.request.urlencoded import Field
 
 _MAX_NAME_BYTES = 1024
@@ -18,6 +21,7 @@ _MAX_TOKEN_BYTES = 64
 _EXACT = 2**53
 """Up to here, a number with a fraction or an exponent holds every whole one."""
 _MALFORMED = "The JSON body must be one object of strings, numbers, booleans and nulls"
+_HALF = "The JSON body holds half of a surrogate pair, which is no character"
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _MAX_DEPTH = 32
 """Levels of what is skipped; no client nests deeper, and nobody reads it."""
@@ -41,10 +45,15 @@ _HEX = re.compile(rb"[0-9A-Fa-f]{4}\Z")
 
 
 class _Scanner:
-    """Reads ahead as far as a step needs, and forgets what was read."""
+    """Reads ahead as far as a step needs, and forgets what was read.
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    Attributes:
+        problems: what is wrong with characters, which keeps nobody from reading on.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], problems: list[MalformedRequest]) -> None:
         self._chunks = iter(chunks)
+        self.problems = problems
         self._buffer = b""
         self._position = 0
         self._slow_steps = 0
@@ -103,14 +112,50 @@ class _Scanner:
         return found.group()
 
 
-def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Field]) -> None:
-    """Write each member's value to what ``open_field`` returns for its name.
+def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Field], *, codec: str = UTF_8) -> None:
+    """Write each member's value, in UTF-8, to what ``open_field`` returns for its name.
 
     Raises:
-        MalformedRequest: the body is something else than one flat object, or made to be slow to read.
+        MalformedRequest: the body is something else than one flat object, or made to be slow to read; or it is not in
+            the charset of ``codec``, which is raised once everything is read.
         TooLarge: a name is longer than 1,024 bytes.
     """
-    scanner = _Scanner(chunks)
+    problems: list[MalformedRequest] = []
+    try:
+        _read_object(_Scanner(_in_utf_8(chunks, codec, problems), problems), open_field)
+    except MalformedRequest:
+        if not problems:
+            raise
+    if problems:
+        raise problems[0]
+
+
+def _in_utf_8(chunks: Iterable[bytes], codec: str, problems: list[MalformedRequest]) -> Iterator[bytes]:
+    """Yield text of another charset in UTF-8; what is in none stays as it is, and is a problem."""
+    chunks = iter(chunks)
+    decoder = codecs.getincrementaldecoder(codec)()
+    wrong = MalformedRequest(f"The JSON body is not {NAMES[codec]} text: send it in UTF-8")
+    start = b""
+    for chunk in chunks:
+        try:
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError:
+            problems.append(wrong)
+            yield chunk
+            yield from chunks
+            return
+        start += chunk[: 4 - len(start)]
+        if b"\x00" in start:
+            # UTF-16 or UTF-32, in which every character of JSON's own holds one. Source: RFC 4627, section 3.
+            problems.append(wrong)
+        yield chunk if codec == UTF_8 else text.encode()
+    if decoder.getstate()[0]:
+        problems.append(wrong)
+
+
+def _read_object(scanner: _Scanner, open_field: Callable[[str], Field]) -> None:
+    if scanner.peek() == codecs.BOM_UTF8[:1] and b"".join(scanner.take() for _ in range(3)) != codecs.BOM_UTF8:
+        raise MalformedRequest(_MALFORMED)
     scanner.expect(b"{")
     scanner.skip_space()
     closed = scanner.peek() == b"}" and scanner.take() == b"}"
@@ -209,7 +254,7 @@ def _unescaped(plain: bytes) -> bytes:
 
 
 def _escape(scanner: _Scanner) -> Iterator[bytes]:
-    """Yield what the escape behind a backslash stands for; half of a surrogate pair becomes U+FFFD.
+    """Yield what the escape behind a backslash stands for; half of a surrogate pair is a problem.
 
     Only for what no run takes: halves of pairs, and escapes that the end of a chunk cuts.
     """
@@ -217,21 +262,26 @@ def _escape(scanner: _Scanner) -> Iterator[bytes]:
     while (byte := scanner.take()) == b"u":
         unit = chr(_code_unit(scanner))
         if not "\ud800" <= unit <= "\udbff":
-            yield _utf8(half + unit)
+            yield _utf8(scanner, half + unit)
             return
-        yield _utf8(half)
+        yield _utf8(scanner, half)
         half = unit
         if scanner.peek() != b"\\":
-            yield _utf8(half)
+            yield _utf8(scanner, half)
             return
         scanner.take()
     if byte not in _ESCAPED:
         raise MalformedRequest(_MALFORMED)
-    yield _utf8(half) + _ESCAPED[byte]
+    yield _utf8(scanner, half) + _ESCAPED[byte]
 
 
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+def _utf8(scanner: _Scanner, text: str) -> bytes:
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16").encode()
+    except UnicodeDecodeError:
+        if not scanner.problems:
+            scanner.problems.append(MalformedRequest(_HALF))
+        return b""
 
 
 def _code_unit(scanner: _Scanner) -> int:

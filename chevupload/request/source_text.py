@@ -1,4 +1,4 @@
-"""A source that came as text: base64, a data URI or a URL, told apart by its first bytes and decoded while it arrives.
+"""A source without a file name: base64, a data URI, a URL or the file's own bytes, told apart by how it begins.
 
 May know: the spool and the errors. Rules: the contract of this API, section 3. A bad text is remembered, not raised, so
 that the rest of the form is still read: an unknown key is the better refusal, and ``format`` may come last.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
+from typing import Protocol
 
-from chevupload.errors import EmptySource, InvalidBase64, Refusal, TooLarge
+from chevupload.errors import EmptySource, InvalidBase64, InvalidUrl, Refusal, TooLarge
 from chevupload.spool import Spool
 
 _HEAD_BYTES = 32
@@ -21,14 +22,23 @@ _URL = re.compile(rb"[a-z][a-z0-9+.-]{0,19}://", re.IGNORECASE)
 _DATA = re.compile(rb"data:[^,]*;base64\Z", re.IGNORECASE)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+"""No text holds any of these; every format that is taken has one within its first 32 bytes."""
+
+
+class Sink(Protocol):
+    """Takes bytes, in pieces."""
+
+    def write(self, data: bytes) -> object:
+        """Take the next piece."""
 
 
 class Base64Writer:
-    """Decodes base64 into a spool, piece by piece: either alphabet, white space ignored, padding optional."""
+    """Decodes base64 piece by piece: either alphabet, white space ignored, padding optional."""
 
-    def __init__(self, spool: Spool) -> None:
-        """Decode into ``spool``."""
-        self._spool = spool
+    def __init__(self, sink: Sink) -> None:
+        """Decode into ``sink``."""
+        self._sink = sink
         self._rest = b""
         self._padding = 0
 
@@ -60,7 +70,7 @@ class Base64Writer:
 
     def _decode(self, text: bytes) -> None:
         try:
-            self._spool.write(binascii.a2b_base64(text, strict_mode=True))
+            self._sink.write(binascii.a2b_base64(text, strict_mode=True))
         except binascii.Error:
             raise InvalidBase64 from None
 
@@ -70,14 +80,19 @@ class SourceText:
 
     Attributes:
         url: the URL, if it is one.
-        spool: the decoded bytes, if it is base64 or a data URI.
+        spool: the file's bytes, if it is anything else.
     """
 
-    def __init__(self, open_spool: Callable[[], Spool]) -> None:
-        """Decode into what ``open_spool`` makes, should it be base64."""
+    def __init__(self, open_spool: Callable[[], Spool], *, is_raw: bool = False) -> None:
+        """Decode into what ``open_spool`` makes, should it be base64.
+
+        With ``is_raw``, the bytes come as they were sent, and may be those of a file. RFC 7578, section 4.2, asks for
+        a file name only where there is one.
+        """
         self._open_spool = open_spool
+        self._is_raw = is_raw
         self._head = b""
-        self._sink: Callable[[bytes], None] = self._collect_head
+        self._sink: Callable[[bytes], object] = self._collect_head
         self._decoder: Base64Writer | None = None
         self._error: Refusal | None = None
         self.url: str | None = None
@@ -112,7 +127,7 @@ class SourceText:
         """Whether the text held nothing but white space."""
         return isinstance(self._error, EmptySource)
 
-    def _guarded(self, step: Callable[..., None], *arguments: bytes) -> None:
+    def _guarded(self, step: Callable[..., object], *arguments: bytes) -> None:
         try:
             step(*arguments)
         except TooLarge:
@@ -132,6 +147,9 @@ class SourceText:
             self._sink = self._collect_url
         elif head[:5].lower() == b"data:":
             self._sink = self._collect_data_header
+        elif self._is_raw and _CONTROL.search(head):
+            self.spool = self._open_spool()
+            self._sink = self.spool.write
         else:
             self._start_base64()
         self._sink(head)
@@ -164,6 +182,12 @@ class SourceText:
         if self._decoder is not None:
             self._decoder.finish()
         elif self._sink == self._collect_url:
-            self.url = self._head.strip(_WHITE_SPACE).decode("utf-8", "replace")
-        else:
+            self.url = self._text_url()
+        elif self.spool is None:
             raise InvalidBase64
+
+    def _text_url(self) -> str:
+        try:
+            return self._head.strip(_WHITE_SPACE).decode()
+        except UnicodeDecodeError:
+            raise InvalidUrl("Malformed URL: it is not UTF-8") from None

@@ -101,7 +101,9 @@ def _file() -> Node:
         "206": {**response("The part of it that `Range` asked for.", content), "headers": part},
         "302": redirect("The file's address in the storage."),
         "304": {"description": "Unchanged."},
-        "412": {"description": "A precondition failed."},
+        "412": response(
+            "`If-Match` or `If-Unmodified-Since` asked for another file.", {"text/plain": {"type": "string"}}
+        ),
         "416": {**response("There is no such range.", {"text/plain": {"type": "string"}}), "headers": part},
         **refusals(GONE),
     }

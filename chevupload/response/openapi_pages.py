@@ -13,7 +13,10 @@ from chevupload.response.key_pages import LIFETIMES
 from chevupload.response.openapi_parts import BUSY, GONE, Node, options, readable, redirect, ref, refusals, response
 from chevupload.response.reference import Service
 
-_BODY = (errors.RequestDenied, errors.LengthRequired, errors.SlowBody, errors.UnsupportedBody, errors.TooLarge)
+_BODY = (
+    *(errors.RequestDenied, errors.LengthRequired, errors.SlowBody, errors.UnsupportedBody, errors.EncodedBody),
+    errors.TooLarge,
+)
 """What a form may be refused for, besides what is wrong in it."""
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 

@@ -67,6 +67,8 @@ def refusals(kinds: Iterable[type[Refusal]], *, plain: bool = False, html: bool 
         answer = response(f"{HTTPStatus(status).phrase}.\n\n{texts}", types)
         if status in (409, 429, 503):
             answer["headers"] = headers("Retry-After", required=False)
+        if errors.EncodedBody in alike:
+            answer["headers"] = headers("Accept-Encoding", required=False)
         found[str(status)] = answer
     return found
 

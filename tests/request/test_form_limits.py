@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 import pytest
 
 from chevupload.config import Limits
-from chevupload.errors import TooLarge
+from chevupload.errors import InvalidParameter, TooLarge
 from chevupload.request.forms import body_limit, read_chunks
 from tests.request.bodies import (
     JSON,
@@ -130,10 +130,11 @@ def test_a_text_field_is_cut_between_characters(tmp_path, value, kept, chunked):
     assert read(tmp_path, request, max_field_bytes=1000)[0] == {"title": kept}
 
 
-def test_a_broken_character_stays_where_nothing_was_cut(tmp_path):
-    """Half a character that the client sent itself becomes U+FFFD, at the limit too."""
+def test_a_broken_character_is_refused_where_nothing_was_cut(tmp_path):
+    """Half a character that the client sent itself is the client's fault, at the limit too."""
     body = multipart(part("title", b"x" * 999 + b"\xc3"))
-    assert read(tmp_path, environ(body), max_field_bytes=1000)[0] == {"title": "x" * 999 + "\ufffd"}
+    with pytest.raises(InvalidParameter, match="title"):
+        read(tmp_path, environ(body), max_field_bytes=1000)
 
 
 def test_a_text_field_at_the_limit_passes(tmp_path):

