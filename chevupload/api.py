@@ -111,7 +111,9 @@ class UploadApi:
         """
 
         def refuse(environ: WSGIEnvironment, form: Form) -> Response:
-            form.read_query(environ, None)
+            # What is wrong in the query or the body is not what the client has to mend first.
+            with suppress(Refusal):
+                form.read_query(environ, None)
             self._skim(environ, form)
             if not version:
                 raise MissingVersion

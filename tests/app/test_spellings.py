@@ -154,7 +154,7 @@ def test_a_query_that_is_no_text_is_refused(refusing):
     answer = stand.send({"source": file()}, path=f"{UPLOAD}?title=caf%E9&format=txt")
     assert (answer.status_code, answer.text) == (400, "Invalid title, its bytes are not UTF-8 text")
     # Elsewhere, other things are to be mended first.
-    assert_refusal(stand.open("/api/1/other?title=%ff"), 404, 120)
+    assert_refusal(stand.open("/api/1/other?title=%ff"), 401, 100)
     answer = stand.component.refuse({"REQUEST_METHOD": "POST", "QUERY_STRING": "title=%ff"}, Busy())
     assert answer.status_code == 503
 
