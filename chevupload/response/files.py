@@ -5,6 +5,7 @@ May know: WebOb, the model and the storage. Source: RFC 9110, sections 13 (condi
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -22,28 +23,48 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 1_048_576
 """Read at a time, and one request where the storage is an object store."""
+_WRAPPER_BYTES = 262_144
+"""What servers read at a time that send files by reading them."""
 _ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))\Z")
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 class FileBody:
-    """A response body that reads one file, or a part of it, in pieces, and closes it whatever happens."""
+    """A response body that reads one file, or a part of it, in pieces, and closes it whatever happens.
+
+    It is the file-like object for ``wsgi.file_wrapper``, too: positions count from the start of the part.
+    """
 
     def __init__(self, file: BinaryIO, start: int = 0, stop: int | None = None) -> None:
         """Send the bytes from ``start`` to before ``stop``, or to the end."""
         self._file = file
         self._start = start
         self._stop = stop
+        file.seek(start)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes of the part, ``size`` at most; none at its end."""
+        if self._stop is not None:
+            left = max(0, self._stop - self._file.tell())
+            size = left if size < 0 else min(size, left)
+        return self._file.read(size)
+
+    def tell(self) -> int:
+        """Return where the next read begins."""
+        return self._file.tell() - self._start
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to ``offset`` and return it, as files do."""
+        if whence == os.SEEK_SET:
+            offset += self._start
+        elif whence == os.SEEK_END and self._stop is not None:
+            offset, whence = min(self._stop, self._file.seek(0, os.SEEK_END)) + offset, os.SEEK_SET
+        self._file.seek(offset, whence)
+        return self.tell()
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes."""
-        left = None if self._stop is None else self._stop - self._start
-        self._file.seek(self._start)
-        while left is None or left > 0:
-            piece = self._file.read(_PIECE_BYTES if left is None else min(left, _PIECE_BYTES))
-            if not piece:
-                return
-            left = None if left is None else left - len(piece)
+        while piece := self.read(_PIECE_BYTES):
             yield piece
 
     def app_iter_range(self, start: int, stop: int | None) -> FileBody:
@@ -53,6 +74,27 @@ class FileBody:
     def close(self) -> None:
         """Close the file: WSGI servers call it."""
         self._file.close()
+
+    def handed_over(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """Return the body as the server sends it best: by its ``wsgi.file_wrapper`` (PEP 3333), if it has one.
+
+        What is on an object store stays with us: such a wrapper takes for granted that reading does not wait, and a
+        server that sends to all its clients from one thread would wait for the store in it. Of a part, the server gets
+        no descriptor: some send what belongs to one from its beginning to its end.
+        """
+        wrapper = environ.get("wsgi.file_wrapper")
+        if wrapper is None or not _is_on_disk(self._file):
+            return self
+        is_whole = self._start == 0 and self._stop is None
+        return cast("Iterable[bytes]", wrapper(self._file if is_whole else self, _WRAPPER_BYTES))
+
+
+def _is_on_disk(file: BinaryIO) -> bool:
+    """Whether a file has a descriptor, and can be read without waiting for anybody."""
+    try:
+        return file.fileno() >= 0
+    except (AttributeError, OSError):
+        return False
 
 
 class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
@@ -77,7 +119,8 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
         elif found[1] and int(found[1]) == 0:
             # WebOb takes the last no bytes for the whole file. Source: RFC 9110, section 14.1.2.
             read["HTTP_RANGE"] = f"bytes={self.content_length}-"
-        return cast("WSGIApplication", super().__call__)(read, start_response)
+        body = cast("WSGIApplication", super().__call__)(read, start_response)
+        return body.handed_over(environ) if isinstance(body, FileBody) else body
 
     def _refuse(self, status: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.app_iter.close()

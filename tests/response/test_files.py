@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from wsgiref.util import FileWrapper
 
 import pytest
 
+from chevupload.response.files import FileBody
 from chevupload.store.local import LocalStorage
 from chevupload.store.memory import MemoryStorage
 from tests.support import Failing, noise
@@ -255,6 +257,53 @@ def test_a_public_storage_serves_itself(make):
     assert image["url"] == "https://cdn.test/files/2026/03/04/photo.png"
     answer = stand.open("/images/2026/03/04/photo.png")
     assert (answer.status_code, answer.headers["Location"]) == (302, image["url"])
+
+
+class Wrapper:
+    """A server's ``wsgi.file_wrapper``, which remembers what it was given."""
+
+    def __init__(self):
+        self.given = []
+
+    def __call__(self, file, size=8_192):
+        self.given.append(file)
+        return FileWrapper(file, size)
+
+
+@pytest.mark.parametrize("range_", [None, "bytes=0-", "bytes=7-7", "bytes=1000-299999", "bytes=-5"])
+def test_servers_send_files_themselves(stand, url, content, range_):
+    """By their own wrapper, which gets a descriptor of a whole file only, else what ends by itself with the part."""
+    wrapper = Wrapper()
+    headers = {"Range": range_} if range_ else {}
+    answer = stand.open(url, headers=headers, environ_overrides={"wsgi.file_wrapper": wrapper})
+    assert answer.data == stand.open(url, headers=headers).data
+    (file,) = wrapper.given
+    assert hasattr(file, "fileno") == (range_ is None)
+    with pytest.raises(ValueError, match="closed"):
+        file.read()
+
+
+def test_a_part_is_a_file(stand, url, content):
+    """Positions count from its start, its end is its own, and that of the file if that is shorter."""
+    with LocalStorage(stand.images, incoming=stand.incoming).open("2026/03/04/a.png") as file:
+        part = FileBody(file, 100, 200)
+        assert (part.seek(0, os.SEEK_END), part.read(5)) == (100, b"")
+        assert (part.seek(-10, os.SEEK_END), part.read()) == (90, content[190:200])
+        assert (part.seek(20), part.read(10), part.tell()) == (20, content[120:130], 30)
+        assert (part.seek(5, os.SEEK_CUR), part.read(500)) == (35, content[135:200])
+        short = FileBody(file, 100, len(content) + 50)
+        assert short.seek(0, os.SEEK_END) == len(content) - 100
+        rest = FileBody(file, 100)
+        assert (rest.seek(0, os.SEEK_END), rest.seek(0), rest.read()) == (len(content) - 100, 0, content[100:])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_has_no_descriptor_stays_with_us(make, method):
+    """As on an object store, for which a server would wait in a thread that serves all; nor is it sent for HEAD."""
+    stand = make(storage=MemoryStorage()) if method == "GET" else make()
+    image, wrapper = stand.upload(), Wrapper()
+    answer = stand.open(image["url"], method, environ_overrides={"wsgi.file_wrapper": wrapper})
+    assert (answer.status_code, wrapper.given) == (200, [])
 
 
 def test_files_are_closed(stand, url):
