@@ -42,25 +42,26 @@ class ProcessTree:
         """Return the CPU milliseconds used so far."""
         while True:
             try:
-                return sum(_cpu_seconds(process) for process in self._processes()) * 1000
+                return sum(_cpu_seconds(process) for process in self.processes()) * 1000
             except OSError:  # one ended while being read, and is its parent's time from now on
                 if not (_PROC / str(self._root)).exists():
                     raise
 
     def start_peak(self) -> None:
         """Forget the peaks so far; from here on they are counted above what is in use now."""
-        processes = self._processes()
+        processes = self.processes()
         for process in processes:
             (_PROC / str(process) / "clear_refs").write_text("5")
         self._idle = {process: _status_bytes(process, "VmRSS") for process in processes}
 
     def memory(self) -> Memory:
         """Return the sums since :meth:`start_peak`; of a process that is new since then, all is peak."""
-        peaks = {process: _status_bytes(process, "VmHWM") for process in self._processes()}
+        peaks = {process: _status_bytes(process, "VmHWM") for process in self.processes()}
         above = sum(peak - self._idle.get(process, 0) for process, peak in peaks.items())
         return Memory(idle_mb=round(sum(self._idle.values()) / 1e6, 2), peak_mb=round(above / 1e6, 2))
 
-    def _processes(self) -> list[int]:
+    def processes(self) -> list[int]:
+        """Return the ids of all of them, the root first."""
         children: dict[int, list[int]] = {}
         for folder in _PROC.iterdir():
             if folder.name.isdigit() and (fields := _stat_fields(folder)):

@@ -1,0 +1,217 @@
+"""The servers that unfriendly clients are let loose on, each in a folder of its own, with a key and a large file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import requests
+
+from chevupload.site import Site
+from tests.benchmarks.attackers import Target
+from tests.benchmarks.process import ProcessTree
+from tests.endurance.servers import free_port
+from tests.examples.story import Browser
+from tests.nginx import running_nginx
+from tests.support import ROOT, picture
+
+_LARGE_BYTES = 40_000_000
+_LONGEST_PAGE = "/api/1/openapi.json"
+_START_SECONDS = 60
+_SITE_APP = """
+from chevupload import Routes, embedded
+
+application = embedded("data", routes=Routes(health="health"), trusted_proxies={proxies})
+application.warm()
+"""
+_GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "16", "--no-control-socket")
+_HOSTS = {
+    "flask": "flask_app:app",
+    "pyramid": "pyramid_server:application",
+    "bottle": "bottle_app:app",
+    "django": "django_app:application",
+    "falcon": "falcon_app:application",
+}
+_PYRAMID = """
+from pyramid.paster import get_app
+
+application = get_app("{root}/examples/pyramid_app/development.ini", options={{"http_port": "0"}})
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A running server."""
+
+    target: Target
+    probed: str
+    """The path of what answers quickly: its health, or a host's page."""
+    trees: tuple[ProcessTree, ...]
+    folders: tuple[Path, ...]
+    """Its temporary files are below these."""
+
+    def memory_mb(self) -> float:
+        """Return the resident memory of its processes; pages that they share are counted in each."""
+        return sum(map(_resident, self._processes())) / 1e6
+
+    def temporary_mb(self) -> float:
+        """Return the size of temporary files, those without a name among them."""
+        found: dict[tuple[int, int], int] = {}
+        for process in self._processes():
+            for link in Path(f"/proc/{process}/fd").glob("*"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(link).startswith(tuple(map(str, self.folders))):
+                        status = link.stat()
+                        found[status.st_dev, status.st_ino] = status.st_size
+        return sum(found.values()) / 1e6
+
+    def _processes(self) -> list[int]:
+        return [process for tree in self.trees for process in tree.processes()]
+
+
+def _resident(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+@contextlib.contextmanager
+def serve(folder: Path, checkout: Path, *options: str) -> Iterator[Stage]:
+    """Run ``chevupload serve``."""
+    key = _make_user(folder / "data")
+    command = ("-m", "chevupload", "serve", "--data", str(folder / "data"), "--port", "{port}", *options)
+    with _running(command, folder, checkout, "/health") as (port, tree):
+        yield _stage(port, tree, key, folder)
+
+
+@contextlib.contextmanager
+def gunicorn(folder: Path, checkout: Path, *, proxies: int = 0) -> Iterator[Stage]:
+    """Run gunicorn as the example of a deployment does."""
+    key = _make_user(folder / "data")
+    (folder / "site_app.py").write_text(_SITE_APP.format(proxies=proxies))
+    command = (*_GUNICORN, "--bind", "127.0.0.1:{port}", "site_app:application")
+    with _running(command, folder, checkout, "/health") as (port, tree):
+        yield _stage(port, tree, key, folder)
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, checkout: Path) -> Iterator[Stage]:
+    """Run the same behind nginx, set up as in the example, but for the rate of uploads, which the probe would meet."""
+    with gunicorn(folder, checkout, proxies=1) as behind:
+        port = free_port()
+        text = (ROOT / "examples/deployment/nginx.conf").read_text()
+        for old, new in {
+            "server 127.0.0.1:8000;": f"server 127.0.0.1:{behind.target.port};",
+            "listen 80;": f"listen 127.0.0.1:{port};",
+            "rate=5r/s": "rate=1000r/s",
+        }.items():
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        with running_nginx(text, port) as nginx_folder:
+            front = ProcessTree(_pid_in(nginx_folder / "nginx.pid"))
+            stage = _stage(port, behind.trees[0], behind.target.key, folder)
+            yield replace(stage, trees=(*stage.trees, front), folders=(*stage.folders, nginx_folder))
+
+
+def _pid_in(file: Path) -> int:
+    """Return the id that nginx writes, which may be a moment after it listens."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if text := file.read_text().strip():
+            return int(text)
+        time.sleep(0.05)
+    raise RuntimeError(f"{file} stays empty")
+
+
+def host(name: str) -> Callable[[Path, Path], contextlib.AbstractContextManager[Stage]]:
+    """Return what runs an example's host under gunicorn."""
+
+    @contextlib.contextmanager
+    def run(folder: Path, checkout: Path) -> Iterator[Stage]:
+        (folder / "pyramid_server.py").write_text(_PYRAMID.format(root=checkout))
+        command = (*_GUNICORN, "--bind", "127.0.0.1:{port}", _HOSTS[name])
+        with _running(command, folder, checkout, "/login") as (port, tree):
+            ann = Browser(f"http://127.0.0.1:{port}")
+            ann.fill("/register", {"name": "ann", "password": "correct horse"})
+            made = ann.fill("/settings/api", {"label": "laptop", "action": "make"}, having='id="label"')
+            key = re.search(r'id="key"[^>]*value="([^"]+)"', made)
+            assert key, made
+            yield _stage(port, tree, key.group(1), folder, probed="/login")
+
+    return run
+
+
+SERVERS: dict[str, Callable[[Path, Path], contextlib.AbstractContextManager[Stage]]] = {
+    "serve": serve,
+    "gunicorn": gunicorn,
+    "nginx": nginx,
+    **{name: host(name) for name in _HOSTS},
+}
+
+
+def _make_user(folder: Path) -> str:
+    site = Site(folder)
+    site.accounts.add_user("ann")
+    key = site.accounts.add_key("ann").key
+    site.close()
+    return key
+
+
+@contextlib.contextmanager
+def _running(command: tuple[str, ...], folder: Path, checkout: Path, path: str) -> Iterator[tuple[int, ProcessTree]]:
+    """Run a Python program until the block ends, ``{port}`` in it being a free one, with the code of ``checkout``."""
+    port = free_port()
+    (folder / "tmp").mkdir()
+    paths = os.pathsep.join(map(str, (checkout, checkout / "examples", folder)))
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *(part.replace("{port}", str(port)) for part in command)],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": paths, "TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _await(process, f"http://127.0.0.1:{port}{path}", log)
+        yield port, ProcessTree(process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(requests.ConnectionError):
+            requests.get(url, timeout=_START_SECONDS)
+            return
+        time.sleep(0.05)
+    raise RuntimeError(log.read_text())
+
+
+def _stage(port: int, tree: ProcessTree, key: str, folder: Path, probed: str = "/health") -> Stage:
+    """Upload the large file, and say where everything is."""
+    # Every decoder ignores what follows the end of a picture.
+    content = picture((640, 480), "JPEG") + bytes(_LARGE_BYTES)
+    answer = requests.post(
+        f"http://127.0.0.1:{port}/api/1/upload",
+        headers={"X-API-Key": key},
+        files={"source": ("large.jpg", content, "image/jpeg")},
+        timeout=_START_SECONDS,
+    )
+    assert answer.status_code == 200, answer.text
+    large = re.sub(r"^https?://[^/]+", "", answer.json()["image"]["url"])
+    target = Target(port=port, key=key, large_file=large, page=_LONGEST_PAGE)
+    return Stage(target=target, probed=probed, trees=(tree,), folders=(folder / "tmp",))
