@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import math
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from chevupload.cli.common import Commands, add_command, add_data_option, text, upload_address
@@ -21,6 +22,7 @@ from chevupload.response.clients import Account, curl_line
 from chevupload.response.pages import Pages
 
 if TYPE_CHECKING:
+    from chevupload.cli.server import ServerLimits
     from chevupload.site import Site
 
 try:
@@ -29,8 +31,8 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 FIRST_USER = "admin"
-_OPEN_FILES = 4_096
-"""Open files to ask the system for: every connection may hold its socket and a body that waits in a file."""
+_OTHER_OPEN_FILES = 500
+"""Open files besides those of connections, each of which has a socket and may have a file that is received or sent."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -40,6 +42,23 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen at; 0 picks a free one (%(default)s)")
     parser.add_argument("--threads", type=int, default=8, help="requests served at a time (%(default)s)")
+    parser.add_argument("--connections", type=int, default=2_000, metavar="N", help="clients at a time (%(default)s)")
+    parser.add_argument(
+        "--connections-per-address",
+        type=int,
+        metavar="N",
+        help="of them, from one address or /64 network of IPv6; 0 for any (a fourth; any with --trusted-proxies)",
+    )
+    parser.add_argument(
+        "--read-timeout",
+        type=float,
+        default=20,
+        metavar="SECONDS",
+        help="for the headers of a request, and for each 20 kB of its body at the default (%(default)s)",
+    )
+    parser.add_argument(
+        "--body-bytes", type=int, default=2_000_000_000, metavar="N", help="bodies on disk at a time (%(default)s)"
+    )
     parser.add_argument("--guest-key", type=text, metavar="KEY", help="let guests upload with this key")
     parser.add_argument("--guest-page", action="store_true", help="let anybody upload on the page /upload")
     parser.add_argument(
@@ -64,9 +83,11 @@ def serve(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
     if importlib.util.find_spec("waitress") is None:
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
-    from chevupload.cli.server import ROUTES, create_server, listen  # noqa: PLC0415  # waitress is an extra
+    from chevupload.cli.request_parser import ROUTES  # noqa: PLC0415  # waitress is an extra
+    from chevupload.cli.server import create_server, listen  # noqa: PLC0415
 
     _check(options)
+    limits = _server_limits(options)
     set_up_log(as_json=options.log_json)
     _set_up_process()
     with contextlib.ExitStack() as stack:
@@ -81,7 +102,7 @@ def serve(options: argparse.Namespace) -> int:
             policy=Policy(guest_page=options.guest_page, popup_origins=tuple(options.popup_origin)),
             pages=Pages(site_name=options.site_name),
         )
-        server, address = create_server(component, sockets, threads=options.threads)
+        server, address = create_server(component, sockets, threads=options.threads, limits=limits)
         try:
             _greet(site, options.base_url or address)
             if options.sweep_minutes:
@@ -105,22 +126,51 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError("--guest-key must not be empty")
 
 
+def _server_limits(options: argparse.Namespace) -> ServerLimits:
+    """Return the limits that the options name.
+
+    Raises:
+        ConfigError: they make no sense, or not together.
+    """
+    from chevupload.cli.server import ServerLimits  # noqa: PLC0415  # waitress is an extra
+
+    connections, per_address = options.connections, options.connections_per_address
+    open_files = _allow_open_files(connections * 2 + _OTHER_OPEN_FILES)
+    if open_files < connections * 2 + _OTHER_OPEN_FILES:
+        connections = max(1, (open_files - _OTHER_OPEN_FILES) // 2)
+        print(
+            f"The system allows {open_files} open files, which are enough for {connections} connections.",
+            file=sys.stderr,
+        )
+    if per_address is None:
+        # Behind proxies, all addresses are theirs.
+        per_address = 0 if options.trusted_proxies else max(1, connections // 4)
+    elif per_address and options.trusted_proxies:
+        raise ConfigError("--connections-per-address would bound the proxies, not their clients: leave it to them")
+    return ServerLimits(
+        connections=connections,
+        connections_per_address=per_address,
+        read_timeout=options.read_timeout,
+        body_bytes=options.body_bytes,
+    )
+
+
 def _set_up_process() -> None:
     """Set what belongs to the whole process: its signals and its open files."""
     # Ending on SIGTERM as on Ctrl-C lets workers and sockets be closed. A shell's background jobs ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    _allow_open_files()
 
 
-def _allow_open_files() -> None:
-    """Use what the system allows, up to what every connection needs: many systems start programs with 1024 only."""
+def _allow_open_files(count: int) -> int:
+    """Use what the system allows, up to ``count``, and return it: many systems start programs with 1024 only."""
     if resource is None:
-        return
+        return count
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def _greet(site: Site, address: str) -> None:

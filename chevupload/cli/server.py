@@ -1,4 +1,6 @@
-"""A waitress server whose own refusals speak JSON, too: no client of this API can read its plain-text pages.
+"""A waitress server that no client can stop: whoever lets it wait holds a connection, and nothing else for long.
+
+Its own refusals speak JSON: no client of this API can read waitress's plain-text pages.
 
 May know: waitress.
 """
@@ -6,98 +8,119 @@ May know: waitress.
 from __future__ import annotations
 
 import errno
-import json
 import os
+import select
 import socket
+import sys
 import urllib.parse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import waitress.server
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.task import ErrorTask
-from waitress.utilities import RequestEntityTooLarge
+from waitress.adjustments import Adjustments
+from waitress.server import MultiSocketServer, TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
 
-from chevupload.config import Limits, Routes
+from chevupload.cli.body_space import BodySpace
+from chevupload.cli.channel import Channel
+from chevupload.cli.connections import Connections
+from chevupload.cli.task_queue import TaskQueue
+from chevupload.config import Limits
 from chevupload.errors import ConfigError
-from chevupload.request.forms import body_limit, parse_content_type
-from chevupload.response.documents import reason
+from chevupload.request.forms import body_limit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _RECEIVE_BYTES = 262_144
 """One read of a socket; waitress's default of 8 KiB costs several times the CPU of the upload itself."""
-_OTHER_BODY_BYTES = 1_048_576
-"""Longest body of any other route; none of them reads more than a few fields."""
-_CONNECTIONS = 1_000
-"""Connections at a time. Browsers keep several open each, and with waitress's 100 a few slow clients lock out all."""
-ROUTES = Routes(
-    upload_page="upload",
-    api_page="api-v1",
-    health="health",
-    liveness="health/live",
-    oembed="oembed",
-    pup="sdk/pup.js",
-    home="/",
-)
-"""Where this server answers: as a component by itself, with the pages that people start from, upload on and read about
-the API, with oEmbed and the script for other sites where Chevereto has them, and its health."""
-_UPLOADS = (ROUTES.upload, ROUTES.imgbb, ROUTES.upload_page)
+_HEADER_BYTES = 65_536
+"""Longest headers. They are searched anew with each piece that arrives, so that long ones in small pieces are dear."""
 _IDLE_SECONDS = 60
 """A connection where nothing moves is closed after this, half of waitress's time: a stalled client gives its place up
 sooner, and those that wait between two uploads just connect again."""
+_LOOK_SECONDS = 1
+"""How often connections are looked through for those that stall."""
+_ACCEPTED_AT_ONCE = 64
+_UNSENT_BYTES = 131_072
+"""What the system keeps for a client that does not read; it would take megabytes."""
+_SELECTED = 500
+"""Connections where there is no poll: select, on Windows, watches 512 sockets."""
 
 
-class _JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress is untyped
-    """Answers what waitress refuses by itself: malformed or too large requests."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """What all clients together may cost the server.
 
-    def execute(self) -> None:
-        """Send the refusal."""
-        error = self.request.error
-        status = int(error.code)
-        document = {
-            "status_code": status,
-            "error": {"message": str(error.reason), "code": status},
-            "status_txt": reason(status),
-        }
-        body = json.dumps(document, separators=(",", ":")).encode()
-        self.status = f"{status} {reason(status)}"
-        self.response_headers.append(("Content-Type", "application/json; charset=UTF-8"))
-        self.response_headers.append(("Access-Control-Allow-Origin", "*"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
+    Raises:
+        ConfigError: a limit is zero or negative.
+    """
 
+    connections: int = 2_000
+    """Connections at a time. Browsers keep several open each."""
+    connections_per_address: int = 500
+    """Of them, those of one IPv4 address or one /64 network of IPv6; 0 does not bound them."""
+    read_timeout: float = 20.0
+    """Seconds for a request's headers, and for every 1,000 bytes a second that a body has to bring in this time."""
+    body_bytes: int = 2_000_000_000
+    """Bodies that are on the disk of ``TMPDIR``, or in memory, at a time."""
 
-class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress is untyped
-    """Refuses a body that is declared too long as soon as its headers are read, and keeps nothing of it."""
-
-    error: Any
-
-    def received(self, data: bytes) -> int:
-        """Take a piece of the request and return how many bytes of it were used."""
-        in_headers = not self.headers_finished
-        used: int = super().received(data)
-        if in_headers and self.headers_finished and not self.error and self.content_length > self._limit():
-            self.error = RequestEntityTooLarge("the declared body is too long")
-            self.completed = True
-        if self.completed:
-            # The channel would ask a client that waits for it to go on, and wait itself for what is never read.
-            self.expect_continue = False
-        return used
-
-    def _limit(self) -> int:
-        if self.path.strip("/") not in _UPLOADS:
-            return _OTHER_BODY_BYTES
-        content_type, _ = parse_content_type(self.headers.get("CONTENT_TYPE"))
-        return body_limit(content_type, Limits().max_bytes)
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        for name in ("connections", "read_timeout", "body_bytes"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(f"{_option(name)} must be more than 0")
+        if self.connections_per_address < 0:
+            raise ConfigError(f"{_option('connections_per_address')} must be 0 or more")
 
 
-class _JsonChannel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
-    error_task_class = _JsonErrorTask
-    parser_class = _Parser
+def _option(name: str) -> str:
+    """Return the option that sets a limit."""
+    return f"--{name.replace('_', '-')}"
+
+
+class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress is untyped
+    """What listens at one socket."""
+
+    channel_class = Channel
+
+    def __init__(
+        self,
+        *arguments: Any,
+        connections: Connections,
+        body_space: BodySpace,
+        read_timeout: float,
+        **named: Any,
+    ) -> None:
+        """Listen, and share connections and space with what listens at other sockets."""
+        self.connections = connections
+        self.body_space = body_space
+        self.read_timeout = read_timeout
+        super().__init__(*arguments, **named)
+
+    def readable(self) -> bool:
+        """Whether to accept. It is asked between two turns, when descriptors can be closed without being mistaken."""
+        self.connections.trim()
+        return bool(super().readable())
+
+    def handle_accept(self) -> None:
+        """Accept several: with one in each turn, those that come last would wait for as many turns."""
+        for _ in range(_ACCEPTED_AT_ONCE):
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before:
+                return
+
+    def set_socket_options(self, conn: socket.socket) -> None:
+        """Set up an accepted connection."""
+        super().set_socket_options(conn)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+
+    def maintenance(self, now: float) -> None:
+        """Look for connections that stall."""
+        for channel in list(self.active_channels.values()):
+            channel.end_if_stalled(now)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -131,27 +154,53 @@ def _advice(error: OSError | UnicodeError) -> str:
     return f"{os.strerror(error.errno or 0)}; choose another with {option}"
 
 
-def create_server(component: WSGIApplication, sockets: Sequence[socket.socket], *, threads: int) -> tuple[Any, str]:
+def create_server(
+    component: WSGIApplication, sockets: Sequence[socket.socket], *, threads: int, limits: ServerLimits
+) -> tuple[MultiSocketServer, str]:
     """Return a server on listening sockets with its address; its ``run`` serves, its ``close`` ends it."""
-    server = waitress.server.create_server(
-        component,
-        sockets=list(sockets),
+    adjustments = Adjustments(
         threads=threads,
         recv_bytes=_RECEIVE_BYTES,
+        max_request_header_size=_HEADER_BYTES,
         # For bodies without a declared length. From this length on, waitress refuses.
         max_request_body_size=body_limit("application/x-www-form-urlencoded", Limits().max_bytes) + 1,
-        connection_limit=_CONNECTIONS,
+        # Files are sent from where they are, and there is one answer at a time: nothing has to wait for its client.
+        outbuf_high_watermark=sys.maxsize,
+        # Connections are counted by ourselves.
+        connection_limit=sys.maxsize,
         channel_timeout=_IDLE_SECONDS,
+        cleanup_interval=_LOOK_SECONDS,
         # Unlike poll, select cannot watch descriptors from 1024 on.
         asyncore_use_poll=True,
         ident="chevupload",
         # The component has an opinion on forwarded headers of its own.
         clear_untrusted_proxy_headers=False,
     )
-    is_several = isinstance(server, waitress.server.MultiSocketServer)
-    for part in server.map.values() if is_several else [server]:
-        part.channel_class = _JsonChannel
-    host, port = server.effective_listen[0] if is_several else (server.effective_host, server.effective_port)
+    most = limits.connections if hasattr(select, "poll") else min(limits.connections, _SELECTED)
+    connections = Connections(most, limits.connections_per_address)
+    body_space = BodySpace(limits.body_bytes)
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.queue = TaskQueue()
+    dispatcher.set_thread_count(threads)
+    by_descriptor: dict[int, Any] = {}
+    listeners = [
+        Server(
+            component,
+            by_descriptor,
+            _sock=one,
+            dispatcher=dispatcher,
+            adj=adjustments,
+            sockinfo=(one.family, one.type, one.proto, one.getsockname()),
+            bind_socket=False,
+            connections=connections,
+            body_space=body_space,
+            read_timeout=limits.read_timeout,
+        )
+        for one in sockets
+    ]
+    addresses = [(listener.effective_host, listener.effective_port) for listener in listeners]
+    server = MultiSocketServer(by_descriptor, adjustments, addresses, dispatcher, listeners[0].log_info)
+    host, port = addresses[0]
     return server, f"http://{_outside_name(host)}:{port}"
 
 

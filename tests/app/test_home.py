@@ -7,7 +7,7 @@ import re
 import pytest
 
 from chevupload import Pages, Routes
-from chevupload.cli.server import ROUTES
+from chevupload.cli.request_parser import ROUTES
 from tests.support import Stand
 
 

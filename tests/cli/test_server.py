@@ -37,6 +37,9 @@ def raw(server, request):
         return answer.status, answer.headers["Content-Type"], answer.read()
 
 
+CHUNKED = b"POST /api/1/upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
@@ -45,6 +48,18 @@ def raw(server, request):
         (b"POST /api/1/upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: nonsense\r\n\r\n", 501),
         (b"POST /api/1/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n", 413),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 300_000 + b"\r\n\r\n", 431),
+        (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", 400),
+        (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\nabcdef", 400),
+        (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n Folded: 6\r\n\r\nabcdef", 400),
+        (b"POST /upload HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", 400),
+        (b"POST /upload HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\n", 400),
+        (CHUNKED + b"Content-Length: 5\r\n\r\n0\r\n\r\n", 400),
+        (CHUNKED.replace(b"1.1", b"1.0") + b"\r\n0\r\n\r\n", 400),
+        (CHUNKED.replace(b"chunked", b"gzip, chunked") + b"\r\n0\r\n\r\n", 501),
+        (CHUNKED + b"\r\nzz\r\nabc\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"\r\n-5\r\nabcde\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"\r\n5\nabcde\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"\r\n5\r\nabcdef\r\n0\r\n\r\n", 400),
     ],
 )
 def test_the_servers_own_refusals_are_json(server, request_, status):
@@ -121,6 +136,17 @@ def test_chunked_bodies_have_an_end(server):
         with contextlib.suppress(ConnectionError):
             for _ in range(limit // 0x100000 + 2):
                 connection.sendall(chunk)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())["status_code"]) == (413, 413)
+
+
+def test_chunked_bodies_are_no_longer_than_declared_ones(server):
+    """Where only a few fields are read, they end after a megabyte."""
+    parts = urlsplit(server.address)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        connection.sendall(b"POST /image/x/delete/y HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"100000\r\n" + b"x" * 0x100000 + b"\r\n1\r\nx\r\n")
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         assert (answer.status, json.loads(answer.read())["status_code"]) == (413, 413)
