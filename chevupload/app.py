@@ -29,11 +29,12 @@ from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
 from chevupload.interfaces import Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
 from chevupload.inventory import Inventory
 from chevupload.keeping import Keeping
-from chevupload.key_settings import CurrentUser, KeySettings
-from chevupload.keys import KeyFunction, as_key_backend
+from chevupload.key_settings import KeySettings
+from chevupload.keys import CurrentUser, KeyFunction, as_key_backend, signed_in
 from chevupload.media.extras import check_usable
 from chevupload.media.inline import InlineRenderer
 from chevupload.media.pool import WorkerPool
+from chevupload.model import Owner, as_principal
 from chevupload.notes import Notes
 from chevupload.originals import Originals
 from chevupload.request.fetching import HttpFetcher
@@ -49,7 +50,7 @@ from chevupload.storages import ChooseStorage, Storages
 from chevupload.tokens import DeleteTokens, FormTokens
 from chevupload.upkeep import Upkeep
 from chevupload.upload_page import UploadPage
-from chevupload.uploads import Owner, Uploads, as_principal
+from chevupload.uploads import Uploads
 from chevupload.viewing import Viewing
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ class ChevUpload:
             decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
                 for hosts that cannot start any. A renderer of your own may stand here, too.
             spool_folder: for temporary files; by default the storage's own incoming folder, or the system's.
-            current_user: who is signed in at the host, for the page of keys and the upload page.
+            current_user: who is signed in at the host, for the page of keys and the upload page: a user's id, of whom
+                ``keys`` tell the rest if they can, as :class:`~chevupload.interfaces.UserKeyBackend` does; or a
+                Principal, which is taken as it is.
             key_store: the keys that users make on that page, which ``keys`` has to know. There is a page with both.
             before_store: asked before an upload is stored; refuses by raising
                 :class:`~chevupload.errors.RequestDenied` with a reason.
@@ -159,6 +162,8 @@ class ChevUpload:
         if decode in ("worker", "inline"):
             check_usable("Policy.formats", policy.formats)
         spool_folder = _spool_folder(spool_folder, storages)
+        key_backend = as_key_backend(keys)
+        visitor = None if current_user is None else signed_in(key_backend, current_user)
         tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
         has_page = key_store is not None and current_user is not None
         self.routes = _served(routes or Routes(), has_keys_page=has_page)
@@ -175,6 +180,7 @@ class ChevUpload:
         self._renderer = _renderer(decode, limits)
         keeping = Keeping(catalog=catalog, storages=storages, notes=notes)
         self.uploads = Uploads(
+            keys=key_backend,
             catalog=catalog,
             keeping=keeping,
             storages=storages,
@@ -201,7 +207,7 @@ class ChevUpload:
             clock=clock,
         )
         self._api = UploadApi(
-            keys=as_key_backend(keys),
+            keys=key_backend,
             uploads=self.uploads,
             fetcher=fetcher or HttpFetcher(),
             limits=limits,
@@ -235,7 +241,7 @@ class ChevUpload:
         upload_page = UploadPage(
             api=self._api,
             uploads=self.uploads,
-            current_user=current_user,
+            current_user=visitor,
             tokens=FormTokens(secret_keys),
             limits=limits,
             policy=policy,
@@ -254,9 +260,9 @@ class ChevUpload:
             "pup": self._pup,
             "home": Home(routes=self.routes, answers=self._answers, mount=self._mount).answer,
         }
-        if key_store is not None and current_user is not None:
+        if key_store is not None and visitor is not None:
             self._key_settings = KeySettings(
-                current_user=current_user,
+                current_user=visitor,
                 keys=key_store,
                 tokens=FormTokens(secret_keys),
                 limits=limits,

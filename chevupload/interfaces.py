@@ -31,6 +31,22 @@ class KeyBackend(Protocol):
 
 
 @runtime_checkable
+class UserKeyBackend(KeyBackend, Protocol):
+    """A key backend that knows its users by their ids, too.
+
+    With it, what a user may do is the same whichever way an upload comes: with a key, by the upload page from who is
+    signed in at the host, or from the host's own code by a user's id.
+    """
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return whom a key of this user would stand for, or None where it would open nothing.
+
+        None is the answer for an id that nobody has and for a user who is disabled alike.
+        """
+        ...
+
+
+@runtime_checkable
 class KeyStore(Protocol):
     """The keys that users make for themselves: what the page of keys, and a host's own pages, work with."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from webob import Response
 
@@ -17,7 +17,8 @@ from chevupload.clock import Clock
 from chevupload.config import Limits
 from chevupload.errors import InvalidParameter, NotFound, Refusal, RequestDenied
 from chevupload.interfaces import KeyStore
-from chevupload.model import KeyStyle, NewKey, Principal
+from chevupload.keys import SignedIn
+from chevupload.model import KeyStyle, NewKey
 from chevupload.request.forms import Form
 from chevupload.request.parameters import add_months, clean_text, parse_expiration
 from chevupload.request.proxies import login_address, request_path
@@ -28,9 +29,6 @@ from chevupload.tokens import FormTokens
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-CurrentUser: TypeAlias = "Callable[[WSGIEnvironment], Principal | None]"
-"""Who is signed in at the host; None is nobody. Must not read the body."""
 
 MAX_LABEL = 100
 """Characters."""
@@ -49,7 +47,7 @@ class KeySettings:
     def __init__(
         self,
         *,
-        current_user: CurrentUser,
+        current_user: SignedIn,
         keys: KeyStore,
         tokens: FormTokens,
         limits: Limits,

@@ -16,14 +16,20 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from chevupload.checks import check_function
 from chevupload.errors import ConfigError
 from chevupload.ids import random_id
-from chevupload.interfaces import KeyBackend
-from chevupload.model import KeyStyle, NewKey, Principal
+from chevupload.interfaces import KeyBackend, UserKeyBackend
+from chevupload.model import KeyStyle, NewKey, Owner, Principal, as_principal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 KeyFunction: TypeAlias = "Callable[[str, WSGIEnvironment], Principal | None]"
 """A key backend as a plain function."""
+
+CurrentUser: TypeAlias = "Callable[[WSGIEnvironment], Owner]"
+"""Who is signed in at the host: a user's id, or a Principal; None is nobody. Must not read the body."""
+
+SignedIn: TypeAlias = "Callable[[WSGIEnvironment], Principal | None]"
+"""Who is signed in, and what they may do; None is nobody."""
 
 _IMGBB = string.digits + string.ascii_lowercase
 
@@ -105,6 +111,32 @@ def checked_principal(name: str, answer: object) -> Principal | None:
     return answer
 
 
+def principal_of(keys: KeyBackend, owner: Owner) -> Principal | None:
+    """Return who ``owner`` is, and what ``keys`` say of a user whose id it is.
+
+    A Principal is taken as it is, None is a guest. None is returned for an id that ``keys`` do not know. Where they
+    know nobody by id, a user has the limits of the site.
+
+    Raises:
+        TypeError: it is neither a Principal nor an id.
+        BackendError: the users cannot be asked.
+    """
+    principal = as_principal(owner)
+    if principal is owner or principal.user_id is None or not isinstance(keys, UserKeyBackend):
+        return principal
+    return keys.principal(principal.user_id)
+
+
+def signed_in(keys: KeyBackend, current_user: CurrentUser) -> SignedIn:
+    """Return a function that asks ``current_user`` who is signed in, and ``keys`` what they may do."""
+
+    def principal(environ: WSGIEnvironment) -> Principal | None:
+        user = current_user(environ)
+        return None if user is None else principal_of(keys, user)
+
+    return principal
+
+
 class KeyChain:
     """Several backends asked in turn; the first that knows the key wins.
 
@@ -123,3 +155,13 @@ class KeyChain:
             if principal is not None:
                 return principal
         return None
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return what the first backend that knows this user says of them.
+
+        Where no backend knows any user by id, that is a user with the limits of the site.
+        """
+        knowing = [backend for backend in self._backends if isinstance(backend, UserKeyBackend)]
+        if not knowing:
+            return Principal(user_id=user_id)
+        return next(filter(None, (backend.principal(user_id) for backend in knowing)), None)

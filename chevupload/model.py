@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypeAlias
+from uuid import UUID
 
 from chevupload.originals import Originals
 from chevupload.scaling import Side
@@ -74,6 +75,22 @@ class Principal:
 
 MAX_KEY_LENGTH = 512
 """Characters of the longest key that is looked up."""
+Owner: TypeAlias = Principal | str | int | UUID | None
+"""Whose an upload is: a user by id, a Principal, or nobody, which is a guest."""
+
+
+def as_principal(owner: Owner) -> Principal:
+    """Return who owns an upload: a Principal as it is, a user's id as text, None as a guest.
+
+    Raises:
+        TypeError: it is something else, such as a user; what that is as text need not be its id.
+    """
+    if isinstance(owner, Principal):
+        return owner
+    if not isinstance(owner, str | int | UUID | None):
+        raise TypeError(f"an owner is a user's id, a Principal or None, not {type(owner).__name__}")
+    return Principal(user_id=None if owner is None else str(owner))
+
 
 KeyStyle: TypeAlias = Literal["chevereto", "imgbb"]
 """The two spellings of a key: Chevereto's, and ImgBB's for clients that insist on it."""

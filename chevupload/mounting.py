@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from chevupload.app import ChevUpload
 from chevupload.errors import ConfigError
 from chevupload.interfaces import Readable
-from chevupload.model import Upload
+from chevupload.model import Owner, Upload
 from chevupload.response.links import Links
-from chevupload.uploads import Owner
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -19,8 +19,7 @@ from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NameTaken, StorageError
 from chevupload.hooks import BeforeStore, OnDelete, OnUpload
 from chevupload.interfaces import Fetcher, KeyBackend, KeyStore, Renderer
-from chevupload.key_settings import CurrentUser
-from chevupload.keys import GuestKey, KeyChain, KeyFunction
+from chevupload.keys import CurrentUser, GuestKey, KeyChain, KeyFunction
 from chevupload.originals import Originals
 from chevupload.response.pages import Pages
 from chevupload.spool import PREFIX

@@ -6,15 +6,15 @@ its page was given, signed for who is signed in: no other site can send one, wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from webob import Response
 
 from chevupload.api import UploadApi, Visitor
 from chevupload.config import Limits, Policy
 from chevupload.errors import Refusal, RequestDenied
+from chevupload.keys import SignedIn
 from chevupload.media.extras import usable
 from chevupload.model import Principal
 from chevupload.request.forms import TEXT_NAMES, Form
@@ -29,8 +29,6 @@ from chevupload.uploads import Uploads
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_Who: TypeAlias = "Callable[[WSGIEnvironment], Principal | None]"
-
 _METHODS = "GET, HEAD, POST"
 _NAMES = TEXT_NAMES | {"token"}
 
@@ -43,7 +41,7 @@ class UploadPage:
         *,
         api: UploadApi,
         uploads: Uploads,
-        current_user: _Who | None,
+        current_user: SignedIn | None,
         tokens: FormTokens,
         limits: Limits,
         policy: Policy,

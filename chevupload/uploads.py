@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
-from uuid import UUID
+from typing import Any
 
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
@@ -28,10 +27,20 @@ from chevupload.errors import (
     UnknownCategory,
 )
 from chevupload.hooks import Hooks
-from chevupload.interfaces import Catalog, Readable, Renderer
+from chevupload.interfaces import Catalog, KeyBackend, Readable, Renderer
 from chevupload.journal import Journal
 from chevupload.keeping import Keeping
-from chevupload.model import MediaFile, MediaJob, MediaResult, Parameters, Principal, Upload
+from chevupload.keys import principal_of
+from chevupload.model import (
+    MediaFile,
+    MediaJob,
+    MediaResult,
+    Owner,
+    Parameters,
+    Principal,
+    Upload,
+    as_principal,
+)
 from chevupload.originals import Originals
 from chevupload.repeats import Repeats
 from chevupload.request.parameters import parse_parameters
@@ -43,16 +52,13 @@ _READ_BYTES = 262_144
 _DUPLICATE_WINDOW = timedelta(days=1)
 
 
-Owner: TypeAlias = Principal | str | int | UUID | None
-"""Whose an upload is: a user by id, a Principal, or nobody, which is a guest."""
-
-
 class Uploads:
     """Takes uploads in and takes them away again."""
 
     def __init__(
         self,
         *,
+        keys: KeyBackend,
         catalog: Catalog,
         keeping: Keeping,
         storages: Storages,
@@ -66,6 +72,7 @@ class Uploads:
         clock: Clock,
     ) -> None:
         """Use these parts; ``spool_folder`` is where workers write, ``clock`` returns an aware UTC time."""
+        self._keys = keys
         self._catalog = catalog
         self._keeping = keeping
         self._storages = storages
@@ -101,7 +108,9 @@ class Uploads:
 
         Args:
             file: read from its position to its end; a file, or what a framework has for an uploaded one.
-            owner: a user's id, which is kept as text; a Principal; or None for a guest.
+            owner: a user's id, which is kept as text; a Principal; or None for a guest. Of an id, the key backend tells
+                what the user may do, if it is a :class:`~chevupload.interfaces.UserKeyBackend`; one that it does not
+                know has the limits of the site.
             filename: by default the file's own ``filename`` or ``name``.
             title: as the parameter of the API, by the same rules; so are the others.
             expiration: until when from now, or an ISO 8601 duration.
@@ -114,7 +123,7 @@ class Uploads:
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
             ConfigError: a session that the catalog cannot join.
         """
-        principal = as_principal(owner)
+        principal = principal_of(self._keys, owner) or as_principal(owner)
         texts = {
             "title": title,
             "description": description,
@@ -308,19 +317,6 @@ class Uploads:
             max_total_pixels=self._limits.max_total_pixels,
             max_frames=self._limits.max_frames,
         )
-
-
-def as_principal(owner: Owner) -> Principal:
-    """Return who owns an upload: a Principal as it is, a user's id as text, None as a guest.
-
-    Raises:
-        TypeError: it is something else, such as a user; what that is as text need not be its id.
-    """
-    if isinstance(owner, Principal):
-        return owner
-    if not isinstance(owner, str | int | UUID | None):
-        raise TypeError(f"an owner is a user's id, a Principal or None, not {type(owner).__name__}")
-    return Principal(user_id=None if owner is None else str(owner))
 
 
 def _seconds(lifetime: timedelta) -> str:

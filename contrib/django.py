@@ -10,9 +10,10 @@ import io
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import unquote
 
 try:
@@ -51,6 +52,19 @@ if TYPE_CHECKING:
 _NAME = "chevupload"
 _REQUEST = "chevupload.django.request"
 
+UserPrincipal: TypeAlias = Callable[[Any], Principal | None]
+"""What a user of Django's may do; None for who is not signed in, or may not upload."""
+
+
+def principal_of(user: Any) -> Principal | None:
+    """Return what a user of Django's may do: superusers are admins, and who is not active is nobody.
+
+    The user is in ``data``, for hooks that ask for permissions.
+    """
+    if not user.is_authenticated or not user.is_active:
+        return None
+    return Principal(user_id=str(user.pk), is_admin=bool(getattr(user, "is_superuser", False)), data=user)
+
 
 class ChevUpload:
     """The uploads of a project: ``chevupload = ChevUpload()`` in a module of it.
@@ -62,12 +76,14 @@ class ChevUpload:
         component: the component, for ``chevupload.component.wrap(get_wsgi_application())``.
     """
 
-    def __init__(self, *, url_prefix: str | None = None, **parts: Any) -> None:
+    def __init__(self, *, url_prefix: str | None = None, principal: UserPrincipal = principal_of, **parts: Any) -> None:
         """Put the component together.
 
         Args:
             url_prefix: where the component is mounted outside of the project's urls, or they have it in a namespace
                 of their own; by default the place of :attr:`urls` in them. ``URL_PREFIX`` wins.
+            principal: a function of a user that returns what they may do, such as one that gives them limits of their
+                own; it is asked of whoever sends a key or is signed in.
             parts: keywords of :func:`~chevupload.settings.component_from`. Without ``keys``, keys are those of
                 :class:`DjangoKeys`.
 
@@ -82,9 +98,11 @@ class ChevUpload:
         made = None
         if "keys" not in parts:
             database = parts.get("database") or (made := database_from(settings))
-            keys = DjangoKeys(database, tables=parts.get("tables"))
+            keys = DjangoKeys(database, tables=parts.get("tables"), principal=principal)
             parts |= {"database": database, "keys": keys, "key_store": keys}
-        self.component = component_from(settings, **{"current_user": current_user} | parts)
+        self.component = component_from(
+            settings, **{"current_user": partial(current_user, principal=principal)} | parts
+        )
         if made is not None:
             weakref.finalize(self.component, made.engine.dispose)
 
@@ -116,11 +134,19 @@ class ChevUpload:
 class DjangoKeys(SqlKeys):
     """Keys of Django's users, in the table of keys: each opens as long as its user is there and active."""
 
-    def __init__(self, database: Database, *, tables: Tables | None = None, clock: Clock = utc_now) -> None:
-        """Keep keys in ``database``, which need not be Django's own."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        tables: Tables | None = None,
+        principal: UserPrincipal = principal_of,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Keep keys in ``database``, which need not be Django's own; ``principal`` says what a user may do."""
         tables = tables or Tables.default()
         # No table of users is asked there: a key's user is whom it names, if Django knows them.
         super().__init__(database, tables=tables, users=UserColumns(id=tables.keys.c.user_id), clock=clock)
+        self._user_principal = principal
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
         """Return the user of ``key``; None when it is unknown, revoked or expired, or its user inactive or gone.
@@ -129,33 +155,34 @@ class DjangoKeys(SqlKeys):
             CatalogError: a database cannot do its work.
         """
         found = super().authenticate(key, environ)
-        if found is None:
+        if found is None or found.user_id is None:
             return None
+        with _connected(environ):
+            return self.principal(found.user_id)
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return what a user may do, by the id; None when there is no such user, or an inactive one.
+
+        Raises:
+            CatalogError: Django's database cannot do its work.
+        """
         try:
-            with _connected(environ):
-                user = get_user_model()._default_manager.filter(pk=found.user_id).first()
+            user = get_user_model()._default_manager.filter(pk=user_id).first()
         except (ValueError, ValidationError):
             # No id of these users, but of others that the project had before.
             return None
         except DjangoDatabaseError as error:
             raise CatalogError("Django's database cannot do its work") from error
-        return None if user is None or str(user.pk) != found.user_id else principal_of(user)
+        return None if user is None or str(user.pk) != user_id else self._user_principal(user)
 
 
-def principal_of(user: Any) -> Principal | None:
-    """Return what a user of Django's may do: superusers are admins, and who is not active is nobody.
+def current_user(environ: WSGIEnvironment, *, principal: UserPrincipal = principal_of) -> Principal | None:
+    """Return who is signed in, in a view's request or, for a component around Django, by the session's cookie.
 
-    The user is in ``data``, for hooks that ask for permissions.
+    ``principal`` says what a user may do.
     """
-    if not user.is_authenticated or not user.is_active:
-        return None
-    return Principal(user_id=str(user.pk), is_admin=bool(getattr(user, "is_superuser", False)), data=user)
-
-
-def current_user(environ: WSGIEnvironment) -> Principal | None:
-    """Return who is signed in, in a view's request or, for a component around Django, by the session's cookie."""
     if _REQUEST in environ:
-        return principal_of(environ[_REQUEST].user)
+        return principal(environ[_REQUEST].user)
     cookies = parse_cookie(environ.get("HTTP_COOKIE", "").encode("latin-1").decode("utf-8", "replace"))
     session = import_module(django_settings.SESSION_ENGINE).SessionStore(
         cookies.get(django_settings.SESSION_COOKIE_NAME)
@@ -163,7 +190,7 @@ def current_user(environ: WSGIEnvironment) -> Principal | None:
     # After a change of SECRET_KEY Django gives sessions new names, which nobody here could tell the browser.
     session.cycle_key = lambda: None
     with _connected(environ):
-        return principal_of(get_user(SimpleNamespace(session=session)))
+        return principal(get_user(SimpleNamespace(session=session)))
 
 
 @contextmanager

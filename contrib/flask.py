@@ -25,8 +25,8 @@ from chevupload import app as core
 from chevupload.config import Routes
 from chevupload.contrib.flask_commands import commands
 from chevupload.errors import ConfigError, TooLarge
-from chevupload.key_settings import CurrentUser
-from chevupload.model import Principal
+from chevupload.keys import CurrentUser
+from chevupload.model import Owner
 from chevupload.mounting import METHODS, RequestUploads, below, checked_prefix
 from chevupload.request.handed import HandedForm, hand_on
 from chevupload.routing import route_paths
@@ -153,12 +153,12 @@ def _signed_in(users: UserColumns | None) -> CurrentUser:
     except ImportError as error:
         raise ConfigError("login=True needs Flask-Login") from error
 
-    def principal(environ: WSGIEnvironment) -> Principal | None:
+    def user_id(environ: WSGIEnvironment) -> Owner:
         if not current_user.is_authenticated or not current_user.is_active:
             return None
-        return Principal(user_id=str(current_user.get_id() if users is None else getattr(current_user, users.id.key)))
+        return str(current_user.get_id() if users is None else getattr(current_user, users.id.key))
 
-    return principal
+    return user_id
 
 
 def _blueprint(routes: Routes, prefix: str, keys_page: Callable[..., Any]) -> flask.Blueprint:

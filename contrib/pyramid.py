@@ -28,7 +28,7 @@ from sqlalchemy.exc import UnboundExecutionError
 from chevupload.api import SESSION
 from chevupload.app import ChevUpload
 from chevupload.config import Routes
-from chevupload.model import Principal
+from chevupload.model import Owner
 from chevupload.mounting import RequestUploads, below, checked_prefix
 from chevupload.routing import route_paths
 from chevupload.settings import component_from
@@ -140,9 +140,9 @@ class _Mount:
         return None
 
 
-def _authenticated(request: Any) -> Principal | None:
+def _authenticated(request: Any) -> Owner:
     user_id = request.authenticated_userid
-    return None if user_id is None else Principal(user_id=str(user_id))
+    return None if user_id is None else str(user_id)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

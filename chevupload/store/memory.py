@@ -280,3 +280,7 @@ class StaticKeys:
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
         """Return whom ``key`` stands for. Looking up a digest tells nothing about the key by its timing."""
         return self._principals.get(digest(key))
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return whom the first key of this user stands for."""
+        return next((known for known in self._principals.values() if known.user_id == user_id), None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chevupload.testing.host import HostContract as HostContract
     from chevupload.testing.host import RunningHost as RunningHost
     from chevupload.testing.host import serve as serve
+    from chevupload.testing.host import tell_sender as tell_sender
     from chevupload.testing.keys import KeyBackendContract as KeyBackendContract
     from chevupload.testing.keys import KeyStoreContract as KeyStoreContract
     from chevupload.testing.storage import AdoptingStorageContract as AdoptingStorageContract
@@ -30,6 +31,7 @@ _HOMES = {
     "RunningHost": "host",
     "StorageContract": "storage",
     "serve": "host",
+    "tell_sender": "host",
 }
 
 __all__ = sorted(_HOMES)

@@ -15,7 +15,11 @@ The host under test has to
 - trust one proxy in front of it, or say that it does not;
 - read the request's form itself, before the component does, when the request has a header ``X-Read-Form``, or say that
   it does not;
-- have its protection against cross-site requests on, where it has one.
+- have its protection against cross-site requests on, where it has one;
+- where it has users who sign in, give the headers of one who is (``signed_in``). This user has a limit of their own,
+  half of the site's; the upload page is at ``/upload``, :func:`tell_sender` is ``before_store``, and a form of the
+  host's own, at ``own_form``, saves its file ``picture`` with its ``title`` by the user's id, and answers a refusal
+  with its status and message.
 """
 
 from __future__ import annotations
@@ -25,16 +29,20 @@ import http.client
 import io
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import pytest
 from PIL import Image
+
+from chevupload.errors import RequestDenied
+from chevupload.model import Principal, Upload
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -44,6 +52,7 @@ _MULTIPART = f"multipart/form-data; boundary={_BOUNDARY}"
 _URLENCODED = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _SECONDS = 30.0
+_ASKS_FOR_SENDER = "Who sends this?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,9 @@ class RunningHost:
         hands_on: whether a form that the host has read still uploads; otherwise it is refused, with the cause.
         reads_forms: whether the host reads forms with the header ``X-Read-Form``; False skips what this needs.
         trusts_proxy: whether the host trusts one proxy in front of it; likewise.
+        signed_in: headers of a browser in which the key's user is signed in; None skips what needs them. The limit of
+            ``max_bytes`` is then this user's own.
+        own_form: URL of the host's own form.
     """
 
     url: str
@@ -65,6 +77,8 @@ class RunningHost:
     hands_on: bool = True
     reads_forms: bool = True
     trusts_proxy: bool = True
+    signed_in: Mapping[str, str] | None = None
+    own_form: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +130,16 @@ def picture(size: tuple[int, int] = (64, 48)) -> bytes:
     file = io.BytesIO()
     Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1])).save(file, "PNG")
     return file.getvalue()
+
+
+def tell_sender(upload: Upload, principal: Principal, file: BinaryIO) -> None:
+    """Refuse uploads of one title, as ``before_store``, and say what is known of their sender.
+
+    Raises:
+        RequestDenied: an upload has this title.
+    """
+    if upload.title == _ASKS_FOR_SENDER:
+        raise RequestDenied(f"{principal}, {principal.data}")
 
 
 class HostContract:
@@ -310,6 +334,28 @@ class HostContract:
         assert len(set(urls)) == len(urls)
         assert [_get(url).body for url in urls] == contents
 
+    def test_a_user_is_the_same_whichever_way_an_upload_comes(self, host: RunningHost) -> None:
+        """By a key, from the upload page or from the host's own form: hooks are told the same limits and data."""
+        fields = {"source": ("photo.png", picture()), "title": _ASKS_FOR_SENDER}
+        by_page = _upload_by_page(host, fields)
+        by_form = _upload_by_form(host, fields)
+        by_key = _upload(host, fields)
+        assert by_key.status == 403
+        told = by_key.json["error"]["message"]
+        assert f"max_bytes={host.max_bytes}," in told
+        assert (by_page.status, by_page.json["error"]["message"]) == (403, told)
+        assert (by_form.status, by_form.text) == (403, told)
+
+    def test_a_users_own_limit_holds_whichever_way_an_upload_comes(self, host: RunningHost) -> None:
+        """The page says it, too."""
+        fields = {"source": ("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(host.max_bytes * 3 // 2)), "title": "large"}
+        assert f'data-max-bytes="{host.max_bytes}"' in _upload_page(host)
+        assert _upload_by_page(host, fields).status == 413
+        assert _upload_by_form(host, fields).status == 413
+        fields["source"] = ("photo.png", picture())
+        assert _upload_by_page(host, fields).status == 200
+        assert _upload_by_form(host, fields).status in (200, 302, 303)
+
     def test_other_paths_are_the_hosts(self, host: RunningHost) -> None:
         """What is not there is not there, and no fault."""
         assert _get(f"{host.url}/image/no/such/thing").status == 404
@@ -334,6 +380,31 @@ def _upload(
     body = urlencode(fields, quote_via=quote_plus).encode() if content_type == _URLENCODED else _multipart(fields)
     url = f"{host.url}{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
     return _request("POST", url, body, sent, is_chunked=is_chunked)
+
+
+def _upload_page(host: RunningHost) -> str:
+    """Return the upload page as a signed-in user gets it."""
+    if host.signed_in is None:
+        pytest.skip("nobody signs in at this host")
+    answer = _request("GET", f"{host.url}/upload", headers=host.signed_in)
+    assert answer.status == 200, answer
+    return answer.text
+
+
+def _upload_by_page(host: RunningHost, fields: Mapping[str, Any]) -> Answer:
+    """Send the upload page's form, as its script does."""
+    found = re.search(r'name="token" value="([^"]+)"', _upload_page(host))
+    assert found is not None
+    body = _multipart({"token": found[1], **fields})
+    headers = {**(host.signed_in or {}), "Content-Type": _MULTIPART, "Accept": _JSON}
+    return _request("POST", f"{host.url}/upload", body, headers)
+
+
+def _upload_by_form(host: RunningHost, fields: Mapping[str, Any]) -> Answer:
+    """Send the host's own form."""
+    assert host.own_form is not None, "who has signed_in has own_form"
+    body = _multipart({"picture": fields["source"], "title": fields["title"]})
+    return _request("POST", host.own_form, body, {**(host.signed_in or {}), "Content-Type": _MULTIPART})
 
 
 def _uploaded(host: RunningHost, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from chevupload.interfaces import KeyBackend, KeyStore
+from chevupload.interfaces import KeyBackend, KeyStore, UserKeyBackend
 from chevupload.model import ApiKey, KeyStyle, Principal
 from chevupload.testing.records import in_threads
 
@@ -134,6 +134,20 @@ class KeyBackendContract(_Requests):
     def refused_keys(self) -> Mapping[str, str]:
         """Return keys that were good once, by the reason why they no longer are."""
         return {}
+
+    def test_a_user_is_the_same_by_the_id(
+        self, backend: KeyBackend, usable_key: str, owner: Principal | str | None, environ: WSGIEnvironment
+    ) -> None:
+        """Where the backend knows users by their ids: the same limits, and nobody for an id that is almost it."""
+        principal = backend.authenticate(usable_key, environ)
+        if not isinstance(backend, UserKeyBackend) or principal is None or principal.user_id is None:
+            pytest.skip("the backend knows nobody by id")
+        user_id = principal.user_id
+        found = backend.principal(user_id)
+        assert found == principal
+        assert found.data == principal.data
+        near = {f"{user_id} ", f" {user_id}", f"{user_id}x", f"0{user_id}", user_id.swapcase(), "", "\x00", "\ud800"}
+        assert [other for other in near - {user_id} if backend.principal(other) is not None] == []
 
     def test_a_usable_key_stands_for_its_owner(
         self, backend: KeyBackend, usable_key: str, owner: Principal | str | None, environ: WSGIEnvironment

@@ -21,12 +21,12 @@ from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
 from chevupload.contrib.bottle import ChevUploadPlugin
-from chevupload.errors import ConfigError
+from chevupload.errors import ConfigError, Refusal
 from chevupload.model import Principal
 from chevupload.mounting import RequestUploads
 from chevupload.store.memory import StaticKeys
 from chevupload.store.sql import Database, UserColumns, sqlite_engine
-from chevupload.testing import HostContract, RunningHost, serve
+from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 from tests.support import BASE64, LEAKS, PNG, ROOT, Trickle, noise
 
 MAX_BYTES = 2_000_000
@@ -63,17 +63,44 @@ def read_form():
         assert request.body is not None
 
 
+def own_form(chevupload):
+    """Take a file in as the host's own form does."""
+    request = bottle.request
+    try:
+        chevupload.save(request.files.picture.file, owner=request.get_header("X-User"), title=request.forms.title)
+    except Refusal as refusal:
+        return bottle.HTTPResponse(refusal.message, refusal.status)
+    finally:
+        # Bottle leaves both to the garbage collector, which warns.
+        request.files.picture.file.close()
+        request.body.close()
+    return "thank you"
+
+
 class TestBottle(HostContract):
     """Uploads work in an application whose hooks read every form: at the root, below a prefix, and in a larger host."""
 
     @pytest.fixture(params=[("", ""), ("", "/deep/down"), ("/outer", "/inner")], ids=["root", "prefix", "mounted"])
     def host(self, request, make):
         outer, prefix = request.param
-        app = make(prefix=prefix, config={"trusted_proxies": "1"})
+        app = make(
+            prefix=prefix,
+            config={"trusted_proxies": "1", "max_bytes": str(2 * MAX_BYTES), "upload_page_route": "upload"},
+            keys=StaticKeys({"the-key": Principal(user_id="1", max_bytes=MAX_BYTES, data="of the host's own")}),
+            current_user=lambda environ: bottle.request.get_header("X-User"),
+            before_store=tell_sender,
+        )
         app.add_hook("before_request", read_form)
+        app.route("/own", method="POST", callback=own_form)
         application = DispatcherMiddleware(bottle.Bottle(), {outer: app}) if outer else app
         with serve(validator(application)) as address:
-            yield RunningHost(url=address + outer + prefix, key="the-key", max_bytes=MAX_BYTES)
+            yield RunningHost(
+                url=address + outer + prefix,
+                key="the-key",
+                max_bytes=MAX_BYTES,
+                signed_in={"X-User": "1"},
+                own_form=f"{address}{outer}/own",
+            )
 
 
 class TestLargerForms(HostContract):

@@ -11,6 +11,7 @@ import sys
 import types
 import uuid
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from wsgiref.validate import validator
@@ -24,15 +25,16 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import override_settings
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from chevupload import Principal
+from chevupload import Principal, Refusal
 from chevupload.contrib.django import ChevUpload, DjangoKeys, current_user, principal_of
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest
 from chevupload.store.sql import Database, sqlite_engine
-from chevupload.testing import HostContract, KeyBackendContract, KeyStoreContract, RunningHost, serve
+from chevupload.testing import HostContract, KeyBackendContract, KeyStoreContract, RunningHost, serve, tell_sender
 from chevupload.testing.host import picture
 from tests.contrib.django_site import MIDDLEWARE, UploadKey, application, sign_in
 from tests.support import Trickle, environment
@@ -76,15 +78,53 @@ def upload(client, key, url="/api/1/upload", content=None, **more):
     return client.post(url, data, headers={"X-API-Key": key, **more.pop("headers", {})}, **more)
 
 
+def with_own_limit(user):
+    """Say what a user may do: what Django says, and a limit of their own."""
+    found = principal_of(user)
+    return found and replace(found, max_bytes=MAX_BYTES)
+
+
+@contextmanager
+def contract_site(folder, prefix, **settings):
+    """Set the project up as the contract of hosts wants it, and make a user."""
+    uploads = []
+
+    @csrf_exempt
+    def own_form(request):
+        title = request.POST["title"]
+        try:
+            uploads[0].uploads(request).save(request.FILES["picture"], owner=request.user.pk, title=title)
+        except Refusal as refusal:
+            return HttpResponse(refusal.message, status=refusal.status)
+        return HttpResponse("thank you")
+
+    settings |= {"TRUSTED_PROXIES": 1, "MAX_BYTES": 2 * MAX_BYTES, "UPLOAD_PAGE_ROUTE": "upload"}
+    parts = {"principal": with_own_limit, "before_store": tell_sender}
+    with site(folder, prefix, views=[("own-form", own_form)], parts=parts, CHEVUPLOAD=settings) as chevupload:
+        uploads.append(chevupload)
+        yield chevupload, User.objects.create(username="ann", is_superuser=True)
+
+
+def running(address, prefix, chevupload, user):
+    """Describe such a site, in which ``user`` is signed in."""
+    client = Client()
+    client.force_login(user)
+    return RunningHost(
+        url=address + prefix,
+        key=chevupload.component.key_store.add_key(str(user.pk)).key,
+        max_bytes=MAX_BYTES,
+        signed_in={"Cookie": f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"},
+        own_form=f"{address}/own-form",
+    )
+
+
 class TestView(HostContract):
     """As views in the project's urls, behind middleware that reads forms."""
 
     @pytest.fixture(params=["", "/deep/down"])
     def host(self, request, tmp_path):
-        with site(tmp_path, request.param, CHEVUPLOAD={"TRUSTED_PROXIES": 1}) as chevupload:
-            _, key = user_and_key(chevupload)
-            with serve(validator(application())) as address:
-                yield RunningHost(url=address + request.param, key=key, max_bytes=MAX_BYTES)
+        with contract_site(tmp_path, request.param) as made, serve(validator(application())) as address:
+            yield running(address, request.param, *made)
 
 
 class TestAround(HostContract):
@@ -92,12 +132,11 @@ class TestAround(HostContract):
 
     @pytest.fixture(params=["", "/deep/down"])
     def host(self, request, tmp_path):
-        with site(tmp_path, None, CHEVUPLOAD={"TRUSTED_PROXIES": 1}) as chevupload:
-            _, key = user_and_key(chevupload)
+        with contract_site(tmp_path, None, URL_PREFIX=request.param) as (chevupload, user):
             project, component = validator(application()), chevupload.component
             both = DispatcherMiddleware(project, {request.param: validator(component)})
             with serve(both if request.param else validator(component.wrap(project))) as address:
-                yield RunningHost(url=address + request.param, key=key, max_bytes=MAX_BYTES)
+                yield running(address, request.param, chevupload, user)
 
 
 class TestDjangoKeys(KeyBackendContract):

@@ -14,7 +14,7 @@ from wsgiref.validate import validator
 
 import flask
 import pytest
-from flask_login import LoginManager, UserMixin, login_user
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import select
@@ -25,13 +25,13 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import encode_multipart
 
-from chevupload import ConfigError, Principal
+from chevupload import ConfigError, Principal, Refusal
 from chevupload.contrib.flask import ChevUpload, uploads
 from chevupload.errors import StorageError
 from chevupload.store.local import LocalStorage
 from chevupload.store.memory import MemoryCatalog
 from chevupload.store.sql import Tables, UserColumns
-from chevupload.testing import HostContract, RunningHost, serve
+from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 from tests.support import BASE64, PNG, ROOT, UPLOAD, file, files_in, noise
 
 KEY = "the-key-of-guests"
@@ -70,7 +70,7 @@ def refusal(answer):
 class Site:
     """An application with users of its own, its database, sign-in and protection against cross-site requests."""
 
-    def __init__(self, folder, *, csrf="before", model=None, url_prefix=None, **config):
+    def __init__(self, folder, *, csrf="before", model=None, columns=None, url_prefix=None, **config):
         self.folder = folder
         self.db = db = SQLAlchemy()
         self.User = model(db) if model else user_model(db)
@@ -80,13 +80,16 @@ class Site:
         db.init_app(app)
         if csrf == "before":
             CSRFProtect(app)
-        self.extension = ChevUpload(app, db=db, users=self.User, login=True, url_prefix=url_prefix)
+        users = columns(self.User) if columns else self.User
+        self.extension = ChevUpload(
+            app, db=db, users=users, login=True, url_prefix=url_prefix, before_store=tell_sender
+        )
         if csrf == "after":
             CSRFProtect(app)
         self._sign_in()
         with app.app_context():
             db.create_all()
-            db.session.add(self.User(name="ann"))
+            db.session.add(self.User(name="ann", **({"upload_bytes": MAX_BYTES} if columns else {})))
             db.session.commit()
         self.component = app.extensions["chevupload"]
         self.key = self.component.key_store.add_key("1", label="laptop").key
@@ -102,6 +105,21 @@ class Site:
             if user_id:
                 login_user(self.db.session.get(self.User, user_id))
             return "signed in" if user_id else "who are you?"
+
+        @self.app.post("/own-form")
+        @login_required
+        def own_form():
+            try:
+                uploads.save(flask.request.files["picture"], owner=current_user.id, title=flask.request.form["title"])
+            except Refusal as refusal:
+                return refusal.message, refusal.status
+            return "thank you"
+
+    def signed_in(self):
+        """Return the headers of a browser in which the first user is signed in."""
+        client = self.app.test_client()
+        client.get("/sign-in/1", environ_base={"HTTP_USER_AGENT": ""})
+        return {"Cookie": f"session={client.get_cookie('session').value}"}
 
     def close(self):
         """Close the database."""
@@ -130,6 +148,7 @@ def user_model(db):
         name = mapped_column(db.String)
         is_admin = mapped_column(db.Boolean, default=False)
         is_active = mapped_column(db.Boolean, default=True)
+        upload_bytes = mapped_column(db.Integer)
 
     return User
 
@@ -203,7 +222,29 @@ def running(site, *, url_prefix="", mounted_at="", proxy_fix=False):
     if mounted_at:
         application = DispatcherMiddleware(plain(site.folder / "outer"), {mounted_at: application})
     with serve(application) as address:
-        yield RunningHost(url=address + mounted_at + url_prefix, key=site.key, max_bytes=MAX_BYTES)
+        yield RunningHost(
+            url=address + mounted_at + url_prefix,
+            key=site.key,
+            max_bytes=MAX_BYTES,
+            signed_in=site.signed_in(),
+            own_form=f"{address}{mounted_at}/own-form",
+        )
+
+
+def own_limits(model):
+    """Say where users have limits of their own."""
+    return UserColumns(
+        id=model.id, is_admin=model.is_admin, is_active=model.is_active, max_bytes=model.upload_bytes, data=model.name
+    )
+
+
+CONTRACT = {
+    "columns": own_limits,
+    "CHEVUPLOAD_MAX_BYTES": 2 * MAX_BYTES,
+    "CHEVUPLOAD_UPLOAD_PAGE_ROUTE": "upload",
+    # The host's own form has no token, for the sake of brevity.
+    "WTF_CSRF_CHECK_DEFAULT": False,
+}
 
 
 class TestAtTheRoot(HostContract):
@@ -211,7 +252,7 @@ class TestAtTheRoot(HostContract):
 
     @pytest.fixture(params=["form", "data"])
     def host(self, request, make):
-        site = make(CHEVUPLOAD_MAX_BYTES=MAX_BYTES)
+        site = make(**CONTRACT)
         reads(site.app, request.param)
         with running(site, proxy_fix=True) as host:
             yield host
@@ -222,7 +263,7 @@ class TestWithPrefix(HostContract):
 
     @pytest.fixture
     def host(self, make):
-        site = make(csrf="after", url_prefix="/deep/down", CHEVUPLOAD_MAX_BYTES=MAX_BYTES, CHEVUPLOAD_TRUSTED_PROXIES=1)
+        site = make(csrf="after", url_prefix="/deep/down", CHEVUPLOAD_TRUSTED_PROXIES=1, **CONTRACT)
         reads(site.app, "form")
         with running(site, url_prefix="/deep/down") as host:
             yield host
@@ -233,7 +274,7 @@ class TestMounted(HostContract):
 
     @pytest.fixture
     def host(self, make):
-        site = make(url_prefix="down", CHEVUPLOAD_MAX_BYTES=MAX_BYTES, CHEVUPLOAD_TRUSTED_PROXIES=1)
+        site = make(url_prefix="down", CHEVUPLOAD_TRUSTED_PROXIES=1, **CONTRACT)
         reads(site.app, "data")
         with running(site, url_prefix="/down", mounted_at="/deep") as host:
             yield host

@@ -27,11 +27,11 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from chevupload.contrib.pyramid import main
-from chevupload.errors import ConfigError, RequestDenied
+from chevupload.errors import ConfigError, Refusal, RequestDenied
 from chevupload.model import Principal
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from chevupload.store.sql import Database, Tables, UserColumns, sqlite_engine
-from chevupload.testing import HostContract, RunningHost, serve
+from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 from tests.support import PNG, ROOT, UPLOAD, file, files_in
 
 INCLUDE = "chevupload.contrib.pyramid"
@@ -48,6 +48,8 @@ class User(Base):
 
     __tablename__ = "users"
     id: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(default="member")
+    upload_bytes: Mapped[int | None] = mapped_column(default=MAX_BYTES)
 
 
 class Note(Base):
@@ -90,6 +92,18 @@ def write_note(event):
         request.dbsession.add(Note(user_id=int(request.headers["X-Note"])))
         if "X-Flush" in request.headers:
             request.dbsession.flush()
+
+
+def own_form(request):
+    """Take a file in as the host's own form does."""
+    file = request.POST["picture"]
+    try:
+        request.chevupload.save(file.file, owner=request.authenticated_userid, title=request.POST["title"])
+    except Refusal as refusal:
+        return Response(refusal.message, status=refusal.status)
+    finally:
+        request.add_finished_callback(lambda request: request.body_file_raw.close())
+    return Response("thank you")
 
 
 def own_upload(request):
@@ -139,7 +153,10 @@ def site(folder, *, prefix=None, session=None, **settings):
     config.add_subscriber(read_form, NewRequest)
     config.add_subscriber(write_note, ContextFound)
     config.include(INCLUDE, route_prefix=prefix)
-    config.set_chevupload(database=engine, tables=TABLES, users=User)
+    users = UserColumns(id=User.id, is_admin=User.role == "admin", max_bytes=User.upload_bytes, data=User.role)
+    config.set_chevupload(database=engine, tables=TABLES, users=users, before_store=tell_sender)
+    config.add_route("own_form", "/own-form")
+    config.add_view(own_form, route_name="own_form", require_csrf=False, permission="__no_permission_required__")
     config.add_route("own", "/own")
     config.add_view(own_upload, route_name="own", require_csrf=False, permission="__no_permission_required__")
     yield config
@@ -202,16 +219,31 @@ def refusing(upload, principal, file):
     raise RequestDenied("Not today")
 
 
+CONTRACT = {"trusted_proxies": "1", "max_bytes": str(2 * MAX_BYTES), "upload_page_route": "upload"}
+"""Settings of the hosts under contract; each user has a limit of their own below the site's."""
+
+
+def running(address, prefix, key):
+    """Describe such a host, in which user 1 is signed in."""
+    return RunningHost(
+        url=address + prefix,
+        key=key,
+        max_bytes=MAX_BYTES,
+        signed_in={"X-User": "1"},
+        own_form=f"{address}/own-form",
+    )
+
+
 class TestMounted(HostContract):
     """At the root, and below a route prefix."""
 
     @pytest.fixture(params=["", "/deep/down"])
     def host(self, request, tmp_path):
-        with site(tmp_path, prefix=request.param, trusted_proxies="1", max_bytes=str(MAX_BYTES)) as config:
+        with site(tmp_path, prefix=request.param, **CONTRACT) as config:
             application = validator(config.make_wsgi_app())
             key = config.registry["chevupload"].key_store.add_key("1").key
             with serve(application) as address:
-                yield RunningHost(url=address + request.param, key=key, max_bytes=MAX_BYTES)
+                yield running(address, request.param, key)
 
 
 class TestMountedTwice(HostContract):
@@ -219,11 +251,11 @@ class TestMountedTwice(HostContract):
 
     @pytest.fixture
     def host(self, tmp_path):
-        with site(tmp_path, prefix="inner", trusted_proxies="1", max_bytes=str(MAX_BYTES)) as config:
+        with site(tmp_path, prefix="inner", **CONTRACT) as config:
             host = validator(config.make_wsgi_app())
             key = config.registry["chevupload"].key_store.add_key("1").key
             with serve(DispatcherMiddleware(Response(status=404), {"/outer": host})) as address:
-                yield RunningHost(url=f"{address}/outer/inner", key=key, max_bytes=MAX_BYTES)
+                yield running(f"{address}/outer", "/inner", key)
 
 
 class TestSettings:

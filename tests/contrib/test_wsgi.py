@@ -7,34 +7,58 @@ from wsgiref.validate import validator
 
 import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import ClosingIterator
 
-from chevupload import Limits, Principal
+from chevupload import Limits, Originals, Principal, Refusal, Routes
 from chevupload.app import ChevUpload
 from chevupload.keys import KeyChain
 from chevupload.request.handed import HandedForm, hand_on
 from chevupload.store.local import LocalStorage
 from chevupload.store.memory import MemoryCatalog, StaticKeys
-from chevupload.testing import HostContract, RunningHost, serve
+from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 
 MAX_BYTES = 2_000_000
+ANN = Principal(
+    user_id="1", is_admin=True, max_bytes=MAX_BYTES, originals=Originals(max_width=100), data="of the host's own"
+)
 
 
 @contextmanager
 def component(folder):
     """Make a component that trusts a proxy."""
     made = ChevUpload(
-        keys=KeyChain(StaticKeys({"the-key": Principal(user_id="1")})),
+        keys=KeyChain(StaticKeys({"the-key": ANN})),
         catalog=MemoryCatalog(),
         storage=LocalStorage(folder / "images", incoming=folder / "incoming"),
         secret_keys=["a secret of sixteen characters or more"],
-        limits=Limits(max_bytes=MAX_BYTES),
+        limits=Limits(max_bytes=2 * MAX_BYTES),
+        routes=Routes(upload_page="upload"),
+        current_user=lambda environ: environ.get("HTTP_X_USER"),
+        before_store=tell_sender,
         trusted_proxies=1,
         decode="inline",
     )
     yield made
     made.close()
+
+
+def host_of(component):
+    """Return a host with a form of its own, and nothing else."""
+
+    def host(environ, start_response):
+        if environ["PATH_INFO"] != "/own":
+            return missing(environ, start_response)
+        with Request(environ) as request:
+            try:
+                file, title = request.files["picture"], request.form["title"]
+                component.uploads.save(file, owner=request.headers["X-User"], title=title)
+                answer = Response("thank you")
+            except Refusal as refusal:
+                answer = Response(refusal.message, refusal.status)
+            return answer(environ, start_response)
+
+    return host
 
 
 def missing(environ, start_response):
@@ -91,11 +115,13 @@ class TestWrapped(HostContract):
     @pytest.fixture(params=["", "/deep/down"])
     def host(self, request, tmp_path):
         with component(tmp_path) as made:
-            application = validator(made.wrap(validator(missing)))
+            application = validator(made.wrap(validator(host_of(made))))
             if request.param:
                 application = DispatcherMiddleware(missing, {request.param: application})
             with serve(Reading(application, hands_on=True)) as address:
-                yield RunningHost(url=address + request.param, key="the-key", max_bytes=MAX_BYTES)
+                url = address + request.param
+                user = {"X-User": "1"}
+                yield RunningHost(url=url, key="the-key", max_bytes=MAX_BYTES, signed_in=user, own_form=f"{url}/own")
 
 
 class TestMounted(HostContract):

@@ -7,6 +7,7 @@ statement was run and the same comparison made: neither answer nor time tells an
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -86,8 +87,8 @@ class UserColumns:
         flags = {name: getattr(model, name) for name in ("is_admin", "is_active") if name in mapper.column_attrs}
         return cls(id=getattr(model, mapper.get_property_by_column(mapper.primary_key[0]).key), **flags)
 
-    def select(self, digest_column: Any, *also: Any) -> Select[Any]:
-        """Select what a principal is made of, by the digest of a key."""
+    def select(self, *also: Any) -> Select[Any]:
+        """Select what a principal is made of."""
         return select(
             self.id.label("user_id"),
             _or(self.is_admin, false()).label("is_admin"),
@@ -95,19 +96,32 @@ class UserColumns:
             _or(self.max_bytes, null()).label("max_bytes"),
             _or(self.lifetime, null()).label("lifetime"),
             _or(self.data, null()).label("data"),
-            digest_column.label("digest"),
             *also,
-        ).where(digest_column == bindparam("digest"))
+        )
+
+    def select_by_digest(self, digest_column: Any, *also: Any) -> Select[Any]:
+        """Select what a principal is made of, by the digest of a key."""
+        return self.select(digest_column.label("digest"), *also).where(digest_column == bindparam("digest"))
+
+    def principal(self, database: Database, user_id: str) -> Principal | None:
+        """Return whom this id names; None when that is nobody, or a user who may not upload.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+        """
+        wanted = _spelled(user_id, self.id.type)
+        row = None if wanted is None else _first(database, self.select().where(self.id == wanted), {})
+        # Some databases compare text without its case, or its spaces at the end: that is another id.
+        return _principal(row) if row is not None and str(row.user_id) == user_id else None
 
 
 def _or(expression: Any, default: Any) -> Any:
     return default if expression is None else expression
 
 
-def _principal(row: Row[Any] | None, wanted: str, *, is_usable: bool) -> Principal | None:
-    """Return whom ``row`` names, if its key is the one that was sent and opens anything."""
-    is_same = hmac.compare_digest(_NO_DIGEST if row is None else row.digest, wanted)
-    if row is None or not is_same or not is_usable or not row.is_active:
+def _principal(row: Row[Any]) -> Principal | None:
+    """Return whom ``row`` names, if that user may upload."""
+    if not row.is_active:
         return None
     return Principal(
         user_id=str(row.user_id),
@@ -116,6 +130,48 @@ def _principal(row: Row[Any] | None, wanted: str, *, is_usable: bool) -> Princip
         lifetime=timedelta(seconds=row.lifetime) if row.lifetime else None,
         data=row.data,
     )
+
+
+def _key_owner(row: Row[Any] | None, wanted: str, *, is_usable: bool) -> Principal | None:
+    """Return whom ``row`` names, if its key is the one that was sent and opens anything."""
+    is_same = hmac.compare_digest(_NO_DIGEST if row is None else row.digest, wanted)
+    return _principal(row) if row is not None and is_same and is_usable else None
+
+
+def _first(database: Database, query: Select[Any], parameters: Mapping[str, str]) -> Row[Any] | None:
+    """Return the first row; None also where the database cannot compare what is asked for with ids of its users."""
+    try:
+        with database.connect() as connection:
+            return connection.execute(query, parameters).first()
+    except CatalogError as error:
+        # An id of other users, whom the site had before.
+        if isinstance(error.__cause__, DataError):
+            return None
+        raise
+
+
+def _spelled(user_id: str, type_: TypeEngine[Any]) -> Any:
+    """Spell a user id as a column does, which may be of the host's own type; None when it is nobody's."""
+    if user_id is None or not _is_text(user_id):
+        return None
+    try:
+        owner = type_.python_type(user_id)
+    except (TypeError, ValueError):
+        return None
+    except NotImplementedError:
+        # A decorator that does not tell; it reads text, or no key would open.
+        owner = user_id
+    is_too_large = isinstance(owner, int) and owner.bit_length() > _ID_BITS
+    # One spelling only: " 7" and "07" are no ids, though Python reads a number in them.
+    return None if is_too_large or str(owner) != str(user_id) else owner
+
+
+def _is_text(user_id: str) -> bool:
+    """Whether every database could hold this: null characters and lone surrogates are what some cannot even send."""
+    try:
+        return b"\x00" not in str(user_id).encode()
+    except UnicodeEncodeError:
+        return False
 
 
 class SqlKeys:
@@ -142,7 +198,10 @@ class SqlKeys:
         if users is None:
             table = found.users.c
             users = UserColumns(id=table.id, is_admin=table.is_admin, is_active=table.disabled_at.is_(None))
-        known = users.select(keys.c.digest, keys.c.user_id.label("owner"), keys.c.expires_at, keys.c.revoked_at)
+        self._users = users
+        known = users.select_by_digest(
+            keys.c.digest, keys.c.user_id.label("owner"), keys.c.expires_at, keys.c.revoked_at
+        )
         self._select = known.where(_as_id(keys.c.user_id, users.id.type) == users.id)
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
@@ -152,12 +211,20 @@ class SqlKeys:
             CatalogError: the database cannot do its work.
         """
         wanted = digest(key)
-        row = self._known(wanted)
+        row = _first(self._database, self._select, {"digest": wanted})
         now = self._clock()
         is_usable = row is not None and row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
         # Where text becomes a number, some databases read 7 in "7th": that is another user's id.
         is_owners = row is not None and str(row.owner) == str(row.user_id)
-        return _principal(row, wanted, is_usable=is_usable and is_owners)
+        return _key_owner(row, wanted, is_usable=is_usable and is_owners)
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return what a user may do, by the id; None when there is no such user, or a disabled one.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+        """
+        return self._users.principal(self._database, user_id)
 
     def add_key(
         self, user_id: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
@@ -209,25 +276,9 @@ class SqlKeys:
             with self._database.begin() as connection:
                 connection.execute(delete(self._keys).where(self._keys.c.user_id == owner))
 
-    def _known(self, wanted: str) -> Row[Any] | None:
-        try:
-            with self._database.connect() as connection:
-                return connection.execute(self._select, {"digest": wanted}).first()
-        except CatalogError as error:
-            # The key's owner is no id of these users, but of others that the site had before: an unknown key.
-            if isinstance(error.__cause__, DataError):
-                return None
-            raise
-
     def _owner(self, user_id: str) -> Any:
-        """Spell a user id as the column does, which may be the host's own type; None when it is nobody's."""
-        try:
-            owner = self._keys.c.user_id.type.python_type(user_id)
-        except (TypeError, ValueError):
-            return None
-        is_too_large = isinstance(owner, int) and owner.bit_length() > _ID_BITS
-        # One spelling only: " 7" and "07" are no ids, though Python reads a number in them; None is a guest.
-        return None if user_id is None or is_too_large or str(owner) != str(user_id) else owner
+        """Spell a user id as the column of the table of keys does; None when it is nobody's."""
+        return _spelled(user_id, self._keys.c.user_id.type)
 
 
 def _as_id(owner: Any, type_: TypeEngine[Any]) -> Any:
@@ -250,7 +301,8 @@ class UserKeys:
     def __init__(self, database: Database, *, digest: Any, users: UserColumns) -> None:
         """Look keys up in the column ``digest``, a mapped attribute or a column, beside those of ``users``."""
         self._database = database
-        self._select = users.select(digest)
+        self._users = users
+        self._select = users.select_by_digest(digest)
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
         """Return the user of ``key``; None when it is unknown, or its user disabled or gone.
@@ -259,6 +311,12 @@ class UserKeys:
             CatalogError: the database cannot do its work.
         """
         wanted = digest(key)
-        with self._database.connect() as connection:
-            row = connection.execute(self._select, {"digest": wanted}).first()
-        return _principal(row, wanted, is_usable=True)
+        return _key_owner(_first(self._database, self._select, {"digest": wanted}), wanted, is_usable=True)
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return what a user may do, by the id; None when there is no such user, or a disabled one.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+        """
+        return self._users.principal(self._database, user_id)
