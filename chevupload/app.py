@@ -304,7 +304,7 @@ class ChevUpload:
         return self._table.respond(trust_proxies(environ, self._trusted_proxies), _path(environ))
 
     def forget(self, owner: Owner) -> None:
-        """Take the keys and uploads of a user away who is being deleted.
+        """Take the keys, uploads and albums of a user away who is being deleted.
 
         Databases give the id of a deleted row to another one sooner or later, and whoever gets it would find what is
         left.
@@ -320,6 +320,8 @@ class ChevUpload:
         if self.key_store is not None and user_id is not None:
             self.key_store.forget_keys(user_id)
         self.uploads.delete_all(owner)
+        if user_id is not None:
+            self.catalog.forget_albums(user_id)
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""

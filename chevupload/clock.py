@@ -14,5 +14,5 @@ Clock: TypeAlias = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Return the present in UTC with whole seconds, which is what every record keeps."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """Return the present in UTC, with the microseconds that put records of one second in their order."""
+    return datetime.now(UTC)

@@ -12,7 +12,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
-from chevupload.model import Album, ApiKey, FileHeaders, KeyStyle, MediaJob, MediaResult, NewKey, Principal, Upload
+from chevupload.model import (
+    Album,
+    ApiKey,
+    Cursor,
+    FileHeaders,
+    KeyStyle,
+    MediaJob,
+    MediaResult,
+    NewKey,
+    Principal,
+    Upload,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -284,10 +295,11 @@ class Catalog(Protocol):
         """Yield every ready upload, for a check; without holding a transaction open in between."""
         ...
 
-    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Upload | None = None) -> Sequence[Upload]:
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> Sequence[Upload]:
         """Return up to ``limit`` ready uploads of an owner that are not expired at ``now``, the newest first.
 
-        ``before`` is the last one of the page before: those that follow it are returned.
+        Those of one moment are in the order of their ids, the last one first. Those that follow the place ``before``
+        are returned, whether or not the upload that it was made of is still there.
         """
         ...
 
@@ -297,6 +309,10 @@ class Catalog(Protocol):
 
     def album(self, album_id: str) -> Album | None:
         """Return an album."""
+        ...
+
+    def forget_albums(self, owner_id: str) -> None:
+        """Remove every album of an owner who is gone: whoever gets the same id later has none."""
         ...
 
     def has_category(self, category_id: int) -> bool:

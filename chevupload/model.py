@@ -1,14 +1,15 @@
 """The values that travel through one upload: frozen, and free of any library.
 
-May know: :mod:`chevupload.originals` and :mod:`chevupload.scaling`, values themselves. Times are aware UTC datetimes
-with whole seconds, but for ``received_at``, which puts uploads of one second in their order.
+May know: :mod:`chevupload.originals` and :mod:`chevupload.scaling`, values themselves. Times are aware UTC datetimes;
+those that an answer shows have whole seconds, and ``received_at`` puts uploads of one second in their order.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self, TypeAlias
 from uuid import UUID
 
@@ -28,6 +29,10 @@ MIME_TYPES = {
     "webm": "video/webm",
 }
 """Content type of each stored extension. Source: Chevereto V4, field ``mime``."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR = re.compile(r"([0-9]{1,16})-([A-Za-z0-9_-]{1,64})\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +255,34 @@ class FileHeaders:
     content_disposition: str
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the list of an owner's uploads, the newest first: behind the upload that it is made of.
+
+    As text it goes into a link to the next page. The list goes on there even when that upload is deleted meanwhile.
+    """
+
+    received_at: datetime
+    id: str
+
+    def __str__(self) -> str:
+        """Spell the cursor: microseconds since 1970, and the id."""
+        return f"{(self.received_at - _EPOCH) // timedelta(microseconds=1)}-{self.id}"
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read a cursor.
+
+        Raises:
+            ValueError: this is none.
+        """
+        found = _CURSOR.match(text)
+        if found is None:
+            raise ValueError("not a cursor")
+        # Sixteen digits are years up to 2286, which every database knows.
+        return cls(_EPOCH + timedelta(microseconds=int(found[1])), found[2])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """One upload's record.
@@ -305,6 +338,11 @@ class Upload:
     request_digest: str | None = None
     request_md5: str | None = None
     storage: str = ""
+
+    @property
+    def cursor(self) -> Cursor:
+        """Place behind this upload in the list of its owner's."""
+        return Cursor(self.received_at, self.id)
 
     @property
     def type(self) -> Literal["image", "video"]:

@@ -54,7 +54,7 @@ class RequestUploads:
         """Return an upload; see :meth:`chevupload.uploads.Uploads.get`."""
         return self.component.uploads.get(upload_id)
 
-    def list(self, owner: Owner, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
+    def list(self, owner: Owner, *, limit: int = 50, before: Upload | str | None = None) -> Sequence[Upload]:
         """Return a user's uploads; see :meth:`chevupload.uploads.Uploads.list`."""
         return self.component.uploads.list(owner, limit=limit, before=before)
 

@@ -32,6 +32,7 @@ from chevupload.journal import Journal
 from chevupload.keeping import Keeping
 from chevupload.keys import principal_of
 from chevupload.model import (
+    Cursor,
     MediaFile,
     MediaJob,
     MediaResult,
@@ -155,19 +156,21 @@ class Uploads:
         upload = self._catalog.get(upload_id)
         return None if upload is None or upload.is_expired(self._clock()) else upload
 
-    def list(self, owner: Owner, *, limit: int = 50, before: Upload | None = None) -> Sequence[Upload]:
+    def list(self, owner: Owner, *, limit: int = 50, before: Upload | str | None = None) -> Sequence[Upload]:
         """Return the uploads of a user that readers can see, the newest first; guests have none of their own.
 
         Args:
             owner: a user's id or Principal, as they were saved with.
             limit: how many at most.
-            before: the last one of the page before.
+            before: the last one of the page before, or its :attr:`~chevupload.model.Upload.cursor` as text, as a link
+                has it; empty text is the beginning. It may be deleted meanwhile.
 
         Raises:
+            InvalidParameter: a text that is no cursor.
             BackendError: the catalog is away.
         """
-        user_id = as_principal(owner).user_id
-        return [] if user_id is None else self._catalog.owned(user_id, now=self._clock(), limit=limit, before=before)
+        user_id, place = as_principal(owner).user_id, _cursor(before)
+        return [] if user_id is None else self._catalog.owned(user_id, now=self._clock(), limit=limit, before=place)
 
     def delete_all(self, owner: Owner) -> int:
         """Take every upload of a user away that readers can see, and return how many there were.
@@ -317,6 +320,14 @@ class Uploads:
             max_total_pixels=self._limits.max_total_pixels,
             max_frames=self._limits.max_frames,
         )
+
+
+def _cursor(before: Upload | str | None) -> Cursor | None:
+    """Return where a list goes on; None is its beginning."""
+    try:
+        return before.cursor if isinstance(before, Upload) else Cursor.of(before) if before else None
+    except ValueError:
+        raise InvalidParameter("Invalid cursor of a list") from None
 
 
 def _seconds(lifetime: timedelta) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import weakref
+from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ try:
     from django.contrib.auth import get_user, get_user_model
     from django.contrib.auth.decorators import login_not_required
     from django.core.exceptions import ValidationError
+    from django.core.management.base import BaseCommand, CommandError, CommandParser
     from django.db import Error as DjangoDatabaseError
     from django.db import close_old_connections
     from django.db.transaction import get_connection, non_atomic_requests
@@ -38,7 +40,7 @@ from webob import Request
 
 from chevupload import app as core
 from chevupload.clock import Clock, utc_now
-from chevupload.errors import CatalogError, ConfigError
+from chevupload.errors import CatalogError, ChevuploadError, ConfigError
 from chevupload.model import Principal
 from chevupload.mounting import RequestUploads, below, checked_prefix
 from chevupload.request.handed import HandedForm, hand_on
@@ -129,6 +131,41 @@ class ChevUpload:
         except NoReverseMatch as error:
             raise ConfigError("these uploads are not in the project's urls: include them, or set URL_PREFIX") from error
         return url.removesuffix(route.replace("{rest}", "-")).removeprefix(get_script_prefix().rstrip("/"))
+
+
+class UploadsCommand(BaseCommand):  # type: ignore[misc]  # Django has no types
+    """The commands ``create-tables``, ``sweep`` and ``check``, for a management command of the project.
+
+    A subclass called ``Command``, in a module ``management/commands/chevupload.py`` of an app, sets ``uploads``.
+
+    Attributes:
+        uploads: the uploads of the project.
+    """
+
+    help = "Look after the uploads of this project."
+    uploads: ChevUpload
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the commands."""
+        from chevupload.cli import hosted  # noqa: PLC0415  # servers need no command line
+
+        hosted.add_commands(parser, self.uploads.component)
+
+    def handle(self, *arguments: Any, **options: Any) -> None:
+        """Run one; what fails ends with a status of 1.
+
+        Raises:
+            CommandError: a part refused its work.
+        """
+        try:
+            # What is printed has its line ends already.
+            self.stdout.ending = ""
+            with redirect_stdout(self.stdout):
+                status = options["run"](Namespace(**options))
+        except ChevuploadError as error:
+            raise CommandError(str(error)) from error
+        if status:
+            raise SystemExit(status)
 
 
 class DjangoKeys(SqlKeys):

@@ -32,6 +32,7 @@ from chevupload.request.handed import HandedForm, hand_on
 from chevupload.routing import route_paths
 from chevupload.settings import component_from
 from chevupload.store.sql import Database, Tables, UserColumns
+from chevupload.store.sql.columns import tell_alembic
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -136,6 +137,8 @@ class ChevUpload:
         if self._db is not None:
             if app.extensions.get("sqlalchemy") is not self._db:
                 raise ConfigError("db.init_app(app) has to come before chevupload's")
+            # Flask-Migrate may have been loaded since the tables were made.
+            tell_alembic()
             with app.app_context():
                 parts["database"] = Database(app.extensions["sqlalchemy"].engine)
         return parts

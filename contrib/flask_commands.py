@@ -43,33 +43,21 @@ def _key_store() -> KeyStore:
     return store
 
 
-@commands.command("create-tables")
-def create_tables() -> None:
-    """Make the tables that are missing."""
-    create = getattr(_component().catalog, "create_tables", None)
-    if create is None:
-        raise click.ClickException("this catalog has no tables")
-    create()
+def _add_host_command(name: str, help_text: str) -> None:
+    """Add a command that is the same in every host; its options are read there, and so is ``--help``."""
+
+    @commands.command(name, help=help_text, add_help_option=False, context_settings={"ignore_unknown_options": True})
+    @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+    def command(options: tuple[str, ...]) -> None:
+        from chevupload.cli import host_main  # noqa: PLC0415  # servers need no command line
+
+        status = host_main(_component(), [name, *options], prog="flask chevupload")
+        click.get_current_context().exit(status)
 
 
-@commands.command()
-def sweep() -> None:
-    """Remove expired, abandoned and half-deleted uploads."""
-    report = _component().upkeep.sweep()
-    click.echo(f"removed {report.uploads} uploads and {report.temporary_files} temporary files")
-    if report.failed:
-        raise click.ClickException(f"{report.failed} uploads could not be removed; see the log")
-
-
-@commands.command()
-def check() -> None:
-    """Look for every file of every upload."""
-    report = _component().upkeep.check()
-    for upload_id, path in report.missing:
-        click.echo(f"{upload_id}: {path} is missing")
-    if report.missing:
-        raise click.ClickException(f"{len(report.missing)} files of {report.uploads} uploads are missing")
-    click.echo(f"{report.uploads} uploads, all there")
+_add_host_command("create-tables", "Make the tables that are missing.")
+_add_host_command("sweep", "Remove expired, abandoned and half-deleted uploads.")
+_add_host_command("check", "Compare records with files, and mend them with --repair.")
 
 
 @keys.command("add")

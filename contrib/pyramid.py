@@ -147,25 +147,16 @@ def _authenticated(request: Any) -> Owner:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the tables, or look after the uploads, of the application that an ini file describes."""
-    parser = argparse.ArgumentParser(prog="python -m chevupload.contrib.pyramid", description=main.__doc__)
+    from chevupload.cli import host_main  # noqa: PLC0415  # servers need no command line
+
+    prog = "python -m chevupload.contrib.pyramid"
+    parser = argparse.ArgumentParser(prog=prog, description=main.__doc__)
     parser.add_argument("ini", help="such as production.ini, or production.ini#name")
-    parser.add_argument("command", choices=["create-tables", "sweep", "check"])
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="create-tables, sweep or check, and its options")
     options = parser.parse_args(arguments)
     setup_logging(options.ini)
     with bootstrap(options.ini) as environment:
-        component = environment["registry"][_NAME]
-        if options.command == "create-tables":
-            component.catalog.create_tables()
-            return 0
-        if options.command == "sweep":
-            swept = component.upkeep.sweep()
-            print(f"removed {swept.uploads} uploads and {swept.temporary_files} temporary files, {swept.failed} failed")
-            return 1 if swept.failed else 0
-        checked = component.upkeep.check()
-        for upload_id, path in checked.missing:
-            print(f"{upload_id}: {path} is missing")
-        print(f"{checked.uploads} uploads, {len(checked.missing)} files missing")
-        return 1 if checked.missing else 0
+        return host_main(environment["registry"][_NAME], options.command, prog=f"{prog} {options.ini}")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ form + ul, details { margin-top: 2.5rem }
 % end
 </ul>
 % if found[size:]:
-<p><a href="/?before={{found[size - 1].id}}">Older pictures</a></p>
+<p><a href="/?before={{found[size - 1].cursor}}">Older pictures</a></p>
 % end
 <details><summary>Delete my account…</summary>
 <form method="post" action="/delete-account"><input type="hidden" name="token" value="{{token}}">
@@ -224,8 +224,11 @@ def home(chevupload: RequestUploads, error: str = "", status: int = 200) -> Any:
     """List a user's pictures."""
     wanted = urlencode({"next": f"{request.path}?{request.query_string}"})
     user = current_user(request.environ) or bottle.redirect(f"/login?{wanted}")
-    # One more than is shown tells whether there are older ones.
-    found = chevupload.list(user, limit=PAGE_SIZE + 1, before=chevupload.get(request.query.before))
+    try:
+        # One more than is shown tells whether there are older ones.
+        found = chevupload.list(user, limit=PAGE_SIZE + 1, before=request.query.before)
+    except Refusal as refusal:
+        bottle.abort(refusal.status, refusal.message)
     values = {"user": user, "found": found, "size": PAGE_SIZE, "links": chevupload.links}
     return page(f"Pictures of {user.data}", error, status, **values)
 

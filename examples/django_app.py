@@ -31,6 +31,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import include, path
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -231,7 +232,10 @@ def home(request: Any) -> Any:
         except Refusal as refusal:
             form.add_error("picture", refusal.message)
     # One more than is shown tells whether there are older ones.
-    found = uploads.list(request.user.pk, limit=PAGE_SIZE + 1, before=uploads.get(request.GET.get("before", "")))
+    try:
+        found = uploads.list(request.user.pk, limit=PAGE_SIZE + 1, before=request.GET.get("before"))
+    except Refusal as refusal:
+        return HttpResponse(refusal.message, status=refusal.status, content_type="text/plain")
     pictures = [
         {
             "title": upload.title or upload.name,
@@ -242,7 +246,7 @@ def home(request: Any) -> Any:
     ]
     values = {"title": f"Pictures of {request.user}", "form": form, "pictures": pictures}
     if found[PAGE_SIZE:]:
-        values["older"] = found[PAGE_SIZE - 1].id
+        values["older"] = found[PAGE_SIZE - 1].cursor
     return render(request, "home.html", values, status=400 if form.errors else 200)
 
 

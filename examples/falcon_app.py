@@ -221,14 +221,13 @@ class Pages:
     def on_get(self, req: falcon.Request, resp: falcon.Response, error: str = "", typed: str = "") -> None:
         """List a user's pictures."""
         user, links = signed_in(req), component.links(req.env)
-        before = component.uploads.get(req.get_param("before", default=""))
         # One more than is shown tells whether there are older ones.
-        found = component.uploads.list(user, limit=PAGE_SIZE + 1, before=before)
+        found = component.uploads.list(user, limit=PAGE_SIZE + 1, before=req.get_param("before"))
         pictures = Markup().join(
             PICTURE.format(viewer=links.viewer(upload), thumb=links.thumb(upload), title=upload.title or upload.name)
             for upload in found[:PAGE_SIZE]
         )
-        older = OLDER.format(found[PAGE_SIZE - 1].id) if found[PAGE_SIZE:] else ""
+        older = OLDER.format(found[PAGE_SIZE - 1].cursor) if found[PAGE_SIZE:] else ""
         values = {"pictures": pictures or NO_PICTURE, "older": older, "typed": typed}
         show(req, resp, f"Pictures of {user.data}", HOME, error, **values)
 
@@ -268,6 +267,11 @@ class Pages:
         raise falcon.HTTPSeeOther("/login")
 
 
+def refused(req: falcon.Request, resp: falcon.Response, refusal: Refusal, params: Any) -> None:
+    """Say what is wrong with an address that somebody made up."""
+    resp.status, resp.text = refusal.status, refusal.message
+
+
 component = component_from(
     {"folder": SITE.folder, "login_url": "/login"},
     database=database,
@@ -281,6 +285,7 @@ site.add_route("/register", pages, suffix="enter")
 site.add_route("/login", pages, suffix="enter")
 site.add_route("/logout", pages, suffix="leave")
 site.add_route("/delete-account", pages, suffix="delete")
+site.add_error_handler(Refusal, refused)
 application = component.wrap(site)
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ form + ul, details { margin-top: 2.5rem }
 <ul>{% for picture in found[:size] %}<li><a href="{{ links.viewer(picture) }}">
 <img src="{{ links.thumb(picture) }}" alt="">{{ picture.title or picture.name }}</a></li>
 {% else %}<li>No pictures yet.</li>{% endfor %}</ul>
-{% if found[size:] %}<p><a href="{{ url_for('home', before=found[size - 1].id) }}">Older pictures</a></p>{% endif %}
+{% if found[size:] %}<p><a href="{{ url_for('home', before=found[size - 1].cursor) }}">Older pictures</a></p>{% endif %}
 <details><summary>Delete my account…</summary>
 <form method="post" action="{{ url_for('delete_account') }}">{{ token() }}<p>Nothing of it can be brought back.</p>
 <button>Delete my account, with all pictures and keys</button></form></details>
@@ -183,6 +183,12 @@ def logout() -> ResponseReturnValue:
     return redirect(url_for("login"))
 
 
+@app.errorhandler(Refusal)
+def refused(refusal: Refusal) -> ResponseReturnValue:
+    """Say what is wrong with an address that somebody made up."""
+    return refusal.message, refusal.status
+
+
 @app.route("/", methods=["GET", "POST"])
 @login_required  # type: ignore[untyped-decorator]
 def home() -> ResponseReturnValue:
@@ -196,9 +202,8 @@ def home() -> ResponseReturnValue:
             return redirect(url_for("home"))
         except Refusal as refusal:
             error = refusal.message
-    before = uploads.get(request.args.get("before", ""))
     # One more than is shown tells whether there are older ones.
-    found = uploads.list(current_user.id, limit=PAGE_SIZE + 1, before=before)
+    found = uploads.list(current_user.id, limit=PAGE_SIZE + 1, before=request.args.get("before"))
     return show(f"Pictures of {current_user.name}", error, found=found, size=PAGE_SIZE, links=uploads.links)
 
 

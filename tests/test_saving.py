@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from werkzeug.datastructures import FileStorage
 
-from chevupload import Limits, Policy, Principal
+from chevupload import Limits, Policy, Principal, embedded
 from chevupload.errors import (
     CatalogError,
     ConfigError,
@@ -23,7 +23,9 @@ from chevupload.errors import (
     TooLarge,
     TooManyPixels,
 )
-from tests.support import EMPTY, NOW, PNG, Failing, exif_jpeg, noise, picture
+from chevupload.model import Album
+from chevupload.store.memory import MemoryCatalog
+from tests.support import ALBUMS, EMPTY, NOW, PNG, Failing, exif_jpeg, noise, picture
 
 
 @pytest.fixture
@@ -190,7 +192,8 @@ def test_all_of_a_user_is_taken_away(make):
         def forget_keys(self, user_id):
             forgotten.append(user_id)
 
-    stand = make(key_store=Store())
+    catalog = MemoryCatalog(albums=[Album("sevens", "7", "Pictures"), *ALBUMS])
+    stand = make(key_store=Store(), catalog=catalog)
     for number in range(60):
         save(stand, owner=7, title=str(number))
     kept = [save(stand, owner="other"), save(stand, owner=None)]
@@ -201,6 +204,7 @@ def test_all_of_a_user_is_taken_away(make):
     stand.component.forget(Principal(user_id="8"))
     stand.component.forget(None)
     assert forgotten == ["7", "8"]
+    assert (stand.catalog.album("sevens"), stand.catalog.album("foreign")) == (None, ALBUMS[1])
     assert sorted(upload.id for upload in stand.catalog.uploads()) == sorted(upload.id for upload in kept)
     assert stand.component.uploads.delete_all(None) == 0
     make().component.forget(7)
@@ -214,6 +218,36 @@ def test_uploads_of_one_second_are_listed_in_their_order(stand):
         saved.append(save(stand))
     assert [upload.id for upload in stand.component.uploads.list("user")] == [upload.id for upload in reversed(saved)]
     assert {upload.created_at for upload in saved} == {NOW}
+
+
+def test_the_clock_that_is_there_by_default_puts_them_in_order(tmp_path):
+    """Nothing has to be set for it."""
+    component = embedded(tmp_path / "site", decode="inline")
+    saved = [component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png").id for _ in range(8)]
+    assert [upload.id for upload in component.uploads.list("user")] == saved[::-1]
+
+
+def test_a_page_follows_one_whose_last_upload_is_deleted(stand):
+    """By the text that its link has."""
+    saved = []
+    for _ in range(5):
+        stand.clock.move(microseconds=1)
+        saved.insert(0, save(stand))
+    uploads = stand.component.uploads
+    first = uploads.list("user", limit=2, before="")
+    cursor = str(first[-1].cursor)
+    uploads.delete(first[-1])
+    assert list(uploads.list("user", before=cursor)) == saved[2:]
+    assert list(uploads.list("user", before=first[-1])) == saved[2:]
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing", "1-", "-a", "1", "x-a", "1-a b", "99999999999999999-a", "١-a", "1-a\n", "-1-a"]
+)
+def test_what_is_no_cursor_is_refused(stand, text):
+    """Nobody takes the first page for another one."""
+    with pytest.raises(InvalidParameter, match="cursor"):
+        stand.component.uploads.list("user", before=text)
 
 
 def test_an_expiration_in_imgbbs_seconds_is_what_was_asked_for(stand):

@@ -11,10 +11,13 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from chevupload.cli import accounts, client, client_config, database, maintenance, serve
+from chevupload.cli import accounts, client, client_config, database, hosted, maintenance, serve
 from chevupload.errors import ChevuploadError
+
+if TYPE_CHECKING:
+    from chevupload.app import ChevUpload
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,10 +25,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With ``--json``, what went wrong is JSON on standard output, too: ``{"error": {"message": "..."}}``.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    return _run(build_parser(), sys.argv[1:] if arguments is None else arguments)
+
+
+def host_main(component: ChevUpload, arguments: Sequence[str], *, prog: str) -> int:
+    """Run one of the commands that a host has for its component, and return its exit status, as :func:`main` does.
+
+    ``prog`` is how the host calls them, for the help.
+    """
+    parser = _Parser(prog=prog, description="Look after the uploads of this application.")
+    hosted.add_commands(parser, component)
+    return _run(parser, arguments)
+
+
+def _run(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
     as_json = "--json" in words
     try:
-        options = build_parser().parse_args(words)
+        options = parser.parse_args(words)
         return int(options.run(options))
     except _WrongUsage as error:
         _tell(str(error), as_json=as_json, usage=error.usage)

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -121,4 +122,9 @@ def upload_address(url: str) -> SplitResult:
 
 def show(options: argparse.Namespace, value: Any, text: str) -> None:
     """Print ``value`` as JSON when asked to, else ``text``."""
-    print(json.dumps(value, ensure_ascii=False, default=str) if options.json else text)
+    print(json.dumps(value, ensure_ascii=False, default=_spelled) if options.json else text)
+
+
+def _spelled(value: Any) -> str:
+    """Spell what JSON has no word for; times in whole seconds."""
+    return str(value.replace(microsecond=0) if isinstance(value, datetime) else value)

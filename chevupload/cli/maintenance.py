@@ -13,12 +13,14 @@ from chevupload.cli.common import Commands, add_command, show
 from chevupload.cli.sites import open_component
 
 
-def add_commands(commands: Commands) -> None:
-    """Add ``sweep`` and ``check``."""
-    sweep_parser = add_command(commands, "sweep", sweep, "remove expired, unfinished and half-deleted uploads")
+def add_commands(commands: Commands, *, site: bool = True) -> None:
+    """Add ``sweep`` and ``check``, with options that name the site unless it is known."""
+    sweep_parser = add_command(
+        commands, "sweep", sweep, "remove expired, unfinished and half-deleted uploads", site=site
+    )
     _add_grace(sweep_parser, "age from which an unfinished upload counts as abandoned")
     check_parser = add_command(
-        commands, "check", check, "compare records with files; status 1 when some are missing, or too many"
+        commands, "check", check, "compare records with files; status 1 when some are missing, or too many", site=site
     )
     check_parser.add_argument(
         "--repair",

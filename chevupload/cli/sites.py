@@ -42,11 +42,14 @@ def open_folder(options: argparse.Namespace, *, make: bool = False) -> Iterator[
 
 @contextlib.contextmanager
 def open_component(options: argparse.Namespace) -> Iterator[ChevUpload]:
-    """Open the application's component, or that of the data folder.
+    """Open the application's component, or that of the data folder; one that the host hands over stays open.
 
     Raises:
         ConfigError: there is none.
     """
+    if (hosted := getattr(options, "component", None)) is not None:
+        yield hosted
+        return
     with contextlib.ExitStack() as stack:
         if options.app is not None:
             component = _imported(options.app)

@@ -17,7 +17,7 @@ from chevupload.checks import BASE_URL, optional
 from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
 from chevupload.keys import digest
-from chevupload.model import Album, Category, FileHeaders, Principal, Upload
+from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
 from chevupload.store.paths import checked_path, joined_url
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class MemoryCatalog:
             ready = [record.upload for record in self._records.values() if record.state == "ready"]
         yield from ready
 
-    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Upload | None = None) -> list[Upload]:
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
         """Return up to ``limit`` ready uploads of an owner that are not expired, the newest first."""
         found = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
         ordered = sorted(found, key=_age, reverse=True)
@@ -257,6 +257,11 @@ class MemoryCatalog:
         """Return an album."""
         return self._albums.get(album_id)
 
+    def forget_albums(self, owner_id: str) -> None:
+        """Remove every album of an owner."""
+        with self._lock:
+            self._albums = {album.id: album for album in self._albums.values() if album.owner_id != owner_id}
+
     def has_category(self, category_id: int) -> bool:
         """Whether there is such a category."""
         return category_id in self._categories
@@ -266,7 +271,7 @@ class MemoryCatalog:
         return next((upload for upload in found if upload.request_digest == digest), None)
 
 
-def _age(upload: Upload) -> tuple[datetime, str]:
+def _age(upload: Upload | Cursor) -> tuple[datetime, str]:
     return upload.received_at, upload.id
 
 

@@ -87,7 +87,7 @@ def home_page(request: Any, found: Sequence[Upload], alert: str) -> Response:
         _PICTURE.format(url=urls.viewer(upload), thumbnail=urls.thumb(upload), title=upload.title or upload.name)
         for upload in found[:PAGE_SIZE]
     ]
-    older = paths("home", _query={"before": found[PAGE_SIZE - 1].id}) if found[PAGE_SIZE:] else None
+    older = paths("home", _query={"before": found[PAGE_SIZE - 1].cursor}) if found[PAGE_SIZE:] else None
     content = _HOME.format(
         pictures=Markup().join(pictures) or _NO_PICTURE,
         older=_OLDER.format(older) if older else "",

@@ -30,6 +30,7 @@ def includeme(config: Any) -> None:
         config.add_route(view.__name__, path, request_method=("GET", "POST") if view is home else "POST")
         config.add_view(view, route_name=view.__name__)
     config.add_forbidden_view(sign_in_first)
+    config.add_exception_view(refused, context=Refusal)
 
 
 def sign_in_first(request: Any) -> Response:
@@ -87,10 +88,14 @@ def home(request: Any) -> Response:
                 alert = refusal.message
         else:
             alert = "Choose a picture first."
-    before = request.chevupload.get(request.GET.get("before", ""))
     # One more than is shown tells whether there are older ones.
-    found = request.chevupload.list(request.identity.id, limit=PAGE_SIZE + 1, before=before)
+    found = request.chevupload.list(request.identity.id, limit=PAGE_SIZE + 1, before=request.GET.get("before"))
     return home_page(request, found, alert)
+
+
+def refused(refusal: Refusal, request: Any) -> Response:
+    """Say what is wrong with an address that somebody made up."""
+    return Response(refusal.message, status=refusal.status, content_type="text/plain")
 
 
 def delete_account(request: Any) -> Response:

@@ -20,6 +20,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -30,7 +31,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from chevupload import Principal, Refusal
-from chevupload.contrib.django import ChevUpload, DjangoKeys, current_user, principal_of
+from chevupload.contrib.django import ChevUpload, DjangoKeys, UploadsCommand, current_user, principal_of
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest
 from chevupload.store.sql import Database, sqlite_engine
@@ -137,6 +138,31 @@ class TestAround(HostContract):
             both = DispatcherMiddleware(project, {request.param: validator(component)})
             with serve(both if request.param else validator(component.wrap(project))) as address:
                 yield running(address, request.param, chevupload, user)
+
+
+def test_a_management_command_finds_and_mends(tmp_path):
+    """What every host's check does, with the same options; and what is amiss is told by the status."""
+    with site(tmp_path) as chevupload:
+        command = type("Command", (UploadsCommand,), {"uploads": chevupload})
+        stray = tmp_path / "uploads" / "images" / "2026" / "01" / "01" / "stray.png"
+        stray.parent.mkdir(parents=True)
+        stray.write_bytes(picture())
+
+        def run(*arguments):
+            output = io.StringIO()
+            try:
+                call_command(command(), *arguments, stdout=output)
+            except SystemExit as error:
+                return error.code, output.getvalue()
+            return 0, output.getvalue()
+
+        assert run("create-tables") == (0, "")
+        assert run("sweep") == (0, "removed 0 uploads and 0 temporary files\n")
+        assert run("check", "--grace", "0") == (1, "no record of 2026/01/01/stray.png\n0 uploads checked\n")
+        assert run("check", "--repair", "--grace=0")[0] == 0
+        assert not stray.exists()
+        with pytest.raises(CommandError):
+            run("check", "--wrong")
 
 
 class TestDjangoKeys(KeyBackendContract):

@@ -840,18 +840,28 @@ def test_nobody_gets_no_key(site, user_id):
 
 
 def test_commands_keep_records_and_files_together(site):
-    """The check misses what is gone, and the sweep says what it removed."""
-    assert run(site.app, "check").output == "0 uploads, all there\n"
+    """The check finds what is gone and what is too many, with the options that every host has, and mends it."""
+    assert run(site.app, "check").output == "0 uploads checked\n"
     assert site.send().status_code == 200
-    assert run(site.app, "check").output == "1 uploads, all there\n"
+    assert run(site.app, "check").output == "1 uploads checked\n"
     assert run(site.app, "sweep").output == "removed 0 uploads and 0 temporary files\n"
 
     os.unlink(site.folder / "instance" / "chevupload" / "images" / site.stored()[0])
 
-    missing = run(site.app, "check")
-    assert missing.exit_code == 1
-    assert "is missing" in missing.output
-    assert missing.output.endswith("Error: 1 files of 1 uploads are missing\n")
+    (site.folder / "instance" / "chevupload" / "images" / "2026" / "01" / "01").mkdir(parents=True)
+    (site.folder / "instance" / "chevupload" / "images" / "2026" / "01" / "01" / "stray.png").write_bytes(PNG)
+
+    found = run(site.app, "check", "--grace", "0")
+    assert found.exit_code == 1
+    assert re.fullmatch(
+        r"missing \S+ of upload \S+\nno record of 2026/01/01/stray.png\n1 uploads checked\n", found.output
+    )
+    assert json.loads(run(site.app, "check", "--json").output)["uploads"] == 1
+    mended = run(site.app, "check", "--repair", "--grace=0")
+    assert (mended.exit_code, "removed 2026/01/01/stray.png" in mended.output) == (0, True)
+    assert site.stored() == []
+    assert run(site.app, "check", "--wrong").exit_code == 2
+    assert "--repair" in run(site.app, "check", "--help").output
 
 
 class Stuck(LocalStorage):
@@ -870,7 +880,7 @@ def test_a_sweep_says_what_it_could_not_remove(tmp_path):
     swept = run(app, "sweep")
 
     assert swept.exit_code == 1
-    assert swept.output.endswith("Error: 1 uploads could not be removed; see the log\n")
+    assert swept.output == "removed 0 uploads and 0 temporary files, 1 failed\n"
 
 
 def test_create_tables_makes_what_is_missing(make):
@@ -879,11 +889,11 @@ def test_create_tables_makes_what_is_missing(make):
     with site.app.app_context():
         site.db.drop_all()
     broken = run(site.app, "check")
-    assert (broken.exit_code, broken.output) == (1, "Error: the database cannot do its work\n")
+    assert (broken.exit_code, broken.output) == (1, "chevupload: the database cannot do its work\n")
 
     assert [run(site.app, "create-tables").exit_code for _ in (1, 2)] == [0, 0]
 
-    assert run(site.app, "check").output == "0 uploads, all there\n"
+    assert run(site.app, "check").output == "0 uploads checked\n"
 
 
 def test_commands_say_what_there_is_not(tmp_path):
@@ -891,7 +901,7 @@ def test_commands_say_what_there_is_not(tmp_path):
     app = plain(tmp_path)
     ChevUpload(app, catalog=MemoryCatalog())
 
-    assert run(app, "create-tables").output == "Error: this catalog has no tables\n"
+    assert run(app, "create-tables").output == "chevupload: this catalog has no tables\n"
     assert run(app, "key", "list", "1").output == "Error: this application makes its keys elsewhere\n"
 
 
@@ -906,5 +916,5 @@ def test_the_flask_command_finds_them(tmp_path):
 
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    assert (done.stdout, done.returncode) == ("0 uploads, all there\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("0 uploads checked\n", 0), done.stderr
     assert json.dumps(done.stderr) == '""'

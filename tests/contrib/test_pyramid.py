@@ -575,21 +575,26 @@ class TestCommands:
         assert main([ini, "sweep"]) == 0
         assert main([ini, "check"]) == 0
         assert capsys.readouterr().out.splitlines() == [
-            "removed 0 uploads and 0 temporary files, 0 failed",
-            "0 uploads, 0 files missing",
+            "removed 0 uploads and 0 temporary files",
+            "0 uploads checked",
         ]
 
-    def test_a_missing_file_is_told(self, ini, tmp_path, capsys):
-        """By its upload, and with status 1."""
+    def test_what_a_check_finds_is_told_and_mended(self, ini, tmp_path, capsys):
+        """With the options that every host has."""
         main([ini, "create-tables"])
         answer = Client(get_app(ini)).post(UPLOAD, data={"key": "guests", "source": file()})
         upload_id = answer.json["image"]["id_encoded"]
         next((tmp_path / "data" / "images").rglob("photo.png")).unlink()
-        assert main([ini, "check"]) == 1
-        path, summary = capsys.readouterr().out.splitlines()
-        assert path.startswith(f"{upload_id}: ")
-        assert path.endswith("photo.png is missing")
-        assert summary == "1 uploads, 1 files missing"
+        stray = tmp_path / "data" / "images" / "2026" / "01" / "01" / "stray.png"
+        stray.parent.mkdir(parents=True)
+        stray.write_bytes(PNG)
+        assert main([ini, "check", "--grace", "0"]) == 1
+        missing, unknown, summary = capsys.readouterr().out.splitlines()
+        assert missing.startswith("missing ")
+        assert missing.endswith(f"photo.png of upload {upload_id}")
+        assert (unknown, summary) == ("no record of 2026/01/01/stray.png", "1 uploads checked")
+        assert main([ini, "check", "--repair", "--grace=0"]) == 0
+        assert not stray.exists()
 
 
 def test_a_missing_pyramid_is_told():

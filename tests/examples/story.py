@@ -211,8 +211,9 @@ def _come_back(address: str, ann: Browser) -> None:
     """Sign out, and after signing in be on the page that was wanted; never on another site."""
     credentials = {"name": "ann", "password": "correct horse"}
     assert "Make a key" in Browser(address).fill("/settings/api", credentials)
-    answer = Browser(address).send("/?before=nothing&more=%26", credentials)
-    assert (answer.status_code, answer.url) == (200, f"{address}/?before=nothing&more=%26")
+    answer = Browser(address).send("/?before=&more=%26", credentials)
+    assert (answer.status_code, answer.url) == (200, f"{address}/?before=&more=%26")
+    assert Browser(address).send("/?before=nothing", credentials).status_code == 400
     visitor = Browser(address)
     link = re.search(r'href="([^"]*)">Register<', visitor.see("/settings/api"))
     assert link

@@ -350,8 +350,18 @@ class NoTags(SoundCatalog):
         super().reserve(replace(upload, tags=tuple(sorted(upload.tags))))
 
 
+class KeepsAlbums(SoundCatalog):
+    """Leaves a user's albums to the next one of that id."""
+
+    breaks = "test_albums_end_with_their_owner"
+
+    def forget_albums(self, owner_id):
+        pass
+
+
 CATALOGS = (
     SoundCatalog,
+    KeepsAlbums,
     AbandonsReady,
     ClaimsTwice,
     ForgetsExpiry,
@@ -468,7 +478,29 @@ class Numbers(SoundKeys):
         return Principal(user_id=42) if self.is_right(key, environ) else None
 
 
-KEYS = (SoundKeys, Raising, Encoding, Lenient, Folding, Patterns, TakesDigests, Reading, Printing, Shared, Numbers)
+class OtherLimits(SoundKeys):
+    """Gives a user more by the id than with a key."""
+
+    breaks = "test_a_user_is_the_same_by_the_id"
+
+    def principal(self, user_id):
+        return Principal(user_id=user_id, is_admin=True)
+
+
+KEYS = (
+    SoundKeys,
+    OtherLimits,
+    Raising,
+    Encoding,
+    Lenient,
+    Folding,
+    Patterns,
+    TakesDigests,
+    Reading,
+    Printing,
+    Shared,
+    Numbers,
+)
 
 
 class SoundStore:

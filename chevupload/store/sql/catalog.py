@@ -34,7 +34,7 @@ from sqlalchemy.exc import IntegrityError
 from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.interfaces import Catalog
-from chevupload.model import Album, Upload
+from chevupload.model import Album, Cursor, Upload
 from chevupload.store.sql.columns import Unindexed, Unlocked
 from chevupload.store.sql.engine import Database, Transactions
 from chevupload.store.sql.session import HostSession, Joined
@@ -266,7 +266,7 @@ class SqlCatalog:
         """Yield every ready upload, without holding a transaction open in between."""
         return self._pages(self._uploads.c.state == "ready", self._uploads.c.id)
 
-    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Upload | None = None) -> list[Upload]:
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
         """Return up to ``limit`` ready uploads of an owner that are not expired, the newest first."""
         column = self._uploads.c
         is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
@@ -306,6 +306,11 @@ class SqlCatalog:
         with self._database.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else Album(*row)
+
+    def forget_albums(self, owner_id: str) -> None:
+        """Remove every album of an owner."""
+        with self._database.begin() as connection:
+            connection.execute(delete(self._albums).where(self._albums.c.owner_id == owner_id))
 
     def has_category(self, category_id: int) -> bool:
         """Whether there is such a category."""

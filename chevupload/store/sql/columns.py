@@ -6,7 +6,9 @@ byte by byte, where MySQL on its own would take ``aB`` for ``Ab``.
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, String, Text
@@ -15,6 +17,15 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+def tell_alembic() -> None:
+    """Let Alembic, if this process uses it, write the types of this module into a host's migrations.
+
+    It is told when these types and when tables of them are there, because a host may load Alembic after the first.
+    """
+    if "alembic" in sys.modules:
+        import_module("chevupload.store.sql.autogenerate")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -117,3 +128,6 @@ class Unlocked(Unindexed):
 @compiles(Unlocked, "mysql", "mariadb")
 def _as_a_copy(element: Unlocked, compiler: SQLCompiler, **options: Any) -> str:
     return f"CONCAT({compiler.process(element.clauses, **options)})"
+
+
+tell_alembic()

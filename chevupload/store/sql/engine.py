@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import MetaData, Table
 
 from chevupload.errors import CatalogError
+from chevupload.store.sql.revisions import REVISION, note_revision, noted_revision
 from chevupload.store.sql.tables import Tables
 
 _CREATE_ATTEMPTS = 20
@@ -94,10 +95,19 @@ class Database:
     def create_tables(self, tables: Iterable[Table] | None = None) -> None:
         """Make the tables that are missing; several processes may do so at once.
 
+        Where none of the ready tables was there, their revision is noted for the migrations. Where another revision is
+        noted they are those of another version, and are left to the migrations.
+
         Raises:
             CatalogError: they cannot be made.
         """
         wanted = list(Tables.default() if tables is None else tables)
+        is_first = False
+        if set(wanted) == set(Tables.default()):
+            with self.connect() as connection:
+                if noted_revision(connection) not in (None, REVISION):
+                    return
+                is_first = not any(map(inspect(connection).has_table, [table.name for table in wanted]))
         groups: dict[MetaData, list[Table]] = {}
         for table in wanted:
             groups.setdefault(table.metadata, []).append(table)
@@ -106,6 +116,9 @@ class Database:
                 with self._own_engine().begin() as connection:
                     for metadata, members in groups.items():
                         metadata.create_all(connection, tables=members)
+                    if is_first:
+                        # Last, so that it says that all of them are there.
+                        note_revision(connection)
                 return
             except SQLAlchemyError as error:
                 # Another process may have made one of them between our look and our attempt; the next look sees it.

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Index, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from chevupload.errors import ConfigError
-from chevupload.store.sql.columns import UtcDateTime, long_text, short_text
+from chevupload.store.sql.columns import UtcDateTime, long_text, short_text, tell_alembic
 
 
 class UploadMixin:
@@ -238,6 +238,7 @@ class Tables:
 
     def in_metadata(self, metadata: MetaData) -> Self:
         """Return the same tables as part of ``metadata``, with which a host makes and migrates its own."""
+        tell_alembic()
         for table in self:
             if table.name not in metadata.tables:
                 table.to_metadata(metadata)

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData, inspect, text
 
 from chevupload.errors import ConfigError
 from chevupload.store.sql import Database, SqlCatalog, Tables
-from chevupload.store.sql.migrations import VERSION_LOCATION, VERSION_TABLE, Migrations
+from chevupload.store.sql.migrations import VERSION_LOCATION, Migrations
+from chevupload.store.sql.revisions import REVISION, VERSION_TABLE
+from chevupload.testing.records import in_threads
 from tests.support import ROOT
 
 FIRST = "chevupload_first_tables"
@@ -22,8 +25,9 @@ FIRST = "chevupload_first_tables"
 @pytest.fixture
 def engine(each_database):
     """Return the engine of each database in turn, with nothing in it."""
-    for table in Tables.default():
-        table.drop(each_database.engine)
+    with each_database.begin() as connection:
+        for name in inspect(connection).get_table_names():
+            connection.execute(text(f"DROP TABLE {name}"))
     return each_database.engine
 
 
@@ -67,9 +71,46 @@ def test_an_upgrade_can_be_taken_back_and_made_again(engine, make_upload):
     assert catalog.get("a1") == make_upload(tags=("a",))
 
 
-def test_tables_that_were_made_without_migrations_are_recognised(engine, make_upload):
-    """They are as they should be, so that only the revision is missing; what is in them stays."""
+def test_the_revision_that_is_noted_is_the_newest():
+    """Or the tables of a new site would be taken for those of an older version."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(VERSION_LOCATION).parent))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
+
+
+def test_tables_that_are_made_have_their_revision_noted(engine, make_upload):
+    """So that the next version's upgrade knows where to begin, though by then it expects other tables."""
+    database, migrations = Database(engine), Migrations(engine)
+    in_threads(4, lambda number: database.create_tables())
+    database.create_tables()
+    assert migrations.current() == FIRST
+    catalog = SqlCatalog(database)
+    catalog.reserve(make_upload())
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE chevupload_uploads DROP COLUMN views"))
+    migrations.upgrade()
+    assert migrations.current() == FIRST
+    migrations.downgrade("base")
+    assert tables(engine) == {VERSION_TABLE}
+    database.create_tables()
+    assert (migrations.current(), migrations.differences()) == (FIRST, [])
+
+
+def test_tables_of_another_version_are_left_to_the_migrations(engine):
+    """A table that is made here would be in the way of the migration that makes it."""
+    Migrations(engine).upgrade()
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = 'another'"))
+        connection.execute(text("DROP TABLE chevupload_tags"))
+    Database(engine).create_tables()
+    assert "chevupload_tags" not in tables(engine)
+
+
+def test_tables_beside_others_of_ours_are_recognised_by_what_they_are(engine, make_upload):
+    """Nobody noted of which version the first ones were; if they are as they should be, only that is missing."""
     database = Database(engine)
+    Tables.default().tags.create(engine)
     database.create_tables()
     catalog = SqlCatalog(database)
     catalog.reserve(make_upload())
@@ -81,10 +122,18 @@ def test_tables_that_were_made_without_migrations_are_recognised(engine, make_up
     assert catalog.get("a1") == make_upload()
 
 
+def test_tables_of_a_host_are_noted_by_nobody_but_the_host(engine):
+    """They may be in its own metadata, where its own migrations would drop a table that they do not know."""
+    metadata = MetaData()
+    Database(engine).create_tables(Tables.default().in_metadata(metadata))
+    assert VERSION_TABLE not in tables(engine)
+
+
 def test_tables_that_are_others_are_not_taken_for_ours(engine):
     """Nobody knows what they need: whoever does stamps them, and they are left as they are."""
     Database(engine).create_tables()
     with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
         connection.execute(text("ALTER TABLE chevupload_uploads DROP COLUMN views"))
     migrations = Migrations(engine)
     with pytest.raises(ConfigError, match="views"):
@@ -121,8 +170,11 @@ def _documented_environment():
     return re.search(r"```py\n(# migrations/env\.py\n.*?)```", page, re.DOTALL).group(1)
 
 
-def test_a_hosts_own_alembic_runs_them_beside_its_own(engine, tmp_path, monkeypatch):
+@pytest.mark.parametrize("are_there", [False, True], ids=["new", "made before"])
+def test_a_hosts_own_alembic_runs_them_beside_its_own(engine, tmp_path, monkeypatch, are_there):
     """By the page's lines: one command upgrades both, and the host's next revision leaves our tables alone."""
+    if are_there:
+        Database(engine).create_tables()
     scripts = tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     (scripts / "env.py").write_text(_documented_environment())

@@ -20,13 +20,11 @@ from sqlalchemy import Connection, Engine, inspect
 
 from chevupload.errors import ConfigError
 from chevupload.store.sql.engine import database_errors
+from chevupload.store.sql.revisions import VERSION_TABLE, forget_revision, noted_revision
 from chevupload.store.sql.tables import Base
 
 VERSION_LOCATION = str(Path(__file__).parent / "versions")
 """One of the ``version_locations`` of a host's Alembic. Its branch is called ``chevupload``."""
-
-VERSION_TABLE = "chevupload_alembic_version"
-"""Where the revision is noted when the migrations are run alone, so that they meet no others."""
 
 
 def is_hosts(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
@@ -36,6 +34,20 @@ def is_hosts(name: str | None, type_: str, parent_names: Mapping[str, str | None
 
 def _is_ours(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
     return type_ != "table" or name in Base.metadata.tables
+
+
+def takes_over(context: MigrationContext, revision: str) -> bool:
+    """Whether the tables of ``revision`` are there, made by us, while a host's own Alembic runs its migration.
+
+    Each migration asks first, and changes nothing then. The revision is the host's to note from now on.
+    """
+    connection = context.connection
+    if context.as_sql or connection is None or context.version_table == VERSION_TABLE:
+        return False
+    is_there = noted_revision(connection) == revision
+    if is_there:
+        forget_revision(connection)
+    return is_there
 
 
 OPTIONS: Mapping[str, Any] = {
@@ -59,8 +71,8 @@ class Migrations:
     def upgrade(self, revision: str = "heads") -> None:
         """Bring the tables to ``revision``.
 
-        Tables that :meth:`~chevupload.store.sql.engine.Database.create_tables` made have none noted: if they are those
-        of this version, that is noted, and nothing else done.
+        Tables that :meth:`~chevupload.store.sql.engine.Database.create_tables` made beside some that were there have
+        none noted: if they are those of this version, that is noted, and nothing else done.
 
         Raises:
             ConfigError: there is no such revision, or the tables have none and are not those of this version.

@@ -1,6 +1,6 @@
 """The tables of the first release.
 
-May know: Alembic and the types of our columns.
+May know: Alembic, the types of our columns and the migrations.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, UniqueConstraint
 
 from chevupload.store.sql.columns import UtcDateTime, long_text, short_text
+from chevupload.store.sql.migrations import takes_over
 
 revision = "chevupload_first_tables"
 down_revision = None
@@ -17,7 +18,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make every table."""
+    """Make every table, unless they are there and a host's own Alembic takes them over."""
+    if takes_over(op.get_context(), revision):
+        return
     _make_uploads()
     op.create_table(
         "chevupload_keys",
