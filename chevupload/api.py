@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from webob import Response
-
 from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import (
     InvalidAction,
@@ -46,6 +44,7 @@ from chevupload.response.answers import (
 )
 from chevupload.response.documents import Document, image_document, imgbb_document, success_document
 from chevupload.response.links import Links
+from chevupload.response.webob import Response
 from chevupload.spool import format_bytes
 from chevupload.uploads import Uploads
 

@@ -11,10 +11,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
-
-from webob import Response
 
 from chevupload.api import UploadApi
 from chevupload.checks import BASE_URL, PROXIES, check_function, check_instance, optional
@@ -45,6 +43,7 @@ from chevupload.response.delivery import Deliverer
 from chevupload.response.links import VIEWER, Links
 from chevupload.response.page_answers import PageAnswers
 from chevupload.response.pages import Pages
+from chevupload.response.webob import Response
 from chevupload.routing import Exact, RouteTable
 from chevupload.storages import ChooseStorage, Storages
 from chevupload.tokens import DeleteTokens, FormTokens
@@ -67,6 +66,9 @@ class ChevUpload:
         routes: where the component answers, below its mount point.
         catalog: where records stay.
         key_store: the keys that users make for themselves, if there is one.
+        parts: what it was made of, by the names of its keywords.
+        own_database: the :class:`~chevupload.store.sql.Database` that was opened for this component alone, if one was.
+        renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
         upkeep: sweeps and checks.
     """
@@ -133,6 +135,9 @@ class ChevUpload:
         Raises:
             ConfigError: the parts do not fit together.
         """
+        # What a twin of this component is made of, in a host's tests.
+        self.parts = {name: part for name, part in locals().items() if name != "self"}
+        self.own_database: Any = None
         optional(BASE_URL).checked("base_url", base_url)
         PROXIES.checked("trusted_proxies", trusted_proxies)
         _check_parts(
@@ -177,14 +182,14 @@ class ChevUpload:
         self._trusted_proxies = trusted_proxies
         self._assets = Assets(self.routes.assets)
         self._answers = PageAnswers(pages or Pages(), self._assets, mount=self._mount)
-        self._renderer = _renderer(decode, limits)
+        self.renderer = _renderer(decode, limits)
         keeping = Keeping(catalog=catalog, storages=storages, notes=notes)
         self.uploads = Uploads(
             keys=key_backend,
             catalog=catalog,
             keeping=keeping,
             storages=storages,
-            renderer=self._renderer,
+            renderer=self.renderer,
             limits=limits,
             renditions=renditions,
             originals=originals or Originals(),
@@ -330,12 +335,12 @@ class ChevUpload:
 
     def warm(self) -> None:
         """Start the worker processes now, so that the first upload does not wait for them."""
-        self._renderer.warm()
+        self.renderer.warm()
 
     def close(self) -> None:
         """End regular sweeps and the worker processes; new ones of these start if the component is used again."""
         self.upkeep.close()
-        self._renderer.close()
+        self.renderer.close()
 
     def links(self, environ: WSGIEnvironment | None = None) -> Links:
         """Return what builds URLs of uploads, for a host's own pages.

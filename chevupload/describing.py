@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from webob import Response
-
 from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import InvalidParameter, RequestDenied
 from chevupload.media.extras import usable
@@ -22,6 +20,7 @@ from chevupload.response.links import Links
 from chevupload.response.openapi import openapi_document
 from chevupload.response.page_answers import PageAnswers
 from chevupload.response.reference import Service
+from chevupload.response.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

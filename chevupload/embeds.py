@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from webob import Response
-
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import Gone, InvalidParameter, NotFound, UnsupportedFormat
@@ -20,6 +18,7 @@ from chevupload.request.parameters import parse_count
 from chevupload.response.answers import allow_origin, answered, json_answer, refusal_answer
 from chevupload.response.links import Links
 from chevupload.response.oembed import oembed_document
+from chevupload.response.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

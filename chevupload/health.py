@@ -12,11 +12,10 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from webob import Response
-
 from chevupload.interfaces import Catalog, KeyBackend, ProbedStorage, Storage
 from chevupload.model import MAX_KEY_LENGTH
 from chevupload.response.answers import RETRY_SECONDS, answered, json_answer, refusal_answer
+from chevupload.response.webob import Response
 from chevupload.storages import Storages
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from webob import Response
+from chevupload.response.webob import Response
 
 from chevupload.config import Routes
 from chevupload.response.answers import answered

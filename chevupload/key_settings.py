@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from webob import Response
-
 from chevupload.clock import Clock
 from chevupload.config import Limits
 from chevupload.errors import InvalidParameter, NotFound, Refusal, RequestDenied
@@ -25,6 +23,7 @@ from chevupload.request.proxies import login_address, request_path
 from chevupload.response.answers import answered, redirect_answer
 from chevupload.response.key_pages import LIFETIMES
 from chevupload.response.page_answers import PageAnswers
+from chevupload.response.webob import Response
 from chevupload.tokens import FormTokens
 
 if TYPE_CHECKING:

@@ -115,6 +115,8 @@ def component_from(
     component = ChevUpload(**parts | more)
     if made is not None:
         weakref.finalize(component, made.engine.dispose)
+        # With the host's users in it, it is the host's.
+        component.own_database = made if users is None else None
     return component
 
 

@@ -142,12 +142,14 @@ class Site(DataFolder):
             keys = own_keys = SqlKeys(self.database)
             settings.setdefault("key_store", own_keys)
         settings["keys"] = KeyChain(keys, GuestKey(guest_key)) if guest_key else keys
-        return ChevUpload(
+        component = ChevUpload(
             catalog=SqlCatalog(self.database),
             storage=LocalStorage(self.images, incoming=self.incoming),
             secret_keys=self.secret_keys(),
             **settings,
         )
+        component.own_database = self.database
+        return component
 
     def close(self) -> None:
         """Close the database."""

@@ -114,6 +114,11 @@ class Upkeep:
         self._regular = _Regular(partial(self._sweep, None), min(seconds, threading.TIMEOUT_MAX))
         self._regular.start()
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether regular sweeps are on."""
+        return self._regular is not None
+
     def close(self) -> None:
         """End regular sweeps; one at work ends after the upload that it is at. Without any, nothing happens."""
         regular, self._regular = self._regular, None

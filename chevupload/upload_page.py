@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from webob import Response
-
 from chevupload.api import UploadApi, Visitor
 from chevupload.config import Limits, Policy
 from chevupload.errors import Refusal, RequestDenied
@@ -23,6 +21,7 @@ from chevupload.response.answers import answered, as_refusal, json_answer, refus
 from chevupload.response.page import Page
 from chevupload.response.page_answers import PageAnswers
 from chevupload.response.upload_pages import UploadForm
+from chevupload.response.webob import Response
 from chevupload.tokens import FormTokens
 from chevupload.uploads import Uploads
 

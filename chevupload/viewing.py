@@ -11,8 +11,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from webob import Response
-
 from chevupload.clock import Clock
 from chevupload.config import Policy, Renditions
 from chevupload.errors import BackendError, FileMissing, Gone, NotFound, Refusal
@@ -30,6 +28,7 @@ from chevupload.response.delivery import Deliverer
 from chevupload.response.documents import deleted_document
 from chevupload.response.links import Links
 from chevupload.response.page_answers import PageAnswers
+from chevupload.response.webob import Response
 from chevupload.tokens import DeleteTokens
 from chevupload.uploads import Uploads
 

@@ -18,11 +18,10 @@ except ImportError as error:
         "chevupload.contrib.bottle needs Bottle: pip install 'chevupload[bottle]'", name="bottle"
     ) from error
 
-from webob import Request, Response
-
 from chevupload.app import ChevUpload
 from chevupload.errors import TooLarge
 from chevupload.mounting import RequestUploads, below, checked_prefix
+from chevupload.response.webob import Request, Response
 from chevupload.routing import route_paths
 from chevupload.settings import component_from
 

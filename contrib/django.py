@@ -36,14 +36,13 @@ except ImportError as error:
         "chevupload.contrib.django needs Django: pip install 'chevupload[django]'", name="django"
     ) from error
 
-from webob import Request
-
 from chevupload import app as core
 from chevupload.clock import Clock, utc_now
 from chevupload.errors import CatalogError, ChevuploadError, ConfigError
 from chevupload.model import Principal
 from chevupload.mounting import RequestUploads, below, checked_prefix
 from chevupload.request.handed import HandedForm, hand_on
+from chevupload.response.webob import Request
 from chevupload.routing import route_paths
 from chevupload.settings import component_from, database_from
 from chevupload.store.sql import Database, SqlKeys, Tables, UserColumns
@@ -107,6 +106,7 @@ class ChevUpload:
         )
         if made is not None:
             weakref.finalize(self.component, made.engine.dispose)
+            self.component.own_database = made
 
     @property
     def urls(self) -> tuple[list[Any], str]:

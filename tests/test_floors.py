@@ -49,10 +49,7 @@ SAME_FLOOR = {
 
 HOMES = {
     "werkzeug": ("request",),
-    "webob": (
-        *("response", "api", "viewing", "health", "key_settings", "upload_page"),
-        *("describing", "embeds", "home", "routing", "app"),
-    ),
+    "webob": ("response.webob",),
     "PIL": ("media", "cli.example"),
     "av": ("media.video",),
     "pi_heif": ("media.heif",),

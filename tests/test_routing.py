@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from webob import Response
 
 from chevupload.config import Routes
+from chevupload.response.webob import Response
 from chevupload.routing import RouteTable, route_paths
 
 ROUTES = Routes(viewer="a", video=None, files="a/b", assets="a/b/c", imgbb=None, openapi=None, health="a/health")

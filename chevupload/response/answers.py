@@ -11,12 +11,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
-from webob import Response
-
 from chevupload.errors import BackendError, Busy, MethodNotAllowed, Refusal, ServerFault
 from chevupload.model import Upload
 from chevupload.response.documents import Document, refusal_document
 from chevupload.response.links import Links
+from chevupload.response.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

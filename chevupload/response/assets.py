@@ -10,9 +10,8 @@ import hashlib
 from functools import cached_property
 from pathlib import Path
 
-from webob import Response
-
 from chevupload.errors import MethodNotAllowed, NotFound
+from chevupload.response.webob import Response
 
 STYLE = "pages.css"
 """Our own style sheet."""

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from webob import Response
-
 from chevupload.checks import check_instance
 from chevupload.clock import Clock
 from chevupload.config import Delivery
@@ -22,6 +20,7 @@ from chevupload.model import Upload
 from chevupload.response.answers import redirect_answer
 from chevupload.response.files import file_answer
 from chevupload.response.headers import SAFETY_HEADERS, cache_control, content_disposition, content_type
+from chevupload.response.webob import Response
 from chevupload.storages import Storages
 
 _HANDING_HEADERS = {"x_accel": "X-Accel-Redirect", "x_sendfile": "X-Sendfile"}

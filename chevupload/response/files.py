@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from webob import Response
-from webob.datetime_utils import parse_date
-
 from chevupload.interfaces import Storage
 from chevupload.model import Upload
 from chevupload.response.headers import SAFETY_HEADERS, cache_control, content_disposition, content_type
+from chevupload.response.webob import Response, parse_date
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

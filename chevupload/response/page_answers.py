@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-from webob import Response
 
 from chevupload.errors import Refusal, ServerFault
 from chevupload.response.answers import text_answer
 from chevupload.response.assets import STYLE, Assets
 from chevupload.response.page import NOTHING, Page
 from chevupload.response.pages import Pages
+from chevupload.response.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -1,5 +1,7 @@
 """What every key backend, storage, catalog and host must keep to, as pytest classes: subclass one, give its fixtures.
 
+And helpers for a host's own tests: :func:`isolated`, :func:`picture` and :func:`serve`, for which no pytest is needed.
+
 May know: pytest, and of the package only what a host's own code may know too. Nothing else here imports this package,
 so that a server needs no pytest.
 """
@@ -7,18 +9,19 @@ so that a server needs no pytest.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 if TYPE_CHECKING:
     from chevupload.testing.catalog import CatalogContract as CatalogContract
     from chevupload.testing.host import HostContract as HostContract
     from chevupload.testing.host import RunningHost as RunningHost
-    from chevupload.testing.host import serve as serve
-    from chevupload.testing.host import tell_sender as tell_sender
+    from chevupload.testing.isolation import isolated as isolated
     from chevupload.testing.keys import KeyBackendContract as KeyBackendContract
     from chevupload.testing.keys import KeyStoreContract as KeyStoreContract
+    from chevupload.testing.samples import picture as picture
+    from chevupload.testing.samples import tell_sender as tell_sender
+    from chevupload.testing.serving import serve as serve
     from chevupload.testing.storage import AdoptingStorageContract as AdoptingStorageContract
     from chevupload.testing.storage import StorageContract as StorageContract
 
@@ -30,14 +33,18 @@ _HOMES = {
     "KeyStoreContract": "keys",
     "RunningHost": "host",
     "StorageContract": "storage",
-    "serve": "host",
-    "tell_sender": "host",
+    "isolated": "isolation",
+    "picture": "samples",
+    "serve": "serving",
+    "tell_sender": "samples",
 }
 
 __all__ = sorted(_HOMES)
 
-# A broken promise is told with the values that broke it: pytest has to know of a module before it is imported.
-pytest.register_assert_rewrite(*sorted({f"{__name__}.{home}" for home in _HOMES.values()}))
+if sys.modules.get("pytest"):
+    # A broken promise is told with the values that broke it: pytest has to know of a module before it is imported.
+    _homes = sorted({f"{__name__}.{home}" for home in _HOMES.values()})
+    importlib.import_module("pytest").register_assert_rewrite(*_homes)
 
 
 def __getattr__(name: str) -> Any:

@@ -26,33 +26,23 @@ from __future__ import annotations
 
 import base64
 import http.client
-import io
 import json
-import os
 import re
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import pytest
-from PIL import Image
 
-from chevupload.errors import RequestDenied
-from chevupload.model import Principal, Upload
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from chevupload.testing.samples import SENDER_TITLE, picture
 
 _BOUNDARY = "a-boundary-that-is-in-no-picture"
 _MULTIPART = f"multipart/form-data; boundary={_BOUNDARY}"
 _URLENCODED = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _SECONDS = 30.0
-_ASKS_FOR_SENDER = "Who sends this?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,47 +89,6 @@ class Answer:
     def text(self) -> str:
         """The text."""
         return self.body.decode()
-
-
-@contextmanager
-def serve(application: WSGIApplication) -> Iterator[str]:
-    """Run ``application`` on a real server, waitress, in a thread; give its address."""
-    from waitress.server import create_server  # noqa: PLC0415  # an extra, for those who have no server of their own
-
-    server = create_server(application, host="127.0.0.1", port=0, threads=8, clear_untrusted_proxy_headers=False)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        # Closed in its own loop, which ends when there is nothing left to wait for; it may be faster than who asks it.
-        with suppress(OSError):
-            server.trigger.pull_trigger(lambda: _close(server))
-        thread.join(timeout=_SECONDS)
-        server.task_dispatcher.shutdown()
-
-
-def _close(server: Any) -> None:
-    for channel in list(server.active_channels.values()):
-        channel.handle_close()
-    server.close()
-
-
-def picture(size: tuple[int, int] = (64, 48)) -> bytes:
-    """Paint a PNG that no encoder makes small, about three bytes for each of its pixels."""
-    file = io.BytesIO()
-    Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1])).save(file, "PNG")
-    return file.getvalue()
-
-
-def tell_sender(upload: Upload, principal: Principal, file: BinaryIO) -> None:
-    """Refuse uploads of one title, as ``before_store``, and say what is known of their sender.
-
-    Raises:
-        RequestDenied: an upload has this title.
-    """
-    if upload.title == _ASKS_FOR_SENDER:
-        raise RequestDenied(f"{principal}, {principal.data}")
 
 
 class HostContract:
@@ -336,7 +285,7 @@ class HostContract:
 
     def test_a_user_is_the_same_whichever_way_an_upload_comes(self, host: RunningHost) -> None:
         """By a key, from the upload page or from the host's own form: hooks are told the same limits and data."""
-        fields = {"source": ("photo.png", picture()), "title": _ASKS_FOR_SENDER}
+        fields = {"source": ("photo.png", picture()), "title": SENDER_TITLE}
         by_page = _upload_by_page(host, fields)
         by_form = _upload_by_form(host, fields)
         by_key = _upload(host, fields)

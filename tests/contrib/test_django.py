@@ -35,8 +35,15 @@ from chevupload.contrib.django import ChevUpload, DjangoKeys, UploadsCommand, cu
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest
 from chevupload.store.sql import Database, sqlite_engine
-from chevupload.testing import HostContract, KeyBackendContract, KeyStoreContract, RunningHost, serve, tell_sender
-from chevupload.testing.host import picture
+from chevupload.testing import (
+    HostContract,
+    KeyBackendContract,
+    KeyStoreContract,
+    RunningHost,
+    picture,
+    serve,
+    tell_sender,
+)
 from tests.contrib.django_site import MIDDLEWARE, UploadKey, application, sign_in
 from tests.support import Trickle, environment
 

@@ -12,8 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-# WebOb imports the standard library's cgi module on Python 3.11 and 3.12.
-WARNINGS = ("-W", "error", "-W", "ignore:'cgi' is deprecated:DeprecationWarning")
+WARNINGS = ("-W", "error")
 
 
 def run_tests(folder, code):

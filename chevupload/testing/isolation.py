@@ -1,0 +1,91 @@
+"""A component that keeps what tests upload away from what is live.
+
+May know: the component, the local storage and databases. pytest is not needed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from chevupload.app import ChevUpload
+from chevupload.config import Routes
+from chevupload.errors import ConfigError
+from chevupload.store.local import LocalStorage
+
+
+@contextmanager
+def isolated(component: ChevUpload) -> Iterator[Path]:
+    """Let ``component`` keep everything in a temporary folder, which is given, and removed in the end.
+
+    Whoever holds the component, such as a framework, works with the same object. Files are kept there wherever they
+    are otherwise, and served by the component itself. So are records and keys, and at first there are none, where the
+    component opened its database itself, by ``folder`` or ``database_url``. Where they are in a database, or a catalog,
+    that the host brought, they stay in it: a host's tests isolate that as they do everything else in it.
+
+    Hooks are called as ever. One thread at a time may do this, and no requests may be under way when it begins or ends.
+
+    Raises:
+        ConfigError: regular sweeps are on, which would sweep the folder that is live; end them first.
+    """
+    if component.upkeep.is_regular:
+        raise ConfigError("end regular sweeps before a component is isolated: component.upkeep.close()")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chevupload-test-")))
+        if component.own_database is not None:
+            stack.enter_context(_in_folder(component, folder))
+        twin = _twin(component, folder)
+        live = dict(vars(component))
+        vars(component).update(vars(twin))
+        try:
+            yield folder
+        finally:
+            vars(component).clear()
+            vars(component).update(live)
+
+
+def _twin(component: ChevUpload, folder: Path) -> ChevUpload:
+    """Return the same component with files in ``folder``; the workers are shared."""
+    parts = component.parts
+    routes: Routes = parts["routes"] or Routes()
+    twin = ChevUpload(
+        **parts
+        | {
+            "storage": _storage(parts["storage"], folder),
+            "spool_folder": None,
+            "delivery": None,
+            "routes": routes if routes.files else replace(routes, files=Routes().files),
+            "decode": component.renderer,
+        }
+    )
+    twin.own_database = component.own_database
+    return twin
+
+
+def _storage(storage: Any, folder: Path) -> Any:
+    """Return local storages by the same names."""
+    images, incoming = folder / "images", folder / "incoming"
+    if not isinstance(storage, Mapping):
+        return LocalStorage(images, incoming=incoming)
+    return {name: LocalStorage(images / f"{number}", incoming=incoming) for number, name in enumerate(storage)}
+
+
+@contextmanager
+def _in_folder(component: ChevUpload, folder: Path) -> Iterator[None]:
+    """Let the component's own database be a new one in ``folder``."""
+    from chevupload.store.sql.catalog import SqlCatalog  # noqa: PLC0415  # only who has one has SQLAlchemy
+    from chevupload.store.sql.engines import sqlite_engine  # noqa: PLC0415
+
+    database = component.own_database
+    live, database.engine = database.engine, sqlite_engine(folder / "chevupload.db")
+    try:
+        if isinstance(component.catalog, SqlCatalog):
+            component.catalog.create_tables()
+        yield
+    finally:
+        database.engine.dispose()
+        database.engine = live
