@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from chevupload.app import ChevUpload
 from chevupload.errors import ConfigError
 from chevupload.interfaces import Readable
 from chevupload.model import Owner, Upload
 from chevupload.response.links import Links
+from chevupload.uploads import SaveParameters
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -46,9 +47,10 @@ class RequestUploads:
         """What builds URLs of uploads."""
         return self.component.links(self._environ)
 
-    def save(self, file: Readable, *, owner: Owner, **parameters: Any) -> Upload:
+    def save(self, file: Readable, *, owner: Owner, **parameters: Unpack[SaveParameters]) -> Upload:
         """Take a file in; see :meth:`chevupload.uploads.Uploads.save`."""
-        return self.component.uploads.save(file, owner=owner, **{"session": self._session} | parameters)
+        parameters.setdefault("session", self._session)
+        return self.component.uploads.save(file, owner=owner, **parameters)
 
     def get(self, upload_id: str) -> Upload | None:
         """Return an upload; see :meth:`chevupload.uploads.Uploads.get`."""

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError
@@ -24,7 +24,8 @@ from chevupload.interfaces import Catalog, KeyBackend, Storage
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
 from chevupload.originals import Originals
 from chevupload.response.pages import Pages
-from chevupload.site import DataFolder, Site
+from chevupload.site import DataFolder, Parts, Site
+from chevupload.storages import ChooseStorage
 from chevupload.store.local import LocalStorage
 from chevupload.store.sql.catalog import SqlCatalog
 from chevupload.store.sql.engine import Database
@@ -48,6 +49,30 @@ _OWN = (
 )
 
 
+class MoreParts(Parts, total=False):
+    """What :func:`component_from` takes beside what it names; each as :class:`~chevupload.app.ChevUpload` has it."""
+
+    secret_keys: Sequence[str]
+    spool_folder: str | None
+    choose_storage: ChooseStorage | None
+
+
+class StoreParts(MoreParts, total=False):
+    """These, and where keys, records and files stay: what an adapter takes that knows tables and users itself."""
+
+    keys: KeyBackend | KeyFunction | None
+    catalog: Catalog | None
+    storage: Storage | Mapping[str, Storage] | None
+    database: Database | None
+
+
+class AllParts(StoreParts, total=False):
+    """Every keyword of :func:`component_from`."""
+
+    tables: Tables | None
+    users: UserColumns | None
+
+
 def component_from(
     settings: Mapping[str, Any],
     *,
@@ -57,7 +82,7 @@ def component_from(
     database: Database | None = None,
     tables: Tables | None = None,
     users: UserColumns | None = None,
-    **more: Any,
+    **more: Unpack[MoreParts],
 ) -> ChevUpload:
     """Put a component together from flat settings, and from what the host has of its own.
 
@@ -103,7 +128,7 @@ def component_from(
         database = made = database_from(settings)
     asks_table = database is not None and (keys is None or users is not None)
     own_keys = SqlKeys(database, tables=tables, users=users) if database is not None and asks_table else None
-    parts = {
+    parts: dict[str, Any] = {
         "keys": _chain(keys, own_keys, settings.get("guest_key")),
         "key_store": own_keys,
         "secret_keys": more.get("secret_keys") or _secret_keys(settings, folder),
@@ -112,7 +137,7 @@ def component_from(
         **{name: kind.from_setting(name, settings[name]) for name, kind in _PARTS.items() if settings.get(name)},
         **{kind.__name__.lower(): _frozen(kind, spelling, settings) for kind, spelling in _SETTINGS.items()},
     }
-    component = ChevUpload(**parts | more)
+    component = ChevUpload(**{**parts, **more})
     if made is not None:
         weakref.finalize(component, made.engine.dispose)
         # With the host's users in it, it is the host's.

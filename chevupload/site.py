@@ -10,6 +10,7 @@ import os
 import secrets
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
@@ -36,30 +37,35 @@ FIRST_CATEGORY = "General"
 """Name of the category that a new site has. Clients are often set up with ``category_id`` 1, which would be refused."""
 
 
-class Settings(TypedDict, total=False):
-    """What may be chosen beside the folder; each as :class:`~chevupload.app.ChevUpload` has it.
+class Parts(TypedDict, total=False):
+    """What may be chosen beside keys, records and files; each as :class:`~chevupload.app.ChevUpload` has it."""
+
+    limits: Limits | None
+    renditions: Renditions | None
+    originals: Originals | None
+    policy: Policy | None
+    routes: Routes | None
+    pages: Pages | None
+    base_url: str | None
+    trusted_proxies: int
+    delivery: Delivery | Mapping[str, Delivery] | None
+    fetcher: Fetcher | None
+    decode: Literal["worker", "inline"] | Renderer
+    current_user: CurrentUser | None
+    key_store: KeyStore | None
+    before_store: BeforeStore | None
+    on_upload: OnUpload | None
+    on_delete: OnDelete | None
+    clock: Clock
+
+
+class Settings(Parts, total=False):
+    """What may be chosen beside the folder.
 
     Where records and files stay is not among them: the command line works on the folder, and on nothing else.
     """
 
     keys: KeyBackend | KeyFunction
-    limits: Limits
-    renditions: Renditions
-    originals: Originals
-    policy: Policy
-    routes: Routes
-    pages: Pages
-    base_url: str
-    trusted_proxies: int
-    delivery: Delivery
-    fetcher: Fetcher
-    decode: Literal["worker", "inline"] | Renderer
-    current_user: CurrentUser
-    key_store: KeyStore
-    before_store: BeforeStore
-    on_upload: OnUpload
-    on_delete: OnDelete
-    clock: Clock
 
 
 def embedded(
@@ -135,7 +141,7 @@ class Site(DataFolder):
 
     def component(self, *, guest_key: str | None = None, **settings: Unpack[Settings]) -> ChevUpload:
         """Return a component on this folder; ``guest_key`` lets guests upload with it."""
-        if unknown := set(settings) - set(Settings.__annotations__):
+        if unknown := set(settings) - Settings.__optional_keys__:
             raise ConfigError(f"not a setting of an embedded site: {', '.join(sorted(unknown))}")
         keys = settings.get("keys")
         if keys is None:

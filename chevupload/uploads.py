@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
@@ -51,6 +51,22 @@ from chevupload.storages import Storages
 
 _READ_BYTES = 262_144
 _DUPLICATE_WINDOW = timedelta(days=1)
+
+
+class SaveParameters(TypedDict, total=False):
+    """What :meth:`Uploads.save` takes beside a file and its owner."""
+
+    filename: str | None
+    title: str | None
+    description: str | None
+    tags: Iterable[str] | str
+    album_id: str | None
+    category_id: int | None
+    width: int | None
+    expiration: timedelta | str | None
+    nsfw: bool
+    use_file_date: bool
+    session: Any
 
 
 class Uploads:

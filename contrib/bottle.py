@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 try:
     import bottle
@@ -23,7 +23,7 @@ from chevupload.errors import TooLarge
 from chevupload.mounting import RequestUploads, below, checked_prefix
 from chevupload.response.webob import Request, Response
 from chevupload.routing import route_paths
-from chevupload.settings import component_from
+from chevupload.settings import AllParts, component_from
 
 _NAME = "chevupload"
 
@@ -43,7 +43,7 @@ class ChevUploadPlugin:
     api = 2
     component: ChevUpload
 
-    def __init__(self, *, keyword: str = _NAME, prefix: str | None = None, **parts: Any) -> None:
+    def __init__(self, *, keyword: str = _NAME, prefix: str | None = None, **parts: Unpack[AllParts]) -> None:
         """Remember what the host has of its own.
 
         Args:

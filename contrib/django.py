@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 from urllib.parse import unquote
 
 try:
@@ -44,7 +44,7 @@ from chevupload.mounting import RequestUploads, below, checked_prefix
 from chevupload.request.handed import HandedForm, hand_on
 from chevupload.response.webob import Request
 from chevupload.routing import route_paths
-from chevupload.settings import component_from, database_from
+from chevupload.settings import AllParts, component_from, database_from
 from chevupload.store.sql import Database, SqlKeys, Tables, UserColumns
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ class ChevUpload:
         component: the component, for ``chevupload.component.wrap(get_wsgi_application())``.
     """
 
-    def __init__(self, *, url_prefix: str | None = None, principal: UserPrincipal = principal_of, **parts: Any) -> None:
+    def __init__(
+        self, *, url_prefix: str | None = None, principal: UserPrincipal = principal_of, **parts: Unpack[AllParts]
+    ) -> None:
         """Put the component together.
 
         Args:

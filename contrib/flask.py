@@ -10,7 +10,7 @@ import io
 import os
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 try:
     import flask
@@ -30,7 +30,7 @@ from chevupload.model import Owner
 from chevupload.mounting import METHODS, RequestUploads, below, checked_prefix
 from chevupload.request.handed import HandedForm, hand_on
 from chevupload.routing import route_paths
-from chevupload.settings import component_from
+from chevupload.settings import StoreParts, component_from
 from chevupload.store.sql import Database, Tables, UserColumns
 from chevupload.store.sql.columns import tell_alembic
 
@@ -78,7 +78,7 @@ class ChevUpload:
         login: bool = False,
         url_prefix: str | None = None,
         tables: Tables | None = None,
-        **parts: Any,
+        **parts: Unpack[StoreParts],
     ) -> None:
         """Remember what the host has of its own, and use it for ``app`` if there is one already.
 
