@@ -246,7 +246,7 @@ def home(request: Any) -> Any:
     ]
     values = {"title": f"Pictures of {request.user}", "form": form, "pictures": pictures}
     if found[PAGE_SIZE:]:
-        values["older"] = found[PAGE_SIZE - 1].cursor
+        values["older"] = str(found[PAGE_SIZE - 1].cursor)
     return render(request, "home.html", values, status=400 if form.errors else 200)
 
 

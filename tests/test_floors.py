@@ -69,7 +69,7 @@ def modules():
     for folder, prefix in ((ROOT / PACKAGE, ()), (ROOT / "contrib", ("contrib",))):
         for path in sorted(folder.rglob("*.py")):
             inner = path.relative_to(folder).with_suffix("").parts
-            # The signpost that stands where an installation has contrib itself.
+            # The link to the adapters, which are found below their own folder.
             if not prefix and inner[0] == "contrib":
                 continue
             name = ".".join((*prefix, *inner)).removesuffix(".__init__").removesuffix("__init__")
