@@ -65,7 +65,6 @@ class ChevUpload:
     Attributes:
         routes: where the component answers, below its mount point.
         catalog: where records stay.
-        key_store: the keys that users make for themselves, if there is one.
         parts: what it was made of, by the names of its keywords.
         own_database: the :class:`~chevupload.store.sql.Database` that was opened for this component alone, if one was.
         renderer: inspects and renders pictures.
@@ -173,7 +172,7 @@ class ChevUpload:
         has_page = key_store is not None and current_user is not None
         self.routes = _served(routes or Routes(), has_keys_page=has_page)
         self.catalog = catalog
-        self.key_store = key_store
+        self._key_store = key_store
         self._storages = storages
         self._sign = tokens.sign
         self._tag_url = policy.tag_url
@@ -281,6 +280,17 @@ class ChevUpload:
         below = {"viewer": self._upload, "video": self._upload, "assets": self._asset, "files": self._viewing.file}
         self._table = RouteTable(self.routes, exact=exact, below=below)
 
+    @property
+    def key_store(self) -> KeyStore:
+        """The keys that users make for themselves.
+
+        Raises:
+            ConfigError: keys are made elsewhere.
+        """
+        if self._key_store is None:
+            raise ConfigError("this application makes its keys elsewhere")
+        return self._key_store
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application of its own.
 
@@ -322,8 +332,8 @@ class ChevUpload:
             BackendError: a part is away; asking again goes on where it ended.
         """
         user_id = as_principal(owner).user_id
-        if self.key_store is not None and user_id is not None:
-            self.key_store.forget_keys(user_id)
+        if self._key_store is not None and user_id is not None:
+            self._key_store.forget_keys(user_id)
         self.uploads.delete_all(owner)
         if user_id is not None:
             self.catalog.forget_albums(user_id)

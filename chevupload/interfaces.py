@@ -333,10 +333,20 @@ class JoiningCatalog(Catalog, Protocol):
 
 
 class Readable(Protocol):
-    """What a host has for an uploaded file: a file, werkzeug's FileStorage, Django's UploadedFile, and others."""
+    """What a host has for an uploaded file: a file, Django's UploadedFile, and others."""
 
     def read(self, size: int, /) -> bytes:
         """Return up to ``size`` bytes, none at the end."""
+        ...
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """What wraps such a file and answers as it, as werkzeug's FileStorage does, whose types do not say so."""
+
+    @property
+    def stream(self) -> Readable:
+        """The file."""
         ...
 
 

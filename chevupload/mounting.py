@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from chevupload.app import ChevUpload
 from chevupload.errors import ConfigError
-from chevupload.interfaces import Readable
+from chevupload.interfaces import Readable, Wrapper
 from chevupload.model import Owner, Upload
 from chevupload.response.links import Links
 from chevupload.uploads import SaveParameters
@@ -47,7 +47,7 @@ class RequestUploads:
         """What builds URLs of uploads."""
         return self.component.links(self._environ)
 
-    def save(self, file: Readable, *, owner: Owner, **parameters: Unpack[SaveParameters]) -> Upload:
+    def save(self, file: Readable | Wrapper, *, owner: Owner, **parameters: Unpack[SaveParameters]) -> Upload:
         """Take a file in; see :meth:`chevupload.uploads.Uploads.save`."""
         parameters.setdefault("session", self._session)
         return self.component.uploads.save(file, owner=owner, **parameters)

@@ -27,7 +27,7 @@ from chevupload.errors import (
     UnknownCategory,
 )
 from chevupload.hooks import Hooks
-from chevupload.interfaces import Catalog, KeyBackend, Readable, Renderer
+from chevupload.interfaces import Catalog, KeyBackend, Readable, Renderer, Wrapper
 from chevupload.journal import Journal
 from chevupload.keeping import Keeping
 from chevupload.keys import principal_of
@@ -106,7 +106,7 @@ class Uploads:
 
     def save(
         self,
-        file: Readable,
+        file: Readable | Wrapper,
         *,
         owner: Owner,
         filename: str | None = None,
@@ -156,7 +156,8 @@ class Uploads:
             texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
         )
         with Journal() as journal, Spool(self._spool_folder, self.max_bytes(principal)) as spool:
-            while data := file.read(_READ_BYTES):
+            content = file.stream if isinstance(file, Wrapper) else file
+            while data := content.read(_READ_BYTES):
                 spool.write(data)
             if not spool.size:
                 raise EmptySource
@@ -358,7 +359,7 @@ def _digits(number: float | None) -> str | None:
     return None if number is None else str(int(number))
 
 
-def _name_of(file: Readable) -> str | None:
+def _name_of(file: Readable | Wrapper) -> str | None:
     """Return what a file of a framework or of the standard library says of its name."""
     name = getattr(file, "filename", None) or getattr(file, "name", None)
     return name if isinstance(name, str) else None

@@ -14,7 +14,6 @@ from flask.cli import AppGroup
 from chevupload.app import ChevUpload
 from chevupload.clock import utc_now
 from chevupload.errors import ChevuploadError
-from chevupload.interfaces import KeyStore
 from chevupload.model import KeyStyle
 from chevupload.store.sql import SqlKeys
 
@@ -35,12 +34,6 @@ commands.add_command(keys)
 
 def _component() -> ChevUpload:
     return cast(ChevUpload, flask.current_app.extensions["chevupload"])
-
-
-def _key_store() -> KeyStore:
-    if (store := _component().key_store) is None:
-        raise click.ClickException("this application makes its keys elsewhere")
-    return store
 
 
 def _add_host_command(name: str, help_text: str) -> None:
@@ -66,7 +59,7 @@ _add_host_command("check", "Compare records with files, and mend them with --rep
 @click.option("--style", type=click.Choice(["chevereto", "imgbb"]), default="chevereto", show_default=True)
 def add_key(user_id: str, label: str, style: KeyStyle) -> None:
     """Make a key, and print it this once."""
-    store = _key_store()
+    store = _component().key_store
     made = store.add_key(user_id, label=label, style=style)
     if isinstance(store, SqlKeys) and store.authenticate(made.key, {}) is None:
         store.revoke_key(made.id, user_id=user_id)
@@ -79,7 +72,7 @@ def add_key(user_id: str, label: str, style: KeyStyle) -> None:
 def list_keys(user_id: str) -> None:
     """List a user's keys."""
     now = utc_now()
-    for key in _key_store().keys_of(user_id):
+    for key in _component().key_store.keys_of(user_id):
         state = "usable" if key.is_usable(now) else "revoked" if key.revoked_at else "expired"
         click.echo(f"{key.id}  {state:7}  {key.created_at:%Y-%m-%d}  {key.label}".rstrip())
 
@@ -89,5 +82,5 @@ def list_keys(user_id: str) -> None:
 @click.argument("key_id")
 def revoke_key(user_id: str, key_id: str) -> None:
     """End a key for good."""
-    if not _key_store().revoke_key(key_id, user_id=user_id):
+    if not _component().key_store.revoke_key(key_id, user_id=user_id):
         raise click.ClickException("this user has no such key, or not any more")

@@ -73,7 +73,7 @@ def open_accounts(options: argparse.Namespace, *, make: bool = False) -> Iterato
     from chevupload.store.sql.keys import SqlKeys  # noqa: PLC0415
 
     component = _imported(options.app)
-    catalog, keys = _sql_catalog(component, options.app), component.key_store
+    catalog, keys = _sql_catalog(component, options.app), component.parts["key_store"]
     if not isinstance(keys, SqlKeys) or keys.users_elsewhere:
         raise ConfigError(f"the users and keys of {options.app} are its own: they are made where it makes them")
     yield Accounts(catalog.database, tables=catalog.tables)

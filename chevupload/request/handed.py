@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -26,7 +26,7 @@ class HandedForm:
     """
 
     fields: Iterable[tuple[str, str]]
-    files: Iterable[tuple[str, str, BinaryIO]]
+    files: Iterable[tuple[str, str, IO[bytes]]]
 
 
 def hand_on(environ: WSGIEnvironment, form: HandedForm) -> None:

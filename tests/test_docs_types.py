@@ -1,0 +1,100 @@
+"""Type checkers accept the code in the documentation, and see what is misspelt."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.test_docs import PAGES
+
+UNTYPED = (
+    *("bottle", "django", "flask_login", "flask_sqlalchemy", "flask_wtf", "fsspec", "pyramid", "waitress", "webob"),
+    "zope",
+)
+"""Libraries without types, or whose types nobody can satisfy: to both checkers, anything goes with them."""
+
+MISSPELT = """
+from flask import Flask
+
+from chevupload import ChevUpload
+from chevupload.contrib import bottle, django, flask
+from chevupload.settings import component_from
+
+ChevUpload(keys=lambda key, environ: None, catalog=1, storage=2, secret_keys=[], strorage=3)  # 8
+flask.ChevUpload(Flask(""), strorage=3)  # 9
+bottle.ChevUploadPlugin(strorage=3)  # 10
+django.ChevUpload(strorage=3)  # 11
+component_from({}, strorage=3)  # 12
+with open("picture.png", "rb") as file:
+    flask.uploads.save(file, owner=1, titel="")  # 14
+    component_from({}).uploads.save(file, owner=1, titel="")  # 15
+    django.ChevUpload().uploads(None).save(file, owner=1, titel="")  # 16
+"""
+SEEN = {8, 9, 10, 11, 12, 14, 15, 16}
+
+
+def python_of(page):
+    """Return a page's Python, each line where the page has it."""
+    lines, is_code = [], False
+    for line in page.read_text().splitlines():
+        if line.startswith("```"):
+            is_code = line == "```python"
+            lines.append("")
+        else:
+            lines.append(line if is_code else "")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory):
+    """Return a folder with the Python of every page, and what is misspelt; outside of this package, as a host's is."""
+    folder = tmp_path_factory.mktemp("code")
+    for page in PAGES:
+        if (text := python_of(page)).strip():
+            (folder / f"page_{page.stem.lower()}.py").write_text(text)
+    (folder / "misspelt.py").write_text(MISSPELT)
+    for library in UNTYPED:
+        (folder / "stubs" / library).mkdir(parents=True)
+        (folder / "stubs" / library / "__init__.pyi").write_text("def __getattr__(name: str): ...\n")
+    return folder
+
+
+def errors_of(found):
+    """Return what is said of the pages, and the lines of the other file of which something is said."""
+    of_pages = [f"{file}:{line}: {text}" for file, line, text in found if "misspelt" not in file]
+    return of_pages, {line for file, line, _ in found if "misspelt" in file}
+
+
+@pytest.mark.timeout(600)
+def test_mypy(code):
+    """With an editable installation, from another folder."""
+    settings = "".join(
+        f"[mypy-{library}.*]\nignore_missing_imports = True\nfollow_imports = skip\n" for library in UNTYPED
+    )
+    (code / "mypy.ini").write_text("[mypy]\ncheck_untyped_defs = True\n" + settings)
+    command = [sys.executable, "-m", "mypy", "--output=json", *sorted(file.name for file in code.glob("*.py"))]
+    run = subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    errors = [(one["file"], one["line"], one["message"]) for one in found if one["severity"] == "error"]
+    assert errors_of(errors) == ([], SEEN), run.stdout + run.stderr
+
+
+@pytest.mark.timeout(600)
+def test_pyright(code):
+    """Likewise."""
+    pytest.importorskip("pyright", reason="pyright is in the extra lint")
+    settings = {
+        "include": ["*.py"],
+        "stubPath": "stubs",
+        "useLibraryCodeForTypes": False,
+        "reportMissingModuleSource": False,
+    }
+    (code / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
+    run = subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
+    found = [one for one in json.loads(run.stdout)["generalDiagnostics"] if one["severity"] == "error"]
+    errors = [(one["file"], one["range"]["start"]["line"] + 1, one["message"]) for one in found]
+    assert errors_of(errors) == ([], SEEN), errors
