@@ -80,6 +80,7 @@ class Principal:
 
 MAX_KEY_LENGTH = 512
 """Characters of the longest key that is looked up."""
+
 Owner: TypeAlias = Principal | str | int | UUID | None
 """Whose an upload is: a user by id, a Principal, or nobody, which is a guest."""
 
