@@ -266,7 +266,8 @@ def test_keys_are_asked_for_in_their_order(make, tmp_path):
     assert principal(component, "host") == Principal(user_id="h")
     assert principal(component, "guest") == Principal(user_id="not a guest")
     assert principal(component, key) is None
-    assert component.key_store is None
+    with pytest.raises(ConfigError, match="keys elsewhere"):
+        component.key_store.keys_of(user_id)
 
 
 def test_parts_of_the_host_win(make):
