@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chevupload.response.webob import Response
-
 from chevupload.config import Routes
 from chevupload.response.answers import answered
 from chevupload.response.home_page import Start
 from chevupload.response.page_answers import PageAnswers
+from chevupload.response.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

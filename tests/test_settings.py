@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, timedelta
+from inspect import signature
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from chevupload import Delivery, Limits, Originals, Pages, Policy, Principal, Renditions, Routes
+from chevupload import ChevUpload, Delivery, Limits, Originals, Pages, Policy, Principal, Renditions, Routes
 from chevupload.errors import ConfigError, StorageError
-from chevupload.settings import _SETTINGS, component_from
+from chevupload.settings import _SETTINGS, AllParts, component_from
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, Tables, UserColumns, sqlite_engine
 
@@ -303,3 +304,10 @@ def test_a_catalog_of_a_host_with_a_database_of_keys(make, tmp_path):
 def test_records_in_sql_are_the_default(make):
     """In the folder's own database."""
     assert isinstance(make().catalog, SqlCatalog)
+
+
+def test_every_keyword_of_the_component_is_typed_for_adapters():
+    """Or a checker would take it for a misspelt one."""
+    of_component, of_function = signature(ChevUpload).parameters, signature(component_from).parameters
+    known = {*of_component, *of_function} - {"settings", "more"}
+    assert AllParts.__optional_keys__ == known
