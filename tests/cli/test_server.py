@@ -168,7 +168,7 @@ def test_keys_end_through_the_server(server, site_folder, key, capsys):
     assert send(key.key).status_code == 200
     assert main(["key", "revoke", key.id, "--data", str(site_folder)]) == 0
     assert (send(key.key).status_code, send(key.key).json()["error"]["code"]) == (401, 100)
-    assert main(["key", "add", "ann", "--expires", "2", "--data", str(site_folder)]) == 0
+    assert main(["key", "add", "ann", "--expires", "PT2S", "--data", str(site_folder)]) == 0
     short = capsys.readouterr().out.split()[-1]
     assert send(short).status_code == 200
     import time
