@@ -52,13 +52,16 @@ def displayable(image: Image.Image, profile: bytes | None) -> tuple[Image.Image,
     """
     if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() == (255, 255):
         image = image.convert("RGB" if image.mode == "RGBA" else "L")
+    if profile is not None and image.mode in ("L", "LA") and profile[16:20] == b"RGB ":
+        # Browsers honor it, and the formats have no place for it.
+        image = _to_srgb(image.convert("RGB" if image.mode == "L" else "RGBA"), profile).convert(image.mode)
     fits = profile is not None and profile[16:20] == _SPACES.get(image.mode)
-    if profile is not None and fits and (image.mode == "CMYK" or len(profile) > MAX_PROFILE_BYTES):
+    if profile is not None and fits and (image.mode in ("CMYK", "LA") or len(profile) > MAX_PROFILE_BYTES):
         image, fits = _to_srgb(image, profile), False
     if image.mode == "CMYK":
         image = image.convert("RGB")
     if image.mode == "LA":
-        image, fits = image.convert("RGBA"), False
+        image = image.convert("RGBA")
     return image, profile if fits else None
 
 
@@ -79,10 +82,13 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    if image.mode == "LA":
+        converted = _to_srgb(image.getchannel("L"), profile).convert("RGBA")
+        converted.putalpha(image.getchannel("A"))
+        return converted
     mode = image.mode if image.mode in ("RGB", "RGBA") else "RGB"
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode) or image
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image  # a broken profile describes nothing
-    return image if converted is None else converted

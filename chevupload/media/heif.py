@@ -15,9 +15,13 @@ from PIL import Image
 
 from chevupload.media import exif as exif_block
 from chevupload.media import metadata, original
+from chevupload.media.color import continuous
+from chevupload.media.color_description import source_colors
+from chevupload.media.color_space import HighDynamicRange
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.picture import AGAIN, Picture, medium_size
 from chevupload.media.structure import Structure
+from chevupload.media.tone_mapping import tone_mapped
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
 # The number of workers says how many processors are used.
@@ -39,11 +43,14 @@ def processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
     # It comes upright: the container says how it is to be turned, and what Exif says besides does not count.
     decoded = opened.to_pillow()
     full, info = decoded.size, dict(decoded.info)
+    colors = source_colors(file, "HEIC", info.get("icc_profile"), decoded.mode)
+    if isinstance(colors, HighDynamicRange):
+        decoded, colors = tone_mapped(continuous(decoded), colors), None
     size = original.stored_size(full, job)
     target = original.converted_format("HEIC", size, job)
     is_rewritten = size != full or target is not None
     name = target or "JPEG"
-    image, profile = original.converted(decoded, info.get("icc_profile"), name)
+    image, profile = original.converted(decoded, colors, name)
     if size != full:
         image = Picture.of(image).resized(size)
     texts = metadata.read_texts(exif_block.read(info.get("exif") or b""), None, info.get("xmp")).allowed(job.originals)

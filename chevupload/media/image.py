@@ -19,6 +19,8 @@ from chevupload.errors import BackendError, BrokenImage, ChevuploadError, Disabl
 from chevupload.media import exif as exif_block
 from chevupload.media import metadata, original, promises, strip
 from chevupload.media.color import continuous, displayable
+from chevupload.media.color_description import Colors, source_colors
+from chevupload.media.color_space import HighDynamicRange
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.extras import extra
 from chevupload.media.picture import (
@@ -103,7 +105,9 @@ def _processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
         if name != "JPEG":  # nothing to gain from waiting, and PNG has its Exif behind its pixels
             image.load()
         is_lossless = measured is not None and measured.is_lossless
-        source = _Source(file, image, name, frames, exif_block.read(image.info.get("exif") or b""), is_lossless)
+        colors = source_colors(file, name, image.info.get("icc_profile"), image.mode)
+        exif = exif_block.read(image.info.get("exif") or b"")
+        source = _Source(file, image, name, frames, exif, is_lossless, colors)
         return _rendered(source, _plan(source, job), job, outbox)
     finally:
         image.close()
@@ -119,6 +123,7 @@ class _Source:
     frames: int
     exif: exif_block.Exif
     is_lossless: bool
+    colors: Colors
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +173,8 @@ def _needed_scale(size: tuple[int, int], medium: tuple[int, int] | None, job: Me
 
 def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> MediaResult:
     info, raw_size, is_color = dict(source.image.info), source.image.size, source.image.mode == "RGB"
-    picture, orientation = Picture.decoded(source.image, plan.scale), plan.orientation
-    profile, name, keeps_exif = info.get("icc_profile"), plan.name, job.originals.keep_exif
+    picture, profile = _decoded(source, plan)
+    orientation, name, keeps_exif = plan.orientation, plan.name, job.originals.keep_exif
     palette = source.image.getpalette() if name == "GIF" and source.image.mode == "P" else None
     stored: MediaFile | None = None
     if plan.rewritten:
@@ -210,6 +215,16 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
         thumb=stored_thumb,
         medium=stored_medium,
     )
+
+
+def _decoded(source: _Source, plan: _Plan) -> tuple[Picture, bytes | None]:
+    """Return the pixels with their profile; those of high dynamic range as sRGB, which needs none."""
+    picture = Picture.decoded(source.image, plan.scale)
+    if not isinstance(source.colors, HighDynamicRange):
+        return picture, source.colors
+    from chevupload.media.tone_mapping import tone_mapped  # noqa: PLC0415 - few pictures need it
+
+    return picture.showing(tone_mapped(continuous(picture.image), source.colors)), None
 
 
 def _redrawn(picture: Picture, plan: _Plan) -> Picture:

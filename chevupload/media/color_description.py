@@ -1,0 +1,117 @@
+"""Reads what a file says of its colors besides an ICC profile: code points, gamma, primaries, and its brightest light.
+
+May know: :mod:`color_space <chevupload.media.color_space>`, :mod:`boxes <chevupload.media.boxes>` and
+:mod:`icc <chevupload.media.icc>` of this folder. Where a file says it in several ways, browsers go by the first of
+``cICP``, ``iCCP``, ``sRGB``, ``gAMA`` with ``cHRM`` in PNG, and by the profile before code points in AVIF and HEIC.
+Sources: PNG third edition, ISO/IEC 14496-12 (``colr``, ``clli``, ``mdcv``), ISO/IEC 23008-12 (properties of items).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, TypeAlias
+
+from chevupload.media import icc
+from chevupload.media.boxes import Box, Boxes
+from chevupload.media.color_space import SRGB, USUAL_PEAK, ColorSpace, HighDynamicRange, coded, numbered, shown
+
+Colors: TypeAlias = bytes | HighDynamicRange | None
+"""What the values of pixels mean: an ICC profile tells it, or a range that is to be mapped to sRGB; None means sRGB."""
+
+_PNG_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"cLLI", b"mDCV")
+_MAX_CHUNKS = 1_000
+"""Chunks that are looked at; those that tell of colors come first."""
+_VISUAL_ENTRY_BYTES = 78
+"""Fields of a visual sample entry, before the boxes in it."""
+_GRAY = ("1", "L", "LA", "I;16", "I")
+
+
+def source_colors(file: BinaryIO, name: str, profile: bytes | None, mode: str) -> Colors:
+    """Return what the pixels of a picture mean.
+
+    Args:
+        file: the whole file, of which ``name`` is the format.
+        profile: the ICC profile that its decoder found.
+        mode: of its pixels, in Pillow's names.
+    """
+    if name == "PNG":
+        told = _png(file, _is_profile(profile))
+    elif name in ("AVIF", "HEIC") and not _is_profile(profile):
+        told = _items(file)
+    else:
+        return profile
+    if isinstance(told, ColorSpace):
+        return None if told == SRGB else icc.profile(told, is_gray=mode in _GRAY)
+    return profile if told is None else told
+
+
+def _is_profile(profile: bytes | None) -> bool:
+    return profile is not None and profile[36:40] == b"acsp"
+
+
+def _png(file: BinaryIO, has_profile: bool) -> ColorSpace | HighDynamicRange | None:
+    chunks = _png_chunks(file)
+    if len(code := chunks.get(b"cICP", b"")) == 4:
+        lights = (_png_light(chunks.get(b"cLLI", b""), 0), _png_light(chunks.get(b"mDCV", b""), 16))
+        if space := coded(code[0], code[1], _peak(*lights)):
+            return space
+    if has_profile:
+        return None
+    if b"sRGB" in chunks or len(chunks.get(b"gAMA", b"")) != 4:
+        return SRGB
+    points = chunks.get(b"cHRM", b"")
+    numbers = tuple(value / 100_000 for value in struct.unpack(">8I", points)) if len(points) == 32 else None
+    return numbered(int.from_bytes(chunks[b"gAMA"], "big") / 100_000, numbers) or SRGB
+
+
+def _png_chunks(file: BinaryIO) -> dict[bytes, bytes]:
+    """Return the chunks about colors, which stand before the pixels."""
+    found: dict[bytes, bytes] = {}
+    at = 8
+    for _ in range(_MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind in _PNG_CHUNKS and length <= 32:
+            found.setdefault(kind, file.read(length))
+        elif kind in (b"IDAT", b"IEND", b""):
+            break
+        at += length + 12
+    return found
+
+
+def _png_light(chunk: bytes, at: int) -> float:
+    return int.from_bytes(chunk[at : at + 4], "big") / 10_000
+
+
+def _peak(of_content: float, of_display: float) -> float:
+    """Return the luminance of the brightest pixel: of the content, or else of the display that it was made on."""
+    return of_content or of_display or USUAL_PEAK
+
+
+def _items(file: BinaryIO) -> ColorSpace | HighDynamicRange | None:
+    """Return the color space of a picture in boxes, None where nothing tells it."""
+    boxes = Boxes(file)
+    code, content, display = None, 0.0, 0.0
+    for box in _properties(boxes, file.seek(0, 2)):
+        head = boxes.head(box, 24)
+        if box.kind == b"colr" and head[:4] == b"nclx" and len(head) >= 8 and code is None:
+            code = int.from_bytes(head[4:6], "big"), int.from_bytes(head[6:8], "big")
+        elif box.kind == b"clli":
+            content = float(int.from_bytes(head[:2], "big"))
+        elif box.kind == b"mdcv":
+            display = int.from_bytes(head[16:20], "big") / 10_000
+    return None if code is None else shown(*code, peak=_peak(content, display))
+
+
+def _properties(boxes: Boxes, end: int) -> Iterator[Box]:
+    """List the properties of a picture's items, or of the track of a sequence that has no such picture."""
+    for box in boxes.between(0, end):
+        if box.kind == b"meta":
+            found = boxes.find(Box(box.kind, box.start, box.body + 4, box.end), b"iprp", b"ipco")
+            yield from boxes.between(found.body, found.end) if found else ()
+        elif box.kind == b"moov":
+            found = boxes.find(box, b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+            for entry in boxes.between(found.body + 8, found.end) if found else ():
+                yield from boxes.between(entry.body + _VISUAL_ENTRY_BYTES, entry.end)
