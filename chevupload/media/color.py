@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 MAX_PROFILE_BYTES = 65_536
 """Profiles larger than this are not repeated in every derived picture."""
+_KEYED = ("1", "I;16")
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "L": b"GRAY", "LA": b"GRAY", "CMYK": b"CMYK"}
 
 
@@ -19,6 +20,8 @@ def continuous(image: Image.Image) -> Image.Image:
     """Return ``image`` in a mode whose pixels can be blended: L, LA, RGB, RGBA or CMYK. It may be the same object."""
     if image.mode in ("RGB", "L"):
         return image.convert("RGBA") if "transparency" in image.info else image
+    if image.mode in _KEYED and "transparency" in image.info:
+        return _holed(image)
     if image.mode in ("RGBA", "LA", "CMYK"):
         return image
     if image.mode in ("P", "PA"):
@@ -28,6 +31,19 @@ def continuous(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         return _eight_bits(image)
     return image.convert({"RGBa": "RGBA", "La": "LA"}.get(image.mode, "RGB"))
+
+
+def _holed(image: Image.Image) -> Image.Image:
+    """Return gray of 1 or 16 bits, one value of which is transparent, with an alpha channel instead."""
+    key = image.info["transparency"]
+    if image.mode == "1":
+        alpha = image.convert("L").point([255 * (value != key) for value in range(256)])
+    else:
+        alpha = image.convert("I").point([255 * (value != key) for value in range(65_536)], "L")
+    gray = image.convert("L") if image.mode == "1" else _eight_bits(image)
+    gray.info.pop("transparency", None)
+    gray.putalpha(alpha)
+    return gray
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -87,6 +103,9 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         converted.putalpha(image.getchannel("A"))
         return converted
     mode = image.mode if image.mode in ("RGB", "RGBA") else "RGB"
+    if image.mode == "CMYK":
+        # Chromium first adds black to the other inks, and shows what the profile says of these three.
+        image = Image.merge("CMYK", (*ImageChops.invert(image.convert("RGB")).split(), Image.new("L", image.size)))
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode) or image

@@ -230,6 +230,8 @@ def _decoded(source: _Source, plan: _Plan) -> tuple[Picture, bytes | None]:
 def _redrawn(picture: Picture, plan: _Plan) -> Picture:
     """Return the picture as it will be stored: resized, then turned upright, since turning a small one is cheaper."""
     image = picture.image
+    if image.mode == "1" and "transparency" in image.info:
+        image = continuous(image)  # Pillow writes the value that is transparent wrongly
     if plan.resized:
         size = upright_size(plan.size, plan.orientation)
         image = picture.showing(continuous(image)).resized(size)

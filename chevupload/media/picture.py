@@ -20,7 +20,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
+from PIL.PngImagePlugin import Blend, PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from chevupload.media import jpeg, png
@@ -114,6 +114,30 @@ class _Png(PngImageFile):
         self.fp = found.pieces.opened()
         super()._open()
         self.info.update(png.metadata(file, found))
+        self._scale_key()
+
+    def _scale_key(self) -> None:
+        """Tell the transparent value as a value of the pixels that are made."""
+        key = self.info.get("transparency")
+        if key is None or not self.tile:
+            return
+        raw = self.tile[0].args
+        if raw in _GRAY_STEPS:
+            self.info["transparency"] = min(255, key * _GRAY_STEPS[raw])
+        elif raw == "RGB;16B":
+            self.info["transparency"] = tuple(value >> 8 for value in key)
+
+
+_GRAY_STEPS = {"L;2": 85, "L;4": 17}
+
+
+class _Webp(WebPImageFile):
+    """A WebP decoder that leaves the place around a first frame transparent, as viewers do."""
+
+    def _open(self) -> None:
+        super()._open()
+        if self.is_animated:
+            self._mode = self.rawmode = "RGBA"
 
 
 class _Avif(AvifImageFile):
@@ -135,7 +159,7 @@ _DECODERS: dict[str, type[ImageFile]] = {
     "JPEG": _WholeJpeg,
     "PNG": _Png,
     "GIF": GifImageFile,
-    "WEBP": WebPImageFile,
+    "WEBP": _Webp,
     "AVIF": _Avif,
     "BMP": BmpImageFile,
 }
@@ -176,6 +200,25 @@ AGAIN = Image.Resampling.BICUBIC
 """For what is resized again by little: photographs measure the same as with LANCZOS, at two thirds of the time."""
 
 
+def _first_shown(image: ImageFile) -> Image.Image:
+    """Return what is seen first: where the first frame does not reach, an animation is transparent."""
+    if isinstance(image, PngImageFile) and image.default_image:
+        # The picture before the animation is for viewers that know of none.
+        image.seek(1)
+        image.blend_op = Blend.OP_SOURCE
+        box = image.info["bbox"]
+    elif isinstance(image, GifImageFile):
+        box = image.dispose_extent
+    else:
+        box = (0, 0, *image.size)
+    image.load()
+    if box == (0, 0, *image.size):
+        return image
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(image.crop(box).convert("RGBA"), box)
+    return canvas
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Decoded pixels, and the exact extent of the picture in them: a scaled decode rounds up to whole pixels."""
@@ -201,8 +244,7 @@ class Picture:
             if drafted is not None:
                 extent = drafted[1][2:]
                 resampling = _AFTER_DRAFT if extent[0] < width else _SHARP
-        image.load()
-        return cls(image, *extent, resampling)
+        return cls(_first_shown(image), *extent, resampling)
 
     def showing(self, image: Image.Image) -> Picture:
         """Return the picture with other pixels of the same size."""

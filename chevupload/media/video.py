@@ -13,12 +13,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import av
 import av.error
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -27,7 +28,8 @@ from chevupload.errors import BrokenImage, BrokenVideo, ChevuploadError, TooCost
 from chevupload.media import original
 from chevupload.media.ebml import document_type
 from chevupload.media.encoding import Outbox, md5_of
-from chevupload.media.picture import AGAIN, Picture, medium_size, upright
+from chevupload.media.film_frame import display_size, picture_of
+from chevupload.media.picture import AGAIN, Picture, medium_size
 from chevupload.media.structure import HEAD_BYTES, Structure
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
@@ -46,9 +48,10 @@ _IN_WEBM = {"video": ("vp8", "vp9", "av1"), "audio": ("opus", "vorbis")}
 """What a Matroska file may consist of that is taken as WebM: Chromium names its recordings so."""
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 """What an audio file shows of its album is no film."""
-_ORIENTATIONS = {90: 8, 180: 3, 270: 6}
-"""Exif's orientation for a turn counter-clockwise."""
+_SEEING_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _READ_BYTES = 65_536
+_Seen: TypeAlias = tuple[Image.Image, bytes | None]
+"""A frame, and its color profile if it is not sRGB."""
 
 
 def processed(file: BinaryIO, name: str, job: MediaJob, outbox: Outbox) -> MediaResult:
@@ -60,8 +63,8 @@ def processed(file: BinaryIO, name: str, job: MediaJob, outbox: Outbox) -> Media
     """
     stored = None if job.originals.keep_exif else _stripped(file, name, outbox)
     with open(stored.path, "rb") if stored is not None else nullcontext(file) as film:
-        image, seconds = _guarded(film, name, job)
-    return _rendered(image, seconds, name, stored, job, outbox)
+        seen, seconds = _guarded(film, name, job)
+    return _rendered(*seen, seconds, name, stored, job, outbox)
 
 
 def _stripped(file: BinaryIO, name: str, outbox: Outbox) -> MediaFile | None:
@@ -71,7 +74,7 @@ def _stripped(file: BinaryIO, name: str, outbox: Outbox) -> MediaFile | None:
         raise BrokenVideo from error
 
 
-def _guarded(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int]:
+def _guarded(file: BinaryIO, name: str, job: MediaJob) -> tuple[_Seen, int]:
     """Turn whatever the libraries raise into one of our errors."""
     try:
         return _inspected(file, name, job)
@@ -88,8 +91,8 @@ def _guarded(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int
         raise BrokenVideo from error
 
 
-def _inspected(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, int]:
-    """Return the film's frame, upright, and its duration in whole seconds."""
+def _inspected(file: BinaryIO, name: str, job: MediaJob) -> tuple[_Seen, int]:
+    """Return the film's frame, as a player shows it, and its duration in whole seconds."""
     with _opened(file, name, job) as container:
         if name == "WEBM":
             _check_matroska(container, file)
@@ -103,8 +106,9 @@ def _inspected(file: BinaryIO, name: str, job: MediaJob) -> tuple[Image.Image, i
     # Where nothing can be decoded from the wanted moment on, the film begins with what can.
     for moment in (int(seconds / 4), 0):
         with _opened(file, name, job) as container:
-            if (frame := _frame_at(container, _film(container, job), moment)) is not None:
-                return _pixels(frame, job), int(seconds)
+            stream = _film(container, job)
+            if (frame := _frame_at(container, stream, moment, job)) is not None:
+                return _pixels(frame, stream, job), int(seconds)
     raise BrokenVideo
 
 
@@ -140,11 +144,16 @@ def _film(container: InputContainer, job: MediaJob) -> VideoStream:
     if context is None or context.codec.name not in _DECODERS:
         raise UnavailableFormat
     _check(context.width, context.height, job)
+    _single_threaded(context, job)
+    return stream
+
+
+def _single_threaded(context: VideoCodecContext, job: MediaJob) -> VideoCodecContext:
     # A thread reserves tens of megabytes of the address space; the number of workers says how many processors are used.
     context.thread_type = "NONE"
     context.thread_count = 1
     context.options = _decoder_options(job)
-    return stream
+    return context
 
 
 def _check_matroska(container: InputContainer, file: BinaryIO) -> None:
@@ -169,9 +178,10 @@ def _check(width: int, height: int, job: MediaJob) -> None:
 
 
 def _declared_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
+    # Sound may go on when the pictures have ended, and the last of them stays.
+    if container.duration:
+        return container.duration / av.time_base
+    return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
 
 
 def _counted_seconds(container: InputContainer, stream: VideoStream) -> float:
@@ -184,7 +194,7 @@ def _counted_seconds(container: InputContainer, stream: VideoStream) -> float:
     return float((end - (start or 0)) * (stream.time_base or 0))
 
 
-def _frame_at(container: InputContainer, stream: VideoStream, moment: int) -> VideoFrame | None:
+def _frame_at(container: InputContainer, stream: VideoStream, moment: int, job: MediaJob) -> VideoFrame | None:
     """Return the first frame from ``moment`` on, in seconds; or the last before it that the limit leads to."""
     start = stream.start_time or 0
     wanted = start + (int(moment / stream.time_base) if stream.time_base else 0)
@@ -193,7 +203,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, moment: int) -> Vi
         with suppress(av.error.FFmpegError):
             container.seek(wanted, stream=stream)
     found, pixels = None, 0
-    for frame in _frames(container, stream):
+    for frame in _frames(container, stream, _decoder(stream, job)):
         found = frame
         pixels += max(MIN_FRAME_PIXELS, frame.width * frame.height)
         if frame.pts is None or frame.pts >= wanted or pixels >= MAX_DECODED_PIXELS:
@@ -201,25 +211,40 @@ def _frame_at(container: InputContainer, stream: VideoStream, moment: int) -> Vi
     return found
 
 
-def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _decoder(stream: VideoStream, job: MediaJob) -> VideoCodecContext:
+    """Return what decodes the stream. Where there is transparency, FFmpeg's own decoder does not see it."""
+    name = _SEEING_ALPHA.get(stream.codec_context.name) if stream.metadata.get("alpha_mode") == "1" else None
+    if name is None:
+        return stream.codec_context
+    decoder = VideoCodecContext.create(name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    return _single_threaded(decoder, job)
+
+
+def _frames(container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> Iterator[VideoFrame]:
     """Decode what can be decoded: players pass over damage, too."""
     for packet in container.demux(stream):
         try:
-            yield from packet.decode()
+            yield from decoder.decode(packet)
         except av.error.InvalidDataError:
             continue
 
 
-def _pixels(frame: VideoFrame, job: MediaJob) -> Image.Image:
+def _pixels(frame: VideoFrame, stream: VideoStream, job: MediaJob) -> _Seen:
+    size = display_size(frame.width, frame.height, stream.sample_aspect_ratio)
     _check(frame.width, frame.height, job)
-    size, orientation = (frame.width, frame.height), _ORIENTATIONS.get(round(frame.rotation / 90) * 90 % 360, 1)
-    plane = frame.reformat(format="rgb24", threads=1).planes[0]
-    pixels: Any = memoryview(plane)
-    return upright(Image.frombytes("RGB", size, pixels, "raw", "RGB", plane.line_size), orientation)
+    _check(*size, job)
+    return picture_of(frame, size)
 
 
 def _rendered(
-    image: Image.Image, seconds: int, name: str, stored: MediaFile | None, job: MediaJob, outbox: Outbox
+    image: Image.Image,
+    profile: bytes | None,
+    seconds: int,
+    name: str,
+    stored: MediaFile | None,
+    job: MediaJob,
+    outbox: Outbox,
 ) -> MediaResult:
     base = Picture.of(image)
     size = medium_size(image.size, job)
@@ -239,8 +264,8 @@ def _rendered(
         original=stored,
         original_md5=md5_of(stored.path) if stored is not None else None,
         resized=False,
-        thumb=outbox.encode(thumb, "JPEG", job.quality),
-        medium=outbox.encode(medium, "JPEG", job.quality) if medium is not None else None,
-        frame=outbox.encode(image, "JPEG", job.quality),
+        thumb=outbox.encode(thumb, "JPEG", job.quality, icc_profile=profile),
+        medium=outbox.encode(medium, "JPEG", job.quality, icc_profile=profile) if medium is not None else None,
+        frame=outbox.encode(image, "JPEG", job.quality, icc_profile=profile),
         duration=seconds,
     )
