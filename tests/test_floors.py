@@ -51,7 +51,7 @@ HOMES = {
     "werkzeug": ("request",),
     "webob": ("response.webob",),
     "PIL": ("media", "cli.example"),
-    "av": ("media.video",),
+    "av": ("media.video", "media.film_frame"),
     "pi_heif": ("media.heif",),
     "sqlalchemy": ("store.sql", "settings"),
     "alembic": ("store.sql.migrations", "store.sql.autogenerate"),

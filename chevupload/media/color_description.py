@@ -1,20 +1,20 @@
 """Reads what a file says of its colors besides an ICC profile: code points, gamma, primaries, and its brightest light.
 
-May know: :mod:`color_space <chevupload.media.color_space>`, :mod:`boxes <chevupload.media.boxes>` and
-:mod:`icc <chevupload.media.icc>` of this folder. Where a file says it in several ways, browsers go by the first of
-``cICP``, ``iCCP``, ``sRGB``, ``gAMA`` with ``cHRM`` in PNG, and by the profile before code points in AVIF and HEIC.
-Sources: PNG third edition, ISO/IEC 14496-12 (``colr``, ``clli``, ``mdcv``), ISO/IEC 23008-12 (properties of items).
+May know: of this folder, :mod:`color_space <chevupload.media.color_space>`,
+:mod:`properties <chevupload.media.properties>` and :mod:`icc <chevupload.media.icc>`. Where a file says it in several
+ways, browsers go by the first of ``cICP``, ``iCCP``, ``sRGB``, ``gAMA`` with ``cHRM`` in PNG, and by the profile before
+code points in AVIF and HEIC. Sources: PNG third edition, ISO/IEC 14496-12 (``colr``, ``clli``, ``mdcv``), the header of
+BMP's fifth version.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import BinaryIO, TypeAlias
 
 from chevupload.media import icc
-from chevupload.media.boxes import Box, Boxes
 from chevupload.media.color_space import SRGB, USUAL_PEAK, ColorSpace, HighDynamicRange, coded, numbered, shown
+from chevupload.media.properties import properties
 
 Colors: TypeAlias = bytes | HighDynamicRange | None
 """What the values of pixels mean: an ICC profile tells it, or a range that is to be mapped to sRGB; None means sRGB."""
@@ -22,8 +22,7 @@ Colors: TypeAlias = bytes | HighDynamicRange | None
 _PNG_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"cLLI", b"mDCV")
 _MAX_CHUNKS = 1_000
 """Chunks that are looked at; those that tell of colors come first."""
-_VISUAL_ENTRY_BYTES = 78
-"""Fields of a visual sample entry, before the boxes in it."""
+_MAX_BMP_PROFILE_BYTES = 4_000_000
 _GRAY = ("1", "L", "LA", "I;16", "I")
 
 
@@ -37,6 +36,8 @@ def source_colors(file: BinaryIO, name: str, profile: bytes | None, mode: str) -
     """
     if name == "PNG":
         told = _png(file, _is_profile(profile))
+    elif name == "BMP":
+        return _bmp_profile(file)
     elif name in ("AVIF", "HEIC") and not _is_profile(profile):
         told = _items(file)
     else:
@@ -92,26 +93,24 @@ def _peak(of_content: float, of_display: float) -> float:
 
 def _items(file: BinaryIO) -> ColorSpace | HighDynamicRange | None:
     """Return the color space of a picture in boxes, None where nothing tells it."""
-    boxes = Boxes(file)
     code, content, display = None, 0.0, 0.0
-    for box in _properties(boxes, file.seek(0, 2)):
-        head = boxes.head(box, 24)
-        if box.kind == b"colr" and head[:4] == b"nclx" and len(head) >= 8 and code is None:
+    for kind, head in properties(file):
+        if kind == b"colr" and head[:4] == b"nclx" and len(head) >= 8 and code is None:
             code = int.from_bytes(head[4:6], "big"), int.from_bytes(head[6:8], "big")
-        elif box.kind == b"clli":
+        elif kind == b"clli":
             content = float(int.from_bytes(head[:2], "big"))
-        elif box.kind == b"mdcv":
+        elif kind == b"mdcv":
             display = int.from_bytes(head[16:20], "big") / 10_000
     return None if code is None else shown(*code, peak=_peak(content, display))
 
 
-def _properties(boxes: Boxes, end: int) -> Iterator[Box]:
-    """List the properties of a picture's items, or of the track of a sequence that has no such picture."""
-    for box in boxes.between(0, end):
-        if box.kind == b"meta":
-            found = boxes.find(Box(box.kind, box.start, box.body + 4, box.end), b"iprp", b"ipco")
-            yield from boxes.between(found.body, found.end) if found else ()
-        elif box.kind == b"moov":
-            found = boxes.find(box, b"trak", b"mdia", b"minf", b"stbl", b"stsd")
-            for entry in boxes.between(found.body + 8, found.end) if found else ():
-                yield from boxes.between(entry.body + _VISUAL_ENTRY_BYTES, entry.end)
+def _bmp_profile(file: BinaryIO) -> bytes | None:
+    """Return the profile that the fifth version of a BMP's header leads to."""
+    file.seek(0)
+    header = file.read(14 + 124)
+    if len(header) < 14 + 124 or header[14] < 124 or header[70:74] != b"DEBM":
+        return None
+    at, size = struct.unpack_from("<II", header, 126)
+    file.seek(14 + at)
+    profile = file.read(min(size, _MAX_BMP_PROFILE_BYTES))
+    return profile if _is_profile(profile) else None

@@ -1,8 +1,8 @@
 """Opens a picture with one decoder, decodes it once at the scale that is needed, and cuts smaller pictures out of it.
 
-May know: Pillow, values and sizes, and this folder's readers of JPEG and PNG. Decoders are named by class, so neither
-Pillow's forty other parsers nor a plugin of the host can run.
-Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVERSAMPLING`.
+May know: Pillow, values and sizes, and this folder's readers of JPEG, of PNG and of properties. Decoders are named by
+class, so neither Pillow's forty other parsers nor a plugin of the host can run. Quality was measured as PSNR against
+LANCZOS on the full decode; see :data:`OVERSAMPLING`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from PIL.PngImagePlugin import Blend, PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from chevupload.media import jpeg, png
+from chevupload.media.properties import clean_size
 from chevupload.model import MediaJob
 from chevupload.scaling import Size, shrunk_to_side, side_of
 
@@ -141,9 +142,27 @@ class _Webp(WebPImageFile):
 
 
 class _Avif(AvifImageFile):
-    """An AVIF decoder that takes a picture with Exif that it cannot read for one without."""
+    """An AVIF decoder that takes a picture with Exif that it cannot read for one without, and shows what is to be seen.
+
+    Of a picture with a clean aperture it makes that part.
+    """
 
     def _open(self) -> None:
+        self._opened()
+        assert self.fp is not None
+        self._whole = self._size
+        self._size = clean_size(cast(BinaryIO, self.fp), self._size)
+
+    def load(self) -> Any:
+        if not self.tile or self._size == self._whole:
+            return super().load()
+        clean, self._size = self._size, self._whole
+        super().load()
+        self.im = self.im.crop((0, 0, *clean))
+        self._size = clean
+        return super().load()
+
+    def _opened(self) -> None:
         try:
             super()._open()
         except MemoryError:

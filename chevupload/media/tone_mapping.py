@@ -26,8 +26,8 @@ from chevupload.media.color_space import (
 )
 
 TABLE_SIDE = 25
-"""Entries of the table for each color. Means are right within 2 of 255, saturated colors within 50; making it takes as
-long as decoding half a megapixel."""
+"""Entries of the table for each color. Means are right within 3 of 255; making it takes as long as decoding half a
+megapixel."""
 _HLG_PEAK = 1000.0
 """Luminance of HLG's white on the display that its system gamma of 1.2 belongs to, in cd/m²."""
 _BEND = 0.65
@@ -76,9 +76,13 @@ def _light(value: float, space: HighDynamicRange) -> float:
 
 
 def _encoded(light: float) -> float:
-    """Return the value of sRGB for light."""
-    light = min(max(light, 0.0), 1.0)
-    return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+    """Return the value of sRGB for light.
+
+    It goes on below black and above white, since what is cut off there before interpolating ends up within.
+    """
+    amount = min(abs(light), 2.0)
+    value = amount * 12.92 if amount <= 0.0031308 else 1.055 * amount ** (1 / 2.4) - 0.055
+    return value if light >= 0 else -value
 
 
 def _curve(peak: float) -> Callable[[float], float]:

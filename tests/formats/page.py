@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from chevupload.originals import Originals
+from tests.appearance.cases import CASES, EXPECTED, Case
+from tests.appearance.looks import distance, look, opened, square_look
 from tests.formats import outcome
 from tests.formats.samples import VARIANTS, oddities, strangers
 from tests.support import ROOT, Stand, file
@@ -51,6 +53,28 @@ def _looks(keeping: Stand, removing: Stand) -> Lines:
             yield [variant.name, *seen, *outcome.profiled(keeping, variant)]
 
 
+def _appearance(keeping: Stand, removing: Stand) -> Lines:
+    yield ["file", "what is easily missed", "stored as", "shown like the original"]
+    for case in CASES:
+        seen = outcome.uploaded(keeping, case.content)
+        kept = "untouched" if seen.is_untouched else "written anew"
+        yield [case.format, case.about, f"`.{seen.image['extension']}`, {kept}", _likeness(case, seen)]
+
+
+def _likeness(case: Case, seen: outcome.Outcome) -> str:
+    """Tell which of the pictures look as the browser shows the file."""
+    expected = EXPECTED[case.name]
+    pictures = dict(seen.derived) if seen.is_untouched else seen.derived | {"original": seen.original}
+    likes = {
+        name: distance(square_look(opened(data)), expected["square"]) < case.tolerance
+        if name == "thumb"
+        else distance(look(opened(data)), expected["whole"]) < case.tolerance
+        for name, data in pictures.items()
+    }
+    wrong = [name for name, is_like in likes.items() if not is_like]
+    return f"wrong: {', '.join(wrong)}" if wrong else ", ".join(likes)
+
+
 def _metadata(keeping: Stand, removing: Stand) -> Lines:
     yield ["file", "kept", "in thumb, medium, frame", "left when removed", "then stored as"]
     for variant in VARIANTS:
@@ -77,6 +101,7 @@ def _refused(keeping: Stand, removing: Stand) -> Lines:
 TABLES: dict[str, Callable[[Stand, Stand], Lines]] = {
     "stored": _stored,
     "looks": _looks,
+    "appearance": _appearance,
     "metadata": _metadata,
     "rare": _rare,
     "refused": _refused,

@@ -23,15 +23,18 @@ def heic(
     exif: bytes = b"",
     xmp: bytes = b"",
     profile: bytes = b"",
+    code: tuple[int, int, int] | None = None,
     brands: bytes = b"heicmif1heic",
 ) -> bytes:
-    """Encode ``picture``, shown after as many quarter turns counter-clockwise."""
+    """Encode ``picture``, shown after as many quarter turns counter-clockwise; ``code`` tells its colors by H.273."""
     configuration, frame = _hevc(picture)
     properties = [(0x80, configuration), (0, box(b"ispe", struct.pack(">II", *picture.size), version=0))]
     if turns:
         properties.append((0x80, box(b"irot", bytes([turns]))))
     if profile:
         properties.append((0, box(b"colr", b"prof", profile)))
+    if code:
+        properties.append((0, box(b"colr", b"nclx", struct.pack(">HHHB", *code, 0))))
     items = [(b"hvc1", frame)]
     items += [(b"Exif", struct.pack(">I", 6) + exif)] if exif else []
     items += [(b"mime", xmp)] if xmp else []
