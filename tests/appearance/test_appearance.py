@@ -12,7 +12,7 @@ from tests.appearance.cases import CASES, EXPECTED, FILES, Case
 from tests.appearance.looks import distance, look, opened, square_look
 from tests.media.pictures import processed
 
-SMALL = {"thumb_side": 64, "medium_width": 100}
+SMALL = {"thumb_side": 64, "medium_side": 100}
 
 
 def ids(case: Case) -> str:

@@ -15,7 +15,7 @@ from tests.browser.sites import site
 def running(tmp_path_factory):
     """Serve a site whose pictures are small."""
     folder = tmp_path_factory.mktemp("appearance")
-    with site(folder / "site", renditions=Renditions(thumb_side=64, medium_width=100)) as running:
+    with site(folder / "site", renditions=Renditions(thumb_side=64, medium_side=100)) as running:
         yield running
 
 
