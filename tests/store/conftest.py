@@ -12,6 +12,7 @@ from chevupload.store.sql import Accounts, Database, SqlCatalog, Tables, engine_
 from chevupload.testing.records import NOW, new_upload
 from tests.databases import new_database, running_postgres
 from tests.store.mariadb import mariadb_server
+from tests.store.pgbouncer import running_pgbouncer
 
 
 @pytest.fixture
@@ -55,11 +56,18 @@ def mariadb():
         yield url
 
 
+@pytest.fixture(scope="session")
+def pgbouncer(postgres):
+    """Return the URL of a running PgBouncer in front of that PostgreSQL."""
+    with running_pgbouncer(postgres) as url:
+        yield url
+
+
 @contextlib.contextmanager
-def _with_tables(server):
-    """Make a new database on a server, with all tables, and remove it after use."""
+def _with_tables(server, by=None):
+    """Make a new database on a server, with all tables, and remove it after use; connect ``by`` another's address."""
     with new_database(server) as url:
-        engine = engine_from(url)
+        engine = engine_from(url if by is None else by.set(database=url.database))
         database = Database(engine)
         database.create_tables()
         yield database
@@ -74,15 +82,22 @@ def postgres_database(postgres):
 
 
 @pytest.fixture
+def pgbouncer_database(postgres, pgbouncer):
+    """Return a new PostgreSQL database with all tables, behind PgBouncer."""
+    with _with_tables(postgres, by=pgbouncer) as database:
+        yield database
+
+
+@pytest.fixture
 def mariadb_database(mariadb):
     """Return a new MariaDB database with all tables."""
     with _with_tables(mariadb) as database:
         yield database
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "mariadb"])
 def each_database(request):
-    """Return a SQLite, a PostgreSQL and a MariaDB database in turn, each new and with all tables."""
+    """Return a SQLite, a PostgreSQL, the same behind PgBouncer, and a MariaDB database in turn, each with all tables."""
     return request.getfixturevalue("database" if request.param == "sqlite" else f"{request.param}_database")
 
 
