@@ -21,6 +21,7 @@ from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.describing import Describing
 from chevupload.embeds import Embeds
 from chevupload.errors import ConfigError, NotFound, Refusal
+from chevupload.folders import local_path
 from chevupload.health import Health
 from chevupload.home import Home
 from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
@@ -120,7 +121,8 @@ class ChevUpload:
                 public addresses only.
             decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
                 for hosts that cannot start any. A renderer of your own may stand here, too.
-            spool_folder: for temporary files; by default the storage's own incoming folder, or the system's.
+            spool_folder: for temporary files, ``~`` the home folder; by default the storage's own incoming folder, or
+                the system's.
             current_user: who is signed in at the host, for the page of keys and the upload page: a user's id, of whom
                 ``keys`` tell the rest if they can, as :class:`~chevupload.interfaces.UserKeyBackend` does; or a
                 Principal, which is taken as it is.
@@ -488,9 +490,10 @@ def _spool_folder(given: str | None, storages: Storages) -> str:
     """
     if given is None:
         return _default_spool_folder(storages)
-    if not os.path.isdir(given) or not os.access(given, os.W_OK | os.X_OK):
+    folder = local_path(given)
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"spool_folder must be a folder that can be written to: {given!r}")
-    return os.fspath(given)
+    return str(folder)
 
 
 def _default_spool_folder(storages: Storages) -> str:

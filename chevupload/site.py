@@ -18,6 +18,7 @@ from chevupload.app import ChevUpload
 from chevupload.clock import Clock
 from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NameTaken, StorageError
+from chevupload.folders import local_path, name_new
 from chevupload.hooks import BeforeStore, OnDelete, OnUpload
 from chevupload.interfaces import Fetcher, KeyBackend, KeyStore, Renderer
 from chevupload.keys import CurrentUser, GuestKey, KeyChain, KeyFunction
@@ -96,12 +97,12 @@ class DataFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Make the folder if it is missing.
+        """Make the folder if it is missing; a leading ``~`` is the home folder.
 
         Raises:
             StorageError: it cannot be made.
         """
-        self.folder = Path(folder).absolute()
+        self.folder = local_path(folder)
         self.images, self.incoming = self.folder / "images", self.folder / "incoming"
         # A web server may pass through to the files; everything else in it is private by itself.
         try:
@@ -169,6 +170,6 @@ def _write_once(path: Path, text: str) -> None:
         file.write(text)
     try:
         with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
+            name_new(Path(temporary), path)
     finally:
-        Path(temporary).unlink()
+        Path(temporary).unlink(missing_ok=True)

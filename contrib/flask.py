@@ -7,7 +7,6 @@ Flask-SQLAlchemy's documentation.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -25,6 +24,7 @@ from chevupload import app as core
 from chevupload.config import Routes
 from chevupload.contrib.flask_commands import commands
 from chevupload.errors import ConfigError, TooLarge
+from chevupload.folders import local_path
 from chevupload.keys import CurrentUser
 from chevupload.model import Owner
 from chevupload.mounting import METHODS, RequestUploads, below, checked_prefix
@@ -118,7 +118,7 @@ class ChevUpload:
         settings: dict[str, Any] = app.config.get_namespace("CHEVUPLOAD_")
         prefix = checked_prefix(settings.pop("url_prefix", None) or self._url_prefix)
         if folder := settings.get("folder", _NAME):
-            settings["folder"] = os.path.join(app.instance_path, folder)
+            settings["folder"] = local_path(folder, below=app.instance_path)
         if app.secret_key:
             secrets = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
             settings.setdefault("secret_keys", [_derived(secret) for secret in secrets])

@@ -15,7 +15,7 @@ PACKAGE = "chevupload"
 
 FLOORS = {
     **dict.fromkeys(("errors", "checks", "scaling"), 0),
-    **dict.fromkeys(("model", "originals", "config", "ids", "clock", "normal_form"), 1),
+    **dict.fromkeys(("model", "originals", "config", "ids", "clock", "normal_form", "folders"), 1),
     **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     "storages": 3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from datetime import UTC, timedelta
 from inspect import signature
 from zoneinfo import ZoneInfo
@@ -44,6 +45,21 @@ def test_a_folder_is_enough(make, tmp_path):
     assert there >= {"chevupload.db", "images", "incoming", "secret"}
     assert component.routes == Routes(keys=None), "nobody knows who is signed in"
     assert isinstance(component.key_store, SqlKeys)
+
+
+def test_a_tilde_is_the_home_folder(make, tmp_path, monkeypatch):
+    """As in a shell, which reads no ini file: for folders, and for the file of a database."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    make({"folder": "~/data"}, spool_folder="~")
+    make({"folder": "", "database_url": "sqlite:///~/site.db", "storage_url": "file://~/files", "secret_keys": SECRETS})
+    component = make({"folder": "~/other", "database_url": "sqlite:///~/site.db"})
+    component.catalog.database.create_tables()
+    assert {"data", "other", "site.db"} <= set(os.listdir(tmp_path / "home"))
+    assert os.listdir(tmp_path) == ["home"]
+    with pytest.raises(ConfigError, match="no such home"):
+        make({"folder": "~nobody-has-this-name/data"})
 
 
 def test_every_frozen_setting_has_a_name(make):

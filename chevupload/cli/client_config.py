@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from chevupload.cli.common import SERVER_HELP, SERVER_URL, Commands, add_command, upload_address
+from chevupload.folders import local_path, optional_step
 from chevupload.response.clients import CLIENTS, PLACEHOLDER, Account
 
 
@@ -24,7 +25,7 @@ def add_commands(commands: Commands) -> None:
     )
     parser.add_argument("--url", default=os.environ.get("CHEVUPLOAD_URL", SERVER_URL), help=SERVER_HELP)
     parser.add_argument("--site", default="", help="the site's name (its host)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write a file, for its owner's eyes only")
+    parser.add_argument("--output", type=local_path, metavar="FILE", help="write a file, for its owner's eyes only")
 
 
 def client_config(options: argparse.Namespace) -> int:
@@ -46,5 +47,6 @@ def _write_private(path: Path, text: str) -> None:
     """Write a file that nobody else can read, since it holds a key; a script can be run."""
     mode = stat.S_IRWXU if text.startswith("#!") else stat.S_IRUSR | stat.S_IWUSR
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)
+        with optional_step("change modes"):
+            os.fchmod(file.fileno(), mode)
         file.write(text)

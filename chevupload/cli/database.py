@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chevupload.cli.common import Commands, add_command, add_site_options, show
 from chevupload.cli.sites import sql_catalog_of
 from chevupload.errors import ConfigError
+from chevupload.folders import local_path
 
 if TYPE_CHECKING:
     from chevupload.store.sql.migrations import Migrations
@@ -97,7 +97,7 @@ def _database_url(options: argparse.Namespace) -> str:
         return str(options.database_url)
     if options.app is not None:
         return sql_catalog_of(options).database.engine.url.render_as_string(hide_password=False)
-    path = Path(options.data, DATABASE)
+    path = local_path(options.data) / DATABASE
     if not path.exists():
         raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
     return f"sqlite:///{path}"

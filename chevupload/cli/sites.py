@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chevupload.errors import ConfigError
+from chevupload.folders import local_path
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
@@ -31,7 +32,7 @@ def open_folder(options: argparse.Namespace, *, make: bool = False) -> Iterator[
     """
     from chevupload.site import DATABASE, Site  # noqa: PLC0415  # SQLAlchemy comes with it
 
-    if not make and not (Path(options.data) / DATABASE).exists():
+    if not make and not (local_path(options.data) / DATABASE).exists():
         raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
     site = Site(options.data)
     try:

@@ -1,7 +1,7 @@
 """Files in a folder of the server's own disk: the default storage.
 
-May know: :mod:`chevupload.store.storage`, and how spools are named. A file is written under a temporary name and then
-linked to its own, which no reader can see half done and no second writer can repeat. Source: POSIX ``link()``.
+May know: :mod:`chevupload.store.storage`, folders, and how spools are named. A file is written under a temporary name
+and then linked to its own, which no reader can see half done and no second writer can repeat.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from typing import BinaryIO
 from fsspec.implementations.local import LocalFileSystem
 
 from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
+from chevupload.folders import add_mode, local_path, make_readable_folder, name_new, sync, sync_folder
 from chevupload.model import FileHeaders
 from chevupload.spool import PREFIX
 from chevupload.store.access import CHUNK_BYTES
 from chevupload.store.paths import checked_path
 from chevupload.store.storage import FsspecStorage, translated
-
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 class LocalStorage(FsspecStorage):
@@ -45,8 +44,11 @@ class LocalStorage(FsspecStorage):
     ) -> None:
         """Keep files in ``folder``; it and ``incoming`` are made when they are missing.
 
+        New folders below it get mode 0755 and files 0644, whatever the umask says. What umask and parent give to
+        folders besides stays: write access of a group, setgid, access lists.
+
         Args:
-            folder: where the files go.
+            folder: where the files go; a leading ``~`` is the home folder.
             incoming: where unfinished ones are, on the same file system; ``.incoming`` in the folder by default.
             public_url: where the files can be fetched by anybody; None lets the component serve them.
             fsync: True survives a power failure, at the price of a few milliseconds for each file.
@@ -55,16 +57,19 @@ class LocalStorage(FsspecStorage):
             StorageError: a folder cannot be made.
             ConfigError: the folders are on different file systems, where nothing can be moved in one step.
         """
-        self._folder = Path(folder).absolute()
+        self._folder = local_path(folder)
         super().__init__(LocalFileSystem(), self._folder.as_posix(), public_url=public_url)
-        self.incoming = self._folder / ".incoming" if incoming is None else Path(incoming).absolute()
+        self.incoming = self._folder / ".incoming" if incoming is None else local_path(incoming)
         self._unfinished = os.path.join(self.incoming, "")
         self._fsync = fsync
-        with translated("make", "the storage's folders"):
-            _make_folder(self._folder)
+        try:
+            make_readable_folder(self._folder)
             self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.incoming.stat().st_dev != self._folder.stat().st_dev:
-                raise ConfigError("a local storage and its incoming folder must be on the same file system")
+            is_one_disk = self.incoming.stat().st_dev == self._folder.stat().st_dev
+        except OSError as error:
+            raise StorageError(f"{error.filename}: {error.strerror}") from error
+        if not is_one_disk:
+            raise ConfigError("a local storage and its incoming folder must be on the same file system")
 
     def _target(self, path: str) -> Path:
         target = os.path.join(self._folder, checked_path(path))
@@ -181,9 +186,9 @@ class LocalStorage(FsspecStorage):
 
     def _finish(self, file: Path) -> None:
         """Make a complete file readable for a web server beside us, and lasting."""
-        file.chmod(0o644)
+        add_mode(file, 0o644)
         if self._fsync:
-            _sync(file)
+            sync(file)
 
     def _place(self, source: Path, target: Path, stack: contextlib.ExitStack) -> None:
         """Give a finished file its final name."""
@@ -196,44 +201,14 @@ class LocalStorage(FsspecStorage):
                 _link(self._receive(file, self.incoming, stack), target)
         if self._fsync:
             for folder in target.parents[: len(target.relative_to(self._folder).parts)]:
-                _sync(folder)
+                sync_folder(folder)
 
 
 def _link(source: Path, target: Path) -> None:
     """Give ``source`` the name ``target`` if nothing has it; the old name may be gone afterwards."""
     if not target.parent.is_dir():
-        _make_folder(target.parent)
+        make_readable_folder(target.parent)
     try:
-        os.link(source, target)
+        name_new(source, target)
     except FileExistsError as error:
         raise FileExists("a file with this name exists") from error
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # A file system without hard links. Names are reserved in the catalog before they are written, so that
-        # nobody can take this one between the look and the rename.
-        if target.exists():
-            raise FileExists("a file with this name exists") from error
-        source.rename(target)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and its parents, each open to readers whatever the umask says."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
-    else:
-        folder.chmod(0o755)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -48,6 +48,15 @@ def test_users(run):
     assert run("user", "add", "ann") == (1, "", "chevupload: there is a user 'ann' already")
 
 
+def test_a_tilde_is_the_home_folder(run, tmp_path, monkeypatch, capsys):
+    """Services are not started by a shell: every command finds what the first one made."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for command in (("user", "add", "ann"), ("user", "list"), ("check",), ("db", "current")):
+        assert run(*command, "--data", "~/pictures", data=False)[0] == 0, command
+    assert os.listdir(tmp_path) == ["pictures"]
+
+
 def test_a_user_is_disabled_and_deleted(run, tmp_path):
     """Keys open nothing while a user is disabled; a deleted one leaves no key, album or picture."""
     site = Site(tmp_path / "site")

@@ -382,6 +382,14 @@ def test_a_relative_folder_is_below_the_instance_folder(tmp_path):
     assert os.listdir(tmp_path / "instance") == ["pictures"]
 
 
+def test_a_folder_in_the_home_folder_is_there(tmp_path, monkeypatch):
+    """Not in a folder named like its sign, below the instance folder."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    ChevUpload(plain(tmp_path, CHEVUPLOAD_FOLDER="~/pictures"))
+
+    assert os.listdir(tmp_path) == ["home"]
+
+
 def test_no_folder_is_made_that_nobody_needs(tmp_path):
     """With records and files elsewhere."""
     app = plain(tmp_path, CHEVUPLOAD_FOLDER="", CHEVUPLOAD_SECRET_KEYS=["a secret of sixteen or more"])

@@ -97,7 +97,7 @@ def mariadb_database(mariadb):
 
 @pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "mariadb"])
 def each_database(request):
-    """Return a SQLite, a PostgreSQL, the same behind PgBouncer, and a MariaDB database in turn, each with all tables."""
+    """Return SQLite, PostgreSQL, the same behind PgBouncer, and MariaDB in turn, each new and with all tables."""
     return request.getfixturevalue("database" if request.param == "sqlite" else f"{request.param}_database")
 
 

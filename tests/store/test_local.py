@@ -79,6 +79,35 @@ def test_files_and_folders_are_readable_for_a_web_server(storage, tmp_path):
     assert stat.S_IMODE(storage.incoming.stat().st_mode) & 0o077 == 0
 
 
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077], ids=oct)
+def test_new_folders_keep_what_their_parent_gives(tmp_path, umask):
+    """Setgid and with it the group, and a group's write access where the umask leaves it: only readers are added."""
+    tmp_path.chmod(0o2770)
+    before = os.umask(umask)
+    try:
+        storage = LocalStorage(tmp_path / "site/images", incoming=tmp_path / "site/incoming")
+        save(storage, "2026/01/a.png")
+    finally:
+        os.umask(before)
+    expected = 0o2775 if umask == 0o002 else 0o2755
+    for name in ("site", "site/images", "site/images/2026", "site/images/2026/01"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == expected, name
+    assert stat.S_IMODE((tmp_path / "site/incoming").stat().st_mode) == 0o2700
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    """Settings are not read by a shell; and nobody's home is refused, not made."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    storage = LocalStorage("~/files", incoming="~/incoming")
+    save(storage, "a.png")
+    assert (tmp_path / "home/files/a.png").read_bytes() == b"new"
+    assert storage.incoming == tmp_path / "home/incoming"
+    with pytest.raises(ConfigError, match="no such home"):
+        LocalStorage("~nobody-has-this-name/files")
+    assert os.listdir(tmp_path) == ["home"]
+
+
 def test_a_half_written_file_is_never_visible(storage):
     """A reader sees a whole file or none; an unfinished one lies apart, under a name that the sweep knows."""
     reached, go_on = threading.Event(), threading.Event()
@@ -250,9 +279,9 @@ def test_other_faults_of_the_disk_are_storage_errors(storage, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
-    """A wrong folder is found when the site starts, not at its first upload."""
+    """A wrong folder is found when the site starts, not at its first upload; the error names it, and its cause."""
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match=r"file: Not a directory"):
         LocalStorage(tmp_path / "file/sub")
 
 

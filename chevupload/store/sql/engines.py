@@ -1,6 +1,6 @@
 """Engines with settings of ours: no wait without an end, and no connection that died meanwhile.
 
-May know: nothing of the package. Sources: SQLite's pages on WAL, libpq's on its connection parameters, PyMySQL's on its
+May know: the paths of settings. Sources: SQLite's pages on WAL, libpq's on its connection parameters, PyMySQL's on its
 timeouts, SQLAlchemy's on disconnects, PgBouncer's features of its pooling modes, psycopg's on prepared statements.
 """
 
@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
+
+from chevupload.folders import local_path
 
 _PAUSE_SECONDS = 0.05
 
@@ -30,7 +32,7 @@ def sqlite_engine(path: str | os.PathLike[str], *, busy_seconds: float = 30.0) -
     """Return an engine for a SQLite file that many processes and threads can use at once.
 
     Args:
-        path: the file; it is made when it is missing, its folder is not.
+        path: the file, ``~`` the home folder; it is made when it is missing, its folder is not.
         busy_seconds: how long a writer waits for the others.
     """
     return _sqlite_engine(URL.create("sqlite", database=os.fspath(path)), busy_seconds)
@@ -136,6 +138,8 @@ def _limit_statements(engine: Engine, seconds: int) -> None:
 
 
 def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
+    if url.database and url.database.startswith("~"):
+        url = url.set(database=str(local_path(url.database)))
     engine = create_engine(
         url,
         # A transaction takes the write lock before its first change: one that reads first and locks later fails at
