@@ -43,7 +43,8 @@ _SETTINGS = {
 }
 """The frozen settings, and how their fields are called."""
 _OWN = (
-    *("folder", "database_url", "storage_url", "storage_options", "storage_exclusive", "public_url"),
+    *("folder", "database_url", "storage_url", "storage_options", "storage_exclusive", "storage_signing_endpoint"),
+    "public_url",
     *("secret_keys", "guest_key"),
     *("base_url", "trusted_proxies", "decode"),
 )
@@ -96,7 +97,8 @@ def component_from(
     ``storage_url``
         an fsspec URL such as ``s3://bucket/folder``, and ``public_url`` where its files can be fetched.
         ``storage_options`` are the file system's own, a mapping or JSON of one; ``storage_exclusive`` is false for
-        look-alikes of S3 that refuse conditional writes.
+        look-alikes of S3 that cannot do conditional writes, and ``storage_signing_endpoint`` is the address of an S3 as
+        readers reach it.
     ``secret_keys``
         a list, or a text of one or more keys with white space between them, oldest first.
     ``guest_key``
@@ -211,7 +213,13 @@ def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:
     public_url = settings.get("public_url") or None
     if url := settings.get("storage_url"):
         exclusive = FLAG.from_setting("storage_exclusive", settings.get("storage_exclusive", True))
-        return FsspecStorage(url, options=_options(settings), public_url=public_url, exclusive=exclusive)
+        return FsspecStorage(
+            url,
+            options=_options(settings),
+            public_url=public_url,
+            signing_endpoint=settings.get("storage_signing_endpoint") or None,
+            exclusive=exclusive,
+        )
     if folder is None:
         raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
     return LocalStorage(folder.images, incoming=folder.incoming, public_url=public_url)

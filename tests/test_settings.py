@@ -256,9 +256,23 @@ def test_how_a_storage_is_built_and_delivers_by_settings(make):
             }
         )
         storage = component._storages.by_name[""]
-        assert (storage._options, storage._exclusive) == ({"skip_instance_cache": True}, False)
+        assert (storage._files._options, storage._exclusive) == ({"skip_instance_cache": True}, False)
         delivery = component._viewing._deliverer._deliveries[""]
         assert delivery == Delivery(by="x_accel", location="/stored", signed_seconds=120)
+
+
+def test_an_s3_signs_for_the_address_that_readers_have(make):
+    """While the server reaches it by another."""
+    component = make(
+        {
+            "storage_url": "s3://pictures/site",
+            "storage_options": {"endpoint_url": "http://minio:9000", "key": "key", "secret": "secret"},
+            "storage_signing_endpoint": "https://files.example.org",
+            "delivery_by": "signed_url",
+        }
+    )
+    url = component._storages.by_name[""].signed_url("a.png", seconds=60)
+    assert url.startswith("https://files.example.org/pictures/site/a.png?")
 
 
 @pytest.mark.parametrize("options", ["{", "[]", "3", ["a"]])

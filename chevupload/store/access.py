@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol, cast
 
 from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.implementations.memory import MemoryFile
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+
+logger = logging.getLogger("chevupload")
 
 CHUNK_BYTES = 1_048_576
 """How much of a file is in memory while it is copied."""
@@ -154,18 +157,35 @@ class ObjectAccess(PlainAccess):
         """Use ``filesystem``."""
         super().__init__(filesystem)
         self._seconds = seconds
+        self._can_be_exclusive = True
 
     def write(self, place: str, file: BinaryIO, arguments: Mapping[str, Any], *, exclusive: bool) -> None:
         """Write a file: in one request from memory, or, one that is larger than a block, in blocks from disk."""
-        mode = "create" if exclusive else "overwrite"
         beginning = bytearray()
         while len(beginning) < BLOCK_BYTES and (piece := file.read(BLOCK_BYTES - len(beginning))):
             beginning += piece
         if len(beginning) < BLOCK_BYTES:
-            self._call("_pipe_file", place, bytes(beginning), mode=mode, size=len(beginning), **arguments)
+            data, size = bytes(beginning), len(beginning)
+            self._write_in(
+                exclusive, lambda mode: self._call("_pipe_file", place, data, size=size, **mode, **arguments)
+            )
             return
         with _on_disk(beginning, file) as path:
-            self._write_blocks(place, path, os.path.getsize(path), {"mode": mode, **arguments})
+            size = os.path.getsize(path)
+            self._write_in(exclusive, lambda mode: self._write_blocks(place, path, size, {**mode, **arguments}))
+
+    def _write_in(self, exclusive: bool, write: Callable[[Mapping[str, str]], object]) -> None:
+        """Write in one of two modes: a store that says that it cannot write new files only is asked for it once."""
+        if exclusive and self._can_be_exclusive:
+            try:
+                write({"mode": "create"})
+                return
+            except OSError as error:
+                if not _is_not_implemented(error):
+                    raise
+                self._can_be_exclusive = False
+                logger.warning("the store cannot write new files only: it would replace one that is not ours")
+        write({"mode": "overwrite"})
 
     def _write_blocks(self, place: str, path: str, size: int, arguments: Mapping[str, Any]) -> None:
         """Write the local file at ``path``."""
@@ -213,6 +233,16 @@ class ObjectAccess(PlainAccess):
         """Call a method that moves so many bytes, and wait for its end, or for the end of its time."""
         limit = self._seconds + size / _BYTES_PER_SECOND
         return sync(self._filesystem.loop, getattr(self._filesystem, name), *values, timeout=limit, **named)
+
+
+def _is_not_implemented(error: BaseException | None) -> bool:
+    """Whether an object store said of a request that it knows no such thing. Source: botocore's ``ClientError``."""
+    while error is not None:
+        answer = getattr(error, "response", None)
+        if isinstance(answer, Mapping):
+            return bool(answer.get("Error", {}).get("Code") in ("NotImplemented", "501"))
+        error = error.__cause__
+    return False
 
 
 @contextlib.contextmanager

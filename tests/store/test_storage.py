@@ -218,11 +218,11 @@ def test_a_url_is_opened_once_in_each_process():
     """A process keeps its file system, and a forked one builds its own, as not every library survives a fork."""
     storage = FsspecStorage("memory://forked", options={"skip_instance_cache": True})
     storage.save("a", io.BytesIO(b"1"), headers=PNG)
-    first = storage._locate("a")[0]
-    assert storage._locate("a")[0] is first
+    first = storage._files.locate("a")[0]
+    assert storage._files.locate("a")[0] is first
     child = os.fork()
     if child == 0:
-        os._exit(0 if storage._locate("a")[0] is not first and storage.exists("a") else 1)
+        os._exit(0 if storage._files.locate("a")[0] is not first and storage.exists("a") else 1)
     assert os.waitpid(child, 0)[1] == 0
 
 
