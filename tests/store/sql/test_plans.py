@@ -38,7 +38,7 @@ def statements(each_database):
         noted = {}
 
         def see(connection, cursor, statement, parameters, context, executemany):
-            if not executemany:
+            if not executemany and not statement.startswith("SET "):
                 noted.setdefault(statement, parameters)
 
         event.listen(each_database.engine, "before_cursor_execute", see)
