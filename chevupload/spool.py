@@ -7,6 +7,7 @@ the same for one byte and for the largest file, and a media worker can open it b
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -82,6 +83,11 @@ class Spool:
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
             Path(self.path).unlink()
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether ``error`` says that a disk, or somebody's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def format_bytes(size: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import logging
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -29,6 +30,7 @@ from chevupload.errors import (
     MalformedRequest,
     Refusal,
     SlowBody,
+    StorageError,
     TooLarge,
     UnsupportedBody,
 )
@@ -39,10 +41,12 @@ from chevupload.request.json_body import read_json
 from chevupload.request.part_encodings import check_coding, decoded_part
 from chevupload.request.source_text import SourceText
 from chevupload.request.urlencoded import Field, read_urlencoded
-from chevupload.spool import Spool, format_bytes
+from chevupload.spool import Spool, format_bytes, is_disk_full
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+logger = logging.getLogger("chevupload")
 
 TEXT_NAMES = frozenset(
     (
@@ -432,7 +436,8 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
 
     Raises:
         TooLarge: there are more than ``max_bytes`` bytes.
-        MalformedRequest: the body ended before its declared length.
+        MalformedRequest: the body ended before its declared length, or its chunks are none.
+        StorageError: the server keeps bodies on its disk, which is full.
         SlowBody: more than ``seconds`` passed before its end, as seen between two reads; one that stalls ends only by
             the server's own timeout.
     """
@@ -449,12 +454,29 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
         # A server that ends the input itself ends it early when the client goes away.
         if received < _least_bytes(environ):
             raise ClientDisconnected
-    except ClientDisconnected as error:
-        if isinstance(error.__context__, TimeoutError):
-            raise SlowBody from None
-        raise MalformedRequest("The request body is shorter than declared, or was read by the host already") from None
+    except (Refusal, MemoryError):
+        raise
     except RequestEntityTooLarge:
         raise TooLarge(f"Request too big - max {format_bytes(max_bytes)}") from None
+    except Exception as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: Exception) -> Refusal | StorageError:
+    """Return whose fault it is that a server's input raised ``error``: the client's, unless a disk of ours is full.
+
+    WSGI names no exceptions for this, so each server has its own: for chunks that are none, for a connection that ended
+    or stalled, for bodies that it keeps on its disk.
+    """
+    cause = error.__context__ or error if isinstance(error, ClientDisconnected) else error
+    if isinstance(cause, TimeoutError):
+        return SlowBody()
+    if is_disk_full(cause):
+        return StorageError("the server cannot keep a request body")
+    if isinstance(cause, ClientDisconnected | OSError | ValueError):
+        return MalformedRequest("The request body is shorter than declared, or was read by the host already")
+    logger.warning("a request body could not be read: %s", type(cause).__name__)
+    return MalformedRequest("The request body cannot be read to its end")
 
 
 def _least_bytes(environ: WSGIEnvironment) -> int:

@@ -28,6 +28,7 @@ Each setting of chevupload is a variable of the environment: ``max_bytes`` is ``
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     It is on this machine already, and no longer than nginx lets through.
     """
     answer = component(environ, start_response)
-    while environ["wsgi.input"].read(262_144):
-        pass
+    with contextlib.suppress(Exception):  # a body that cannot be read to its end: each server has its own names for it
+        while environ["wsgi.input"].read(262_144):
+            pass
     return answer

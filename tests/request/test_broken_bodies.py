@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import tempfile
 import time
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.config import Limits
-from chevupload.errors import MalformedRequest, Refusal, SlowBody
+from chevupload.errors import MalformedRequest, Refusal, SlowBody, StorageError
 from chevupload.request.forms import read_chunks
 from tests.request.bodies import (
     BOUNDARY,
@@ -79,15 +80,48 @@ class Breaking(io.RawIOBase):
         return 6
 
 
+class ServersOwn(Exception):
+    """What a server raises for chunks that are none: of no family that others know."""
+
+
 @pytest.mark.parametrize(
     ("error", "refusal"),
-    [(ConnectionResetError(), MalformedRequest), (ValueError(), MalformedRequest), (TimeoutError(), SlowBody)],
+    [
+        (ConnectionResetError(), MalformedRequest),
+        (ValueError(), MalformedRequest),
+        (TimeoutError(), SlowBody),
+        (ServersOwn(), MalformedRequest),
+        (EOFError(), MalformedRequest),
+    ],
 )
 @pytest.mark.parametrize("more", [{"CONTENT_LENGTH": "20"}, {"wsgi.input_terminated": True}])
 def test_a_broken_connection_is_the_clients_fault(tmp_path, error, refusal, more):
     """A connection that fails half-way ends in a refusal, 408 where it was too slow, never in an error of ours."""
     with pytest.raises(refusal):
         read(tmp_path, {"wsgi.input": Breaking(error), "CONTENT_TYPE": URLENCODED, **more})
+
+
+@pytest.mark.parametrize("more", [{"CONTENT_LENGTH": "20"}, {"wsgi.input_terminated": True}])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(errno.ENOSPC, "full"), StorageError),
+        (OSError(errno.EDQUOT, "full"), StorageError),
+        (MemoryError(), MemoryError),
+    ],
+)
+def test_a_server_without_room_is_our_fault(tmp_path, error, kind, more):
+    """A server that keeps bodies on its disk, or in its memory, and has no room is not blamed on the client."""
+    with pytest.raises(kind):
+        read(tmp_path, {"wsgi.input": Breaking(error), "CONTENT_TYPE": URLENCODED, **more})
+
+
+def test_one_line_tells_of_a_body_that_cannot_be_read(tmp_path, caplog):
+    """It names what the server raised, without its text, which holds what the client sent."""
+    with pytest.raises(MalformedRequest):
+        read(tmp_path, streamed([], URLENCODED) | {"wsgi.input": Breaking(ServersOwn("a secret"))})
+    (record,) = caplog.records
+    assert (record.getMessage(), record.exc_info) == ("a request body could not be read: ServersOwn", None)
 
 
 def test_a_slow_body_is_refused(tmp_path):

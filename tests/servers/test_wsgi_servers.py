@@ -169,11 +169,25 @@ def test_a_server_carries_uploads(address, session, key, tmp_path):
     refused = requests.post(f"{address}/api/1/upload", data={"key": "wrong", "source": "x"}, timeout=SECONDS)
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, 100)
 
+    for chunks in (b"zz\r\n", b"-5\r\nabc\r\n0\r\n\r\n", b"3\r\nabcdef\r\n0\r\n\r\n", b"3;\x01\r\nabc\r\n0\r\n\r\n"):
+        assert answer_to_chunks(address, key, chunks) in (b"HTTP/1.1 400", b""), chunks
+
     for image in (*images, chunked.json()["image"]):
         assert session.delete(image["delete_url"], timeout=SECONDS).status_code == 200
     assert session.get(images[0]["url"], timeout=SECONDS).status_code == 404
     assert files_in(tmp_path / "data" / "images") == []
     assert files_in(tmp_path / "data" / "incoming") == []
+
+
+def answer_to_chunks(address: str, key: str, chunks: bytes) -> bytes:
+    """Send what should be a chunked body, and return the start of the answer; nothing where the connection closes."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    head = f"POST /api/1/upload HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nTransfer-Encoding: chunked\r\n"
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
+        connection.sendall(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode() + chunks)
+        with contextlib.suppress(ConnectionError):
+            return connection.recv(12, socket.MSG_WAITALL)
+    return b""
 
 
 def multipart(content: bytes) -> bytes:
