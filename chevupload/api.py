@@ -33,6 +33,7 @@ from chevupload.request.fetching import DisabledFetcher
 from chevupload.request.forms import Form, Spools
 from chevupload.request.idempotency import request_digest
 from chevupload.request.parameters import parse_parameters
+from chevupload.request.proxies import client_network
 from chevupload.request.sources import pick_source
 from chevupload.response.answers import (
     allow_origin,
@@ -231,6 +232,7 @@ class UploadApi:
             parameters,
             principal,
             journal=journal,
+            sender=principal.user_id or client_network(environ),
             session=environ.get(SESSION),
             request_digest=repeats,
         )

@@ -100,6 +100,9 @@ class Limits:
     """Worker processes for each process of the server; also the number of pictures decoded at a time."""
     queue_seconds: float = setting(30.0, SECONDS)
     """How long an upload waits for a free worker before it is answered with 503."""
+    waiting_uploads: int = 8
+    """Uploads that wait so at a time, in each process of the server; more are answered with 503 at once. Each holds a
+    thread: half as many as the process has threads leaves the others to answer everything else."""
 
     def __post_init__(self) -> None:
         """Check every limit."""

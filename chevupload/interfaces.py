@@ -373,12 +373,17 @@ class Fetcher(Protocol):
 class Renderer(Protocol):
     """Inspects and renders pictures: in worker processes, or inline."""
 
-    def process(self, job: MediaJob) -> MediaResult:
+    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
         """Do one job. On any error nothing is left in the job's folder.
+
+        Args:
+            job: what to do.
+            sender: whose job it is, a user's id or a client's address: no sender should keep the others waiting. The
+                site's own jobs have none.
 
         Raises:
             Refusal: the picture is not accepted.
-            Busy: no worker became free in time.
+            Busy: no worker became free in time, or too many jobs wait already.
         """
         ...
 

@@ -162,7 +162,9 @@ class Uploads:
             if not spool.size:
                 raise EmptySource
             source = Source(spool, filename or _name_of(file))
-            return self.create(source, parameters, principal, session=session, journal=journal)
+            return self.create(
+                source, parameters, principal, journal=journal, sender=principal.user_id or "", session=session
+            )
 
     def get(self, upload_id: str) -> Upload | None:
         """Return an upload that readers can see, or None.
@@ -255,12 +257,14 @@ class Uploads:
         principal: Principal,
         *,
         journal: Journal,
+        sender: str = "",
         session: Any = None,
         request_digest: str | None = None,
     ) -> Upload:
         """Take one source in and return its published record; with a session, published when that commits.
 
-        With a ``request_digest``, what a request like it has stored before is returned, and nothing is stored.
+        With a ``request_digest``, what a request like it has stored before is returned, and nothing is stored. The
+        ``sender`` is whom the renderer is fair to: a user's id, or a client's address.
 
         Raises:
             Refusal: parameters or picture are not acceptable; nothing was stored.
@@ -269,7 +273,7 @@ class Uploads:
         """
         journal.owner, journal.bytes = principal.user_id, source.spool.size
         journal.done("receive")
-        take = partial(self._take, source, parameters, principal, journal, session, request_digest)
+        take = partial(self._take, source, parameters, principal, journal, sender, session, request_digest)
         journal.upload, is_new = self._repeats.once(request_digest, source.spool.md5, take)
         journal.is_repeated = not is_new
         return journal.upload
@@ -280,12 +284,13 @@ class Uploads:
         parameters: Parameters,
         principal: Principal,
         journal: Journal,
+        sender: str,
         session: Any,
         request_digest: str | None,
     ) -> Upload:
         self._check(source, parameters, principal)
         journal.done("check")
-        result = self._renderer.process(self._job(source, parameters, principal))
+        result = self._renderer.process(self._job(source, parameters, principal), sender=sender)
         with _owned(result):
             journal.done("render")
             if result.original_md5 is not None:

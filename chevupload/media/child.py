@@ -5,6 +5,7 @@ May know: the floors below. Its other side is :mod:`chevupload.media.worker`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -21,7 +22,7 @@ from typing import Any
 
 from chevupload import errors
 from chevupload.config import FORMATS, FRAMED, Limits
-from chevupload.errors import BackendError, BrokenImage, ChevuploadError, TooCostly
+from chevupload.errors import BackendError, BrokenImage, ChevuploadError, Refusal, TooCostly
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.spool import PREFIX
 
@@ -43,6 +44,23 @@ _ALLOCATOR = {
 their page faults are a tenth of a small photograph's cost."""
 
 _log = logging.getLogger(__name__)
+
+
+def _signals(*names: str) -> frozenset[int]:
+    """Return signals by their names; not every system has all of them, and this is imported on each."""
+    return frozenset(int(getattr(signal, name)) for name in names if hasattr(signal, name))
+
+
+_SERVERS_SIGNALS = _signals("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2")
+"""What service managers and terminals send to a server, and often to every process of it. The server ends its workers by
+itself, once they are needed no more."""
+_COSTLY = _signals("SIGXCPU", "SIGXFSZ")
+"""How a worker ends by its own limits; or with exit code 1, by a MemoryError where nobody could catch it."""
+_CRASHES = _signals("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
+
+
+class WorkerKilled(BackendError):
+    """A worker was ended by somebody else: by hand, or by the kernel for want of memory."""
 
 
 class _Flood(Exception):
@@ -71,6 +89,8 @@ class Child:
             "file_bytes": max(limits.max_bytes, 4 * limits.max_pixels) + 1_000_000,
             "seconds": limits.decode_seconds,
         }
+        # Kept back by the new process, too, from its very start.
+        kept_back = signal.pthread_sigmask(signal.SIG_BLOCK, _SERVERS_SIGNALS)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - nothing of a request is in it
                 [python, "-P", "-m", "chevupload.media.worker", json.dumps(settings)],
@@ -83,6 +103,8 @@ class Child:
             )
         except OSError as error:
             raise BackendError("a media worker cannot be started") from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, kept_back)
         self._received = b""
         self._jobs = 0
         self._is_ready = False
@@ -91,12 +113,14 @@ class Child:
     @property
     def is_fit(self) -> bool:
         """Whether it may be given another job."""
-        return not self._is_spent and self._jobs < MAX_JOBS and self._process.poll() is None
+        is_usable = self._is_ready and not self._is_spent
+        return is_usable and self._jobs < MAX_JOBS and self._process.poll() is None
 
     def wait_until_ready(self) -> None:
         """Wait until it takes jobs.
 
         Raises:
+            WorkerKilled: somebody else ended it.
             BackendError: it does not start.
         """
         if self._is_ready:
@@ -105,7 +129,9 @@ class Child:
             self._send({})
             self._receive(START_SECONDS)
         except (OSError, EOFError, _Flood) as error:
-            raise BackendError(f"a media worker did not start, exit code {self.end()}") from error
+            code = self.end()
+            kind = WorkerKilled if _was_killed(code) else BackendError
+            raise kind(f"a media worker did not start, exit code {code}") from error
         self._is_ready = True
 
     def process(self, job: MediaJob, seconds: float) -> MediaResult:
@@ -113,16 +139,17 @@ class Child:
 
         Raises:
             Refusal: the picture is not accepted.
-            BackendError: its files cannot be read or written, or it was gone before it was asked.
+            WorkerKilled: somebody else ended it.
+            BackendError: its files cannot be read or written.
         """
         # Names of this job's own, so that they can be removed when it cannot tell any more.
         prefix = f"{PREFIX}{secrets.token_hex(8)}-"
         self._jobs += 1
+        self._is_spent = True  # until it has answered as it should
         try:
             return self._result(job, prefix, seconds)
-        except BaseException as error:
-            if not isinstance(error, ChevuploadError) or isinstance(error, TooCostly):
-                self._is_spent = True
+        except BaseException:
+            if self._is_spent:
                 self.kill()
             for path in Path(job.folder).glob(f"{prefix}*"):
                 path.unlink(missing_ok=True)
@@ -131,26 +158,28 @@ class Child:
     def _result(self, job: MediaJob, prefix: str, seconds: float) -> MediaResult:
         try:
             self._send({"job": dataclasses.asdict(job), "prefix": prefix})
-        except OSError as error:
-            self._is_spent = True
-            raise BackendError("a media worker is gone") from error
-        try:
-            return _checked(json.loads(self._receive(seconds)), job.folder, prefix)
+            outcome = _checked(json.loads(self._receive(seconds)), job.folder, prefix)
         except TimeoutError as error:
             _log.warning("media worker %d was killed after %.1f s", self._process.pid, seconds)
             raise TooCostly from error
-        except _Flood as error:
-            self._is_spent = True
-            self.kill()
-            _log.warning("media worker %d was killed, its answer was too long", self._process.pid)
+        except (EOFError, OSError) as error:
+            raise self._death() from error
+        except (_Flood, ValueError, TypeError, AttributeError, KeyError) as error:
+            _log.warning("media worker %d was killed, its answer was none", self._process.pid)
             raise BrokenImage from error
-        except (EOFError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-            self._is_spent = True
-            code = self.end()
-            _log.warning("media worker %d ended with exit code %d", self._process.pid, code)
-            # SIGKILL is the kernel's answer to want of memory; 1 is a MemoryError where nobody could catch it.
-            costly = code in (-signal.SIGXCPU, -signal.SIGKILL, 1)
-            raise (TooCostly if costly else BrokenImage) from error
+        # Where one picture was too much for it, another one may be, too.
+        self._is_spent = isinstance(outcome, TooCostly)
+        if isinstance(outcome, ChevuploadError):
+            raise outcome
+        return outcome
+
+    def _death(self) -> Refusal | WorkerKilled:
+        """Return what it means that the worker has ended before it answered."""
+        code = self.end()
+        _log.warning("media worker %d ended with exit code %s", self._process.pid, code)
+        if _was_killed(code):
+            return WorkerKilled(f"a media worker was killed, exit code {code}")
+        return TooCostly() if code == 1 or -(code or 0) in _COSTLY else BrokenImage()
 
     def _send(self, document: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -178,17 +207,20 @@ class Child:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
-        self._close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait()
 
-    def end(self) -> int:
-        """Let it end, or kill it when it does not; return its exit code."""
+    def end(self) -> int | None:
+        """Let it end, or kill it when it does not; return its exit code, None if it had to be killed."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        return self._close()
+        code = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(END_SECONDS)
+        self.kill()
+        return code
 
     def forget(self) -> None:
         """Close the pipes in a forked child of the server: this process is not its parent's."""
@@ -197,11 +229,10 @@ class Child:
             pipe.close()
         self._process.returncode = 0
 
-    def _close(self) -> int:
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-        return self._process.wait()
+
+def _was_killed(code: int | None) -> bool:
+    """Whether an exit code says that somebody else ended the process, which neither crashed nor reached a limit."""
+    return code is not None and code < 0 and -code not in _CRASHES | _COSTLY
 
 
 def _environment() -> dict[str, str]:
@@ -211,11 +242,13 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": path, "LANG": "C.UTF-8", **_ALLOCATOR}
 
 
-def _checked(answer: Any, folder: str, prefix: str) -> MediaResult:
-    """Build the result, or raise the error, that a worker sent: a process that hostile bytes may have taken over."""
+def _checked(answer: Any, folder: str, prefix: str) -> MediaResult | ChevuploadError:
+    """Build the result or the error that a worker sent: a process that hostile bytes may have taken over."""
     if "error" in answer:
         kind = getattr(errors, answer["error"])
-        raise kind(str(answer["message"])) if issubclass(kind, ChevuploadError) else TypeError(kind)
+        if not issubclass(kind, ChevuploadError):
+            raise TypeError(kind)
+        return kind(str(answer["message"]))  # type: ignore[no-any-return]
     values = dict(answer["result"])
     for name in ("original", "thumb", "medium", "frame"):
         if values[name] is not None:

@@ -7,11 +7,9 @@ the default.
 
 from __future__ import annotations
 
-import threading
-
 from chevupload.config import Limits
-from chevupload.errors import Busy
 from chevupload.media.extras import explained
+from chevupload.media.fair_semaphore import FairSemaphore
 from chevupload.model import MediaJob, MediaResult
 
 
@@ -21,24 +19,19 @@ class InlineRenderer:
     def __init__(self, limits: Limits | None = None) -> None:
         """Render at most ``limits.decode_workers`` pictures at a time."""
         self._limits = limits if limits is not None else Limits()
-        self._seats = threading.BoundedSemaphore(self._limits.decode_workers)
+        self._places = FairSemaphore(self._limits.decode_workers, most_waiting=self._limits.waiting_uploads)
 
-    def process(self, job: MediaJob) -> MediaResult:
-        """Do one job. On any error nothing is left in the job's folder.
+    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
+        """Do one job of ``sender``. On any error nothing is left in the job's folder.
 
         Raises:
             Refusal: the picture is not accepted.
-            Busy: too many pictures were being rendered for too long.
+            Busy: too many pictures were being rendered for too long, or too many wait already.
         """
         from chevupload.media import image  # noqa: PLC0415 - a process that only serves files needs no decoder
 
-        if not self._seats.acquire(timeout=self._limits.queue_seconds):
-            raise Busy
-        try:
-            with explained():
-                return image.process(job)
-        finally:
-            self._seats.release()
+        with self._places.held(sender, seconds=self._limits.queue_seconds), explained():
+            return image.process(job)
 
     def warm(self) -> None:
         """Import the decoder, so that no first upload waits for it."""

@@ -7,16 +7,19 @@ for a pipe with a deadline needs ``poll``; elsewhere use :class:`~chevupload.med
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
 from collections.abc import Callable
 
 from chevupload.config import Limits
-from chevupload.errors import Busy
-from chevupload.media.child import Child, interpreter
+from chevupload.media.child import Child, WorkerKilled, interpreter
 from chevupload.media.extras import explained
+from chevupload.media.fair_semaphore import FairSemaphore
 from chevupload.model import MediaJob, MediaResult
+
+logger = logging.getLogger("chevupload")
 
 
 class WorkerPool:
@@ -31,24 +34,27 @@ class WorkerPool:
         """
         self._limits = limits
         self._python = python or interpreter()
-        self._crew = _Crew()
+        self._crew = _Crew(limits)
         self._ending = weakref.finalize(self, _Crew.end, self._crew)
         os.register_at_fork(after_in_child=_forgetter(weakref.ref(self)))
 
-    def process(self, job: MediaJob) -> MediaResult:
-        """Do one job. On any error nothing is left in the job's folder.
+    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
+        """Do one job of ``sender``. On any error nothing is left in the job's folder.
+
+        A job whose worker was killed from outside, which is never the picture's fault, is done again by another one.
 
         Raises:
             Refusal: the picture is not accepted.
-            Busy: no worker became free in time.
-            BackendError: workers cannot be started, or cannot read or write the files.
+            Busy: no worker became free in time, or too many wait already.
+            BackendError: workers cannot be started or are killed, or cannot read or write the files.
         """
-        worker = self._take()
-        try:
-            with explained():
-                return worker.process(job, self._limits.decode_seconds)
-        finally:
-            self._give(worker)
+        crew = self._crew
+        with crew.places.held(sender, seconds=self._limits.queue_seconds), explained():
+            try:
+                return self._attempt(crew, job)
+            except WorkerKilled as error:
+                logger.warning("%s; its picture is tried once more", error)
+                return self._attempt(crew, job)
 
     def warm(self) -> None:
         """Start every worker and wait until each is ready, so that no first upload waits for it.
@@ -56,44 +62,32 @@ class WorkerPool:
         Raises:
             BackendError: a worker does not start.
         """
-        workers: list[Child] = []
+        crew = self._crew
+        workers = [crew.hire(self._python) for _ in range(crew.missing())]
         try:
-            while len(workers) < self._limits.decode_workers:
-                workers.append(self._take(wait_until_ready=False))
             for worker in workers:
                 worker.wait_until_ready()
         finally:
             for worker in workers:
-                self._give(worker)
+                crew.give(worker)
 
     def close(self) -> None:
         """End every idle worker; one at work ends after its job. Closing twice is fine."""
         self._crew.end()
 
-    def _take(self, *, wait_until_ready: bool = True) -> Child:
-        crew = self._crew
-        worker = crew.take(self._limits.decode_workers, self._limits.queue_seconds)
+    def _attempt(self, crew: _Crew, job: MediaJob) -> MediaResult:
+        worker = crew.take() or crew.hire(self._python)
         try:
-            if worker is None:
-                worker = crew.hire(self._python, self._limits)
-            if wait_until_ready:
-                worker.wait_until_ready()
-        except BaseException:
-            crew.give(None, dismissed=worker)
-            raise
-        return worker
-
-    def _give(self, worker: Child) -> None:
-        if worker.is_fit:
-            self._crew.give(worker)
-        else:
-            self._crew.give(None, dismissed=worker)
+            worker.wait_until_ready()
+            return worker.process(job, self._limits.decode_seconds)
+        finally:
+            crew.give(worker)
 
     def _forget(self) -> None:
         """Let go of the parent's workers in a forked child: their pipes must not stay open here."""
         self._ending.detach()
         self._crew.forget()
-        self._crew = _Crew()
+        self._crew = _Crew(self._limits)
         self._ending = weakref.finalize(self, _Crew.end, self._crew)
 
 
@@ -107,55 +101,56 @@ def _forgetter(reference: weakref.ref[WorkerPool]) -> Callable[[], None]:
 
 
 class _Crew:
-    """The workers of one process: those that are idle, and how many are at work."""
+    """The workers of one process: who may have one, and those that are idle.
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
+    Attributes:
+        places: as many as there may be workers; each holder takes an idle worker, or hires one.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.places = FairSemaphore(limits.decode_workers, most_waiting=limits.waiting_uploads)
+        self._limits = limits
+        self._lock = threading.Lock()
         self._all: set[Child] = set()
         self._idle: list[Child] = []
-        self._busy = 0
         self._closed = False
 
-    def take(self, most: int, seconds: float) -> Child | None:
-        """Take an idle worker, or the right to hire one (None).
-
-        Raises:
-            Busy: ``most`` workers were at work all the time.
-        """
-        with self._condition:
-            if not self._condition.wait_for(lambda: self._busy < most, timeout=seconds):
-                raise Busy
-            self._busy += 1
-            self._closed = False
-            while self._idle:
+    def take(self) -> Child | None:
+        """Take an idle worker, if there is one."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
                 worker = self._idle.pop()
-                if worker.is_fit:
-                    return worker
-                self._dismiss(worker)
-            return None
+            if worker.is_fit:
+                return worker
+            self._dismiss(worker)
 
-    def hire(self, python: str, limits: Limits) -> Child:
-        """Start a worker, with the right to."""
-        worker = Child(python, limits)
-        self._all.add(worker)
+    def hire(self, python: str) -> Child:
+        """Start a worker."""
+        worker = Child(python, self._limits)
+        with self._lock:
+            self._closed = False
+            self._all.add(worker)
         return worker
 
-    def give(self, worker: Child | None, *, dismissed: Child | None = None) -> None:
-        """Give back a worker, or only the right to hire one in place of one that is dismissed."""
-        with self._condition:
-            if worker is not None and self._closed:
-                worker, dismissed = None, worker
-        if dismissed is not None:
-            self._dismiss(dismissed)
-        with self._condition:
-            self._busy -= 1
-            if worker is not None:
+    def missing(self) -> int:
+        """Return how many workers may still be hired."""
+        with self._lock:
+            return max(0, self._limits.decode_workers - len(self._all))
+
+    def give(self, worker: Child) -> None:
+        """Keep a worker for the next picture, or end one that is not fit for it, or not needed."""
+        with self._lock:
+            is_needed = not self._closed and len(self._all) <= self._limits.decode_workers
+            if is_needed and worker.is_fit:
                 self._idle.append(worker)
-            self._condition.notify()
+                return
+        self._dismiss(worker)
 
     def end(self) -> None:
         """End the idle workers, and the others when they are given back."""
-        with self._condition:
+        with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
         for worker in idle:
@@ -170,4 +165,5 @@ class _Crew:
 
     def _dismiss(self, worker: Child) -> None:
         worker.end()
-        self._all.discard(worker)
+        with self._lock:
+            self._all.discard(worker)

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import math
 import os
-import signal
 import sys
 import warnings
 from typing import Any, BinaryIO
@@ -36,7 +35,6 @@ MAX_FILES = 64
 def main() -> None:
     """Serve jobs until standard input ends."""
     limits = json.loads(sys.argv[1])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle, and it closes our input
     answers = _own_stdout()
     _limit(limits)
     # Sizes are checked against the job's own limits; these settings are this process's alone.

@@ -139,7 +139,7 @@ class HttpFetcher:
         """
         target = read_url(url)
         if not self._fetches.acquire(blocking=False):
-            raise Busy
+            raise Busy("too many URLs are fetched already")
         try:
             self._follow(target, into, Deadline(self._rules.seconds))
         finally:
@@ -196,7 +196,7 @@ class HttpFetcher:
 
     def _look_up(self, target: Target, deadline: Deadline) -> list[str]:
         if not self._look_ups.acquire(blocking=False):
-            raise Busy
+            raise Busy("too many names of hosts are looked up already")
         found: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
         def look_up() -> None:
@@ -212,7 +212,7 @@ class HttpFetcher:
             threading.Thread(target=look_up, name="chevupload-look-up", daemon=True).start()
         except RuntimeError as error:
             self._look_ups.release()
-            raise Busy from error
+            raise Busy("no thread can be started") from error
         try:
             return _looked_up(found.get(timeout=deadline.left()))
         except queue.Empty:

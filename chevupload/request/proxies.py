@@ -6,6 +6,7 @@ May know: the errors. Sources: RFC 9110, section 7.2 (Host), for ports; the X-Fo
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -54,6 +55,22 @@ def _forwarded(environ: WSGIEnvironment, name: str, count: int) -> str:
     """
     values = [value.strip() for value in environ.get(f"HTTP_X_FORWARDED_{name}", "").split(",")]
     return next(iter([value for value in values if value][-count:]), "")
+
+
+def client_network(environ: WSGIEnvironment) -> str:
+    """Return where a request comes from: an IPv4 address, or the /64 network that a customer has of IPv6.
+
+    Whatever else a server calls its client stays as it is; it is empty behind a Unix socket. Source: RFC 6177 and RFC
+    4291, section 2.5.4.
+    """
+    remote: str = environ.get("REMOTE_ADDR", "")
+    try:
+        address = ip_address(remote.partition("%")[0])
+    except ValueError:
+        return remote
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(IPv6Network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def request_base_url(environ: WSGIEnvironment) -> str:

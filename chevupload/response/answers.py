@@ -108,7 +108,11 @@ def wants_json(environ: WSGIEnvironment) -> bool:
 
 def as_refusal(error: Exception) -> Refusal:
     """Turn whatever happened into what a client may read."""
-    if isinstance(error, Busy | BackendError):
+    if isinstance(error, Busy):
+        # As many of these as visitors like: one line each says it all.
+        logger.warning("a request was answered with 503: %s", error)
+        return Busy(headers=(("Retry-After", RETRY_SECONDS),))
+    if isinstance(error, BackendError):
         logger.error("a request was answered with 503", exc_info=error)
         return Busy(headers=(("Retry-After", RETRY_SECONDS),))
     if isinstance(error, Refusal):

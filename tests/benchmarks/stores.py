@@ -46,11 +46,11 @@ class Timed:
         self._renderer = renderer
         self.seconds = 0.0
 
-    def process(self, job: Any) -> Any:
+    def process(self, job: Any, *, sender: str = "") -> Any:
         """Do one job."""
         start = time.perf_counter()
         try:
-            return self._renderer.process(job)
+            return self._renderer.process(job, sender=sender)
         finally:
             self.seconds += time.perf_counter() - start
 

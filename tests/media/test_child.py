@@ -51,13 +51,13 @@ def test_a_worker_that_dies_at_work_is_replaced(
 
 
 def test_a_worker_that_is_gone_before_it_was_asked_is_our_fault(tmp_path: Path) -> None:
-    """The picture is not blamed."""
+    """The picture is not blamed, and may be tried by another one."""
     worker = child.Child(sys.executable, Limits())
     worker.wait_until_ready()
     (victim,) = workers()
     os.kill(victim, signal.SIGKILL)
     os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
-    with pytest.raises(errors.BackendError):
+    with pytest.raises(child.WorkerKilled):
         worker.process(job(stored(tmp_path / "a", SMALL)), 5)
     assert not worker.is_fit
     worker.end()

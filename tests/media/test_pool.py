@@ -17,8 +17,8 @@ from chevupload.config import Limits
 from chevupload.media import child
 from chevupload.media.inline import InlineRenderer
 from chevupload.media.pool import WorkerPool
-from tests.media.pictures import job, stored
-from tests.media.pools import SLOW, SMALL, pool, workers
+from tests.media.pictures import job, left, stored
+from tests.media.pools import SLOW, SMALL, pool, scripted, workers
 
 
 def test_workers_start_with_the_first_picture_and_end_with_close(tmp_path: Path) -> None:
@@ -64,6 +64,93 @@ def test_a_worker_that_died_idle_is_replaced(tmp_path: Path) -> None:
         assert made.process(job(stored(tmp_path / "a", SMALL))).width == 700
 
 
+@pytest.mark.parametrize("moment", ["at its start", "at work"])
+def test_a_picture_whose_worker_is_killed_is_tried_once_more(tmp_path: Path, moment: str) -> None:
+    """Whoever ends a worker from outside, by hand or for want of memory, does no picture harm."""
+    with pool() as made:
+        if moment == "at work":
+            made.warm()
+        done: list[int] = []
+        request = job(stored(tmp_path / "slow", SLOW))
+        thread = threading.Thread(target=lambda: done.append(made.process(request).width))
+        thread.start()
+        while not (first := workers()):
+            time.sleep(0.005)
+        time.sleep(0.1)
+        for victim in first:
+            os.kill(victim, signal.SIGKILL)
+        thread.join()
+        assert (done, first.isdisjoint(workers())) == ([3_000], True)
+        assert len(left(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("moment", ["read a", "read a; echo '{}'; read b"])
+def test_a_picture_whose_workers_are_all_killed_is_not_blamed(tmp_path: Path, moment: str) -> None:
+    """After the second one, the client is told to come back."""
+    made = scripted(tmp_path, f"echo x >>{tmp_path}/starts; {moment}; kill -KILL $$")
+    with pytest.raises(child.WorkerKilled):
+        made.process(job(stored(tmp_path / "a", SMALL)))
+    assert (tmp_path / "starts").read_text() == "x\nx\n"
+    made.close()
+
+
+def test_signals_for_the_server_do_not_end_its_workers(tmp_path: Path) -> None:
+    """A service manager signals every process of a server, at whatever moment: its workers end when it lets them."""
+    with pool(decode_workers=2) as made:
+        done: list[int] = []
+        request = job(stored(tmp_path / "a", SMALL))
+        thread = threading.Thread(target=lambda: done.append(made.process(request).width))
+        thread.start()
+        while not (first := workers()):
+            time.sleep(0.001)
+        while thread.is_alive():
+            for victim in first:
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
+                    os.kill(victim, number)
+            time.sleep(0.01)
+        assert (done, workers()) == ([700], first)
+
+
+def test_starting_a_worker_keeps_no_signal_from_the_server() -> None:
+    """What is kept back meanwhile comes through afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pool() as made:
+        made.warm()
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_another_senders_picture_comes_before_a_second_one(tmp_path: Path) -> None:
+    """However many pictures one sender sends, another one's waits for one of them only."""
+    stored(tmp_path / "slow", SLOW)
+    stored(tmp_path / "a", SMALL)
+    order: list[str] = []
+    with pool(waiting_uploads=3) as made:
+        made.warm()
+
+        def render(name: str, sender: str) -> None:
+            try:
+                made.process(job(tmp_path / name), sender=sender)
+            except errors.Busy:
+                sender = "refused"
+            order.append(sender)
+
+        def send(name: str, sender: str) -> threading.Thread:
+            thread = threading.Thread(target=render, args=(name, sender))
+            thread.start()
+            return thread
+
+        threads = [send("slow", "many")]
+        time.sleep(0.1)
+        threads += [send("slow", "many"), send("slow", "many"), send("slow", "many")]
+        time.sleep(0.1)
+        with pytest.raises(errors.Busy):
+            made.process(job(tmp_path / "a"), sender="many")
+        threads.append(send("a", "one"))
+        for thread in threads:
+            thread.join()
+        assert order == ["refused", "many", "one", "many", "many"]
+
+
 def test_waiting_for_a_worker_is_bounded(tmp_path: Path) -> None:
     """When every worker is taken for too long the answer is Busy, inline too."""
     stored(tmp_path / "slow", SLOW)
@@ -87,7 +174,7 @@ def test_threads_share_the_workers(tmp_path: Path) -> None:
     """Many threads at once are served by as many workers as allowed, each with its own result."""
     stored(tmp_path / "a", SMALL)
     paths: list[str] = []
-    with pool(decode_workers=2) as made:
+    with pool(decode_workers=2, waiting_uploads=10) as made:
         threads = [
             threading.Thread(target=lambda: paths.append(made.process(job(tmp_path / "a")).thumb.path))
             for _ in range(12)
