@@ -79,6 +79,9 @@ class Limits:
     """Width times height times frames, of an animation. Only the first is decoded here, yet viewers decode them all."""
     max_frames: int = setting(2_000, COUNT)
     """Frames of an animation."""
+    max_scans: int = setting(100, COUNT)
+    """Scans of a progressive JPEG, for each of which a decoder goes through the whole picture. Encoders make about ten,
+    those that look for the smallest file some dozens. Chrome and Android stop at 100, too (Skia)."""
     max_fields: int = setting(100, COUNT)
     """Fields and parts of one form. No client sends more than twenty."""
     max_tags: int = setting(200, COUNT)
@@ -100,7 +103,7 @@ class Limits:
     """Worker processes for each process of the server; also the number of pictures decoded at a time."""
     queue_seconds: float = setting(30.0, SECONDS)
     """How long an upload waits for a free worker before it is answered with 503."""
-    waiting_uploads: int = 8
+    waiting_uploads: int = setting(8, COUNT)
     """Uploads that wait so at a time, in each process of the server; more are answered with 503 at once. Each holds a
     thread: half as many as the process has threads leaves the others to answer everything else."""
 

@@ -279,7 +279,7 @@ class DisabledFormat(Refusal):
 
 
 class TooManyPixels(Refusal):
-    when = "More pixels or frames than the limits allow."
+    when = "More pixels, frames or scans than the limits allow."
     status, code, text = 413, 400, "Image too big"
 
 

@@ -185,6 +185,7 @@ class MediaJob:
     max_pixels: int
     max_total_pixels: int
     max_frames: int
+    max_scans: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

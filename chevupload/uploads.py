@@ -341,6 +341,7 @@ class Uploads:
             max_pixels=principal.max_pixels or self._limits.max_pixels,
             max_total_pixels=self._limits.max_total_pixels,
             max_frames=self._limits.max_frames,
+            max_scans=self._limits.max_scans,
         )
 
 

@@ -52,7 +52,7 @@ def _signals(*names: str) -> frozenset[int]:
 
 
 _SERVERS_SIGNALS = _signals("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2")
-"""What service managers and terminals send to a server, and often to every process of it. The server ends its workers by
+"""What service managers and terminals send to a server, often to every process of it. The server ends its workers by
 itself, once they are needed no more."""
 _COSTLY = _signals("SIGXCPU", "SIGXFSZ")
 """How a worker ends by its own limits; or with exit code 1, by a MemoryError where nobody could catch it."""

@@ -23,6 +23,7 @@ from chevupload.media.color_description import Colors, source_colors
 from chevupload.media.color_space import HighDynamicRange
 from chevupload.media.encoding import Outbox, md5_of
 from chevupload.media.extras import extra
+from chevupload.media.jpeg import check_segments
 from chevupload.media.picture import (
     AGAIN,
     OVERSAMPLING,
@@ -94,6 +95,8 @@ def _processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
         with extra("heic", "pi_heif"):
             from chevupload.media import heif  # noqa: PLC0415 - an extra
         return heif.processed(file, job, outbox)
+    if name == "JPEG":
+        check_segments(file, max_scans=job.max_scans)
     measured = measure(file, name, max_frames=job.max_frames)
     limits = {key: getattr(job, key) for key in ("max_pixels", "max_total_pixels", "max_frames")}
     if measured is not None:

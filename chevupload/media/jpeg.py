@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from chevupload.errors import BrokenImage, UnavailableFormat
+from chevupload.errors import BrokenImage, TooManyPixels, UnavailableFormat
 from chevupload.media import exif
 from chevupload.media.pieces import Pieces
 
-MAX_SEGMENTS = 100_000
-"""Segments before the first scan. A profile and a packet in the longest ones that there are have some hundreds."""
+MAX_SEGMENTS = 10_000
+"""Segments of one file. Pictures have about ten; those whose metadata fill megabytes, one for each 64 KB."""
 MAX_METADATA_BYTES = 4_194_304
 """Longest Exif block that is put together from several segments."""
 SOI, EOI, SOS, COM = b"\xff\xd8", 0xD9, 0xDA, 0xFE
@@ -29,6 +29,7 @@ ALONE = (0x01, *range(0xD0, 0xDA))
 """Markers without a segment."""
 _FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """Headers of a frame, one for each process of coding; the last is JPEG-LS'."""
+_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _SHOWN = (0xC0, 0xC1, 0xC2)
 _SUBSTITUTES = {0xC3: "PNG", 0xC9: "JPEG", 0xCA: "JPEG"}
 """What is stored instead where few browsers or none show the process: lossless and arithmetic coding."""
@@ -92,6 +93,37 @@ def _found(file: BinaryIO, at: int, marker: re.Pattern[bytes], size: int) -> tup
             return None
         # It may be that only the next byte tells which marker this is.
         at += len(piece) - piece.endswith(b"\xff")
+
+
+def check_segments(file: BinaryIO, *, max_scans: int) -> None:
+    """Refuse a JPEG of too many scans or segments, before anything is decoded.
+
+    Each scan of a progressive picture makes a decoder go through all of its pixels again, and may be ten bytes long;
+    each segment costs Pillow some microseconds, and may be four. What is odd is left to the decoder.
+
+    Raises:
+        TooManyPixels: it has more than ``max_scans`` scans, or more segments than :data:`MAX_SEGMENTS`.
+    """
+    at, segments, scans, components = len(SOI), 0, 0, 0
+    while (segment := segment_after(file, at)) is not None and segment.marker != EOI:
+        at = segment.end
+        if segment.marker in ALONE:
+            continue
+        segments += 1
+        if segments > MAX_SEGMENTS:
+            raise TooManyPixels(f"Image has too many segments - max {MAX_SEGMENTS}")
+        if segment.marker in _FRAMES:
+            file.seek(segment.body)
+            frame = file.read(6)
+            components = frame[5] if segment.marker in _SEQUENTIAL and len(frame) == 6 else 0
+        elif segment.marker == SOS:
+            scans += 1
+            if scans > max_scans:
+                raise TooManyPixels(f"Image has too many scans - max {max_scans}")
+            file.seek(segment.body)
+            if file.read(1) == bytes((components,)):
+                return  # the only scan that a decoder looks at
+            at = scan_end(file, segment.end)
 
 
 def data(file: BinaryIO, segment: Segment) -> bytes:

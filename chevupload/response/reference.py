@@ -181,6 +181,7 @@ def limits_of(service: Service) -> list[tuple[str, str]]:
         ("Pixels, width times height", f"{limits.max_pixels:,}"),
         ("Pixels of an animation, all frames together", f"{limits.max_total_pixels:,}"),
         ("Frames of an animation", f"{limits.max_frames:,}"),
+        ("Scans of a progressive JPEG", f"{limits.max_scans:,}"),
         ("Fields of a form", f"{limits.max_fields:,}"),
         ("Time for the body to arrive", f"{limits.body_seconds:g} seconds"),
         ("Time to decode a file", f"{limits.decode_seconds:g} seconds"),

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from chevupload.config import Limits
-from tests.support import UPLOAD, Trickle, animation, assert_refusal, file, noise
+from tests.support import UPLOAD, Trickle, animation, assert_refusal, file, noise, picture
 
 
 @pytest.mark.parametrize("key", ["user-key", "guest-key", "small-key"])
@@ -50,12 +50,14 @@ def test_a_stream_over_the_limit(refusing, length):
 
 
 def test_too_many_pixels_and_fields(refusing):
-    """Pixels, frames and fields are limited, too."""
+    """Pixels, frames, scans and fields are limited, too."""
     stand = refusing(limits=Limits(max_pixels=47, max_frames=2, max_fields=5))
     assert_refusal(stand.send({"source": file()}), 413, 400, "Image has too many pixels - 8x6, max 47")
     assert_refusal(stand.send({str(number): "x" for number in range(9)}), 413, 400)
-    stand = refusing(limits=Limits(max_frames=2))
+    stand = refusing(limits=Limits(max_frames=2, max_scans=3))
     assert_refusal(stand.send({"source": file(animation())}), 413, 400)
+    scans = picture((80, 60), "JPEG", progressive=True)
+    assert_refusal(stand.send({"source": file(scans)}), 413, 400, "Image has too many scans - max 3")
 
 
 def test_as_many_fields_in_the_query_as_in_a_body(stand):

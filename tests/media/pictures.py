@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     "max_pixels": 50_000_000,
     "max_total_pixels": 500_000_000,
     "max_frames": 2_000,
+    "max_scans": 100,
 }
 
 

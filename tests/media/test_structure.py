@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from chevupload.errors import BrokenImage, NotAnImage, TooManyPixels, UnavailableFormat
-from chevupload.media.structure import MAX_PIECES, Structure, measure, sniff
+from chevupload.media.gif import MAX_PIECES
+from chevupload.media.structure import MAX_CHUNKS, Structure, measure, sniff
 from tests.media.pictures import chunk, encoded, photo, riff
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -240,3 +241,15 @@ def test_limits_hold_for_pixels_frames_and_their_product(size: tuple[int, int, i
     """Each limit refuses on its own, and names itself."""
     with pytest.raises(TooManyPixels, match=r"max \d+"):
         Structure(*size).check(max_pixels=100, max_total_pixels=100, max_frames=20)
+
+
+def test_chunks_are_counted_up_to_a_limit() -> None:
+    """A file of empty chunks costs its decoder seconds: it is refused before."""
+    pixels = chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    assert measured(PNG + IHDR + chunk(b"IDAT", b"") * (MAX_CHUNKS - 3) + pixels, "PNG") == Structure(40, 30, 1)
+    with pytest.raises(BrokenImage):
+        measured(PNG + IHDR + chunk(b"IDAT", b"") * MAX_CHUNKS + pixels, "PNG")
+    canvas = riff(b"VP8X", b"\0\0\0\0" + (39).to_bytes(3, "little") + (29).to_bytes(3, "little"))
+    body = b"WEBP" + canvas + riff(b"JUNK", b"") * MAX_CHUNKS
+    with pytest.raises(BrokenImage):
+        measured(b"RIFF" + struct.pack("<I", len(body)) + body, "WEBP")
