@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ from chevupload.journal import Journal
 from chevupload.keys import checked_principal
 from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
 from chevupload.request.fetching import DisabledFetcher
-from chevupload.request.forms import Form, Spools
+from chevupload.request.forms import Form, Opener
 from chevupload.request.idempotency import request_digest
 from chevupload.request.parameters import parse_parameters
 from chevupload.request.proxies import client_network
@@ -46,7 +45,8 @@ from chevupload.response.answers import (
 from chevupload.response.documents import Document, image_document, imgbb_document, success_document
 from chevupload.response.links import Links
 from chevupload.response.webob import Response
-from chevupload.spool import format_bytes
+from chevupload.sender import Sender, Visitor
+from chevupload.spool import Spool, SpoolFolder, format_bytes
 from chevupload.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -56,19 +56,6 @@ SESSION = "chevupload.session"
 """Where the environ may hold the host's session, in whose transaction an upload is then published."""
 
 _METHODS = "POST, GET, OPTIONS"
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who sends a form of ours without a key.
-
-    Attributes:
-        principal: whom the host knows the sender for.
-        check: raises a refusal when the form, once it is read, does not show that it was meant.
-    """
-
-    principal: Principal
-    check: Callable[[Form], None]
 
 
 class UploadApi:
@@ -83,7 +70,7 @@ class UploadApi:
         limits: Limits,
         renditions: Renditions,
         policy: Policy,
-        spool_folder: str,
+        spools: SpoolFolder,
         links: Callable[[WSGIEnvironment], Links],
     ) -> None:
         """Use these parts; ``links`` builds URLs as a request's sender sees them."""
@@ -93,7 +80,7 @@ class UploadApi:
         self._limits = limits
         self._renditions = renditions
         self._policy = policy
-        self._spool_folder = spool_folder
+        self._spools = spools
         self._links = links
 
     def upload(self, environ: WSGIEnvironment) -> Response:
@@ -119,11 +106,12 @@ class UploadApi:
                 raise MissingVersion
             if not action:
                 raise MissingAction
-            if not (key := _header_key(environ) or form.get("key")):
+            sender = Sender(environ, form, self._identify, None)
+            if not sender.key:
                 raise MissingKey
             if version != "1":
                 raise InvalidVersion
-            self._identify(key, environ)
+            sender.identified()
             raise InvalidAction
 
         return self._answer(environ, refuse)
@@ -196,29 +184,24 @@ class UploadApi:
             BackendError: likewise, or the sweep will remove it.
         """
         with Journal() as journal, ExitStack() as stack:
-            return self._receive(environ, form, Spools(self._spool_folder, stack), journal, visitor)
+            return self._receive(environ, form, stack, journal, visitor)
 
     def _receive(
-        self, environ: WSGIEnvironment, form: Form, spools: Spools, journal: Journal, visitor: Visitor | None
+        self, environ: WSGIEnvironment, form: Form, stack: ExitStack, journal: Journal, visitor: Visitor | None
     ) -> tuple[Upload, Links]:
-        header_key = _header_key(environ)
-        early_key = header_key or form.get("key")
-        principal = self._identify_early(early_key, environ, form) if early_key else None
-        max_bytes = self._uploads.max_bytes(principal) if principal else self._limits.max_bytes
-        if visitor is not None:
-            # Who it is from is only certain at the end of the form; until then, it may be from either.
-            max_bytes = max(max_bytes, self._uploads.max_bytes(visitor.principal))
-        open_spool = spools.opener(max_bytes)
+        sender = Sender(environ, form, self._identify, visitor)
+        if sender.key:
+            self._check_early(sender, environ, form)
+
+        def open_spool() -> Spool:
+            return stack.enter_context(self._spool(sender))
+
         method = environ["REQUEST_METHOD"]
         links = self._links(environ)
         form.read_query(environ, open_spool)
         if method == "POST":
-            form.read_body(environ, max_bytes=max_bytes, open_spool=open_spool)
-        key = header_key or form.get("key")
-        if not key:
-            principal = _admitted(visitor, form)
-        elif principal is None or key != early_key:
-            principal = self._identify(key, environ)
+            self._read_body(environ, form, sender, open_spool)
+        principal = sender.identified()
         journal.owner = principal.user_id
         repeats = request_digest(environ, principal)
         parameters = parse_parameters(
@@ -241,14 +224,39 @@ class UploadApi:
             links = links.without_delete()
         return upload, links
 
+    def _read_body(self, environ: WSGIEnvironment, form: Form, sender: Sender, open_spool: Opener) -> None:
+        try:
+            form.read_body(environ, max_bytes=self._max_bytes(sender), open_spool=open_spool)
+        except TooLarge:
+            # Whatever is wrong with the body, the key is what the client must mend first.
+            if sender.key:
+                sender.identified()
+            raise
+
+    def _spool(self, sender: Sender) -> Spool:
+        """Return a spool for a source that begins now: what came before it may have told who the sender is."""
+        budget = self._spools.for_unknown if sender.known() is None else self._spools.for_all
+        return Spool(self._spools.path, self._max_bytes(sender), budget=budget)
+
+    def _max_bytes(self, sender: Sender) -> int:
+        """Return how large a file may be, by what is known of its sender so far."""
+        principal = sender.known()
+        if principal is not None:
+            return self._uploads.max_bytes(principal)
+        if sender.key:
+            return self._limits.refusal_scan_bytes
+        # A key may follow, and be anybody's; or none, where the visitor needs none.
+        visitor = sender.visitor
+        return max(self._limits.max_bytes, 0 if visitor is None else self._uploads.max_bytes(visitor.principal))
+
     def _fetcher_for(self, principal: Principal) -> Fetcher:
         who = self._policy.url_sources
         return self._fetcher if who == "everybody" or (who == "users" and not principal.is_guest) else DisabledFetcher()
 
-    def _identify_early(self, key: str, environ: WSGIEnvironment, form: Form) -> Principal:
+    def _check_early(self, sender: Sender, environ: WSGIEnvironment, form: Form) -> None:
         """Identify the sender before the body is read; a refused one's body is skimmed for ``format`` alone."""
         try:
-            return self._identify(key, environ)
+            sender.identified()
         except Refusal:
             self._skim(environ, form)
             raise
@@ -268,15 +276,3 @@ class UploadApi:
         if principal.is_guest and not self._policy.guests:
             raise RequestDenied
         return principal
-
-
-def _header_key(environ: WSGIEnvironment) -> str:
-    key: str = environ.get("HTTP_X_API_KEY", "")
-    return key.strip()
-
-
-def _admitted(visitor: Visitor | None, form: Form) -> Principal:
-    if visitor is None:
-        raise MissingKey
-    visitor.check(form)
-    return visitor.principal

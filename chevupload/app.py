@@ -46,6 +46,7 @@ from chevupload.response.page_answers import PageAnswers
 from chevupload.response.pages import Pages
 from chevupload.response.webob import Response
 from chevupload.routing import Exact, RouteTable
+from chevupload.spool import SpoolFolder
 from chevupload.storages import ChooseStorage, Storages
 from chevupload.tokens import DeleteTokens, FormTokens
 from chevupload.upkeep import Upkeep
@@ -167,10 +168,10 @@ class ChevUpload:
         limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
         if decode in ("worker", "inline"):
             check_usable("Policy.formats", policy.formats)
-        spool_folder = _spool_folder(spool_folder, storages)
+        spools = SpoolFolder(_spool_folder(spool_folder, storages), limits.spool_bytes)
         key_backend = as_key_backend(keys)
         visitor = None if current_user is None else signed_in(key_backend, current_user)
-        tokens, notes = DeleteTokens(secret_keys), Notes(spool_folder, secret_keys)
+        tokens, notes = DeleteTokens(secret_keys), Notes(spools.path, secret_keys)
         has_page = key_store is not None and current_user is not None
         self.routes = _served(routes or Routes(), has_keys_page=has_page)
         self.catalog = catalog
@@ -196,7 +197,7 @@ class ChevUpload:
             originals=originals or Originals(),
             policy=policy,
             hooks=Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete),
-            spool_folder=spool_folder,
+            spools=spools,
             clock=clock,
         )
         dated = policy.storage_mode == "datefolder"
@@ -207,7 +208,7 @@ class ChevUpload:
             catalog=catalog,
             storages=storages,
             notes=notes,
-            spool_folder=spool_folder,
+            spool_folder=spools.path,
             inventory=inventory,
             pending_grace=policy.pending_grace,
             clock=clock,
@@ -219,7 +220,7 @@ class ChevUpload:
             limits=limits,
             renditions=renditions,
             policy=policy,
-            spool_folder=spool_folder,
+            spools=spools,
             links=self._links,
         )
         self._viewing = Viewing(

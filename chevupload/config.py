@@ -89,6 +89,9 @@ class Limits:
     no limit. Each that is new costs the database a transaction."""
     max_field_bytes: int = setting(262_144, BYTES)
     """Kept of a text field other than the source; the rest is dropped. Chevereto's descriptions hold 65,535 bytes."""
+    spool_bytes: int = setting(1_000_000_000, BYTES)
+    """Of all temporary files of uploads at a time, in each process of the server; what would be more is answered with
+    503. Ten of the largest uploads fit. Senders whose key is not known yet have half of it to share."""
     body_seconds: float = setting(300.0, SECONDS)
     """From the first to the last byte of a body. It is looked at between reads of 256 KiB: a read that stalls ends only
     by the server's or proxy's own timeout."""

@@ -11,14 +11,64 @@ import errno
 import hashlib
 import os
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from chevupload.errors import StorageError, TooLarge
+from chevupload.errors import Busy, StorageError, TooLarge
 
 PREFIX = "chevupload-spool-"
 """Every temporary file's name starts so, for the sweep to tell them from others in a shared folder."""
+
+
+class Budget:
+    """Bytes that several spools may hold together. Safe to share between threads."""
+
+    def __init__(self, max_bytes: int, *, part_of: Budget | None = None) -> None:
+        """Allow ``max_bytes``, which count as bytes of ``part_of``, too."""
+        self._left = max_bytes
+        self._part_of = part_of
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> None:
+        """Take so many bytes.
+
+        Raises:
+            Busy: there are not so many left; none was taken.
+        """
+        if self._part_of is not None:
+            self._part_of.take(count)
+        with self._lock:
+            if count <= self._left:
+                self._left -= count
+                return
+        if self._part_of is not None:
+            self._part_of.give(count)
+        raise Busy("temporary files hold as much as they may")
+
+    def give(self, count: int) -> None:
+        """Give bytes back."""
+        with self._lock:
+            self._left += count
+        if self._part_of is not None:
+            self._part_of.give(count)
+
+
+class SpoolFolder:
+    """Where the spools of one process are, and how much they hold at most.
+
+    Attributes:
+        path: the folder.
+        for_all: of all spools.
+        for_unknown: of those whose sender is not known yet, half of the former: who has a key is not kept out by them.
+    """
+
+    def __init__(self, path: str, max_bytes: int) -> None:
+        """Use the folder at ``path``, for ``max_bytes`` bytes at a time."""
+        self.path = path
+        self.for_all = Budget(max_bytes)
+        self.for_unknown = Budget(max_bytes // 2, part_of=self.for_all)
 
 
 class Spool:
@@ -29,13 +79,15 @@ class Spool:
         size: bytes written so far.
     """
 
-    def __init__(self, folder: str, max_bytes: int) -> None:
-        """Create it in ``folder``, to hold ``max_bytes`` bytes at most.
+    def __init__(self, folder: str, max_bytes: int, *, budget: Budget | None = None) -> None:
+        """Create it in ``folder``, to hold ``max_bytes`` bytes at most, which it takes from ``budget``.
 
         Raises:
             StorageError: the folder cannot be written to.
         """
         self._max_bytes = max_bytes
+        self._budget = budget
+        self._taken = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         try:
             descriptor, self.path = tempfile.mkstemp(prefix=PREFIX, dir=folder)
@@ -64,11 +116,15 @@ class Spool:
 
         Raises:
             TooLarge: the spool would hold more than its limit.
+            Busy: it would hold more than is left of its budget.
             StorageError: the disk is full, or gone.
         """
         self.size += len(data)
         if self.size > self._max_bytes:
             raise TooLarge(f"File too big - max {format_bytes(self._max_bytes)}")
+        if self._budget is not None:
+            self._budget.take(len(data))
+            self._taken += len(data)
         self._md5.update(data)
         view = memoryview(data)
         try:
@@ -83,6 +139,9 @@ class Spool:
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
             Path(self.path).unlink()
+        if self._budget is not None:
+            self._budget.give(self._taken)
+            self._taken = 0
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from chevupload.api import UploadApi, Visitor
+from chevupload.api import UploadApi
 from chevupload.config import Limits, Policy
 from chevupload.errors import Refusal, RequestDenied
 from chevupload.keys import SignedIn
@@ -22,6 +22,7 @@ from chevupload.response.page import Page
 from chevupload.response.page_answers import PageAnswers
 from chevupload.response.upload_pages import UploadForm
 from chevupload.response.webob import Response
+from chevupload.sender import Visitor
 from chevupload.tokens import FormTokens
 from chevupload.uploads import Uploads
 

@@ -46,7 +46,7 @@ from chevupload.originals import Originals
 from chevupload.repeats import Repeats
 from chevupload.request.parameters import parse_parameters
 from chevupload.request.sources import Source
-from chevupload.spool import Spool
+from chevupload.spool import Spool, SpoolFolder
 from chevupload.storages import Storages
 
 _READ_BYTES = 262_144
@@ -85,10 +85,10 @@ class Uploads:
         originals: Originals,
         policy: Policy,
         hooks: Hooks,
-        spool_folder: str,
+        spools: SpoolFolder,
         clock: Clock,
     ) -> None:
-        """Use these parts; ``spool_folder`` is where workers write, ``clock`` returns an aware UTC time."""
+        """Use these parts; workers write where ``spools`` are, ``clock`` returns an aware UTC time."""
         self._keys = keys
         self._catalog = catalog
         self._keeping = keeping
@@ -100,7 +100,7 @@ class Uploads:
         self._originals = originals
         self._policy = policy
         self._hooks = hooks
-        self._spool_folder = spool_folder
+        self._spools = spools
         self._clock = clock
         self._repeats = Repeats(catalog=catalog, clock=clock, withdraw=self.withdraw, is_open=keeping.is_open)
 
@@ -155,7 +155,7 @@ class Uploads:
         parameters = parse_parameters(
             texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
         )
-        with Journal() as journal, Spool(self._spool_folder, self.max_bytes(principal)) as spool:
+        with Journal() as journal, self._spool(self.max_bytes(principal)) as spool:
             content = file.stream if isinstance(file, Wrapper) else file
             while data := content.read(_READ_BYTES):
                 spool.write(data)
@@ -237,7 +237,7 @@ class Uploads:
             Refusal: the original is none that would be accepted now.
             BackendError: a part is away; asking again goes on where it ended.
         """
-        with Spool(self._spool_folder, upload.size) as spool:
+        with self._spool(upload.size) as spool:
             self._keeping.read(upload, spool)
             result = self._renderer.process(self._job(Source(spool, None), Parameters(), Principal()))
             with _owned(result):
@@ -327,10 +327,13 @@ class Uploads:
             if self._catalog.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload
 
+    def _spool(self, max_bytes: int) -> Spool:
+        return Spool(self._spools.path, max_bytes, budget=self._spools.for_all)
+
     def _job(self, source: Source, parameters: Parameters, principal: Principal) -> MediaJob:
         return MediaJob(
             source=source.spool.path,
-            folder=self._spool_folder,
+            folder=self._spools.path,
             formats=self._policy.formats,
             width=parameters.width,
             originals=principal.originals or self._originals,

@@ -164,7 +164,7 @@ class Stand:
         body = environ["wsgi.input"]
         if stream is not None:
             # A body as a server hands it over: of a declared length, or chunked.
-            del environ["CONTENT_LENGTH"]
+            environ.pop("CONTENT_LENGTH", None)
             environ |= {"wsgi.input": stream, "CONTENT_TYPE": request["content_type"]}
             environ |= {"wsgi.input_terminated": True} if length is None else {"CONTENT_LENGTH": str(length)}
         sent = Request(environ.copy())

@@ -19,7 +19,7 @@ FLOORS = {
     **dict.fromkeys(("interfaces", "spool", "journal"), 2),
     **dict.fromkeys(("request", "media", "store", "response", "tokens", "naming", "keys", "hooks", "notes"), 3),
     "storages": 3,
-    **dict.fromkeys(("uploads", "drafts", "repeats", "keeping"), 4),
+    **dict.fromkeys(("uploads", "drafts", "repeats", "keeping", "sender"), 4),
     **dict.fromkeys(("upkeep", "inventory", "api", "viewing", "health", "key_settings", "upload_page"), 5),
     **dict.fromkeys(("describing", "embeds", "home", "routing"), 5),
     "app": 6,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chevupload.errors import StorageError, TooLarge
-from chevupload.spool import PREFIX, Spool, format_bytes
+from chevupload.errors import Busy, StorageError, TooLarge
+from chevupload.spool import PREFIX, Budget, Spool, SpoolFolder, format_bytes
 
 
 def test_it_counts_and_hashes_what_it_holds(tmp_path):
@@ -127,3 +127,43 @@ def test_a_spelled_size_is_near_the_size(size):
     number, unit = format_bytes(size).split()
     factor = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
     assert abs(float(number) * factor - size) <= factor * 0.051
+
+
+def test_spools_share_a_budget(tmp_path):
+    """Together they hold no more than it, and what is closed makes room; what did not fit was not written."""
+    budget = Budget(10)
+    with Spool(str(tmp_path), 100, budget=budget) as first, Spool(str(tmp_path), 100, budget=budget) as second:
+        first.write(b"123456")
+        second.write(b"1234")
+        with pytest.raises(Busy):
+            second.write(b"5")
+        assert Path(second.path).read_bytes() == b"1234"
+        first.close()
+        first.close()
+        second.write(b"567890")
+    with Spool(str(tmp_path), 100, budget=budget) as third:
+        third.write(b"1234567890")
+
+
+def test_a_spool_over_its_own_limit_takes_nothing(tmp_path):
+    """Nor does one that cannot be written keep what it took."""
+    budget = Budget(10)
+    with Spool(str(tmp_path), 5, budget=budget) as spool, pytest.raises(TooLarge):
+        spool.write(b"123456")
+    budget.take(10)
+
+
+def test_senders_without_a_key_leave_room_for_others(tmp_path):
+    """They share a half, and it counts as a part of the whole."""
+    spools = SpoolFolder(str(tmp_path), 10)
+    spools.for_unknown.take(5)
+    with pytest.raises(Busy):
+        spools.for_unknown.take(1)
+    spools.for_all.take(5)
+    with pytest.raises(Busy):
+        spools.for_all.take(1)
+    spools.for_unknown.give(5)
+    spools.for_all.take(3)
+    with pytest.raises(Busy):
+        spools.for_unknown.take(3)
+    spools.for_unknown.take(2)

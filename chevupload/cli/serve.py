@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from chevupload.cli.common import Commands, add_command, add_data_option, text, upload_address
 from chevupload.cli.log import set_up_log
 from chevupload.cli.sites import open_folder
-from chevupload.config import Policy
+from chevupload.config import Limits, Policy
 from chevupload.errors import ConfigError
+from chevupload.request.fetching import FetchRules, HttpFetcher
 from chevupload.response.clients import Account, curl_line
 from chevupload.response.pages import Pages
 
@@ -41,7 +42,7 @@ def add_commands(commands: Commands) -> None:
     add_data_option(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen at; 0 picks a free one (%(default)s)")
-    parser.add_argument("--threads", type=int, default=8, help="requests served at a time (%(default)s)")
+    parser.add_argument("--threads", type=int, default=12, help="requests served at a time (%(default)s)")
     parser.add_argument("--connections", type=int, default=2_000, metavar="N", help="clients at a time (%(default)s)")
     parser.add_argument(
         "--connections-per-address",
@@ -76,6 +77,13 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument(
         "--sweep-minutes", type=float, default=10, metavar="N", help="sweep this often; 0 never does (%(default)s)"
     )
+    parser.add_argument(
+        "--stop-seconds",
+        type=float,
+        default=30,
+        metavar="N",
+        help="at its end, let requests under way finish for so long (%(default)s)",
+    )
     parser.add_argument("--log-json", action="store_true", help="log in lines of JSON, one for each upload among them")
 
 
@@ -85,6 +93,7 @@ def serve(options: argparse.Namespace) -> int:
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
     from chevupload.cli.request_parser import ROUTES  # noqa: PLC0415  # waitress is an extra
     from chevupload.cli.server import create_server, listen  # noqa: PLC0415
+    from chevupload.cli.stopping import run  # noqa: PLC0415
 
     _check(options)
     limits = _server_limits(options)
@@ -99,6 +108,8 @@ def serve(options: argparse.Namespace) -> int:
             base_url=options.base_url,
             trusted_proxies=options.trusted_proxies,
             routes=ROUTES,
+            limits=_limits(options.threads),
+            fetcher=HttpFetcher(FetchRules(max_concurrent=_fetches(options.threads))),
             policy=Policy(guest_page=options.guest_page, popup_origins=tuple(options.popup_origin)),
             pages=Pages(site_name=options.site_name),
         )
@@ -107,11 +118,10 @@ def serve(options: argparse.Namespace) -> int:
             _greet(site, options.base_url or address)
             if options.sweep_minutes:
                 component.upkeep.sweep_every(options.sweep_minutes * 60)
-            server.run()
+            run(server, stop_seconds=options.stop_seconds)
         except KeyboardInterrupt:
             pass
         finally:
-            server.close()
             component.close()
     return 0
 
@@ -120,6 +130,8 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse what would make a server that does nothing, or not what was meant."""
     if options.threads < 1:
         raise ConfigError("--threads must be 1 or more")
+    if not 0 <= options.stop_seconds < math.inf:
+        raise ConfigError("--stop-seconds must be 0 or more")
     if not 0 <= options.sweep_minutes < math.inf:
         raise ConfigError("--sweep-minutes must be 0 or more")
     if options.guest_key == "":
@@ -155,9 +167,21 @@ def _server_limits(options: argparse.Namespace) -> ServerLimits:
     )
 
 
+def _fetches(threads: int) -> int:
+    """Return how many threads may fetch URLs: a fourth, for each may take half a minute."""
+    return max(1, threads // 4)
+
+
+def _limits(threads: int) -> Limits:
+    """Return limits that leave a thread to answer everything else, however many uploads are under way."""
+    workers = min(Limits().decode_workers, max(1, threads // 2))
+    others = threads - 1 - workers - _fetches(threads)
+    return Limits(decode_workers=workers, waiting_uploads=max(1, min(threads // 2, others)))
+
+
 def _set_up_process() -> None:
     """Set what belongs to the whole process: its signals and its open files."""
-    # Ending on SIGTERM as on Ctrl-C lets workers and sockets be closed. A shell's background jobs ignore SIGINT.
+    # Ending on SIGTERM as on Ctrl-C lets the site be closed. A shell's background jobs ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 

@@ -68,8 +68,10 @@ class FetchRules:
     """From the first look at the URL to the last byte of its file: resolution, redirects and all."""
     max_redirects: int = 4
     """Redirects to follow. More than four is a loop or a tracker."""
-    max_concurrent: int = 4
-    """Fetches at a time in each process of the server, more are answered with 503: each holds one of its threads."""
+    max_concurrent: int = 2
+    """Fetches at a time in each process of the server, more are answered with 503 at once. Each holds a thread, for
+    ``seconds`` at most: half as many as the process has threads, or fewer, leave the others to answer everything else.
+    Two are half of four, with which small sites are started."""
     user_agent: str = "chevupload"
     """How we call ourselves. Some sites want a way to reach you in it."""
 

@@ -12,7 +12,6 @@ import logging
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
@@ -492,16 +491,3 @@ def _rewind(stream: object) -> None:
     """
     with contextlib.suppress(AttributeError, OSError, ValueError):
         cast(BinaryIO, stream).seek(0)
-
-
-class Spools:
-    """Opens the spools of one request and closes every one of them at its end."""
-
-    def __init__(self, folder: str, stack: ExitStack) -> None:
-        """Make them in ``folder``, until ``stack`` closes."""
-        self._folder = folder
-        self._stack = stack
-
-    def opener(self, max_bytes: int) -> Opener:
-        """Return what makes one spool of at most ``max_bytes`` bytes."""
-        return lambda: self._stack.enter_context(Spool(self._folder, max_bytes))

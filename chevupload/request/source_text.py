@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from chevupload.errors import EmptySource, InvalidBase64, InvalidUrl, Refusal, TooLarge
+from chevupload.errors import Busy, EmptySource, InvalidBase64, InvalidUrl, Refusal, TooLarge
 from chevupload.spool import Spool
 
 _HEAD_BYTES = 32
@@ -103,6 +103,7 @@ class SourceText:
 
         Raises:
             TooLarge: the decoded bytes are more than the spool takes.
+            Busy: they are more than all spools may hold now.
         """
         if self._error is None:
             self._guarded(self._sink, data)
@@ -130,7 +131,7 @@ class SourceText:
     def _guarded(self, step: Callable[..., object], *arguments: bytes) -> None:
         try:
             step(*arguments)
-        except TooLarge:
+        except (Busy, TooLarge):
             raise
         except Refusal as refusal:
             self._error = refusal

@@ -12,7 +12,8 @@ import pytest
 
 from chevupload.config import Limits
 from chevupload.errors import MalformedRequest, TooLarge
-from chevupload.request.forms import Form, Spools
+from chevupload.request.forms import Form
+from chevupload.spool import Spool
 
 BOUNDARY = "limit-9"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -97,7 +98,7 @@ class Reading:
         self._stack = ExitStack()
 
     def __enter__(self):
-        self.open_spool = Spools(str(self.folder), self._stack).opener(self.max_bytes)
+        self.open_spool = lambda: self._stack.enter_context(Spool(str(self.folder), self.max_bytes))
         return self
 
     def __exit__(self, *_):
