@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from chevupload.site import Site
-from tests.support import environment, files_in, picture
+from tests.support import environment, files_in, noise, picture
 
 _GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "site_app:application")
 _TWO = ("--workers", "2")
@@ -72,11 +72,16 @@ def key(tmp_path):
 
 
 @pytest.fixture
-def address(tmp_path, command, key):
-    """Run the server, and give its address; it ends by the signal that service managers send."""
+def port():
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture
+def process(tmp_path, command, key, port):
+    """Run the server; it ends by the signal that service managers send."""
     (tmp_path / "site_app.py").write_text(SITE_APP.replace("{port}", port))
     log = tmp_path / "server.log"
     with log.open("wb") as output:
@@ -90,7 +95,7 @@ def address(tmp_path, command, key):
         )
     try:
         wait_for(process, f"http://127.0.0.1:{port}/", log)
-        yield f"http://127.0.0.1:{port}"
+        yield process
         process.send_signal(signal.SIGTERM)
         process.wait(SECONDS)
         assert wait_for_end_of(process.pid) == [], "a process outlives the server"
@@ -99,6 +104,12 @@ def address(tmp_path, command, key):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(SECONDS)
+
+
+@pytest.fixture
+def address(process, port):
+    """Return the address of the server, which runs."""
+    return f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -177,6 +188,38 @@ def test_a_server_carries_uploads(address, session, key, tmp_path):
     assert session.get(images[0]["url"], timeout=SECONDS).status_code == 404
     assert files_in(tmp_path / "data" / "images") == []
     assert files_in(tmp_path / "data" / "incoming") == []
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are counted in /proc")
+@pytest.mark.parametrize("command", ["gunicorn-gthread"], indirect=True)
+def test_a_signal_to_all_processes_in_the_middle_of_uploads(process, address, key, tmp_path):
+    """What is under way comes to its end, as service managers stop a server: no picture is blamed for it."""
+    content, outcomes = noise((900, 700)), []
+
+    def send(number):
+        files = {"source": ("same.png", content + bytes([number]))}
+        try:
+            answer = requests.post(f"{address}/api/1/upload", headers={"X-API-Key": key}, files=files, timeout=SECONDS)
+        except requests.ConnectionError:
+            outcomes.append((None, None))
+        else:
+            outcomes.append((answer.status_code, answer.json().get("image", {}).get("id_encoded")))
+
+    with ThreadPoolExecutor(UPLOADS) as threads:
+        sent = [threads.submit(send, number) for number in range(UPLOADS)]
+        while not outcomes:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGTERM)
+    assert [future.exception() for future in sent] == [None] * UPLOADS
+    statuses = [status for status, _ in outcomes]
+    assert set(statuses) <= {200, 503, None}
+    assert statuses.count(200) >= 3, "what was at work at the signal has come to its end"
+    site = Site(tmp_path / "data")
+    component = site.component()
+    assert all(component.catalog.get(found) is not None for status, found in outcomes if status == 200)
+    assert component.upkeep.check().missing == ()
+    component.close()
+    site.close()
 
 
 def answer_to_chunks(address: str, key: str, chunks: bytes) -> bytes:
