@@ -24,8 +24,11 @@ class Recording:
         self.senders.append(sender)
         return self._renderer.process(job)
 
+    def warm(self):
+        self._renderer.warm()
+
     def close(self):
-        pass
+        self._renderer.close()
 
 
 @pytest.mark.parametrize(
