@@ -215,7 +215,7 @@ class UploadApi:
             parameters,
             principal,
             journal=journal,
-            sender=principal.user_id or client_network(environ),
+            sender=principal.user_id or client_network(environ.get("REMOTE_ADDR", "")),
             session=environ.get(SESSION),
             request_digest=repeats,
         )

@@ -132,6 +132,8 @@ def signed_in(keys: KeyBackend, current_user: CurrentUser) -> SignedIn:
 
     def principal(environ: WSGIEnvironment) -> Principal | None:
         user = current_user(environ)
+        if not isinstance(user, str | Principal | None):
+            raise ConfigError(f"current_user must answer a user's id, a Principal or None: {type(user).__name__}")
         return None if user is None else principal_of(keys, user)
 
     return principal

@@ -97,6 +97,8 @@ class ChevUpload:
         if login and users is None and "key_store" not in parts:
             raise ConfigError("login=True needs users, whose keys the page makes")
         if db is not None:
+            if not hasattr(getattr(db, "metadata", None), "tables") or not hasattr(db, "init_app"):
+                raise ConfigError(f"db must be Flask-SQLAlchemy's object, such as SQLAlchemy(): {db!r:.80}")
             # Now, and not with an application: db.create_all() and migrations have to know them.
             tables = (tables or Tables.default()).in_metadata(db.metadata)
         self._db = db

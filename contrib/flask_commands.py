@@ -14,8 +14,8 @@ from flask.cli import AppGroup
 from chevupload.app import ChevUpload
 from chevupload.clock import utc_now
 from chevupload.errors import ChevuploadError
+from chevupload.interfaces import UserKeyBackend
 from chevupload.model import KeyStyle
-from chevupload.store.sql import SqlKeys
 
 
 class _Group(AppGroup):
@@ -60,11 +60,9 @@ _add_host_command("check", "Compare records with files, and mend them with --rep
 def add_key(user_id: str, label: str, style: KeyStyle) -> None:
     """Make a key, and print it this once."""
     store = _component().key_store
-    made = store.add_key(user_id, label=label, style=style)
-    if isinstance(store, SqlKeys) and store.authenticate(made.key, {}) is None:
-        store.revoke_key(made.id, user_id=user_id)
+    if isinstance(store, UserKeyBackend) and store.principal(user_id) is None:
         raise click.ClickException("there is no such user, or not any more")
-    click.echo(made.key)
+    click.echo(store.add_key(user_id, label=label, style=style).key)
 
 
 @keys.command("list")

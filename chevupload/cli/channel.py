@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
-from chevupload.cli.connections import client_of
 from chevupload.cli.request_parser import RequestParser, RequestTimeout
+from chevupload.request.proxies import client_network
 from chevupload.response.documents import reason
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
 
     def __init__(self, server: Server, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
         """Take a connection that was just accepted."""
-        self.client = client_of(addr)
+        # Some systems name nobody whose connection ended before it was accepted.
+        self.client = client_network(addr[0]) if addr else ""
         self._ahead = b""
         super().__init__(server, sock, addr, adj, map=map)
         self.sendbuf_len = _SEND_BYTES

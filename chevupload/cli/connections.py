@@ -6,30 +6,12 @@ wait.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chevupload.cli.channel import Channel
-
-_NETWORK_BITS = 64
-"""A client of IPv6 has at least so many addresses to itself: RFC 6177."""
-
-
-def client_of(address: tuple[Any, ...]) -> str:
-    """Return who is behind the address of a socket: an address of IPv4, or a network of IPv6."""
-    try:
-        found = ipaddress.ip_address(address[0].partition("%")[0])
-    except (IndexError, ValueError):
-        # Some systems name nobody whose connection ended before it was accepted.
-        return ""
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, _NETWORK_BITS), strict=False))
 
 
 class Connections:

@@ -12,10 +12,11 @@ from typing import Any
 from waitress.parser import HTTPRequestParser
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
-from chevupload.cli.body_space import BodySpace
 from chevupload.cli.chunks import ChunkedBody
 from chevupload.config import Limits, Routes
+from chevupload.errors import Busy
 from chevupload.request.forms import body_limit, parse_content_type
+from chevupload.spool import Budget
 
 ROUTES = Routes(
     upload_page="upload",
@@ -57,10 +58,10 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # waitress is unt
     error: Any
     body_rcv: Any
 
-    def __init__(self, adjustments: Any, space: BodySpace | None = None) -> None:
+    def __init__(self, adjustments: Any, space: Budget | None = None) -> None:
         """Begin; the body takes its space from ``space``. waitress makes some without, which receive nothing."""
         super().__init__(adjustments)
-        self._space = space or BodySpace(0)
+        self._space = space or Budget(0)
         self._taken = 0
         self._most = _OTHER_BODY_BYTES
         self._counted_at = time.time()
@@ -126,7 +127,9 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # waitress is unt
             self.refuse(RequestEntityTooLarge("the declared body is too long"))
 
     def _receive_body(self, data: bytes) -> int:
-        if not self._space.take(len(data)):
+        try:
+            self._space.take(len(data))
+        except Busy:
             self.refuse(ServiceUnavailable("too much is being received"))
             return len(data)
         self._taken += len(data)

@@ -21,13 +21,13 @@ from waitress.adjustments import Adjustments
 from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from chevupload.cli.body_space import BodySpace
 from chevupload.cli.channel import Channel
 from chevupload.cli.connections import Connections
 from chevupload.cli.task_queue import TaskQueue
 from chevupload.config import Limits
 from chevupload.errors import ConfigError
 from chevupload.request.forms import body_limit
+from chevupload.spool import Budget
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -88,7 +88,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress is untyped
         self,
         *arguments: Any,
         connections: Connections,
-        body_space: BodySpace,
+        body_space: Budget,
         read_timeout: float,
         **named: Any,
     ) -> None:
@@ -178,7 +178,7 @@ def create_server(
     )
     most = limits.connections if hasattr(select, "poll") else min(limits.connections, _SELECTED)
     connections = Connections(most, limits.connections_per_address)
-    body_space = BodySpace(limits.body_bytes)
+    body_space = Budget(limits.body_bytes)
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.queue = TaskQueue()
     dispatcher.set_thread_count(threads)

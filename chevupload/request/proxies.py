@@ -57,13 +57,12 @@ def _forwarded(environ: WSGIEnvironment, name: str, count: int) -> str:
     return next(iter([value for value in values if value][-count:]), "")
 
 
-def client_network(environ: WSGIEnvironment) -> str:
-    """Return where a request comes from: an IPv4 address, or the /64 network that a customer has of IPv6.
+def client_network(remote: str) -> str:
+    """Return where a client is: its IPv4 address, or the /64 network that a customer has of IPv6.
 
     Whatever else a server calls its client stays as it is; it is empty behind a Unix socket. Source: RFC 6177 and RFC
     4291, section 2.5.4.
     """
-    remote: str = environ.get("REMOTE_ADDR", "")
     try:
         address = ip_address(remote.partition("%")[0])
     except ValueError:

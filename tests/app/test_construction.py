@@ -9,7 +9,7 @@ from wsgiref.validate import validator
 import pytest
 from werkzeug.test import Client
 
-from chevupload import Limits, Pages, Policy, app
+from chevupload import Limits, Pages, Policy, Routes, app
 from chevupload.errors import ConfigError
 from chevupload.media import extras
 from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
@@ -173,3 +173,14 @@ def test_a_storage_in_memory_spools_in_the_systems_folder(tmp_path, monkeypatch)
     )
     (tmp_path / "chevupload-spool-left").touch()
     assert component.upkeep.sweep(grace=timedelta(0)).temporary_files == 1
+
+
+@pytest.mark.parametrize("answer", [7, True, object()])
+def test_who_is_signed_in_is_an_id_or_a_principal(answer, caplog):
+    """A host's own user is neither; the log says so, and the reader nothing."""
+    component = make(current_user=lambda environ: answer, routes=Routes(upload_page="upload"))
+    with Client(validator(component)).get("/upload") as told:
+        assert told.status_code == 500
+        assert "current_user" not in told.text
+    assert "current_user must answer a user's id, a Principal or None" in caplog.text
+    component.close()

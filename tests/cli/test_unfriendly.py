@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from chevupload.cli.connections import client_of
 from chevupload.cli.task_queue import TaskQueue
 from chevupload.site import Site
 from tests.benchmarks.attackers import Target, attacking
@@ -315,18 +314,3 @@ def test_requests_wait_by_turns_of_their_clients():
     order += [queue.popleft().name for _ in range(5)]
     assert order == ["a1", "a2", "b1", "c1", "a3", "b2"]
     assert not queue
-
-
-@pytest.mark.parametrize(
-    ("address", "client"),
-    [
-        (("192.0.2.7", 1), "192.0.2.7"),
-        (("2001:db8:1:2:3:4:5:6", 1, 0, 0), "2001:db8:1:2::/64"),
-        (("::ffff:192.0.2.7", 1, 0, 0), "192.0.2.7"),
-        (("fe80::1%eth0", 1, 0, 2), "fe80::/64"),
-        ((), ""),
-    ],
-)
-def test_clients_are_addresses_or_networks(address, client):
-    """Who has IPv6 has a network of it."""
-    assert client_of(address) == client

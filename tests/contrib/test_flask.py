@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 from wsgiref.validate import validator
@@ -845,6 +846,17 @@ def test_nobody_gets_no_key(site, user_id):
 
     assert answer.exit_code == 1
     assert re.fullmatch(r"Error: .+\n", answer.output)
+    component = site.app.extensions["chevupload"]
+    with component.key_store._database.connect() as connection:
+        rows = connection.execute(select(Tables.default().keys.c.id).where(Tables.default().keys.c.user_id == user_id))
+        assert rows.all() == [], "no row stays of it, a revoked one neither"
+
+
+@pytest.mark.parametrize("db", [object(), "sqlite://", types.SimpleNamespace(metadata=None, init_app=None)])
+def test_what_is_no_database_of_flask_is_told(db):
+    """At once, and not by an attribute that it lacks."""
+    with pytest.raises(ConfigError, match="db must be Flask-SQLAlchemy's object, such as SQLAlchemy"):
+        ChevUpload(db=db)
 
 
 def test_commands_keep_records_and_files_together(site):

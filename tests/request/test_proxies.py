@@ -4,7 +4,7 @@ import pytest
 from werkzeug.test import create_environ
 
 from chevupload.errors import MalformedRequest
-from chevupload.request.proxies import request_base_url, trust_proxies
+from chevupload.request.proxies import client_network, request_base_url, trust_proxies
 
 FORWARDED = {
     "HTTP_X_FORWARDED_FOR": "6.6.6.6, 1.1.1.1, 2.2.2.2",
@@ -192,3 +192,19 @@ def test_a_host_header_that_is_no_host_is_refused(host):
     """It would end up in every link of the answer."""
     with pytest.raises(MalformedRequest, match="Host"):
         base_url(HTTP_HOST=host)
+
+
+@pytest.mark.parametrize(
+    ("remote", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("a socket", "a socket"),
+    ],
+)
+def test_a_client_is_an_address_or_a_network(remote, network):
+    """Who has IPv6 has a network of it."""
+    assert client_network(remote) == network
