@@ -45,7 +45,7 @@ from chevupload.response.answers import (
 from chevupload.response.documents import Document, image_document, imgbb_document, success_document
 from chevupload.response.links import Links
 from chevupload.response.webob import Response
-from chevupload.sender import Sender, Visitor
+from chevupload.sender import Sender, Visitor, key_of
 from chevupload.spool import Spool, SpoolFolder, format_bytes
 from chevupload.uploads import Uploads
 
@@ -106,12 +106,11 @@ class UploadApi:
                 raise MissingVersion
             if not action:
                 raise MissingAction
-            sender = Sender(environ, form, self._identify, None)
-            if not sender.key:
+            if not (key := key_of(environ, form)):
                 raise MissingKey
             if version != "1":
                 raise InvalidVersion
-            sender.identified()
+            self._identify(key, environ)
             raise InvalidAction
 
         return self._answer(environ, refuse)

@@ -54,7 +54,7 @@ class Sender:
     @property
     def key(self) -> str | None:
         """The key that counts, of those that were read so far."""
-        return self._environ.get("HTTP_X_API_KEY", "").strip() or self._form.get("key")
+        return key_of(self._environ, self._form)
 
     def known(self) -> Principal | None:
         """Return whose key was read so far; None if there is none, or a wrong one."""
@@ -85,3 +85,9 @@ class Sender:
             except Refusal as refusal:
                 self._found[key] = refusal
         return self._found[key]
+
+
+def key_of(environ: WSGIEnvironment, form: Form) -> str | None:
+    """Return the key of a request, the header's first, as far as it was read."""
+    key: str = environ.get("HTTP_X_API_KEY", "")
+    return key.strip() or form.get("key")

@@ -9,7 +9,7 @@ import pytest
 
 from chevupload.config import Limits, Policy
 from tests.request.bodies import JSON, MULTIPART, URLENCODED, Pieces, multipart, part
-from tests.support import EMPTY, UPLOAD, Trickle, assert_refusal, file, noise
+from tests.support import EMPTY, Trickle, assert_refusal, file, noise
 
 LARGE = 6_000_000
 LIMITS = Limits(max_guest_bytes=1_000, refusal_scan_bytes=1_000)
@@ -51,14 +51,17 @@ def test_a_guests_key_where_there_are_no_guests(refusing):
 def test_a_key_behind_the_file_is_a_key(make):
     """Nobody has to know that the order matters; and of two keys, the last one counts as ever."""
     stand = make()
-    for form in ({"source": file(noise()), "key": "user-key"}, {"key": ["wrong", "user-key"], "source": file()}):
-        assert stand.send(form, key=None).status_code == 200
+    source, right, wrong = part("source", noise(), "a.png"), part("key", b"user-key"), part("key", b"wrong")
+    for parts in ((source, right), (wrong, source, right), (wrong, right, source)):
+        body = Trickle(multipart(*parts))
+        assert stand.send(None, key=None, stream=body, content_type=MULTIPART).status_code == 200
 
 
 def test_a_small_upload_with_a_wrong_key_still_says_its_format(refusing):
     """The format may come behind the file: as far as the scan of a refused request goes, it is read."""
     stand = refusing()
-    answer = stand.send({"key": "wrong", "source": file(), "format": "txt"}, key=None)
+    body = Trickle(multipart(part("key", b"wrong"), part("source", noise(), "a.png"), part("format", b"txt")))
+    answer = stand.send(None, key=None, stream=body, content_type=MULTIPART)
     assert (answer.status_code, answer.text) == (401, "Invalid API key.")
 
 
@@ -101,24 +104,34 @@ def test_all_that_is_kept_at_a_time_is_bounded(make, caplog):
     def send(body, key):
         answers.append(stand.send(None, key=key, stream=Pieces(body.pieces()), content_type=MULTIPART))
 
-    threads = [
-        threading.Thread(target=send, args=(body, key)) for body, key in zip(parked, (None, "user-key"), strict=True)
-    ]
-    for thread, body in zip(threads, parked, strict=True):
-        thread.start()
+    threads = []
+
+    def park(body, key):
+        threads.append(threading.Thread(target=send, args=(body, key)))
+        threads[-1].start()
         assert body.is_parked.wait(30)
-    for key, form in ((None, {"source": file(content), "key": "user-key"}), ("user-key", {"source": file(content)})):
+
+    # The key comes behind the file, as in no form that the client of the tests makes by itself.
+    late = multipart(part("source", content, "a.png"), part("key", b"user-key"))
+
+    def assert_told_to_come_back(key):
         caplog.clear()
-        answer = stand.send(form, key=key, path=UPLOAD)
+        answer = stand.send(None, key=key, stream=Trickle(late), content_type=MULTIPART)
         assert_refusal(answer, 503, 503, "Service unavailable, try again later")
         assert answer.headers["Retry-After"] == "10"
         (record,) = [record for record in caplog.records if record.name == "chevupload"]
         expected = "a request was answered with 503: temporary files hold as much as they may"
         assert (record.getMessage(), record.exc_info) == (expected, None)
+
+    park(parked[0], None)
+    assert_told_to_come_back(None)
+    assert stand.send({"source": file(content)}).status_code == 200
+    park(parked[1], "user-key")
+    assert_told_to_come_back("user-key")
     assert stand.send({"source": file()}).status_code == 200
     for thread, body in zip(threads, parked, strict=True):
         body.go.set()
         thread.join()
     assert [answer.status_code for answer in answers] == [200, 200]
     assert stand.left()["spools"] == EMPTY["spools"]
-    assert stand.send({"source": file(content), "key": "user-key"}, key=None).status_code == 200
+    assert stand.send(None, key=None, stream=Trickle(late), content_type=MULTIPART).status_code == 200
