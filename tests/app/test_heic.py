@@ -36,10 +36,11 @@ def test_it_is_stored_as_it_is_and_shown_as_jpeg(stand, content):
 
 
 def test_the_viewer_shows_the_frame(stand, content):
-    """The picture that browsers know, with a link to the one that was sent."""
+    """The picture that browsers know, in full size behind a link; the one that was sent is among the links to copy."""
     image = stand.upload(content)
     page = stand.open(image["url_viewer"]).text
-    assert f'<a href="{image["url"]}"><img src="{image["url_frame"]}" width="640" height="480"' in page
+    assert f'<a href="{image["url_frame"]}"><img src="{image["url_frame"]}" width="640" height="480"' in page
+    assert image["url"] in page
     assert f'<meta property="og:image" content="{image["url_frame"]}">' in page
     assert "<video" not in page
 
