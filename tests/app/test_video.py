@@ -198,7 +198,7 @@ def test_the_viewer_plays(stand):
     assert "64 × 48 · 00:04 · " in page.text
     assert "media-src 'self'" in page.headers["Content-Security-Policy"]
     assert f'<meta property="og:image" content="{image["url_frame"]}">' in page.text
-    assert f"[img]{image['url_frame']}[/img]" in page.text
+    assert f"[video]{image['url']}[/video]" in page.text
     part = stand.open(image["url"], headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.data) == (206, content[100:200])
     assert part.headers["Content-Range"] == f"bytes 100-199/{len(content)}"
