@@ -136,12 +136,13 @@ class Spool:
 
     def close(self) -> None:
         """Close and remove it; closing twice is fine, and so is a file that was adopted."""
+        if self._budget is not None:
+            # First of all: what cannot be removed below is the sweep's, and must not lessen the budget for ever.
+            self._budget.give(self._taken)
+            self._taken = 0
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
             Path(self.path).unlink()
-        if self._budget is not None:
-            self._budget.give(self._taken)
-            self._taken = 0
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -167,3 +167,16 @@ def test_senders_without_a_key_leave_room_for_others(tmp_path):
     with pytest.raises(Busy):
         spools.for_unknown.take(3)
     spools.for_unknown.take(2)
+
+
+def test_a_file_that_cannot_be_removed_gives_its_bytes_back(tmp_path):
+    """What stays is left to the sweep; the budget is not smaller from then on."""
+    budget = Budget(10)
+    spool = Spool(str(tmp_path), 10, budget=budget)
+    spool.write(b"0123456789")
+    path = Path(spool.path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match=path.name):
+        spool.close()
+    budget.take(10)
