@@ -173,10 +173,13 @@ def _fetches(threads: int) -> int:
 
 
 def _limits(threads: int) -> Limits:
-    """Return limits that leave a thread to answer everything else, however many uploads are under way."""
-    workers = min(Limits().decode_workers, max(1, threads // 2))
-    others = threads - 1 - workers - _fetches(threads)
-    return Limits(decode_workers=workers, waiting_uploads=max(1, min(threads // 2, others)))
+    """Return limits that leave a thread to answer everything else, however many uploads are under way.
+
+    Each kind needs a thread, so that this takes four.
+    """
+    others = threads - 1 - _fetches(threads)
+    workers = min(Limits().decode_workers, max(1, others - 1))
+    return Limits(decode_workers=workers, waiting_uploads=max(1, min(threads // 2, others - workers)))
 
 
 def _set_up_process() -> None:

@@ -22,7 +22,7 @@ def test_neither_waiting_nor_fetching_takes_every_thread(threads):
     """Each is allowed half of them at most; from four on, one is left when both do all that they may."""
     limits, fetches = _limits(threads), _fetches(threads)
     assert max(limits.waiting_uploads, limits.decode_workers, fetches) <= max(1, threads // 2)
-    if threads >= 5:
+    if threads >= 4:
         assert limits.decode_workers + limits.waiting_uploads + fetches < threads
 
 
