@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?\Z")
 _PORT = re.compile(r":[0-9]*\Z")
+_ADDRESS_AND_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?\Z")
 _MAX_PORT = 65_535
 _OTHER_SCHEMES_PORT = {"https": "80", "http": "443"}
 
@@ -33,7 +34,9 @@ def trust_proxies(environ: WSGIEnvironment, count: int) -> WSGIEnvironment:
         return environ
     seen, mount = dict(environ), environ.get("SCRIPT_NAME", "")
     if address := _forwarded(environ, "FOR", count):
-        seen["REMOTE_ADDR"] = address
+        # Some proxies add the port of the connection, by which one client would be as many as it has connections.
+        found = _ADDRESS_AND_PORT.match(address)
+        seen["REMOTE_ADDR"] = (found[1] or found[2]) if found else address
     if (scheme := _forwarded(environ, "PROTO", count).lower()) in _OTHER_SCHEMES_PORT:
         seen["wsgi.url_scheme"] = scheme
     if host := _forwarded(environ, "HOST", count):

@@ -208,3 +208,20 @@ def test_a_host_header_that_is_no_host_is_refused(host):
 def test_a_client_is_an_address_or_a_network(remote, network):
     """Who has IPv6 has a network of it."""
     assert client_network(remote) == network
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("203.0.113.5:4431", "203.0.113.5"),
+        ("6.6.6.6:1, 203.0.113.5:4432", "203.0.113.5"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_a_client_is_one_whatever_its_port(forwarded, address):
+    """Some proxies add the port of the connection to the address."""
+    seen = trust_proxies({**create_environ("/a"), "HTTP_X_FORWARDED_FOR": forwarded}, 1)
+    assert seen["REMOTE_ADDR"] == address
