@@ -107,7 +107,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
                     data = data.lstrip(b"\r\n")
                     if not data:
                         break
-                    self.request = self.parser_class(self.adj, self.server.body_space)
+                    self.request = self.parser_class(self.adj, self.server.body_space.of(self.client))
                 data = data[self.request.received(data) :]
                 if self.request.completed:
                     self._work()

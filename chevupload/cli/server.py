@@ -21,13 +21,13 @@ from waitress.adjustments import Adjustments
 from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from chevupload.cli.body_space import BodySpace
 from chevupload.cli.channel import Channel
 from chevupload.cli.connections import Connections
 from chevupload.cli.task_queue import TaskQueue
 from chevupload.config import Limits
 from chevupload.errors import ConfigError
 from chevupload.request.forms import body_limit
-from chevupload.spool import Budget
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -63,7 +63,8 @@ class ServerLimits:
     read_timeout: float = 20.0
     """Seconds for a request's headers, and for every 1,000 bytes a second that a body has to bring in this time."""
     body_bytes: int = 2_000_000_000
-    """Bodies that are on the disk of ``TMPDIR``, or in memory, at a time."""
+    """Bodies that are on the disk of ``TMPDIR``, or in memory, at a time. Where connections of an address are bounded,
+    it has half of these bytes, or one of the largest bodies."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
@@ -88,7 +89,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress is untyped
         self,
         *arguments: Any,
         connections: Connections,
-        body_space: Budget,
+        body_space: BodySpace,
         read_timeout: float,
         **named: Any,
     ) -> None:
@@ -178,7 +179,7 @@ def create_server(
     )
     most = limits.connections if hasattr(select, "poll") else min(limits.connections, _SELECTED)
     connections = Connections(most, limits.connections_per_address)
-    body_space = Budget(limits.body_bytes)
+    body_space = BodySpace(limits.body_bytes, is_shared=limits.connections_per_address > 0)
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.queue = TaskQueue()
     dispatcher.set_thread_count(threads)

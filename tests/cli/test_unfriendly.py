@@ -250,6 +250,19 @@ def test_bodies_share_a_space(run):
         assert upload(server, LARGE[:1_000_000]).status_code == 200
 
 
+def test_one_client_leaves_space_to_the_others(run):
+    """Who sends large bodies but for their ends has half of it: more is refused, and bodies of others are not."""
+    with run("--body-bytes", "240000000", "--read-timeout", "600") as server, contextlib.ExitStack() as stack:
+        holders = [stack.enter_context(connect(server, "127.0.0.2")) for _ in range(3)]
+        for holder in holders:
+            holder.sendall(head(100_000_000))
+            with contextlib.suppress(ConnectionError):
+                holder.sendall(bytes(79_900_000))
+        assert upload(server, LARGE[:1_000_000]).status_code == 200
+        assert [answer_on(holder)[0] for holder in holders[1:]] == [503, 503]
+        assert 79_000_000 < received_bytes(server) < 120_000_000
+
+
 def received_bytes(server):
     """Count the bytes of temporary files without a name, in which bodies are received."""
     size = 0
