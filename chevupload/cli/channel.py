@@ -5,7 +5,10 @@ May know: waitress.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from waitress.channel import HTTPChannel
@@ -16,13 +19,14 @@ from chevupload.request.proxies import client_network
 from chevupload.response.documents import reason
 
 if TYPE_CHECKING:
-    import socket
-
     from chevupload.cli.server import Server
 
 _SEND_BYTES = 131_072
 """One read of a file, and one write to a socket."""
 _RETRY_SECONDS = 10
+_LINGER_SECONDS = 30
+"""How long what still comes after a refusal is read and dropped, and how long it may pause. nginx's times."""
+_LINGER_PAUSE_SECONDS = 5
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress is untyped
@@ -65,6 +69,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
         # Some systems name nobody whose connection ended before it was accepted.
         self.client = client_network(addr[0]) if addr else ""
         self._ahead = b""
+        self._was_refused = False
+        self._lingers_since: float | None = None
         super().__init__(server, sock, addr, adj, map=map)
         self.sendbuf_len = _SEND_BYTES
         server.connections.add(self)
@@ -79,7 +85,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
 
     def readable(self) -> bool:
         """Whether more may be read. Nothing of one that was closed: its descriptor may be the next connection's."""
-        return self.socket is not None and not self._ahead and bool(super().readable())
+        if self.socket is None:
+            return False
+        return self._lingers_since is not None or (not self._ahead and bool(super().readable()))
 
     def writable(self) -> bool:
         """Whether something may be written: an answer, or the next one, once there is room for it."""
@@ -87,6 +95,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
 
     def handle_write(self) -> None:
         """Write, and turn to the next request."""
+        if self._was_refused and self.close_when_flushed:
+            self._flush_exception(self._flush_some)
+            if not self.will_close:
+                self._linger()
+                return
         super().handle_write()
         if self._is_ready_for_more():
             self.received(b"")
@@ -94,8 +107,23 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
     def _is_ready_for_more(self) -> bool:
         return bool(self._ahead) and not self.requests and not self.total_outbufs_len
 
+    def _linger(self) -> None:
+        """Once a refusal is sent, end our side only, and drop what still comes of the request.
+
+        Closing a connection that has something unread resets it, and the client may never see why. RFC 9112, section
+        9.6.
+        """
+        if not self.total_outbufs_len:
+            self.close_when_flushed = False
+            self._ahead = b""
+            self._lingers_since = time.time()
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+
     def received(self, data: bytes) -> bool:
         """Take what was read, up to the end of one request."""
+        if self._lingers_since is not None:
+            return False
         with self.requests_lock:
             if self.will_close or self.close_when_flushed or not self.connected:
                 self._ahead = b""
@@ -119,6 +147,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
     def _work(self) -> None:
         """Have a thread answer the request, which is complete."""
         self.sent_continue = False
+        self._was_refused = self.request is not None and bool(self.request.error)
         self.requests.append(self.request)
         self.request = None
         self.server.add_task(self)
@@ -127,7 +156,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress is untyped
         """Refuse a request that does not get on, and close a connection where nothing moves."""
         if self.requests:
             return
-        if self.request is not None and self.request.is_late(now, self.server.read_timeout):
+        if self._lingers_since is not None:
+            pause = now - self.last_activity
+            if pause >= _LINGER_PAUSE_SECONDS or now - self._lingers_since >= _LINGER_SECONDS:
+                self.handle_close()
+        elif self.request is not None and self.request.is_late(now, self.server.read_timeout):
             with self.requests_lock:
                 self.request.refuse(RequestTimeout("the request is too slow"))
                 self._work()

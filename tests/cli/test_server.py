@@ -101,6 +101,21 @@ def test_bodies_declared_too_long_are_refused_at_once(server, path, length, line
     assert json.loads(body)["error"]["code"] == 413
 
 
+def test_who_sends_on_reads_why_a_body_is_refused(server):
+    """What comes after a refusal is dropped: were the connection closed, it would be reset under its client's hands."""
+    parts = urlsplit(server.address)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        connection.sendall(head("/api/1/upload", LARGEST + 1, MULTIPART))
+        for _ in range(20):
+            connection.sendall(bytes(1_000_000))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.headers["Connection"]) == (413, "close")
+        answer.read()
+        connection.sendall(bytes(1_000_000))
+        assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     ("path", "length", "line"),
     [
