@@ -5,6 +5,7 @@ May know: WebOb, the model and the storage. Source: RFC 9110, sections 13 (condi
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -88,11 +89,11 @@ class FileBody:
 
 
 def _is_on_disk(file: BinaryIO) -> bool:
-    """Whether a file has a descriptor, and can be read without waiting for anybody."""
-    try:
-        return file.fileno() >= 0
-    except (AttributeError, OSError):
-        return False
+    """Whether a file can be read without waiting for anybody, and is what its descriptor gives.
+
+    What is unpacked or decrypted while it is read has the descriptor of something else.
+    """
+    return isinstance(getattr(file, "raw", file), io.FileIO)
 
 
 class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from wsgiref.util import FileWrapper
 
@@ -304,6 +305,16 @@ def test_what_has_no_descriptor_stays_with_us(make, method):
     image, wrapper = stand.upload(), Wrapper()
     answer = stand.open(image["url"], method, environ_overrides={"wsgi.file_wrapper": wrapper})
     assert (answer.status_code, wrapper.given) == (200, [])
+
+
+def test_what_is_unpacked_while_it_is_read_stays_with_us(tmp_path):
+    """It has the descriptor of the packed file, from which a server would send."""
+    with gzip.open(tmp_path / "a.gz", "wb") as packed:
+        packed.write(b"unpacked" * 1000)
+    wrapper = Wrapper()
+    with gzip.open(tmp_path / "a.gz") as unpacked:
+        assert b"".join(FileBody(unpacked).handed_over({"wsgi.file_wrapper": wrapper})) == b"unpacked" * 1000
+    assert wrapper.given == []
 
 
 def test_files_are_closed(stand, url):
