@@ -71,7 +71,7 @@ def test_style_sheets_are_added_or_replace_ours(make):
 )
 def test_what_is_no_address_is_a_mistake(wrong):
     """It is told at construction."""
-    with pytest.raises(ConfigError, match="must be .*a path from the root of the host"):
+    with pytest.raises(ConfigError, match=r"must be .*a path from the root of the host"):
         Pages(**wrong)
 
 
