@@ -14,7 +14,7 @@ from typing import BinaryIO
 from chevupload.errors import BrokenImage
 
 MAX_PIECES = 1_000_000
-"""Blocks of data of one file. A GIF of 100 MB has 400,000; a file of one-byte blocks would cost minutes."""
+"""Blocks of data of one file, empty ones among them. A GIF of 100 MB has 400,000; small blocks would cost minutes."""
 HEADER_BYTES = 13
 
 EXTENSION, IMAGE = b"!", b","
@@ -73,10 +73,10 @@ def blocks(file: BinaryIO) -> Iterator[Block]:
         while length := file.read(1):
             at += 1 + length[0]
             pieces += 1
-            if not length[0]:
-                break
             if pieces > MAX_PIECES:
                 raise BrokenImage
+            if not length[0]:
+                break
             file.seek(length[0], io.SEEK_CUR)
         is_whole = length == b"\0" and at <= size
         yield Block(kind, head, start, data, at, is_whole)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from chevupload.errors import BrokenImage, NotAnImage, TooManyPixels, UnavailableFormat
+from chevupload.media import gif
 from chevupload.media.gif import MAX_PIECES
 from chevupload.media.structure import MAX_CHUNKS, Structure, measure, sniff
 from tests.media.pictures import chunk, encoded, photo, riff
@@ -171,6 +172,16 @@ def test_a_gif_without_a_frame_or_sense_is_broken(blocks: bytes) -> None:
     """Neither an empty GIF nor one of senseless or endless blocks is a picture."""
     with pytest.raises(BrokenImage):
         measured(b"GIF89a\1\0\1\0\0\0\0" + blocks, "GIF")
+
+
+@pytest.mark.parametrize("block", [b"!\xfe\0", FRAME[:-4] + b"\0"])
+def test_empty_blocks_of_a_gif_are_counted_too(monkeypatch: pytest.MonkeyPatch, block: bytes) -> None:
+    """Extensions of three bytes cost their reader as much as others."""
+    monkeypatch.setattr(gif, "MAX_PIECES", 100)
+    header = b"GIF89a\1\0\1\0\0\0\0"
+    assert measured(header + FRAME + block * 98 + b";", "GIF") is not None
+    with pytest.raises(BrokenImage):
+        measured(header + FRAME + block * 99 + b";", "GIF")
 
 
 def test_a_first_frame_enlarges_its_canvas() -> None:
