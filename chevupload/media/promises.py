@@ -13,7 +13,7 @@ from xml.parsers import expat
 _KEPT_BEHIND = re.compile(rb"hdrgm:|MicroVideo|MotionPhoto|Container:Directory")
 _ELEMENT = re.compile(r"(?:hdrgm|G?Container|GContainerItem|Item):|\w+:(?:MicroVideo|MotionPhoto)")
 _ATTRIBUTE = re.compile(
-    rb"\s+(?:xmlns:(?:hdrgm|G?Container|GContainerItem|Item)|(?:hdrgm|G?Container|GContainerItem|Item):\w+"
+    rb"(?<!\s)\s+(?:xmlns:(?:hdrgm|G?Container|GContainerItem|Item)|(?:hdrgm|G?Container|GContainerItem|Item):\w+"
     rb"|\w+:(?:MicroVideo|MotionPhoto)\w*)\s*=\s*(?:\"[^\"]*\"|'[^']*')"
 )
 

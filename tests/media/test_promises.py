@@ -111,3 +111,9 @@ def test_it_takes_no_longer_for_many_beginnings() -> None:
     nested = b"<Container:Directory>" * 50_000
     assert without_promises(b"<x>" + nested + b"</x>") == b""
     assert without_promises(b"<x>" + b"<Container:Directory/>" * 50_000 + b"</x>") == b"<x></x>"
+
+
+def test_padding_is_read_once() -> None:
+    """Writers leave kilobytes of blanks to edit in, and anybody may send megabytes."""
+    padding = b" \n" * 500_000
+    assert without_promises(b"<x hdrgm:Version='1'>" + padding + b"</x>") == b"<x>" + padding + b"</x>"
