@@ -62,8 +62,11 @@ def _places(table: bytes) -> Iterator[tuple[int, int, int, int]]:
         item = number(wide)
         method = number(2) & 15 if version else 0
         number(2)
-        base = number(base_bytes)
-        for _ in range(number(2)):
+        base, extents = number(base_bytes), number(2)
+        extent_bytes = offset_bytes, length_bytes, index_bytes if version else 0
+        if extents > 1 and not any(extent_bytes):
+            raise BrokenImage  # one place, told as often as the file likes
+        for _ in range(extents):
             number(index_bytes if version else 0)
             start = base + number(offset_bytes)
             yield item, method, start, number(length_bytes)

@@ -111,11 +111,12 @@ def test_items_inside_of_their_table_go(version: int) -> None:
     [
         tabled(method=2),
         tabled(places=b"\0\1"),
+        tabled(sizes=b"\0\0", places=struct.pack(">HHHH", 2, 1, 0, 65_535) * 2),
         box(b"meta", version=0) + b"".join([box(b"free")] * 2_000),
         box(b"meta", box(b"iinf", b"\0"), box(b"iloc", bytes(boxes.MAX_TABLE_BYTES + 1)), version=0),
         box(b"meta", box(b"iinf"), box(b"iloc"), version=0),
     ],
-    ids=["method", "short", "boxes", "long", "empty"],
+    ids=["method", "short", "repeated", "boxes", "long", "empty"],
 )
 def test_tables_that_lie_are_refused(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     """Nothing is read without bounds, and nothing is written that the file does not hold."""
