@@ -54,7 +54,7 @@ def _mapping(space: HighDynamicRange) -> Callable[[float, float, float], tuple[f
         seen = light[red], light[green], light[blue]
         if space.transfer == "HLG":
             brightness = luminances[0] * seen[0] + luminances[1] * seen[1] + luminances[2] * seen[2]
-            factor = brightness**0.2 * _HLG_PEAK / REFERENCE_WHITE
+            factor = max(0.0, brightness) ** 0.2 * _HLG_PEAK / REFERENCE_WHITE
             seen = seen[0] * factor, seen[1] * factor, seen[2] * factor
         colors = applied(to_wide, seen)
         highest = max(colors)
