@@ -23,11 +23,11 @@ MAX_METADATA_BYTES = 4_194_304
 SOI, EOI, SOS, COM = b"\xff\xd8", 0xD9, 0xDA, 0xFE
 END = b"\xff\xd9"
 _XMP, _ICC, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0"
-_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+_MARKER = re.compile(rb"\xff([^\x00\xff])")
 _MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 ALONE = (0x01, *range(0xD0, 0xDA))
 """Markers without a segment."""
-_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """Headers of a frame, one for each process of coding; the last is JPEG-LS'."""
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _SHOWN = (0xC0, 0xC1, 0xC2)
@@ -107,12 +107,10 @@ def check_segments(file: BinaryIO, *, max_scans: int) -> None:
     at, segments, scans, components = len(SOI), 0, 0, 0
     while (segment := segment_after(file, at)) is not None and segment.marker != EOI:
         at = segment.end
-        if segment.marker in ALONE:
-            continue
         segments += 1
         if segments > MAX_SEGMENTS:
             raise TooManyPixels(f"Image has too many segments - max {MAX_SEGMENTS}")
-        if segment.marker in _FRAMES:
+        if segment.marker in FRAMES:
             file.seek(segment.body)
             frame = file.read(6)
             components = frame[5] if segment.marker in _SEQUENTIAL and len(frame) == 6 else 0
@@ -147,18 +145,19 @@ def read_head(file: BinaryIO) -> Head:
             break
         at = segment.end
         if segment.marker == SOS:
-            return Head(SOI + frame + _rebuilt(segment, data(file, segment)), metadata.found(), substitute)
-        if segment.marker in _FRAMES:
+            return Head(SOI + frame + written(SOS, data(file, segment)), metadata.found(), substitute)
+        if segment.marker in FRAMES:
             told = data(file, segment)
-            frame += _rebuilt(segment, told)
+            frame += written(segment.marker, told)
             substitute = _substitute(segment.marker, told)
         elif segment.marker == COM or 0xE1 <= segment.marker <= 0xED:
             metadata.take(segment.marker, data(file, segment))
     raise BrokenImage
 
 
-def _rebuilt(segment: Segment, told: bytes) -> bytes:
-    return bytes((0xFF, segment.marker)) + (len(told) + 2).to_bytes(2, "big") + told
+def written(marker: int, told: bytes) -> bytes:
+    """Return a segment that holds ``told``."""
+    return bytes((0xFF, marker)) + (len(told) + 2).to_bytes(2, "big") + told
 
 
 def _substitute(marker: int, frame: bytes) -> str | None:
@@ -175,6 +174,7 @@ class _Metadata:
 
     def __init__(self) -> None:
         self._found: dict[str, Any] = {}
+        self._exif = bytearray()
         self._profile: dict[int, bytes] = {}
         self._profile_parts = 0
 
@@ -183,9 +183,8 @@ class _Metadata:
             self._found["comment"] = told
         elif marker == 0xE1 and told.startswith(exif.HEADER):
             # A block that is longer than a segment goes on in the next.
-            block = self._found.setdefault("exif", exif.HEADER)
-            if len(block) + len(told) <= MAX_METADATA_BYTES:
-                self._found["exif"] = block + told.removeprefix(exif.HEADER)
+            if len(self._exif) + len(told) <= MAX_METADATA_BYTES:
+                self._exif += told.removeprefix(exif.HEADER)
         elif marker == 0xE1 and told.startswith(_XMP):
             self._found["xmp"] = told.removeprefix(_XMP)
         elif marker == 0xE2 and told.startswith(_ICC) and len(told) >= len(_ICC) + 2:
@@ -196,6 +195,8 @@ class _Metadata:
 
     def found(self) -> dict[str, Any]:
         """Return what is whole; a profile of which a part is missing is none."""
+        if self._exif:
+            self._found["exif"] = exif.HEADER + bytes(self._exif)
         parts = range(1, self._profile_parts + 1)
         if self._profile and all(number in self._profile for number in parts):
             self._found["icc_profile"] = b"".join(self._profile[number] for number in parts)
@@ -236,7 +237,7 @@ def has_every_scan(file: BinaryIO) -> bool:
             break
         at = scan_end(file, segment.end) if segment.marker == SOS else segment.end
         told = data(file, segment)
-        if segment.marker in _FRAMES:
+        if segment.marker in FRAMES:
             components = told[6::3]
         elif segment.marker == SOS and len(told) >= 4 + 2 * told[0]:
             count = told[0]

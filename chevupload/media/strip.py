@@ -20,6 +20,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIC", "MP4", "MOV", "WEBM")
 """The formats that can be stripped without encoding them anew."""
 
 _PIECE = 65_536
+_JPEG_KEPT = (*jpeg.FRAMES, 0xC4, 0xCC, *range(0xDA, 0xE0))
+"""What decodes a JPEG; besides, :data:`_JPEG_APPLICATIONS` and color profiles stay."""
+_JPEG_APPLICATIONS = {(0xE0, b"JFIF\0"): 14, (0xEE, b"Adobe"): 12}
+"""What tells a JPEG's colors and pixels' shape, by marker and name, and its length: a thumbnail may stand behind."""
 _WEBP_KEPT = frozenset((b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"))
 _GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 
@@ -66,13 +70,16 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
 
 def _strip_jpeg(source: BinaryIO, target: BinaryIO) -> None:
     target.write(jpeg.SOI)
-    at, has_scan = len(jpeg.SOI), False
+    at, segments, has_scan = len(jpeg.SOI), 0, False
     while (segment := jpeg.segment_after(source, at)) is not None and segment.marker != jpeg.EOI:
-        at = segment.end
-        if _jpeg_keeps(segment.marker, jpeg.data(source, segment)):
-            target.write(bytes((0xFF, segment.marker)))
-            source.seek(segment.start + 2)
-            _copy(source, target, segment.end - segment.start - 2)
+        at, segments = segment.end, segments + 1
+        if segments > jpeg.MAX_SEGMENTS:
+            raise BrokenImage
+        body = jpeg.data(source, segment)
+        if len(body) < segment.end - segment.body:
+            raise BrokenImage
+        if (kept := _jpeg_kept(segment.marker, body)) is not None:
+            target.write(jpeg.written(segment.marker, kept))
         if segment.marker == jpeg.SOS:
             has_scan, at = True, jpeg.scan_end(source, segment.end)
             source.seek(segment.end)
@@ -82,12 +89,14 @@ def _strip_jpeg(source: BinaryIO, target: BinaryIO) -> None:
     target.write(jpeg.END)  # decoders forgive a missing end, and so do we
 
 
-def _jpeg_keeps(marker: int, body: bytes) -> bool:
-    if marker == 0xE2:
-        return body.startswith(b"ICC_PROFILE\0")
-    if 0xE0 <= marker <= 0xEF:
-        return (marker, body[:5]) in ((0xE0, b"JFIF\0"), (0xEE, b"Adobe"))
-    return marker != jpeg.COM and marker not in jpeg.ALONE
+def _jpeg_kept(marker: int, body: bytes) -> bytes | None:
+    """Return what stays of what a segment holds, None where all of it goes."""
+    if marker in _JPEG_KEPT or (marker == 0xE2 and body.startswith(b"ICC_PROFILE\0")):
+        return body
+    length = _JPEG_APPLICATIONS.get((marker, body[:5]))
+    if length is None or len(body) < length:
+        return None
+    return body[:12] + bytes(length - 12)
 
 
 def _strip_png(source: BinaryIO, target: BinaryIO) -> None:

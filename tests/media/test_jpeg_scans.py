@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.errors import TooManyPixels
-from chevupload.media.jpeg import MAX_SEGMENTS, check_segments
+from chevupload.media.jpeg import MAX_SEGMENTS, Segment, check_segments, read_head, segment_after
 from tests.media.pictures import encoded, photo, processed
 
 PROGRESSIVE = encoded(photo((64, 48)), "JPEG", progressive=True)
@@ -83,6 +83,26 @@ def test_a_picture_of_nothing_but_segments_is_refused() -> None:
     """Each costs its reader more than the four bytes that it may have."""
     assert is_refused(BASELINE[:2] + segment(0xFE, b"") * MAX_SEGMENTS + BASELINE[2:])
     assert not is_refused(BASELINE[:2] + segment(0xFE, b"") * (MAX_SEGMENTS - 20) + BASELINE[2:])
+
+
+@pytest.mark.parametrize("marker", [b"\xff\xd0", b"\xff\x01", b"\xff\xd8"])
+def test_markers_alone_are_counted_too(marker: bytes) -> None:
+    """They cost their reader as much as segments."""
+    assert is_refused(BASELINE[:2] + marker * MAX_SEGMENTS + BASELINE[2:])
+
+
+def test_a_long_fill_is_read_once() -> None:
+    """However many bytes of it stand before a marker, the time for each is the same."""
+    assert segment_after(io.BytesIO(b"\xff" * 50_000_000 + b"\xda\0\2"), 0) == Segment(
+        0xDA, 49_999_999, 50_000_003, 50_000_003
+    )
+
+
+def test_exif_in_ten_thousand_segments_is_put_together_once() -> None:
+    """It is four megabytes long before the last of them, and is not copied for each."""
+    long, short = segment(0xE1, b"Exif\0\0" + b"a" * 65_000), segment(0xE1, b"Exif\0\0b")
+    head = read_head(io.BytesIO(b"\xff\xd8" + long * 63 + short * 9_900 + segment(0xDA, b"")))
+    assert head.metadata["exif"] == b"Exif\0\0" + b"a" * (63 * 65_000) + b"b" * 9_900
 
 
 @given(

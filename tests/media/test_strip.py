@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from chevupload.errors import BrokenImage
+from chevupload.media.jpeg import MAX_SEGMENTS
 from chevupload.media.strip import strip
 from tests.media.pictures import chunk, encoded, oriented, photo
 
@@ -89,6 +90,26 @@ def test_fill_bytes_and_unknown_segments_go() -> None:
     data = encoded(photo((30, 20)), "JPEG")
     padded = data[:2] + b"\xff\xff\xff\xec\0\5abc" + data[2:]
     assert stripped(padded, "JPEG") == data
+
+
+def test_nothing_hides_in_a_jpeg_where_no_decoder_looks() -> None:
+    """JFIF may hold a thumbnail of the picture before it was cropped, and markers that nobody knows anything."""
+    data = encoded(photo((30, 20)), "JPEG")
+    jfif = data[4 : 4 + 16]
+    assert (data[2:4], jfif[2:7], jfif[-2:]) == (b"\xff\xe0", b"JFIF\0", b"\0\0")
+    with_thumbnail = b"\0\x13" + jfif[2:-2] + b"\1\1red"
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\1"
+    unknown = b"".join(bytes((0xFF, marker)) + b"\0\x08secret" for marker in (0x02, 0xBF, 0xC8, 0xF0, 0xFD))
+    longer = adobe[:2] + b"\0\x14" + adobe[4:] + b"secret"
+    hidden = data[:4] + with_thumbnail + longer + data[20:-2] + unknown + data[-2:]
+    assert stripped(hidden, "JPEG") == data[:20] + adobe + data[20:]
+
+
+def test_a_jpeg_is_read_no_further_than_it_may_be_long() -> None:
+    """Each of the scans behind the only one that counts would be looked for an end in 64 KB."""
+    data = encoded(photo((30, 20)), "JPEG")[:-2]
+    with pytest.raises(BrokenImage):
+        stripped(data + b"\xff\xda\0\2" * MAX_SEGMENTS, "JPEG")
 
 
 def test_a_jpeg_without_its_last_marker_gets_one() -> None:
