@@ -102,17 +102,17 @@ def shown(file: BinaryIO) -> Shown:
     Raises:
         BrokenImage: no browser shows it, or its pixels or frames are not all there.
     """
-    walk = _Walk(file)
-    for chunk in chunks(file):
-        walk.take(chunk)
-    return walk.finished()
+    found, has_frames = _Walk(file).done()
+    # An animation that tells of no frame is none, which is only known in the end.
+    return found if has_frames else _Walk(file, is_still=True).done()[0]
 
 
 class _Walk:
     """One way through the chunks, keeping what shows."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, is_still: bool = False) -> None:
         self._file = file
+        self._is_still = is_still
         self._size = file.seek(0, io.SEEK_END)
         self._shown = Shown(Pieces(file))
         self._shown.pieces.add(0, len(SIGNATURE))
@@ -121,7 +121,13 @@ class _Walk:
         self._last: Chunk | None = None
         self._frame_headers = 0
 
-    def take(self, chunk: Chunk) -> None:
+    def done(self) -> tuple[Shown, bool]:
+        """Go all the way, and return what was found, and whether an animation that is told of has a frame."""
+        for chunk in chunks(self._file):
+            self._take(chunk)
+        return self._finished(), b"acTL" not in self._seen or self._frame_headers > 0
+
+    def _take(self, chunk: Chunk) -> None:
         """Keep a chunk, or pass over it."""
         if self._last is None and (chunk.kind, chunk.length) != (b"IHDR", 13):
             raise BrokenImage
@@ -138,7 +144,7 @@ class _Walk:
             self._keep(chunk)
         self._last = chunk
 
-    def finished(self) -> Shown:
+    def _finished(self) -> Shown:
         """Return what was found, with an end."""
         shown, last = self._shown, self._last
         if last is None or b"IDAT" not in self._seen:
@@ -196,7 +202,7 @@ class _Walk:
                 self._color_type = header[9]
             return True
         if kind == b"acTL":
-            return is_new and self._is_animation(chunk)
+            return is_new and not self._is_still and self._is_animation(chunk)
         if kind == b"tRNS":
             return is_new and self._is_transparency(chunk) and self._is_whole(chunk)
         fits = kind in _OF_ANY_LENGTH or _LENGTHS.get(kind) == chunk.length
@@ -237,15 +243,20 @@ def read_chunk(file: BinaryIO, chunk: Chunk) -> bytes | None:
 
 
 def metadata(file: BinaryIO, found: Shown) -> dict[str, bytes]:
-    """Return Exif, XMP and color profile by Pillow's names, the first of each; what is broken is left out."""
+    """Return Exif, XMP and color profile by Pillow's names, the first of each; what is broken is left out.
+
+    Where the first one unpacks to nothing of use, no other is unpacked: each may be a thousand times as long as it is.
+    """
     told: dict[str, bytes] = {}
+    looked_at: set[str] = set()
     for chunk, is_behind in found.metadata:
         name = {b"eXIf": "exif", b"iTXt": "xmp", b"iCCP": "icc_profile"}[chunk.kind]
-        if name in told or (is_behind and name == "icc_profile"):
+        if name in looked_at or (is_behind and name == "icc_profile"):
             continue
         data = read_chunk(file, chunk)
-        if data is None:
+        if data is None or (name == "xmp" and not data.startswith(_XMP)):
             continue
+        looked_at.add(name)
         if name == "exif":
             # Where it follows the pixels, browsers do not turn the picture.
             told[name] = exif.HEADER + (exif.without_orientation(data) if is_behind else data)
@@ -257,14 +268,12 @@ def metadata(file: BinaryIO, found: Shown) -> dict[str, bytes]:
 def profile_chunk(file: BinaryIO, found: Shown) -> Chunk | None:
     """Return the chunk of the color profile, if there is a whole one."""
     for chunk, is_behind in found.metadata:
-        if chunk.kind == b"iCCP" and not is_behind and (data := read_chunk(file, chunk)) and _profile(data):
-            return chunk
+        if chunk.kind == b"iCCP" and not is_behind and (data := read_chunk(file, chunk)) is not None:
+            return chunk if _profile(data) else None
     return None
 
 
 def _packet(data: bytes) -> bytes | None:
-    if not data.startswith(_XMP):
-        return None
     flags, rest = data[len(_XMP) : len(_XMP) + 2], data[len(_XMP) + 2 :]
     _, _, text = rest.partition(b"\0")[2].partition(b"\0")
     return _unpacked(text) if flags == b"\1\0" else text or None

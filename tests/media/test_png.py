@@ -209,6 +209,17 @@ def test_an_invalid_animation_is_a_still_picture(tmp_path: Path, told: bytes, fr
     assert mean(shown(result.thumb)) == near(*MEAN)
 
 
+@pytest.mark.parametrize("frames", [1, 3])
+def test_an_animation_without_any_frame_is_a_still_picture(tmp_path: Path, frames: int) -> None:
+    """What removes frames, and forgets what tells of them, leaves a picture that browsers show."""
+    result = processed(tmp_path, made(header(), control(frames), IDAT, END), thumb_side=48, width=32)
+    assert (result.frames, result.width, mean(shown(result.thumb))) == (1, 32, near(*MEAN))
+    (tmp_path / "copy").mkdir()
+    copy = processed(tmp_path / "copy", made(header(), control(frames), IDAT, END), keep_exif=False).original
+    assert copy is not None
+    assert Path(copy.path).read_bytes() == made(header(), IDAT, END)
+
+
 def test_an_animation_without_its_end_must_have_its_frames(tmp_path: Path) -> None:
     """Then it is taken; one that lacks a frame, or a part of one, is refused."""
     assert processed(tmp_path, animated(control(2), b"")).frames == 2
@@ -226,6 +237,16 @@ def test_metadata_that_is_whole_is_read_beside_what_is_not(tmp_path: Path) -> No
     assert processed(tmp_path, made(header(), turning, IDAT, END)).width == 48
     late = processed(tmp_path, made(header(), IDAT, turning, END))
     assert (late.width, late.original) == (64, None)
+
+
+def test_of_many_bombs_one_is_unpacked() -> None:
+    """A profile and an XMP packet are the first that can be read at all, of whatever use they are."""
+    bombs = BEFORE["XMP bomb"] + BEFORE["profile bomb"]
+    useful = packed(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0", b"<x/>") + packed(b"iCCP", b"a\0\0", SRGB)
+    for chunks, told in ((useful + bombs, {"xmp": b"<x/>", "icc_profile": SRGB}), (bombs + useful, {})):
+        file = io.BytesIO(made(header(), chunks, IDAT, END))
+        found = png.shown(file)
+        assert (png.metadata(file, found), png.profile_chunk(file, found) is not None) == (told, bool(told))
 
 
 def test_the_profile_is_that_before_the_pixels(tmp_path: Path) -> None:

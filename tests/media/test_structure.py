@@ -198,7 +198,14 @@ def test_counting_stops_at_the_limit() -> None:
 
 def test_an_apng_is_believed_no_more_frames_than_allowed() -> None:
     """Two thousand million frames in a header are refused."""
-    data = PNG + IHDR + chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    data = (
+        PNG
+        + IHDR
+        + chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
+        + chunk(b"fcTL", bytes(26))
+        + chunk(b"IDAT", b"")
+        + chunk(b"IEND", b"")
+    )
     with pytest.raises(TooManyPixels):
         measured(data, "PNG")
 
