@@ -17,6 +17,8 @@ from waitress.server import BaseWSGIServer
 
 _LOOK_SECONDS = 0.1
 """How often what is left is looked at."""
+_THREADS_SECONDS = 1.0
+"""How long threads that have nothing to do may take to end; waitress warns of those that are still there."""
 
 
 def run(server: Any, *, stop_seconds: float) -> None:
@@ -36,7 +38,7 @@ def run(server: Any, *, stop_seconds: float) -> None:
                 _turn(by_descriptor, server.adj.asyncore_loop_timeout)
             _finish(by_descriptor, time.monotonic() + stop_seconds)
     finally:
-        server.task_dispatcher.shutdown(timeout=0)
+        server.task_dispatcher.shutdown(timeout=_THREADS_SECONDS)
         wasyncore.close_all(by_descriptor)
 
 
