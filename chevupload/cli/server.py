@@ -130,9 +130,11 @@ def listen(host: str, port: int) -> list[socket.socket]:
     Raises:
         ConfigError: there cannot be one.
     """
-    if not host or not 0 <= port <= 65535:
-        # The system would take every interface for no host, and the rest of a division for the port.
-        raise ConfigError(f"cannot listen at {_spelled(host)}:{port}")
+    # The system would take every interface for no host, and the rest of a division for the port.
+    if not host:
+        raise ConfigError("cannot listen at an empty --host; 0.0.0.0 is every interface")
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"cannot listen at {_spelled(host)}:{port}: --port must be within 0 and 65535")
     sockets: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

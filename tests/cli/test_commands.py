@@ -354,7 +354,7 @@ def test_wrong_usage(arguments, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--port", "70000"], "cannot listen at"),
+        (["--port", "70000"], "--port must be within 0 and 65535"),
         (["--host", "256.256.256.256"], "cannot listen at"),
         (["--trusted-proxies", "-1"], "trusted_proxies"),
         (["--base-url", "example.org"], "base_url"),

@@ -63,7 +63,7 @@ def test_a_taken_port_is_told(server, tmp_path, capfd):
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no such host", "", "a..b"])
 def test_an_unusable_address_is_told(host):
     """One line; the address is that of nobody here, or none at all."""
-    with pytest.raises(ConfigError, match="cannot listen at ") as refused:
+    with pytest.raises(ConfigError, match=r"cannot listen at .*--host") as refused:
         server_module.listen(host, 0)
     assert "\n" not in str(refused.value)
 
