@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -122,7 +123,8 @@ def _imported(name: str) -> ChevUpload:
         raise
     component = _component_of(found() if is_factory and callable(found) else found)
     if not isinstance(component, ChevUpload):
-        raise ConfigError(f"--app {name}: there is no component of this name, and no application that has one")
+        advice = f"; if {attribute} makes one, write {attribute}()" if inspect.isfunction(component) else ""
+        raise ConfigError(f"--app {name}: there is no component of this name, and no application that has one{advice}")
     return component
 
 

@@ -162,9 +162,13 @@ def test_an_application_stands_for_its_component(run, name):
     assert run("check", app=app) == (0, "0 uploads checked", "")
 
 
-@pytest.mark.parametrize("name", ["make_flask", "nothing()", "flask()"])
-def test_what_has_no_component_is_told(run, name):
-    """A function that is not called, and what is none."""
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("make_flask", "; if make_flask makes one, write make_flask()"), ("nothing()", ""), ("flask()", "")],
+)
+def test_what_has_no_component_is_told(run, name, advice):
+    """A function that is not called, with the advice to call it, and what is none."""
     status, output, errors = run("check", app=f"shop_hosts:{name}")
     assert (status, output) == (1, "")
-    assert errors.startswith(f"chevupload: --app shop_hosts:{name}: there is no component of this name")
+    told = "there is no component of this name, and no application that has one"
+    assert errors == f"chevupload: --app shop_hosts:{name}: {told}{advice}"
