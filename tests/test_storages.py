@@ -131,7 +131,7 @@ def test_a_storage_that_is_not_there_any_more_loses_nothing(make, caplog):
     [
         ({}, None, "no storage at all"),
         ({"a b": MemoryStorage()}, None, "not a usable name"),
-        ({"a": object()}, None, "not a storage"),
+        ({"a": object()}, None, "storage must be such as LocalStorage"),
         (MemoryStorage(), by_owner, "storages by name"),
     ],
 )

@@ -38,7 +38,7 @@ def test_a_pages_own_backend_keeps_the_contract(page, least, tmp_path):
     code = "\n\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
     status, counts, output = run_tests(tmp_path, code)
     assert status == 0, output
-    # Listing its files is an ability that a storage may leave out, and the contract says so.
-    assert counts.pop("skipped", 0) <= 1
+    # A storage may leave out to list its files, and a host to sign people in or to read forms; the contract says so.
+    assert counts.pop("skipped", 0) <= 2
     assert set(counts) == {"passed"}
     assert counts["passed"] >= least > 10
