@@ -189,6 +189,7 @@ class UploadApi:
         self, environ: WSGIEnvironment, form: Form, stack: ExitStack, journal: Journal, visitor: Visitor | None
     ) -> tuple[Upload, Links]:
         sender = Sender(environ, form, self._identify, visitor)
+        stack.callback(sender.close)
         if sender.key:
             self._check_early(sender, environ, form)
 

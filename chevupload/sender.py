@@ -77,6 +77,14 @@ class Sender:
             raise found
         return found
 
+    def close(self) -> None:
+        """Let go of the request, whose environ may hold open files of its host.
+
+        What opens temporary files knows the sender and is known to the form: without this, only the garbage collector
+        would find that nobody needs them any more.
+        """
+        self._environ = {}
+
     def _asked(self, key: str) -> Principal | Refusal:
         """Ask once for each key."""
         if key not in self._found:

@@ -485,6 +485,12 @@ def test_closing_ends_the_workers(make):
     class Counting:
         closed = 0
 
+        def process(self, job, *, sender):
+            """Render nothing."""
+
+        def warm(self):
+            """Be ready."""
+
         def close(self):
             self.closed += 1
 

@@ -299,7 +299,7 @@ class TestSettings:
 
     def test_a_wrong_route_is_told_at_the_include(self, tmp_path):
         """As is a route prefix that would be many."""
-        with pytest.raises(ConfigError, match="not a usable route"):
+        with pytest.raises(ConfigError, match="upload must be a path such as"):
             plain(tmp_path, upload_route="a b").include(INCLUDE)
         with pytest.raises(ConfigError, match="not a usable prefix"):
             plain(tmp_path).include(INCLUDE, route_prefix="/{language}")

@@ -20,7 +20,7 @@ from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 
 MAX_BYTES = 2_000_000
 ANN = Principal(
-    user_id="1", is_admin=True, max_bytes=MAX_BYTES, originals=Originals(max_width=100), data="of the host's own"
+    user_id="1", is_admin=True, max_bytes=MAX_BYTES, originals=Originals(max_width=4_000), data="of the host's own"
 )
 
 
