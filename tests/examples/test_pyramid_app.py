@@ -57,7 +57,7 @@ def test_commands(address, folder):
         )
         said[command] = run.stdout
     assert said["create-tables"] == ""
-    assert said["sweep"] == "removed 0 uploads and 0 temporary files, 0 failed\n"
+    assert said["sweep"] == "removed 0 uploads and 0 temporary files\n"
     assert said["check"] == "1 uploads, 0 files missing\n"
 
 
