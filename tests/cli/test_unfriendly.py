@@ -220,6 +220,14 @@ def test_an_address_has_so_many_connections(run):
             connection.close()
 
 
+def persistently(action, *arguments):
+    """Do what a client does whose connection a full server closed before its request was there: ask again."""
+    for _ in range(4):
+        with contextlib.suppress(requests.ConnectionError):
+            return action(*arguments)
+    return action(*arguments)
+
+
 @pytest.mark.parametrize("options", [("--connections-per-address", "0"), ("--trusted-proxies", "1")])
 def test_a_full_server_lets_others_in(run, options):
     """In the place of who lets it wait: trickling clients and paused readers have none to themselves."""
@@ -227,7 +235,7 @@ def test_a_full_server_lets_others_in(run, options):
         target = Target(port=port_of(server), key="guests", large_file=PAGE, page=PAGE)
         with attacking("trickling headers", target, 15) as attack, attacking("pipeliners", target, 10) as others:
             for _ in range(3):
-                assert_others_are_answered(server)
+                persistently(assert_others_are_answered, server)
             assert 10 < attack.alive() + others.alive() < 25
 
 
