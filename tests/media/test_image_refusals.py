@@ -53,10 +53,16 @@ def webp_header(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def animated(frames: int, side: int) -> bytes:
+    """Return the chunks that promise so many frames, and begin the first."""
+    first = struct.pack(">IIIIIHHBB", 0, side, side, 0, 0, 1, 10, 0, 0)
+    return chunk(b"acTL", struct.pack(">II", frames, 0)) + chunk(b"fcTL", first)
+
+
 BOMBS = {
     "png": png_header(13_300, 13_300),
-    "apng": png_header(40, 40, chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))),
-    "apng-total": png_header(1_000, 1_000, chunk(b"acTL", struct.pack(">II", 501, 0))),
+    "apng": png_header(40, 40, animated(2**31 - 1, 40)),
+    "apng-total": png_header(1_000, 1_000, animated(501, 1_000)),
     "webp": webp_header(16_383, 16_383),
     "gif": b"GIF89a\x88\x13\x88\x13\0\0\0" + b",\0\0\0\0\x88\x13\x88\x13\0\2\2\x4c\1\0" * 20_000 + b";",
     "jpeg": encoded(photo((60, 40)), "JPEG").replace(b"\0\x28\0\x3c", b"\xff\xdc\xff\xdc"),
