@@ -53,7 +53,7 @@ _add_host_command("sweep", "Remove expired, abandoned and half-deleted uploads."
 _add_host_command("check", "Compare records with files, and mend them with --repair.")
 
 
-@keys.command("add")
+@keys.command("add", help="Make a key, and print it this once.")
 @click.argument("user_id")
 @click.option("--label", default="", help="a name, so that it is known again")
 @click.option("--style", type=click.Choice(["chevereto", "imgbb"]), default="chevereto", show_default=True)
@@ -65,7 +65,7 @@ def add_key(user_id: str, label: str, style: KeyStyle) -> None:
     click.echo(store.add_key(user_id, label=label, style=style).key)
 
 
-@keys.command("list")
+@keys.command("list", help="List a user's keys.")
 @click.argument("user_id")
 def list_keys(user_id: str) -> None:
     """List a user's keys."""
@@ -75,7 +75,7 @@ def list_keys(user_id: str) -> None:
         click.echo(f"{key.id}  {state:7}  {key.created_at:%Y-%m-%d}  {key.label}".rstrip())
 
 
-@keys.command("revoke")
+@keys.command("revoke", help="End a key for good.")
 @click.argument("user_id")
 @click.argument("key_id")
 def revoke_key(user_id: str, key_id: str) -> None:

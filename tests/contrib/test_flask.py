@@ -852,6 +852,15 @@ def test_nobody_gets_no_key(site, user_id):
         assert rows.all() == [], "no row stays of it, a revoked one neither"
 
 
+def test_help_is_there_without_docstrings():
+    """Python drops them with -OO."""
+    program = "from chevupload.contrib.flask_commands import keys; print([one.help for one in keys.commands.values()])"
+    told = subprocess.run(
+        [sys.executable, "-OO", "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert told == str(["Make a key, and print it this once.", "List a user's keys.", "End a key for good."]) + "\n"
+
+
 @pytest.mark.parametrize("db", [object(), "sqlite://", types.SimpleNamespace(metadata=None, init_app=None)])
 def test_what_is_no_database_of_flask_is_told(db):
     """At once, and not by an attribute that it lacks."""
