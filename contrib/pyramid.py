@@ -150,7 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from chevupload.cli import host_main  # noqa: PLC0415  # servers need no command line
 
     prog = "python -m chevupload.contrib.pyramid"
-    parser = argparse.ArgumentParser(prog=prog, description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Make the tables, or look after the uploads, of the application that an ini file describes.",
+    )
     parser.add_argument("ini", help="such as production.ini, or production.ini#name")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="create-tables, sweep or check, and its options")
     options = parser.parse_args(arguments)
