@@ -33,6 +33,8 @@ from chevupload.media.picture import AGAIN, Picture, medium_size
 from chevupload.media.structure import HEAD_BYTES, Structure
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
+_FRAME_QUALITY = 83
+"""Of frames at most, as of those that Chevereto V4 stores."""
 MAX_SECONDS = 2**31 - 1
 """Longest duration: what a catalog's column holds. Longer ones are lies."""
 MAX_DECODED_PIXELS = 500_000_000
@@ -266,6 +268,6 @@ def _rendered(
         resized=False,
         thumb=outbox.encode(thumb, "JPEG", job.quality, icc_profile=profile),
         medium=outbox.encode(medium, "JPEG", job.quality, icc_profile=profile) if medium is not None else None,
-        frame=outbox.encode(image, "JPEG", job.quality, icc_profile=profile),
+        frame=outbox.encode(image, "JPEG", min(job.quality, _FRAME_QUALITY), icc_profile=profile),
         duration=seconds,
     )

@@ -120,9 +120,10 @@ def test_a_body_on_its_way_is_waited_for_and_an_idle_connection_is_not(start, fo
     running = serving(start(folder))
     whole = request(key, multipart(part("source", picture(), "a.png")))
     with connected(running) as idle, connected(running) as sending:
+        sending.sendall(whole[:-50])
+        # Once this is answered, the server has read what came before it.
         idle.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
         idle.recv(65_536)
-        sending.sendall(whole[:-50])
         os.killpg(running.process.pid, signal.SIGTERM)
         assert received(idle) == b""
         with pytest.raises(ConnectionRefusedError):
