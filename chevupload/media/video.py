@@ -34,8 +34,8 @@ from chevupload.media.structure import HEAD_BYTES, Structure
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
 _FRAME_QUALITY = 86
-"""Of frames at most: a little less than of pictures, as Chevereto V4 has it, whose pages show the smaller file of frame and
-medium picture."""
+"""Of frames at most: a little less than of pictures, as Chevereto V4 has it, whose pages show the smaller file of frame
+and medium picture."""
 MAX_SECONDS = 2**31 - 1
 """Longest duration: what a catalog's column holds. Longer ones are lies."""
 MAX_DECODED_PIXELS = 500_000_000
