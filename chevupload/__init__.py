@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from chevupload.app import ChevUpload as ChevUpload
     from chevupload.config import Delivery as Delivery
     from chevupload.config import Limits as Limits
+    from chevupload.config import Originals as Originals
     from chevupload.config import Policy as Policy
     from chevupload.config import Renditions as Renditions
     from chevupload.config import Routes as Routes
+    from chevupload.data_folder import embedded as embedded
     from chevupload.errors import BackendError as BackendError
     from chevupload.errors import ChevuploadError as ChevuploadError
     from chevupload.errors import ConfigError as ConfigError
     from chevupload.errors import Refusal as Refusal
     from chevupload.errors import RequestDenied as RequestDenied
+    from chevupload.fetch.fetcher import FetchRules as FetchRules
+    from chevupload.fetch.fetcher import HttpFetcher as HttpFetcher
     from chevupload.model import Principal as Principal
     from chevupload.model import Upload as Upload
-    from chevupload.originals import Originals as Originals
-    from chevupload.request.fetching import FetchRules as FetchRules
-    from chevupload.request.fetching import HttpFetcher as HttpFetcher
-    from chevupload.response.page import Page as Page
-    from chevupload.response.pages import Pages as Pages
-    from chevupload.site import embedded as embedded
+    from chevupload.web.page import Page as Page
+    from chevupload.web.pages import Pages as Pages
 
 _HOMES = {
     "ChevUpload": "app",

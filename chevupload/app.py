@@ -1,7 +1,7 @@
 """The mount: a WSGI application that answers its own routes, alone or around a host.
 
-May know: every floor below. Each request is one call of :meth:`ChevUpload.respond`, which holds no state between calls.
-Source: the contract of this API, section 1.
+Each request is one call of :meth:`ChevUpload.respond`, which holds no state between calls. Source: the contract of
+this API, section 1.
 """
 
 from __future__ import annotations
@@ -14,45 +14,44 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from chevupload.api import UploadApi
-from chevupload.checks import BASE_URL, PROXIES, check_function, check_instance, optional
 from chevupload.clock import Clock, utc_now
-from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
-from chevupload.describing import Describing
-from chevupload.embeds import Embeds
+from chevupload.config import Delivery, Limits, Originals, Policy, Renditions, Routes
 from chevupload.errors import ConfigError, NotFound, Refusal
-from chevupload.folders import local_path
-from chevupload.health import Health
-from chevupload.home import Home
-from chevupload.hooks import BeforeStore, Hooks, OnDelete, OnUpload
-from chevupload.interfaces import Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
-from chevupload.inventory import Inventory
-from chevupload.keeping import Keeping
-from chevupload.key_settings import KeySettings
+from chevupload.fetch.fetcher import HttpFetcher
+from chevupload.filesystem import local_path
 from chevupload.keys import CurrentUser, KeyFunction, as_key_backend, signed_in
-from chevupload.media.extras import check_usable
-from chevupload.media.inline import InlineRenderer
-from chevupload.media.pool import WorkerPool
+from chevupload.media.optional import check_usable
+from chevupload.media.sandbox.inline import InlineRenderer
+from chevupload.media.sandbox.pool import WorkerPool
 from chevupload.model import Owner, as_principal
-from chevupload.notes import Notes
-from chevupload.originals import Originals
-from chevupload.request.fetching import HttpFetcher
-from chevupload.request.proxies import mount_path, request_base_url, trust_proxies
-from chevupload.response.answers import answered
-from chevupload.response.assets import Assets
-from chevupload.response.delivery import Deliverer
-from chevupload.response.links import VIEWER, Links
-from chevupload.response.page_answers import PageAnswers
-from chevupload.response.pages import Pages
-from chevupload.response.webob import Response
-from chevupload.routing import Exact, RouteTable
+from chevupload.protocols import Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
+from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.spool import SpoolFolder
-from chevupload.storages import ChooseStorage, Storages
-from chevupload.tokens import DeleteTokens, FormTokens
-from chevupload.upkeep import Upkeep
-from chevupload.upload_page import UploadPage
-from chevupload.uploads import Uploads
-from chevupload.viewing import Viewing
+from chevupload.storage.registry import ChooseStorage, Storages
+from chevupload.uploads.consistency import Inventory
+from chevupload.uploads.hooks import BeforeStore, Hooks, OnDelete, OnUpload
+from chevupload.uploads.intent_log import Notes
+from chevupload.uploads.persist import Keeping
+from chevupload.uploads.service import Uploads
+from chevupload.uploads.sweep import Upkeep
+from chevupload.validation import BASE_URL, PROXIES, check_function, check_instance, optional
+from chevupload.web.api import UploadApi
+from chevupload.web.api_docs.page import Describing
+from chevupload.web.assets import Assets
+from chevupload.web.files import Deliverer
+from chevupload.web.health import Health
+from chevupload.web.home import Home
+from chevupload.web.keys_page import KeySettings
+from chevupload.web.oembed import Embeds
+from chevupload.web.page_answers import PageAnswers
+from chevupload.web.pages import Pages
+from chevupload.web.upload_page import UploadPage
+from chevupload.web.urls import VIEWER, Links
+from chevupload.web.viewer import Viewing
+from chevupload.wsgi.proxies import mount_path, request_base_url, trust_proxies
+from chevupload.wsgi.responses import answered
+from chevupload.wsgi.routing import Exact, RouteTable
+from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -68,7 +67,7 @@ class ChevUpload:
         routes: where the component answers, below its mount point.
         catalog: where records stay.
         parts: what it was made of, by the names of its keywords.
-        own_database: the :class:`~chevupload.store.sql.Database` that was opened for this component alone, if one was.
+        own_database: the :class:`~chevupload.db.Database` that was opened for this component alone, if one was.
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
         upkeep: sweeps and checks.
@@ -125,7 +124,7 @@ class ChevUpload:
             spool_folder: for temporary files, ``~`` the home folder; by default the storage's own incoming folder, or
                 the system's.
             current_user: who is signed in at the host, for the page of keys and the upload page: a user's id, of whom
-                ``keys`` tell the rest if they can, as :class:`~chevupload.interfaces.UserKeyBackend` does; or a
+                ``keys`` tell the rest if they can, as :class:`~chevupload.protocols.UserKeyBackend` does; or a
                 Principal, which is taken as it is.
             key_store: the keys that users make on that page, which ``keys`` has to know. There is a page with both.
             before_store: asked before an upload is stored; refuses by raising

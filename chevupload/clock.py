@@ -1,7 +1,4 @@
-"""What time it is, as stores ask for it.
-
-May know: nothing of the package. Every store takes a clock at construction, so that tests decide what time it is.
-"""
+"""What time it is, as stores ask for it."""
 
 from __future__ import annotations
 

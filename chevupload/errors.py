@@ -1,8 +1,8 @@
 """Every error of the package, and the wire's table of refusals.
 
-May know: nothing of the package. Three families leave a function: :class:`ConfigError` is the developer's mistake and
-is raised at construction; :class:`BackendError` says that storage, database or decoder is away; a :class:`Refusal` is
-the client's, and carries what the wire needs. Statuses follow this API's contract, codes and messages Chevereto V4's.
+Three families leave a function: :class:`ConfigError` is the developer's mistake and is raised at construction;
+:class:`BackendError` says that storage, database or decoder is away; a :class:`Refusal` is the client's, and carries
+what the wire needs. Statuses follow this API's contract, codes and messages Chevereto V4's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """API keys: making them, digesting them, and asking several backends whose they are.
 
-May know: the errors and checks, the values and the interfaces. Source: the contract of this API, section 2: a key is
-``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients that insist on ImgBB's form.
+Source: the contract of this API, section 2: a key is ``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients
+that insist on ImgBB's form.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import string
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from chevupload.checks import check_function
 from chevupload.errors import ConfigError
-from chevupload.ids import random_id
-from chevupload.interfaces import KeyBackend, UserKeyBackend
 from chevupload.model import KeyStyle, NewKey, Owner, Principal, as_principal
+from chevupload.naming import random_id
+from chevupload.protocols import KeyBackend, UserKeyBackend
+from chevupload.validation import check_function
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

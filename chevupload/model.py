@@ -1,7 +1,7 @@
 """The values that travel through one upload: frozen, and free of any library.
 
-May know: :mod:`chevupload.originals` and :mod:`chevupload.scaling`, values themselves. Times are aware UTC datetimes;
-those that an answer shows have whole seconds, and ``received_at`` puts uploads of one second in their order.
+Times are aware UTC datetimes; those that an answer shows have whole seconds, and ``received_at`` puts uploads of one
+second in their order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self, TypeAlias
 from uuid import UUID
 
-from chevupload.originals import Originals
+from chevupload.config import Originals
 from chevupload.scaling import Side
 
 MIME_TYPES = {

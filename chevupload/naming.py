@@ -1,19 +1,19 @@
 """Names: public ids, stored base names, default titles and viewer slugs.
 
-May know: :mod:`chevupload.ids` and the normal form. Source: Chevereto V4's rules for file names, default titles and
-viewer slugs.
+Source: Chevereto V4's rules for file names, default titles and viewer slugs.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+import string
 import unicodedata
 from urllib.parse import quote
 
-from chevupload.ids import random_id
-from chevupload.normal_form import normalized
-
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+"""Alphabet of ids: every character is itself in a URL, a file name and a double click."""
+_MAX_MARKS = 30
 ID_LENGTH = 8
 """Random ids of 62**8 values: not to be guessed or counted through, and short enough to read out."""
 
@@ -96,3 +96,26 @@ def viewer_slug(title: str | None) -> str:
     kept = re.sub(r"[\\/~&!'\"?]", "", title)
     kept = re.sub(r"<[^>]*>", "", kept)
     return quote(re.sub(r"[\s-]+", " ", kept).strip().replace(" ", "-"), safe="")
+
+
+def random_id(length: int, alphabet: str = BASE62) -> str:
+    """Return ``length`` unpredictable characters of ``alphabet``."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def normalized(text: str) -> str:
+    """Return ``text`` in Unicode's normalization form C: a letter and its accents are one character if there is one.
+
+    macOS spells file names with the accents apart, and most else does not. A text with more than 30 accents on one
+    letter, which no language has, stays as it is: putting them into order takes time by the square of their number.
+
+    Source: Unicode Standard Annex #15; 30 marks are its limit for text in a stream.
+    """
+    if text.isascii():
+        return text
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > _MAX_MARKS:
+            return text
+    return unicodedata.normalize("NFC", text)

@@ -1,7 +1,6 @@
 """Uploads in a Bottle application: a plugin that mounts the component and hands it to the routes that ask for it.
 
-May know: Bottle, and every floor below. Source: Bottle's guide to plugins, API version 2; its own mounts, for how an
-answer of WSGI becomes one of Bottle.
+Source: Bottle's guide to plugins, API version 2; its own mounts, for how an answer of WSGI becomes one of Bottle.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ except ImportError as error:
 
 from chevupload.app import ChevUpload
 from chevupload.errors import TooLarge
-from chevupload.mounting import RequestUploads, below, checked_prefix
-from chevupload.response.webob import Request, Response
-from chevupload.routing import route_paths
-from chevupload.settings import AllParts, component_from
+from chevupload.factory import AllParts, component_from
+from chevupload.integration import RequestUploads, below, checked_prefix
+from chevupload.wsgi.routing import route_paths
+from chevupload.wsgi.webob import Request, Response
 
 _NAME = "chevupload"
 
@@ -31,7 +30,7 @@ _NAME = "chevupload"
 class ChevUploadPlugin:
     """The plugin: ``app.install(ChevUploadPlugin(...))``, before the application's own hooks are added.
 
-    Its settings are ``chevupload.*`` of ``app.config``, as :func:`chevupload.settings.component_from` lists them, and
+    Its settings are ``chevupload.*`` of ``app.config``, as :func:`chevupload.factory.component_from` lists them, and
     ``chevupload.prefix``. A second plugin has a keyword of its own, which names its settings, too.
 
     Attributes:
@@ -49,7 +48,7 @@ class ChevUploadPlugin:
         Args:
             keyword: argument of those callbacks that want the uploads.
             prefix: where to mount everything; ``chevupload.prefix`` wins.
-            parts: keywords of :func:`chevupload.settings.component_from`, and of
+            parts: keywords of :func:`chevupload.factory.component_from`, and of
                 :class:`~chevupload.app.ChevUpload`.
         """
         self.name = keyword

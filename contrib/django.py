@@ -1,7 +1,7 @@
 """Uploads in a Django project: views for its urls, its own users, and keys that end with them.
 
-May know: Django, and every floor below. Source: Django's documentation of requests and responses, of its authentication
-and of databases. Like every WSGI component, this one is for ``get_wsgi_application()``.
+Source: Django's documentation of requests and responses, of its authentication and of databases. Like every WSGI
+component, this one is for ``get_wsgi_application()``.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ except ImportError as error:
 
 from chevupload import app as core
 from chevupload.clock import Clock, utc_now
+from chevupload.db import Database, SqlKeys, Tables, UserColumns
 from chevupload.errors import CatalogError, ChevuploadError, ConfigError
+from chevupload.factory import AllParts, component_from, database_from
+from chevupload.integration import RequestUploads, below, checked_prefix
 from chevupload.model import Principal
-from chevupload.mounting import RequestUploads, below, checked_prefix
-from chevupload.request.handed import HandedForm, hand_on
-from chevupload.response.webob import Request
-from chevupload.routing import route_paths
-from chevupload.settings import AllParts, component_from, database_from
-from chevupload.store.sql import Database, SqlKeys, Tables, UserColumns
+from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.routing import route_paths
+from chevupload.wsgi.webob import Request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -70,7 +70,7 @@ def principal_of(user: Any) -> Principal | None:
 class ChevUpload:
     """The uploads of a project: ``chevupload = ChevUpload()`` in a module of it.
 
-    Its settings are in the dictionary ``CHEVUPLOAD``: those of :func:`chevupload.settings.component_from` in capitals,
+    Its settings are in the dictionary ``CHEVUPLOAD``: those of :func:`chevupload.factory.component_from` in capitals,
     and ``URL_PREFIX``. Delete links are signed with the project's ``SECRET_KEY`` unless ``SECRET_KEYS`` says otherwise.
 
     Attributes:
@@ -87,7 +87,7 @@ class ChevUpload:
                 of their own; by default the place of :attr:`urls` in them. ``URL_PREFIX`` wins.
             principal: a function of a user that returns what they may do, such as one that gives them limits of their
                 own; it is asked of whoever sends a key or is signed in.
-            parts: keywords of :func:`~chevupload.settings.component_from`. Without ``keys``, keys are those of
+            parts: keywords of :func:`~chevupload.factory.component_from`. Without ``keys``, keys are those of
                 :class:`DjangoKeys`.
 
         Raises:

@@ -1,7 +1,6 @@
 """Uploads in a Flask application: an extension with one blueprint, a group of commands, and the proxy ``uploads``.
 
-May know: Flask, and every floor below. Source: Flask's guide to extensions; Flask-WTF's, Flask-Login's and
-Flask-SQLAlchemy's documentation.
+Source: Flask's guide to extensions; Flask-WTF's, Flask-Login's and Flask-SQLAlchemy's documentation.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ from werkzeug.test import run_wsgi_app
 from chevupload import app as core
 from chevupload.config import Routes
 from chevupload.contrib.flask_commands import commands
+from chevupload.db import Database, Tables, UserColumns
+from chevupload.db.columns import tell_alembic
 from chevupload.errors import ConfigError, TooLarge
-from chevupload.folders import local_path
+from chevupload.factory import StoreParts, component_from
+from chevupload.filesystem import local_path
+from chevupload.integration import METHODS, RequestUploads, below, checked_prefix
 from chevupload.keys import CurrentUser
 from chevupload.model import Owner
-from chevupload.mounting import METHODS, RequestUploads, below, checked_prefix
-from chevupload.request.handed import HandedForm, hand_on
-from chevupload.routing import route_paths
-from chevupload.settings import StoreParts, component_from
-from chevupload.store.sql import Database, Tables, UserColumns
-from chevupload.store.sql.columns import tell_alembic
+from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.routing import route_paths
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -64,7 +63,7 @@ Where there is no request, ``current_app.extensions["chevupload"].uploads`` has 
 class ChevUpload:
     """The extension: ``ChevUpload(app, ...)``, or ``init_app(app)`` for applications made later.
 
-    Its settings are ``CHEVUPLOAD_*``, as :func:`chevupload.settings.component_from` lists them in lower case, and
+    Its settings are ``CHEVUPLOAD_*``, as :func:`chevupload.factory.component_from` lists them in lower case, and
     ``CHEVUPLOAD_URL_PREFIX``. Without others, everything is in the folder ``chevupload`` of the instance folder and
     signed with the application's secret key. The component is the application's extension ``chevupload``.
     """
@@ -86,12 +85,12 @@ class ChevUpload:
             app: the application.
             db: Flask-SQLAlchemy's object: records and keys are in the application's own database, in tables that
                 ``db.create_all()`` makes with the others.
-            users: the mapped class of the host's users, or :class:`~chevupload.store.sql.UserColumns`: keys are
+            users: the mapped class of the host's users, or :class:`~chevupload.db.UserColumns`: keys are
                 theirs. An ``is_admin`` or ``is_active`` that is mapped counts.
             login: True asks Flask-Login who is signed in, and gives users a page for their keys.
             url_prefix: where to mount everything; ``CHEVUPLOAD_URL_PREFIX`` wins.
             tables: tables of the host's own.
-            parts: other keywords of :func:`~chevupload.settings.component_from` or
+            parts: other keywords of :func:`~chevupload.factory.component_from` or
                 :class:`~chevupload.app.ChevUpload`.
         """
         if login and users is None and "key_store" not in parts:

@@ -1,7 +1,4 @@
-"""The commands ``flask chevupload …``.
-
-May know: Flask's commands, and the component of the current application.
-"""
+"""The commands ``flask chevupload …``."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from flask.cli import AppGroup
 from chevupload.app import ChevUpload
 from chevupload.clock import utc_now
 from chevupload.errors import ChevuploadError
-from chevupload.interfaces import UserKeyBackend
 from chevupload.model import KeyStyle
+from chevupload.protocols import UserKeyBackend
 
 
 class _Group(AppGroup):

@@ -1,6 +1,6 @@
 """Uploads in PasteDeploy's ini files: the component as an application, or as a filter around one.
 
-May know: the settings. PasteDeploy itself is not needed. Source: its documentation, "Factories".
+PasteDeploy itself is not needed. Source: its documentation, "Factories".
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from chevupload.app import ChevUpload
-from chevupload.settings import component_from
+from chevupload.factory import component_from
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
 def app_factory(global_config: Mapping[str, str], **settings: str) -> ChevUpload:
-    """Make a component of a section's settings, as :func:`chevupload.settings.component_from` lists them.
+    """Make a component of a section's settings, as :func:`chevupload.factory.component_from` lists them.
 
     ``[DEFAULT]`` holds what other sections want as well, and is not looked at.
 

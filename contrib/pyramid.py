@@ -1,7 +1,7 @@
 """Uploads in a Pyramid application: ``config.include("chevupload.contrib.pyramid")``.
 
-May know: Pyramid, and every floor below. Source: Pyramid's chapters on extending its configuration and on security;
-pyramid_tm's and zope.sqlalchemy's documentation.
+Source: Pyramid's chapters on extending its configuration and on security; pyramid_tm's and zope.sqlalchemy's
+documentation.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ except ImportError as error:
 
 from sqlalchemy.exc import UnboundExecutionError
 
-from chevupload.api import SESSION
 from chevupload.app import ChevUpload
 from chevupload.config import Routes
+from chevupload.db import Database, Tables, UserColumns
+from chevupload.factory import component_from
+from chevupload.integration import RequestUploads, below, checked_prefix
 from chevupload.model import Owner
-from chevupload.mounting import RequestUploads, below, checked_prefix
-from chevupload.routing import route_paths
-from chevupload.settings import component_from
-from chevupload.store.sql import Database, Tables, UserColumns
+from chevupload.web.api import SESSION
+from chevupload.wsgi.routing import route_paths
 
 _NAME = "chevupload"
 _REQUEST = "chevupload.request"
@@ -44,7 +44,7 @@ _PARTS = {*signature(component_from).parameters, *signature(ChevUpload).paramete
 def includeme(config: Any) -> None:
     """Mount a component below the include's ``route_prefix``.
 
-    Its settings are ``chevupload.*``, as :func:`chevupload.settings.component_from` lists them, and
+    Its settings are ``chevupload.*``, as :func:`chevupload.factory.component_from` lists them, and
     ``chevupload.route_prefix``, for ini files. What no text can say, ``config.set_chevupload`` takes. The component is
     made when the configuration is committed; it is ``config.registry["chevupload"]`` and ``request.chevupload``.
     """
@@ -84,7 +84,7 @@ class _Mount:
 
         Args:
             config: the configurator.
-            parts: any keyword of :func:`~chevupload.settings.component_from` or :class:`~chevupload.app.ChevUpload`,
+            parts: any keyword of :func:`~chevupload.factory.component_from` or :class:`~chevupload.app.ChevUpload`,
                 but the routes, which are settings. ``database`` may be an engine, ``users`` a mapped class;
                 ``current_user`` gets the request.
 

@@ -30,9 +30,9 @@ from sqlalchemy.exc import IntegrityError
 
 from chevupload import Principal, Refusal
 from chevupload.contrib.bottle import ChevUploadPlugin
-from chevupload.mounting import RequestUploads
-from chevupload.site import DataFolder
-from chevupload.store.sql import Database, UserColumns, sqlite_engine
+from chevupload.data_folder import DataFolder
+from chevupload.db import Database, UserColumns, sqlite_engine
+from chevupload.integration import RequestUploads
 
 MONTH = 30 * 24 * 3600
 # One slash, for two are another site's address; so is a backslash, to browsers.

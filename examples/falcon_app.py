@@ -31,9 +31,9 @@ from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from chevupload import Principal, Refusal
-from chevupload.settings import component_from
-from chevupload.site import DataFolder
-from chevupload.store.sql import Database, UserColumns, sqlite_engine
+from chevupload.data_folder import DataFolder
+from chevupload.db import Database, UserColumns, sqlite_engine
+from chevupload.factory import component_from
 
 MONTH = 30 * 24 * 3600
 # One slash, for two are another site's address; so is a backslash, to browsers.

@@ -22,8 +22,8 @@ from werkzeug.wrappers import Request
 
 from chevupload.app import ChevUpload
 from chevupload.model import Album, Category, Principal, Upload
-from chevupload.store.local import LocalStorage
-from chevupload.store.memory import MemoryCatalog, StaticKeys
+from chevupload.storage.local import LocalStorage
+from chevupload.testing.memory import MemoryCatalog, StaticKeys
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from chevupload.site import Site
+from chevupload.data_folder import Site
 from tests.support import Stand, environment, files_in, picture
 
 PROCESSES, THREADS, EACH = 4, 2, 25

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from chevupload.config import Renditions, Routes
-from chevupload.interfaces import Storage
 from chevupload.model import Upload
-from chevupload.response.documents import escape_html, image_document, ratio, success_document
-from chevupload.response.links import Links
+from chevupload.protocols import Storage
 from chevupload.spool import format_bytes
-from chevupload.storages import Storages
-from chevupload.store.memory import MemoryStorage
+from chevupload.storage.registry import Storages
+from chevupload.testing.memory import MemoryStorage
+from chevupload.web.api_json import escape_html, image_document, ratio, success_document
+from chevupload.web.urls import Links
 from tests.support import NOW, noise
 
 RENDITIONS = Renditions()

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from chevupload.cli import main
-from chevupload.site import Site
+from chevupload.data_folder import Site
 from tests.support import FOREVER, NEVER, Server, files_in, noise
 
 ROUNDS = 3

@@ -10,8 +10,8 @@ import pytest
 from chevupload.errors import ConfigError
 from chevupload.keys import GuestKey, KeyChain, as_key_backend, digest, new_key, random_id
 from chevupload.model import Principal
-from chevupload.store.memory import StaticKeys
 from chevupload.testing import KeyBackendContract
+from chevupload.testing.memory import StaticKeys
 
 KEY = "The key of user 42"
 USER = Principal(user_id="42", max_bytes=1_000)

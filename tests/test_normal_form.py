@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chevupload.normal_form import normalized
+from chevupload.naming import normalized
 
 
 @given(text=st.text(max_size=30))

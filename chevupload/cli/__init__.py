@@ -1,7 +1,7 @@
 """The command line: serve, manage accounts, sweep and check, migrate, upload, set up clients.
 
-May know: everything. Each command is a function of the parsed arguments that returns its exit status; what a program
-would read goes to standard output, as JSON with ``--json``, everything else to standard error.
+Each command is a function of the parsed arguments that returns its exit status; what a program would read goes to
+standard output, as JSON with ``--json``, everything else to standard error.
 """
 
 from __future__ import annotations

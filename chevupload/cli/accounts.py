@@ -1,7 +1,4 @@
-"""Commands for users, keys, albums and categories.
-
-May know: the accounts of a site.
-"""
+"""Commands for users, keys, albums and categories."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ from typing import TYPE_CHECKING
 from chevupload.cli.common import Commands, add_command, confirm, line, name, show, text
 from chevupload.cli.sites import open_accounts, open_component
 from chevupload.errors import ConfigError, InvalidParameter, NameTaken
-from chevupload.request.parameters import add_months, parse_expiration
+from chevupload.uploads.parameters import add_months, parse_expiration
 
 if TYPE_CHECKING:
-    from chevupload.store.sql.accounts import AccountKey
+    from chevupload.db.accounts import AccountKey
 
 _KEY_HEADER = ("ID", "USER", "STATE", "MADE", "EXPIRES", "LABEL")
 

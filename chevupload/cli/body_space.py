@@ -1,15 +1,12 @@
-"""How many bytes of bodies there are at a time, of all clients and of each.
-
-May know: the spool's budgets, and the longest body.
-"""
+"""How many bytes of bodies there are at a time, of all clients and of each."""
 
 from __future__ import annotations
 
 from weakref import WeakValueDictionary
 
 from chevupload.config import Limits
-from chevupload.request.forms import body_limit
 from chevupload.spool import Budget
+from chevupload.wsgi.form import body_limit
 
 _ONE_BODY = body_limit("multipart/form-data", Limits().max_bytes)
 

@@ -1,7 +1,4 @@
-"""One connection of the server: one request of it at a time, and no thread waits for its client.
-
-May know: waitress.
-"""
+"""One connection of the server: one request of it at a time, and no thread waits for its client."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
 from chevupload.cli.request_parser import RequestParser, RequestTimeout
-from chevupload.request.proxies import client_network
-from chevupload.response.documents import reason
+from chevupload.wsgi.proxies import client_network
+from chevupload.wsgi.responses import reason
 
 if TYPE_CHECKING:
     from chevupload.cli.server import Server

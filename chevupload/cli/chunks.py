@@ -1,8 +1,8 @@
 """Bodies in chunks, read in one pass, and at a cost that their data justifies.
 
-May know: waitress. Source: RFC 9112, section 7.1, of which nothing is read generously: what two servers read in two
-ways lets requests be smuggled. waitress's own reader copies all that is left for every chunk, in the one thread that
-serves all connections, and lets the lines between chunks grow without end.
+Source: RFC 9112, section 7.1, of which nothing is read generously: what two servers read in two ways lets requests be
+smuggled. waitress's own reader copies all that is left for every chunk, in the one thread that serves all
+connections, and lets the lines between chunks grow without end.
 """
 
 from __future__ import annotations

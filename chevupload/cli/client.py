@@ -1,6 +1,6 @@
 """``chevupload upload``: a small client of this API, or of any Chevereto.
 
-May know: the standard library. Files are streamed; a progress bar goes to a terminal.
+Files are streamed; a progress bar goes to a terminal.
 """
 
 from __future__ import annotations

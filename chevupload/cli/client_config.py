@@ -1,7 +1,4 @@
-"""``chevupload client-config``: settings for ShareX and other clients, to import or to run.
-
-May know: the settings of clients.
-"""
+"""``chevupload client-config``: settings for ShareX and other clients, to import or to run."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ import stat
 from pathlib import Path
 
 from chevupload.cli.common import SERVER_HELP, SERVER_URL, Commands, add_command, upload_address
-from chevupload.folders import local_path, optional_step
-from chevupload.response.clients import CLIENTS, PLACEHOLDER, Account
+from chevupload.filesystem import local_path, optional_step
+from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account
 
 
 def add_commands(commands: Commands) -> None:

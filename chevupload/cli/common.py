@@ -1,7 +1,4 @@
-"""What the commands share: how they are added, the options that name a site, and output for people or programs.
-
-May know: the settings' defaults.
-"""
+"""What the commands share: how they are added, the options that name a site, and output for people or programs."""
 
 from __future__ import annotations
 

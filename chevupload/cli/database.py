@@ -1,7 +1,4 @@
-"""Commands for the tables of a database: ``db upgrade``, ``db current``, ``db stamp`` and ``db sql``.
-
-May know: the migrations, which are loaded by these commands only.
-"""
+"""Commands for the tables of a database: ``db upgrade``, ``db current``, ``db stamp`` and ``db sql``."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ from typing import TYPE_CHECKING
 from chevupload.cli.common import Commands, add_command, add_site_options, show
 from chevupload.cli.sites import sql_catalog_of
 from chevupload.errors import ConfigError
-from chevupload.folders import local_path
+from chevupload.filesystem import local_path
 
 if TYPE_CHECKING:
-    from chevupload.store.sql.migrations import Migrations
+    from chevupload.db.migrations import Migrations
 
 _STATEMENT_SECONDS = 86_400
 """A change of a large table takes its time."""
@@ -78,10 +75,10 @@ def _migrations(options: argparse.Namespace) -> Iterator[Migrations]:
         ConfigError: there is none, or Alembic is not installed.
     """
     try:
-        from chevupload.store.sql.migrations import Migrations  # noqa: PLC0415  # Alembic comes with it
+        from chevupload.db.migrations import Migrations  # noqa: PLC0415  # Alembic comes with it
     except ImportError as error:
         raise ConfigError("migrations need Alembic: install chevupload[migrations]") from error
-    from chevupload.settings import database_engine  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.factory import database_engine  # noqa: PLC0415  # SQLAlchemy comes with it
 
     engine = database_engine(_database_url(options), statement_seconds=_STATEMENT_SECONDS)
     try:
@@ -91,7 +88,7 @@ def _migrations(options: argparse.Namespace) -> Iterator[Migrations]:
 
 
 def _database_url(options: argparse.Namespace) -> str:
-    from chevupload.site import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.data_folder import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
 
     if options.database_url is not None:
         return str(options.database_url)

@@ -1,7 +1,4 @@
-"""The picture that a first start offers to upload, painted rather than shipped.
-
-May know: Pillow.
-"""
+"""The picture that a first start offers to upload, painted rather than shipped."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The commands that every host has for its own component: ``create-tables``, ``sweep`` and ``check``.
-
-May know: a component, and the commands that keep records and files agreeing, which are the same as for any other site.
-"""
+"""The commands that every host has for its own component: ``create-tables``, ``sweep`` and ``check``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The server's log: lines for people, or JSON for programs.
-
-May know: the standard library's logging.
-"""
+"""The server's log: lines for people, or JSON for programs."""
 
 from __future__ import annotations
 

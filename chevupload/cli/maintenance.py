@@ -1,7 +1,4 @@
-"""Commands that keep records and files agreeing: ``sweep`` and ``check``.
-
-May know: a component's upkeep.
-"""
+"""Commands that keep records and files agreeing: ``sweep`` and ``check``."""
 
 from __future__ import annotations
 

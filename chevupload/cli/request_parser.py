@@ -1,7 +1,4 @@
-"""One request as the server receives it: no longer and no slower than allowed, and refused at its headers if it can be.
-
-May know: waitress, the limits of bodies, and the space that they share.
-"""
+"""One request as the server receives it, refused at its headers where it can be."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 from chevupload.cli.chunks import ChunkedBody
 from chevupload.config import Limits, Routes
 from chevupload.errors import Busy
-from chevupload.request.forms import body_limit, parse_content_type
 from chevupload.spool import Budget
+from chevupload.wsgi.form import body_limit, parse_content_type
 
 ROUTES = Routes(
     upload_page="upload",

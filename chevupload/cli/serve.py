@@ -1,7 +1,4 @@
-"""``chevupload serve``: a ready server on a data folder, which makes its own first user and key.
-
-May know: waitress, and the embedded site.
-"""
+"""``chevupload serve``: a ready server on a data folder, which makes its own first user and key."""
 
 from __future__ import annotations
 
@@ -18,13 +15,13 @@ from chevupload.cli.log import set_up_log
 from chevupload.cli.sites import open_folder
 from chevupload.config import Limits, Policy
 from chevupload.errors import ConfigError
-from chevupload.request.fetching import FetchRules, HttpFetcher
-from chevupload.response.clients import Account, curl_line
-from chevupload.response.pages import Pages
+from chevupload.fetch.fetcher import FetchRules, HttpFetcher
+from chevupload.web.api_docs.client_configs import Account, curl_line
+from chevupload.web.pages import Pages
 
 if TYPE_CHECKING:
     from chevupload.cli.server import ServerLimits
-    from chevupload.site import Site
+    from chevupload.data_folder import Site
 
 try:
     import resource

@@ -1,8 +1,6 @@
 """A waitress server that no client can stop: whoever lets it wait holds a connection, and nothing else for long.
 
 Its own refusals speak JSON: no client of this API can read waitress's plain-text pages.
-
-May know: waitress.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from chevupload.cli.connections import Connections
 from chevupload.cli.task_queue import TaskQueue
 from chevupload.config import Limits
 from chevupload.errors import ConfigError
-from chevupload.request.forms import body_limit
+from chevupload.wsgi.form import body_limit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

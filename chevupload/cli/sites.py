@@ -1,6 +1,6 @@
 """The site that a command works on: a data folder, or the component that an application made.
 
-May know: the embedded site, and components on SQLAlchemy. All of it is loaded by the commands that open a site only.
+All of it is loaded by the commands that open a site only.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chevupload.errors import ConfigError
-from chevupload.folders import local_path
+from chevupload.filesystem import local_path
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
-    from chevupload.site import Site
-    from chevupload.store.sql.accounts import Accounts
-    from chevupload.store.sql.catalog import SqlCatalog
+    from chevupload.data_folder import Site
+    from chevupload.db.accounts import Accounts
+    from chevupload.db.catalog import SqlCatalog
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def open_folder(options: argparse.Namespace, *, make: bool = False) -> Iterator[
     Raises:
         ConfigError: there is no site in it.
     """
-    from chevupload.site import DATABASE, Site  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.data_folder import DATABASE, Site  # noqa: PLC0415  # SQLAlchemy comes with it
 
     if not make and not (local_path(options.data) / DATABASE).exists():
         raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
@@ -71,8 +71,8 @@ def open_accounts(options: argparse.Namespace, *, make: bool = False) -> Iterato
         with open_folder(options, make=make) as site:
             yield site.accounts
         return
-    from chevupload.store.sql.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
-    from chevupload.store.sql.keys import SqlKeys  # noqa: PLC0415
+    from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.db.keys import SqlKeys  # noqa: PLC0415
 
     component = _imported(options.app)
     catalog, keys = _sql_catalog(component, options.app), component.parts["key_store"]
@@ -91,7 +91,7 @@ def sql_catalog_of(options: argparse.Namespace) -> SqlCatalog:
 
 
 def _sql_catalog(component: ChevUpload, name: str) -> SqlCatalog:
-    from chevupload.store.sql.catalog import SqlCatalog  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.db.catalog import SqlCatalog  # noqa: PLC0415  # SQLAlchemy comes with it
 
     if not isinstance(component.catalog, SqlCatalog):
         raise ConfigError(f"the records of {name} are not in tables of ours")

@@ -1,7 +1,4 @@
-"""Runs a waitress server until somebody ends it, and lets what is under way come to its end then.
-
-May know: waitress.
-"""
+"""Runs a waitress server until somebody ends it, and lets what is under way come to its end then."""
 
 from __future__ import annotations
 

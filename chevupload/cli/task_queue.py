@@ -1,6 +1,6 @@
 """The requests that wait for a thread, in turns of their clients: who sends many does not go before who sends one.
 
-May know: nothing of ours. waitress's dispatcher calls it under its own lock.
+waitress's dispatcher calls it under its own lock.
 """
 
 from __future__ import annotations

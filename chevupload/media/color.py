@@ -1,7 +1,7 @@
 """Turns any pixel mode into one that can be resized, and then into one that a browser shows.
 
-May know: Pillow. A derived picture keeps its profile where the profile still describes its pixels; otherwise its pixels
-are converted to sRGB and the profile is left out.
+A derived picture keeps its profile where the profile still describes its pixels; otherwise its pixels are converted
+to sRGB and the profile is left out.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Reads what a file says of its colors besides an ICC profile: code points, gamma, primaries, and its brightest light.
 
-May know: of this folder, :mod:`color_space <chevupload.media.color_space>`,
-:mod:`properties <chevupload.media.properties>` and :mod:`icc <chevupload.media.icc>`. Where a file says it in several
-ways, browsers go by the first of ``cICP``, ``iCCP``, ``sRGB``, ``gAMA`` with ``cHRM`` in PNG, and by the profile before
-code points in AVIF and HEIC. Sources: PNG third edition, ISO/IEC 14496-12 (``colr``, ``clli``, ``mdcv``), the header of
-BMP's fifth version.
+Where a file says it in several ways, browsers go by the first of ``cICP``, ``iCCP``, ``sRGB``, ``gAMA`` with ``cHRM``
+in PNG, and by the profile before code points in AVIF and HEIC. Sources: PNG third edition, ISO/IEC 14496-12
+(``colr``, ``clli``, ``mdcv``), the header of BMP's fifth version.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Color spaces as files name them: by code points, or by the numbers of primaries and a curve.
 
-May know: nothing of this project. Sources: ITU-T H.273 (tables 2 and 3), PNG third edition (``cHRM``, ``gAMA``), ICC.1
-(the curve's seven parameters, and Bradford's adaptation to D50), ITU-R BT.2408 (reference white).
+Sources: ITU-T H.273 (tables 2 and 3), PNG third edition (``cHRM``, ``gAMA``), ICC.1 (the curve's seven parameters,
+and Bradford's adaptation to D50), ITU-R BT.2408 (reference white).
 """
 
 from __future__ import annotations

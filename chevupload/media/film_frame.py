@@ -1,8 +1,7 @@
 """Makes of a decoded frame the picture that a player shows: in its shape, its orientation and its colors.
 
-May know: PyAV, Pillow, and :mod:`color <chevupload.media.color>`, :mod:`color_space <chevupload.media.color_space>`,
-:mod:`icc <chevupload.media.icc>` and :mod:`tone_mapping <chevupload.media.tone_mapping>` of this folder. Sources:
-ISO/IEC 14496-12 (the matrix of ``tkhd``, ``pasp``), Matroska's elements of display, FFmpeg's side data of frames.
+Sources: ISO/IEC 14496-12 (the matrix of ``tkhd``, ``pasp``), Matroska's elements of display, FFmpeg's side data of
+frames.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from PIL import Image
 from chevupload.media import icc
 from chevupload.media.color import opaque
 from chevupload.media.color_space import SRGB, USUAL_PEAK, ColorSpace, HighDynamicRange, shown
-from chevupload.media.picture import upright
+from chevupload.media.resize import upright
 from chevupload.media.tone_mapping import tone_mapped
 
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

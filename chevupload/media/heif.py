@@ -1,9 +1,8 @@
 """Inspects one HEIC picture and renders what stands for it: JPEG throughout, since few browsers show the format itself.
 
-May know: the floors below and this folder; pi-heif, so only a worker that gets such a picture imports this module. The
-picture is stored as it is, or without its metadata, with a full-size JPEG beside it that pages show. Where the original
-has to be written anew, in another size or because the operator wants another format, that picture is the original, and
-there is no other beside it: nothing here encodes HEIC.
+The picture is stored as it is, or without its metadata, with a full-size JPEG beside it that pages show. Where the
+original has to be written anew, in another size or because the operator wants another format, that picture is the
+original, and there is no other beside it: nothing here encodes HEIC.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from typing import BinaryIO
 import pi_heif
 from PIL import Image
 
-from chevupload.media import exif as exif_block
 from chevupload.media import metadata, original
 from chevupload.media.color import continuous
 from chevupload.media.color_description import source_colors
 from chevupload.media.color_space import HighDynamicRange
-from chevupload.media.encoding import Outbox, md5_of
-from chevupload.media.picture import AGAIN, Picture, medium_size
-from chevupload.media.structure import Structure
+from chevupload.media.containers import exif as exif_block
+from chevupload.media.encode import Outbox, md5_of
+from chevupload.media.probe import Structure
+from chevupload.media.resize import AGAIN, Picture, medium_size
 from chevupload.media.tone_mapping import tone_mapped
 from chevupload.model import MediaFile, MediaJob, MediaResult
 

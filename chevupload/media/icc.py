@@ -1,7 +1,7 @@
 """Writes ICC profiles for color spaces that a file names in another way.
 
-May know: :mod:`color_space <chevupload.media.color_space>`. Every format that is written here carries a profile, and
-browsers honour it; code points and gamma only fit into some. Source: ICC.1:2022.
+Every format that is written here carries a profile, and browsers honour it; code points and gamma only fit into some.
+Source: ICC.1:2022.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """What a picture says about itself: embedded title, description, date, panorama, and the Exif answer of the API.
 
-May know: :mod:`chevupload.media.exif`, :mod:`chevupload.media.xmp`, :mod:`chevupload.originals`, Pillow's tag names.
 Source: PHP's ``exif_read_data`` as Chevereto V4 stores it in ``original_exifdata``: every scalar a string, MakerNote
 removed, what is no UTF-8 null. Nothing here raises on hostile data: broken Exif is an answer without tags.
 """
@@ -15,8 +14,8 @@ from typing import Any
 
 from PIL import ExifTags
 
-from chevupload.media.exif import Entry, Exif
-from chevupload.originals import Originals
+from chevupload.config import Originals
+from chevupload.media.containers.exif import Entry, Exif
 
 MAX_COMMENT_BYTES = 2_048
 """How much of a JPEG comment is answered."""

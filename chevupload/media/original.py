@@ -1,7 +1,7 @@
 """What becomes of an original: its size, its format, its metadata, and the file that is stored instead of it.
 
-May know: the floors below and this folder. Source: contract of the API, section 7, Chevereto V4, and what the operator
-chose, :class:`~chevupload.originals.Originals`.
+Source: contract of the API, section 7, Chevereto V4, and what the operator chose,
+:class:`~chevupload.config.Originals`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from chevupload.errors import WidthTooLarge
-from chevupload.media import exif as exif_block
-from chevupload.media import promises, strip
+from chevupload.media import promises
 from chevupload.media.color import colored, continuous, displayable, opaque
-from chevupload.media.encoding import Outbox
+from chevupload.media.containers import exif as exif_block
+from chevupload.media.containers import raster as strip
+from chevupload.media.encode import Outbox
 from chevupload.model import MediaFile, MediaJob
 from chevupload.scaling import to_height, to_width
 

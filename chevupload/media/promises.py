@@ -1,8 +1,8 @@
 """What an XMP packet promises besides the picture that it is in: a gain map, or a film of the moment, behind its end.
 
-May know: the standard library's XML parser. Sources: Ultra HDR image format 1.1 and Adobe's gain map specification
-(``hdrgm``), Google's motion photo format 1.0 (``Container``, ``MotionPhoto``, and ``MicroVideo`` before it). Properties
-are told by their names with the customary prefixes, as every writer spells them.
+Sources: Ultra HDR image format 1.1 and Adobe's gain map specification (``hdrgm``), Google's motion photo format 1.0
+(``Container``, ``MotionPhoto``, and ``MicroVideo`` before it). Properties are told by their names with the customary
+prefixes, as every writer spells them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Finds the properties of the picture in an AVIF or HEIC: boxes about its colors and its shape.
 
-May know: :mod:`boxes <chevupload.media.boxes>` of this folder. Files have one picture, and perhaps its tiles and its
-alpha channel, which are described alike, so no property is traced to its item. Sources: ISO/IEC 14496-12 (``clap``),
-ISO/IEC 23008-12 (properties of items).
+Files have one picture, and perhaps its tiles and its alpha channel, which are described alike, so no property is
+traced to its item. Sources: ISO/IEC 14496-12 (``clap``), ISO/IEC 23008-12 (properties of items).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import BinaryIO
 
-from chevupload.media.boxes import Box, Boxes
+from chevupload.media.containers.isobmff import Box, Boxes
 
 _VISUAL_ENTRY_BYTES = 78
 """Fields of a visual sample entry, before the boxes in it."""

@@ -1,9 +1,8 @@
 """Shows pictures of high dynamic range on a white page, as Chromium does.
 
-May know: Pillow, :mod:`color_space <chevupload.media.color_space>`. Sources: SMPTE ST 2084 and ITU-R BT.2100 (PQ, HLG),
-and the reference white tone mapping of SMPTE ST 2094-50, which Chromium's Skia applies: light up to the reference white
-is dimmed by one factor, and what is brighter is bent to fit. Colors are mapped by a table, between whose entries Pillow
-interpolates.
+Sources: SMPTE ST 2084 and ITU-R BT.2100 (PQ, HLG), and the reference white tone mapping of SMPTE ST 2094-50, which
+Chromium's Skia applies: light up to the reference white is dimmed by one factor, and what is brighter is bent to fit.
+Colors are mapped by a table, between whose entries Pillow interpolates.
 """
 
 from __future__ import annotations

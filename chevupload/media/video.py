@@ -1,8 +1,7 @@
 """Inspects one film and renders the pictures that stand for it, all of them cut from one frame.
 
-May know: the floors below and this folder; PyAV, so only a worker that gets a film imports this module. The film itself
-is never encoded: it is stored as it is, or without its metadata, and then it is that copy that is inspected. Source:
-contract of the API, section 7, and Chevereto V4: the frame is a quarter into the film.
+The film itself is never encoded: it is stored as it is, or without its metadata, and then it is that copy that is
+inspected. Source: contract of the API, section 7, and Chevereto V4: the frame is a quarter into the film.
 
 FFmpeg knows three hundred formats, playlists among them that open other files. Here it gets an open file, one demuxer
 by the first bytes, no protocol to open anything with, and only the decoders that films on the web are made for.
@@ -26,11 +25,11 @@ from PIL import Image
 
 from chevupload.errors import BrokenImage, BrokenVideo, ChevuploadError, TooCostly, UnavailableFormat
 from chevupload.media import original
-from chevupload.media.ebml import document_type
-from chevupload.media.encoding import Outbox, md5_of
+from chevupload.media.containers.ebml import document_type
+from chevupload.media.encode import Outbox, md5_of
 from chevupload.media.film_frame import display_size, picture_of
-from chevupload.media.picture import AGAIN, Picture, medium_size
-from chevupload.media.structure import HEAD_BYTES, Structure
+from chevupload.media.probe import HEAD_BYTES, Structure
+from chevupload.media.resize import AGAIN, Picture, medium_size
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
 _FRAME_QUALITY = 86

@@ -1,8 +1,7 @@
 """Reads an XMP packet: bounded, tolerant, and without ever looking at anything outside of it.
 
-May know: the standard library's XML parser, which is loaded with the first packet. Source: ISO 16684-1. Properties are
-told by their names with the customary prefixes, as every writer spells them; a document type, which XMP has none of,
-ends the reading, so that nothing is expanded.
+Source: ISO 16684-1. Properties are told by their names with the customary prefixes, as every writer spells them; a
+document type, which XMP has none of, ends the reading, so that nothing is expanded.
 """
 
 from __future__ import annotations

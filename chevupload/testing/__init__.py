@@ -1,9 +1,9 @@
 """What every key backend, storage, catalog and host must keep to, as pytest classes: subclass one, give its fixtures.
 
-And helpers for a host's own tests: :func:`isolated`, :func:`picture` and :func:`serve`, for which no pytest is needed.
+And helpers for a host's own tests: :func:`isolated`, :func:`picture` and :func:`serve`, for which no pytest is
+needed.
 
-May know: pytest, and of the package only what a host's own code may know too. Nothing else here imports this package,
-so that a server needs no pytest.
+Nothing else here imports this package, so that a server needs no pytest.
 """
 
 from __future__ import annotations

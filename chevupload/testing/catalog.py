@@ -1,7 +1,4 @@
-"""What every catalog promises: one name for one upload, states in their order, and nothing lost on the way.
-
-May know: the interfaces, values and errors.
-"""
+"""What every catalog promises: one name for one upload, states in their order, and nothing lost on the way."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from itertools import chain
 import pytest
 
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
-from chevupload.interfaces import Catalog
 from chevupload.model import Upload
+from chevupload.protocols import Catalog
 from chevupload.testing.records import NOW, in_threads, new_upload
 
 HOUR = timedelta(hours=1)
@@ -33,7 +30,7 @@ def ids(uploads: Sequence[Upload]) -> list[str]:
 
 
 class CatalogContract:
-    """The promises of a :class:`~chevupload.interfaces.Catalog`.
+    """The promises of a :class:`~chevupload.protocols.Catalog`.
 
     The fixture ``catalog`` gives the one under test: without uploads, with the album ``album`` of the owner ``user``,
     and with the category 1. Uploads here belong to ``user``, to ``other`` or to nobody.

@@ -1,7 +1,6 @@
 """What a program sees of an upload API inside a host, over HTTP: the contract of every adapter and every mount.
 
-May know: the component's wire, nothing of the host. Subclass :class:`HostContract` in a test module and give it a
-running host::
+Subclass :class:`HostContract` in a test module and give it a running host::
 
     class TestMyHost(HostContract):
         @pytest.fixture(params=["", "/deep/down"])

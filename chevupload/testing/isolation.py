@@ -1,6 +1,6 @@
 """A component that keeps what tests upload away from what is live.
 
-May know: the component, the local storage and databases. pytest is not needed.
+pytest is not needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from chevupload.app import ChevUpload
 from chevupload.config import Routes
 from chevupload.errors import ConfigError
-from chevupload.store.local import LocalStorage
+from chevupload.storage.local import LocalStorage
 
 
 @contextmanager
@@ -77,8 +77,8 @@ def _storage(storage: Any, folder: Path) -> Any:
 @contextmanager
 def _in_folder(component: ChevUpload, folder: Path) -> Iterator[None]:
     """Let the component's own database be a new one in ``folder``."""
-    from chevupload.store.sql.catalog import SqlCatalog  # noqa: PLC0415  # only who has one has SQLAlchemy
-    from chevupload.store.sql.engines import sqlite_engine  # noqa: PLC0415
+    from chevupload.db.catalog import SqlCatalog  # noqa: PLC0415  # only who has one has SQLAlchemy
+    from chevupload.db.connect import sqlite_engine  # noqa: PLC0415
 
     database = component.own_database
     live, database.engine = database.engine, sqlite_engine(folder / "chevupload.db")

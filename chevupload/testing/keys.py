@@ -1,7 +1,6 @@
 """What every key backend promises, and every store of keys that users make for themselves.
 
-May know: the interfaces, values and errors. A backend that keeps these promises lets nobody in who should stay out,
-and never lets a strange key become an error.
+A backend that keeps these promises lets nobody in who should stay out, and never lets a strange key become an error.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from chevupload.interfaces import KeyBackend, KeyStore, UserKeyBackend
 from chevupload.model import ApiKey, KeyStyle, Principal
+from chevupload.protocols import KeyBackend, KeyStore, UserKeyBackend
 from chevupload.testing.records import in_threads
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class _Requests:
 
 
 class KeyBackendContract(_Requests):
-    """The promises of a :class:`~chevupload.interfaces.KeyBackend`.
+    """The promises of a :class:`~chevupload.protocols.KeyBackend`.
 
     The subclass gives the fixtures ``backend``, ``usable_key`` and ``owner``: the Principal that the key stands for, or
     its user id alone, None being a guest. Where keys can be revoked, expire or belong to a user who may not upload any
@@ -218,7 +217,7 @@ class KeyBackendContract(_Requests):
 
 
 class KeyStoreContract(_Requests):
-    """The promises of a :class:`~chevupload.interfaces.KeyStore`.
+    """The promises of a :class:`~chevupload.protocols.KeyStore`.
 
     The subclass gives the fixtures ``store``, ``owner_id`` and ``other_owner_id``: two users without keys who may
     upload; and ``backend``, what the keys open, when it is not the store itself.

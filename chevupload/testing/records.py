@@ -1,7 +1,4 @@
-"""Uploads to fill a catalog with, and threads that start together.
-
-May know: the values.
-"""
+"""Uploads to fill a catalog with, and threads that start together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What tests of a host upload, and a hook that tells them who was seen to upload it.
-
-May know: Pillow and the values.
-"""
+"""What tests of a host upload, and a hook that tells them who was seen to upload it."""
 
 from __future__ import annotations
 

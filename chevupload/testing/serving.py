@@ -1,7 +1,4 @@
-"""A real server for a host under test, in a thread.
-
-May know: waitress, and nothing of the package.
-"""
+"""A real server for a host under test, in a thread."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What every storage promises, and what one promises besides that takes files over.
 
-May know: the interfaces and errors. A storage that keeps these promises loses no file, and shows none that is half
-there.
+A storage that keeps these promises loses no file, and shows none that is half there.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from chevupload.errors import FileExists, FileMissing, StorageError, TooLarge
-from chevupload.interfaces import AdoptingStorage, ListingStorage, Storage
 from chevupload.model import FileHeaders
+from chevupload.protocols import AdoptingStorage, ListingStorage, Storage
 from chevupload.testing.records import in_threads
 
 PNG = FileHeaders(
@@ -79,7 +78,7 @@ def content(storage: Storage, path: str) -> bytes:
 
 
 class StorageContract:
-    """The promises of a :class:`~chevupload.interfaces.Storage`; the fixture ``storage`` gives the one under test."""
+    """The promises of a :class:`~chevupload.protocols.Storage`; the fixture ``storage`` gives the one under test."""
 
     @pytest.fixture
     def storage(self) -> Storage:
@@ -273,7 +272,7 @@ class StorageContract:
 
 
 class AdoptingStorageContract(StorageContract):
-    """The promises of an :class:`~chevupload.interfaces.AdoptingStorage`, and all those of a storage."""
+    """The promises of an :class:`~chevupload.protocols.AdoptingStorage`, and all those of a storage."""
 
     @pytest.fixture
     def storage(self) -> AdoptingStorage:

@@ -28,8 +28,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, insert, make_url
 
+from chevupload.db import Accounts, Database, SqlCatalog, SqlKeys, Tables, engine_from, sqlite_engine
 from chevupload.model import Upload
-from chevupload.store.sql import Accounts, Database, SqlCatalog, SqlKeys, Tables, engine_from, sqlite_engine
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 OWNERS = 100

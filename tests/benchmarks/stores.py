@@ -29,10 +29,10 @@ from pictures import make_pictures
 
 from chevupload.app import ChevUpload
 from chevupload.config import Limits
-from chevupload.media.pool import WorkerPool
+from chevupload.db import Database, SqlCatalog, sqlite_engine
+from chevupload.media.sandbox.pool import WorkerPool
 from chevupload.model import FileHeaders, Principal
-from chevupload.store.sql import Database, SqlCatalog, sqlite_engine
-from chevupload.store.storage import FsspecStorage
+from chevupload.storage.fsspec_storage import FsspecStorage
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UPS = 3
@@ -78,7 +78,7 @@ class TimedStorage(FsspecStorage):
 @contextmanager
 def distant_store(delay: float) -> Iterator[TimedStorage]:
     """Start an S3 that is ``delay`` seconds away."""
-    command = [sys.executable, "-m", "tests.store.object_stores", str(delay)]
+    command = [sys.executable, "-m", "tests.storage.object_stores", str(delay)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         options = {"key": "key", "secret": "secret", "endpoint_url": server.stdout.readline().strip()}

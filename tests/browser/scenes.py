@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from chevupload import Policy
 from chevupload.cli.example import write_example
 from chevupload.model import Upload
-from chevupload.response.links import Links
+from chevupload.web.urls import Links
 from tests.browser.sites import Running, site
 
 POLICY = Policy(login_url="/login", guest_page=True)

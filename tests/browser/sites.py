@@ -10,11 +10,11 @@ from typing import Any
 
 from chevupload import Pages, Policy, Principal, Routes
 from chevupload.app import ChevUpload
+from chevupload.data_folder import Site
+from chevupload.db import SqlKeys
 from chevupload.keys import KeyChain
-from chevupload.site import Site
-from chevupload.store.memory import StaticKeys
-from chevupload.store.sql import SqlKeys
 from chevupload.testing import serve
+from chevupload.testing.memory import StaticKeys
 
 GUEST = "the-key-of-the-guests"
 

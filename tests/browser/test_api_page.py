@@ -7,7 +7,7 @@ import json
 import pytest
 
 from chevupload import Routes
-from chevupload.site import Site
+from chevupload.data_folder import Site
 from chevupload.testing import serve
 from tests import sharex
 from tests.support import picture

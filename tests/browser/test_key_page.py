@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from chevupload import Principal
-from chevupload.site import Site
-from chevupload.store.sql import SqlKeys
+from chevupload.data_folder import Site
+from chevupload.db import SqlKeys
 from chevupload.testing import serve
 from tests.browser.keyboard import focused, tab_to
 from tests.support import PNG

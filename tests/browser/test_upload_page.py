@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from chevupload import Limits, Policy, Principal
-from chevupload.store.memory import StaticKeys
 from chevupload.testing import serve
+from chevupload.testing.memory import StaticKeys
 from tests.browser.chromium import REFUSED
 from tests.browser.keyboard import focused, tab_to
 from tests.browser.sites import GUEST, site

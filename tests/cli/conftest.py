@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from chevupload.site import Site
+from chevupload.data_folder import Site
 from tests.support import Server
 
 

@@ -13,7 +13,7 @@ from chevupload.cli import main
 from tests.support import file
 
 SITE = """
-from chevupload.settings import component_from
+from chevupload.factory import component_from
 
 component = component_from(
     {
@@ -46,10 +46,10 @@ with Configurator(settings={"chevupload.folder": __file__.removesuffix(".py") + 
 """
 OTHERS = """
 from chevupload import ChevUpload
-from chevupload.settings import component_from
-from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
-from chevupload.store.sql.keys import UserColumns
-from chevupload.store.sql.tables import UserRow
+from chevupload.factory import component_from
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
+from chevupload.db.keys import UserColumns
+from chevupload.db.tables import UserRow
 
 secret_keys = ["a secret of sixteen characters or more"]
 memory = ChevUpload(keys=StaticKeys({}), catalog=MemoryCatalog(), storage=MemoryStorage(), secret_keys=secret_keys)

@@ -20,7 +20,7 @@ from chevupload.cli import client as client_module
 from chevupload.cli import main
 from chevupload.config import Limits
 from chevupload.errors import BackendError
-from chevupload.request.forms import body_limit
+from chevupload.wsgi.form import body_limit
 from tests.support import environment, noise, picture
 
 LARGEST = body_limit("multipart/form-data", Limits().max_bytes)

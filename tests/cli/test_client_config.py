@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from chevupload.cli import main
-from chevupload.response.clients import CLIENTS
+from chevupload.web.api_docs.client_configs import CLIENTS
 from tests import sharex
 from tests.clients.clients import PICGO, WEB_UPLOADER
 from tests.clients.installing import install

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import select
 
 from chevupload.cli import build_parser, main, serve
-from chevupload.site import Site
+from chevupload.data_folder import Site
+from chevupload.db import Tables
 from chevupload.spool import PREFIX
-from chevupload.store.sql import Tables
 from tests.support import environment, files_in, picture
 
 

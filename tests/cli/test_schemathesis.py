@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from chevupload.site import Site
+from chevupload.data_folder import Site
 from tests.support import ROOT, environment, files_in
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")

@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from chevupload.cli import server as server_module
+from chevupload.data_folder import Site
 from chevupload.errors import ConfigError
-from chevupload.site import Site
 from tests.support import environment, picture
 
 

@@ -13,8 +13,8 @@ import requests
 
 from chevupload.cli import main
 from chevupload.config import Limits
-from chevupload.request.forms import body_limit
-from chevupload.site import Site
+from chevupload.data_folder import Site
+from chevupload.wsgi.form import body_limit
 from tests.support import picture
 
 

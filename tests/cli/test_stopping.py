@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from chevupload.site import Site
-from tests.request.bodies import MULTIPART, multipart, part
+from chevupload.data_folder import Site
 from tests.support import noise, picture
+from tests.wsgi.bodies import MULTIPART, multipart, part
 
 SENDERS = 24
 

@@ -10,8 +10,8 @@ import requests
 import waitress.server
 
 from chevupload.cli.serve import _fetches, _limits
-from chevupload.request.fetching import FetchRules, HttpFetcher
-from chevupload.site import Site
+from chevupload.data_folder import Site
+from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from tests.support import picture
 
 SENDERS = 12

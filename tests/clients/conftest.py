@@ -26,7 +26,7 @@ import pytest
 from tests.clients.clients import CLIENTS, Client
 from tests.clients.installing import install
 from tests.clients.outside import Outside
-from tests.request.hostile import World, answer, certificate
+from tests.fetch.hostile import World, answer, certificate
 from tests.support import noise
 
 FOLDER = Path(__file__).parent

@@ -21,12 +21,12 @@ from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
 from chevupload.contrib.bottle import ChevUploadPlugin
+from chevupload.db import Database, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, Refusal
+from chevupload.integration import RequestUploads
 from chevupload.model import Principal
-from chevupload.mounting import RequestUploads
-from chevupload.store.memory import StaticKeys
-from chevupload.store.sql import Database, UserColumns, sqlite_engine
 from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing.memory import StaticKeys
 from tests.support import BASE64, LEAKS, PNG, ROOT, Trickle, noise
 
 MAX_BYTES = 2_000_000

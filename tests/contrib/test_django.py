@@ -32,9 +32,9 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from chevupload import Principal, Refusal
 from chevupload.contrib.django import ChevUpload, DjangoKeys, UploadsCommand, current_user, principal_of
+from chevupload.db import Database, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest
-from chevupload.store.sql import Database, sqlite_engine
 from chevupload.testing import (
     HostContract,
     KeyBackendContract,

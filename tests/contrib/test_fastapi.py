@@ -13,10 +13,10 @@ from a2wsgi import WSGIMiddleware
 from fastapi import FastAPI
 
 from chevupload import ChevUpload, Limits, Principal
-from chevupload.store.local import LocalStorage
-from chevupload.store.memory import MemoryCatalog, StaticKeys
+from chevupload.storage.local import LocalStorage
 from chevupload.testing import HostContract, RunningHost
 from chevupload.testing.host import _upload, picture
+from chevupload.testing.memory import MemoryCatalog, StaticKeys
 from tests.support import ROOT, SECRET
 
 MAX_BYTES = 2_000_000

@@ -28,11 +28,11 @@ from werkzeug.test import encode_multipart
 
 from chevupload import ConfigError, Principal, Refusal
 from chevupload.contrib.flask import ChevUpload, uploads
+from chevupload.db import Tables, UserColumns
 from chevupload.errors import StorageError
-from chevupload.store.local import LocalStorage
-from chevupload.store.memory import MemoryCatalog
-from chevupload.store.sql import Tables, UserColumns
+from chevupload.storage.local import LocalStorage
 from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing.memory import MemoryCatalog
 from tests.support import BASE64, PNG, ROOT, UPLOAD, file, files_in, noise
 
 KEY = "the-key-of-guests"
@@ -759,7 +759,7 @@ def test_its_tables_are_the_hosts(site):
 
 def test_tables_may_be_the_hosts_own(tmp_path):
     """With a foreign key, for example; the others are in the same metadata all the same."""
-    from chevupload.store.sql import KeyMixin
+    from chevupload.db import KeyMixin
 
     db = SQLAlchemy()
     User = user_model(db)

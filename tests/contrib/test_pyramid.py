@@ -27,11 +27,11 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from chevupload.contrib.pyramid import main
+from chevupload.db import Database, Tables, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, Refusal, RequestDenied
 from chevupload.model import Principal
-from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
-from chevupload.store.sql import Database, Tables, UserColumns, sqlite_engine
 from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from tests.support import PNG, ROOT, UPLOAD, file, files_in
 
 INCLUDE = "chevupload.contrib.pyramid"

@@ -13,10 +13,10 @@ from werkzeug.wsgi import ClosingIterator
 from chevupload import Limits, Originals, Principal, Refusal, Routes
 from chevupload.app import ChevUpload
 from chevupload.keys import KeyChain
-from chevupload.request.handed import HandedForm, hand_on
-from chevupload.store.local import LocalStorage
-from chevupload.store.memory import MemoryCatalog, StaticKeys
+from chevupload.storage.local import LocalStorage
 from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing.memory import MemoryCatalog, StaticKeys
+from chevupload.wsgi.parsed_form import HandedForm, hand_on
 
 MAX_BYTES = 2_000_000
 ANN = Principal(

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from chevupload.app import ChevUpload
-from chevupload.interfaces import ListingStorage
+from chevupload.protocols import ListingStorage
 from tests.endurance.clients import Tally
 from tests.support import records
 

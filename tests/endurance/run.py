@@ -27,9 +27,9 @@ from unittest.mock import patch
 import requests
 from sqlalchemy import create_engine
 
-from chevupload.site import Site
-from chevupload.store.local import LocalStorage
-from chevupload.store.sql import Database
+from chevupload.data_folder import Site
+from chevupload.db import Database
+from chevupload.storage.local import LocalStorage
 from tests.databases import new_database, running_postgres
 from tests.endurance.clients import Clients
 from tests.endurance.outcome import Outcome, outcome

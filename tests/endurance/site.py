@@ -11,10 +11,10 @@ from sqlalchemy import create_engine
 
 from chevupload.app import ChevUpload
 from chevupload.config import Limits
+from chevupload.db import Database, SqlCatalog
 from chevupload.model import Principal
-from chevupload.store.memory import StaticKeys
-from chevupload.store.sql import Database, SqlCatalog
-from chevupload.store.storage import FsspecStorage
+from chevupload.storage.fsspec_storage import FsspecStorage
+from chevupload.testing.memory import StaticKeys
 
 API_KEY = "key-of-the-endurance-test"
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from chevupload.originals import Originals
+from chevupload.config import Originals
 from tests.appearance.cases import CASES, EXPECTED, Case
 from tests.appearance.looks import distance, look, opened, square_look
 from tests.formats import outcome

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from chevupload.originals import Originals
+from chevupload.config import Originals
 from tests.formats.outcome import SECRETS, UPRIGHT, frames
 from tests.formats.samples import DURATIONS, SIZE, VARIANTS
 from tests.media.films import corners

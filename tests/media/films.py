@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from chevupload import errors
-from chevupload.media import image
+from chevupload.media import render as image
 from chevupload.model import MediaResult
 from tests.media.pictures import job, left, photo, stored
 

@@ -13,10 +13,9 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from chevupload import errors
-from chevupload.config import FORMATS
-from chevupload.media import image
+from chevupload.config import FORMATS, Originals
+from chevupload.media import render as image
 from chevupload.model import MediaFile, MediaJob, MediaResult
-from chevupload.originals import Originals
 
 NAMES = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP")
 PNG = b"\x89PNG\r\n\x1a\n"

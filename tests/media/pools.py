@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from chevupload.config import Limits
-from chevupload.media.pool import WorkerPool
+from chevupload.media.sandbox.pool import WorkerPool
 from tests.media.pictures import encoded, photo
 
 SMALL = encoded(photo((700, 500)), "JPEG")
@@ -45,6 +45,6 @@ def workers() -> set[int]:
                 parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
             except OSError:
                 continue
-            if b"chevupload.media.worker" in command and int(parent) == os.getpid():
+            if b"chevupload.media.sandbox.worker" in command and int(parent) == os.getpid():
                 found.add(int(entry.name))
     return found

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from chevupload.media import color
-from chevupload.media.encoding import Outbox
+from chevupload.media.encode import Outbox
 from tests.media.pictures import SRGB, encoded, photo, processed, psnr, shown
 
 MODES = {

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from chevupload import errors
-from chevupload.media.inline import InlineRenderer
+from chevupload.media.sandbox.inline import InlineRenderer
 from tests.media.films import corners
 from tests.media.heics import heic
 from tests.media.pictures import exif, job, left, oriented, photo, processed, psnr, refused, shown, sizes, stored

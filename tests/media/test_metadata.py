@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chevupload.media import exif as exif_block
+from chevupload.config import Originals
 from chevupload.media import metadata
-from chevupload.originals import Originals
+from chevupload.media.containers import exif as exif_block
 from tests.media.pictures import exif
 
 SIZE = (700, 500)

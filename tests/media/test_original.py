@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from chevupload import errors
+from chevupload.config import STILLS, TARGETS
 from chevupload.media.original import converted_format
 from chevupload.model import MediaResult
-from chevupload.originals import STILLS, TARGETS
 from tests.formats.outcome import opened
 from tests.media.films import film
 from tests.media.heics import heic

@@ -16,7 +16,7 @@ import pytest
 
 from chevupload import errors
 from chevupload.media import video
-from chevupload.media.inline import InlineRenderer
+from chevupload.media.sandbox.inline import InlineRenderer
 from tests.media.films import (
     NAMES,
     corners,

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.nginx import needs_nginx, running_nginx
-from tests.store.object_stores import free_port
+from tests.storage.object_stores import free_port
 from tests.support import PNG, Server
 
 _NGINX = """

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from chevupload.site import Site
+from chevupload.data_folder import Site
 from tests.support import environment, files_in, noise, picture
 
 _GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "site_app:application")

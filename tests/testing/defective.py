@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from chevupload.errors import ChevuploadError, FileExists, FileMissing, StorageError
 from chevupload.keys import digest, new_key
 from chevupload.model import Album, ApiKey, Category, Principal
-from chevupload.store.memory import MemoryCatalog, MemoryStorage
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.records import NOW
 
 KEY = "The key of user 42"

@@ -10,12 +10,12 @@ import pytest
 from werkzeug.test import Client
 
 from chevupload import Delivery, Routes, embedded
+from chevupload.db import Database, UserColumns, sqlite_engine
+from chevupload.db.tables import UserRow
 from chevupload.errors import ConfigError
-from chevupload.settings import component_from
-from chevupload.store.memory import MemoryCatalog, MemoryStorage, StaticKeys
-from chevupload.store.sql import Database, UserColumns, sqlite_engine
-from chevupload.store.sql.tables import UserRow
+from chevupload.factory import component_from
 from chevupload.testing import isolated, picture
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from tests.support import SECRET, environment, files_in
 
 

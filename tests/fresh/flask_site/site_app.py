@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from chevupload import Refusal
 from chevupload.contrib.flask import ChevUpload, uploads
-from chevupload.store.sql import UserColumns
+from chevupload.db import UserColumns
 
 db, login_manager = SQLAlchemy(), LoginManager()
 

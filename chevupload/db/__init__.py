@@ -1,0 +1,41 @@
+"""Records in any database that SQLAlchemy knows: a catalog, keys and accounts, on tables of ours or of the host."""
+
+from chevupload.db.accounts import AccountKey, Accounts, UnknownName, User
+from chevupload.db.catalog import SqlCatalog
+from chevupload.db.connect import engine_from, sqlite_engine
+from chevupload.db.database import Database
+from chevupload.db.keys import SqlKeys, UserColumns, UserKeys
+from chevupload.db.tables import (
+    AlbumMixin,
+    CategoryMixin,
+    KeyMixin,
+    Tables,
+    TagMixin,
+    UploadMixin,
+    UploadTagMixin,
+    UsedNameMixin,
+    UserMixin,
+)
+
+__all__ = [
+    "AccountKey",
+    "Accounts",
+    "AlbumMixin",
+    "CategoryMixin",
+    "Database",
+    "KeyMixin",
+    "SqlCatalog",
+    "SqlKeys",
+    "Tables",
+    "TagMixin",
+    "UnknownName",
+    "UploadMixin",
+    "UploadTagMixin",
+    "UsedNameMixin",
+    "User",
+    "UserColumns",
+    "UserKeys",
+    "UserMixin",
+    "engine_from",
+    "sqlite_engine",
+]

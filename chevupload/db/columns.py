@@ -1,0 +1,133 @@
+"""Column types, and a way around an index, that mean the same on SQLite, PostgreSQL, MySQL and MariaDB.
+
+Times are stored as naive UTC, which every database keeps as it is; names compare byte by byte, where MySQL on its own
+would take ``aB`` for ``Ab``.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, String, Text
+from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT, VARCHAR
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+def tell_alembic() -> None:
+    """Let Alembic, if this process uses it, write the types of this module into a host's migrations.
+
+    It is told when these types and when tables of them are there, because a host may load Alembic after the first.
+    """
+    if "alembic" in sys.modules:
+        import_module("chevupload.db.autogenerate")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored and returned in UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Keep microseconds, which MySQL would cut off."""
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store the time in UTC, without saying so.
+
+        Raises:
+            ValueError: a naive datetime, of which nobody knows what time it means.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an aware datetime."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class ShortText(TypeDecorator[str]):
+    """A short text that is looked up, compared byte by byte."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        """Hold up to ``length`` characters."""
+        super().__init__(length)
+        self.length = length
+
+    @property
+    def python_type(self) -> type[str]:
+        """Text, which a decorator does not say by itself."""
+        return str
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Compare case, accents and the spaces at the end, each of which MySQL and MariaDB would overlook.
+
+        The two have different names for it; by its URL alone, one may be taken for the other.
+        """
+        if dialect.name not in ("mysql", "mariadb"):
+            return super().load_dialect_impl(dialect)
+        collation = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
+        return dialect.type_descriptor(VARCHAR(self.length, charset="utf8mb4", collation=collation))
+
+
+def short_text(length: int) -> TypeEngine[str]:
+    """Return the type of a short text that is looked up, compared byte by byte."""
+    return ShortText(length)
+
+
+def long_text() -> TypeEngine[str]:
+    """Return the type of a text of any length and any characters."""
+    return Text().with_variant(LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
+
+
+class Unindexed(FunctionElement[Any]):
+    """A column as it is, in a condition for which SQLite shall not look at an index.
+
+    SQLite knows nothing of its rows unless somebody has it count them, and of two indexes would take the one that all
+    rows share. The other databases count, and judge by themselves.
+    """
+
+    inherit_cache = True
+
+
+@compiles(Unindexed)
+def _as_it_is(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(Unindexed, "sqlite")
+def _without_index(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    # Source: SQLite's page on its query optimizer, "disqualifying WHERE clause terms using unary +".
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+class Unlocked(Unindexed):
+    """A column as it is, in a change of one row that is found by its key.
+
+    With few rows, MySQL and MariaDB would find it by the column's own index instead, and lock the gaps around it until
+    the transaction is over: whoever adds a row would wait for that.
+    """
+
+    inherit_cache = True
+
+
+@compiles(Unlocked, "mysql", "mariadb")
+def _as_a_copy(element: Unlocked, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CONCAT({compiler.process(element.clauses, **options)})"
+
+
+tell_alembic()

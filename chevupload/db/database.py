@@ -1,0 +1,141 @@
+"""A database as the stores use it: short transactions, safe across forks, with our own errors.
+
+Sources: SQLite's page on how to corrupt a database (never carry a connection across a fork), SQLAlchemy's on engines
+in several processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import MetaData, Table
+
+from chevupload.db.revisions import REVISION, note_revision, noted_revision
+from chevupload.db.tables import Tables
+from chevupload.errors import CatalogError
+
+_CREATE_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.05
+
+
+class Transactions(Protocol):
+    """Gives connections, each for one block; their errors are ours, but for IntegrityError."""
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """Give a connection in a transaction of its own, or in a part of the host's, that lasts when the block ends."""
+        ...
+
+    def connect(self) -> AbstractContextManager[Connection]:
+        """Give a connection for reading."""
+        ...
+
+
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """Raise the database's errors as ours.
+
+    Raises:
+        CatalogError: the database cannot do its work.
+        IntegrityError: a constraint was violated; only the caller knows what that means.
+    """
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as error:
+        raise CatalogError("the database cannot do its work") from error
+
+
+class Database:
+    """An engine, opened anew in every process that is forked after its construction.
+
+    Fork before threads use it, as servers do: SQLite's own locks, held by another thread at that moment, stay held in
+    the child.
+
+    Attributes:
+        engine: the engine itself; it stays the owner's, who disposes of it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Use ``engine``, whichever way it was made."""
+        self.engine = engine
+        self._process = os.getpid()
+        self._locks: dict[int, threading.Lock] = {}
+        self._inherited: list[Any] = []
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that commits when the block ends well.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+            IntegrityError: a constraint was violated; only the caller knows what that means.
+        """
+        with database_errors(), self._own_engine().begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Give a connection for reading.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+        """
+        with database_errors(), self._own_engine().connect() as connection:
+            yield connection
+
+    def create_tables(self, tables: Iterable[Table] | None = None) -> None:
+        """Make the tables that are missing; several processes may do so at once.
+
+        Where none of the ready tables was there, their revision is noted for the migrations. Where another revision is
+        noted they are those of another version, and are left to the migrations.
+
+        Raises:
+            CatalogError: they cannot be made.
+        """
+        wanted = list(Tables.default() if tables is None else tables)
+        is_first = False
+        if set(wanted) == set(Tables.default()):
+            with self.connect() as connection:
+                if noted_revision(connection) not in (None, REVISION):
+                    return
+                is_first = not any(map(inspect(connection).has_table, [table.name for table in wanted]))
+        groups: dict[MetaData, list[Table]] = {}
+        for table in wanted:
+            groups.setdefault(table.metadata, []).append(table)
+        for attempt in range(1, _CREATE_ATTEMPTS + 1):
+            try:
+                with self._own_engine().begin() as connection:
+                    for metadata, members in groups.items():
+                        metadata.create_all(connection, tables=members)
+                    if is_first:
+                        # Last, so that it says that all of them are there.
+                        note_revision(connection)
+                return
+            except SQLAlchemyError as error:
+                # Another process may have made one of them between our look and our attempt; the next look sees it.
+                if attempt == _CREATE_ATTEMPTS:
+                    raise CatalogError("the tables cannot be made") from error
+                time.sleep(_PAUSE_SECONDS)
+
+    def _own_engine(self) -> Engine:
+        """Return the engine, with no connection of a parent process in it."""
+        process = os.getpid()
+        if self._process != process:
+            # A lock for each process: a common one might be held, at the moment of the fork, by a thread that the
+            # child does not have.
+            with self._locks.setdefault(process, threading.Lock()):
+                if self._process != process:
+                    # Kept alive and never closed: closing an inherited connection says goodbye on the parent's socket.
+                    self._inherited.append(self.engine.pool)
+                    self.engine.dispose(close=False)
+                    self._process = process
+        return self.engine

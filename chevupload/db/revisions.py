@@ -1,0 +1,40 @@
+"""Which revision of the migrations the ready tables have, noted where Alembic looks, and without Alembic.
+
+Source: Alembic's table of versions, one row with one column.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
+
+REVISION = "chevupload_first_tables"
+"""The newest revision: that of the tables as this version makes them."""
+
+VERSION_TABLE = "chevupload_alembic_version"
+"""Where the revision is noted unless a host's own Alembic runs the migrations, so that they meet no others."""
+
+_VERSIONS = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32)),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+
+
+def noted_revision(connection: Connection) -> str | None:
+    """Return the revision that is noted, if there is one."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.scalar(select(_VERSIONS.c.version_num))
+
+
+def note_revision(connection: Connection) -> None:
+    """Note that the tables are those of this version, unless a revision is noted."""
+    _VERSIONS.create(connection, checkfirst=True)
+    if noted_revision(connection) is None:
+        connection.execute(insert(_VERSIONS).values(version_num=REVISION))
+
+
+def forget_revision(connection: Connection) -> None:
+    """Note no revision any more."""
+    _VERSIONS.drop(connection)

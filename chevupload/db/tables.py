@@ -1,0 +1,249 @@
+"""The tables: as mixins for a host's own declarative base, and as a ready set on ours.
+
+The mixins declare no foreign keys, because whoever subclasses them names the tables, and a user may live in a table
+of the host; a subclass may add its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Self, cast
+
+from sqlalchemy import BigInteger, Index, MetaData, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+from chevupload.db.columns import UtcDateTime, long_text, short_text, tell_alembic
+from chevupload.errors import ConfigError
+
+
+class UploadMixin:
+    """One upload: every field of :class:`chevupload.model.Upload`, and what the catalog needs besides.
+
+    ``state`` is pending, ready or deleting. ``stem_key`` is the stem in lower case; its uniqueness is the reservation
+    of a name. ``request_digest`` is that of a request which may be repeated, until the upload is withdrawn.
+    ``claimed_at`` is when a sweep took it on itself to remove it.
+    """
+
+    id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    state: Mapped[str] = mapped_column(short_text(16))
+    stem_key: Mapped[str] = mapped_column(short_text(320), unique=True)
+    has_tags: Mapped[bool] = mapped_column()
+    owner_id: Mapped[str | None] = mapped_column(short_text(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    folder: Mapped[str] = mapped_column(short_text(64))
+    name: Mapped[str] = mapped_column(short_text(255))
+    extension: Mapped[str] = mapped_column(short_text(16))
+    size: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int] = mapped_column()
+    height: Mapped[int] = mapped_column()
+    md5: Mapped[str] = mapped_column(short_text(32))
+    source_md5: Mapped[str | None] = mapped_column(short_text(32))
+    original_filename: Mapped[str] = mapped_column(long_text())
+    original_exifdata: Mapped[str | None] = mapped_column(long_text())
+    title: Mapped[str | None] = mapped_column(long_text())
+    description: Mapped[str | None] = mapped_column(long_text())
+    nsfw: Mapped[bool] = mapped_column()
+    album_id: Mapped[str | None] = mapped_column(short_text(64))
+    category_id: Mapped[int | None] = mapped_column()
+    storage_mode: Mapped[str] = mapped_column(short_text(16))
+    is_animated: Mapped[bool] = mapped_column()
+    is_360: Mapped[bool] = mapped_column()
+    duration: Mapped[int] = mapped_column()
+    thumb_size: Mapped[int] = mapped_column(BigInteger)
+    medium_size: Mapped[int] = mapped_column(BigInteger)
+    frame_size: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+    views: Mapped[int] = mapped_column(BigInteger)
+    request_digest: Mapped[str | None] = mapped_column(short_text(64), unique=True)
+    request_md5: Mapped[str | None] = mapped_column(short_text(32))
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    storage: Mapped[str] = mapped_column(short_text(64))
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        """Index what the sweep, an owner's list and the look for duplicates ask for."""
+        table = cls.__tablename__  # type: ignore[attr-defined]
+        return (
+            Index(f"ix_{table}_sweep", "state", "received_at"),
+            Index(f"ix_{table}_owner", "owner_id", "received_at"),
+            Index(f"ix_{table}_md5", "owner_id", "md5", "received_at"),
+            Index(f"ix_{table}_source_md5", "owner_id", "source_md5", "received_at"),
+        )
+
+
+class KeyMixin:
+    """One API key, by its digest. A subclass may give ``user_id`` the type of the host's own ids."""
+
+    id: Mapped[str] = mapped_column(short_text(16), primary_key=True)
+    user_id: Mapped[Any] = mapped_column(short_text(64), index=True)
+    label: Mapped[str] = mapped_column(long_text())
+    style: Mapped[str] = mapped_column(short_text(16))
+    digest: Mapped[str] = mapped_column(short_text(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class UserMixin:
+    """One user."""
+
+    id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    name: Mapped[str] = mapped_column(short_text(255), unique=True)
+    is_admin: Mapped[bool] = mapped_column()
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class AlbumMixin:
+    """One album."""
+
+    id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    owner_id: Mapped[str] = mapped_column(short_text(64), index=True)
+    title: Mapped[str] = mapped_column(long_text())
+
+
+class CategoryMixin:
+    """One category."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(short_text(255), unique=True)
+
+
+class TagMixin:
+    """One tag, shared by all uploads that carry it; never removed, so that its id can be relied on."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(short_text(255), unique=True)
+
+
+class UploadTagMixin:
+    """A tag on an upload, at its place among them."""
+
+    upload_id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tag_id: Mapped[int] = mapped_column(index=True)
+
+
+class UsedNameMixin:
+    """The name of an upload that is gone, as a digest: nobody shall read what was deleted."""
+
+    digest: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    released_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+
+
+class Base(DeclarativeBase):
+    """The declarative base of the ready set; its metadata is what migrations compare with."""
+
+
+class UploadRow(UploadMixin, Base):
+    """The ready table of uploads."""
+
+    __tablename__ = "chevupload_uploads"
+
+
+class KeyRow(KeyMixin, Base):
+    """The ready table of keys."""
+
+    __tablename__ = "chevupload_keys"
+
+
+class UserRow(UserMixin, Base):
+    """The ready table of users."""
+
+    __tablename__ = "chevupload_users"
+
+
+class AlbumRow(AlbumMixin, Base):
+    """The ready table of albums."""
+
+    __tablename__ = "chevupload_albums"
+
+
+class CategoryRow(CategoryMixin, Base):
+    """The ready table of categories."""
+
+    __tablename__ = "chevupload_categories"
+
+
+class TagRow(TagMixin, Base):
+    """The ready table of tags."""
+
+    __tablename__ = "chevupload_tags"
+
+
+class UploadTagRow(UploadTagMixin, Base):
+    """The ready table of tags on uploads."""
+
+    __tablename__ = "chevupload_upload_tags"
+
+
+class UsedNameRow(UsedNameMixin, Base):
+    """The ready table of used names."""
+
+    __tablename__ = "chevupload_used_names"
+
+
+_MIXINS: dict[str, type[Any]] = {
+    "uploads": UploadMixin,
+    "keys": KeyMixin,
+    "users": UserMixin,
+    "albums": AlbumMixin,
+    "categories": CategoryMixin,
+    "tags": TagMixin,
+    "upload_tags": UploadTagMixin,
+    "used_names": UsedNameMixin,
+}
+
+_DEFAULT_MODELS: tuple[type[Any], ...] = (
+    *(UploadRow, KeyRow, UserRow, AlbumRow, CategoryRow, TagRow, UploadTagRow),
+    UsedNameRow,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The eight tables that catalog, keys and accounts work on."""
+
+    uploads: Table
+    keys: Table
+    users: Table
+    albums: Table
+    categories: Table
+    tags: Table
+    upload_tags: Table
+    used_names: Table
+
+    @classmethod
+    def default(cls) -> Self:
+        """Return the ready set."""
+        return cls.of()
+
+    @classmethod
+    def of(cls, *models: type[Any]) -> Self:
+        """Return the tables of mapped classes that use the mixins; those not given are the ready ones.
+
+        Raises:
+            ConfigError: a class uses none of the mixins.
+        """
+        found: dict[str, Table] = {}
+        for model in (*_DEFAULT_MODELS, *models):
+            names = [table for table, mixin in _MIXINS.items() if issubclass(model, mixin)]
+            if not names:
+                raise ConfigError(f"{model.__name__} uses none of the table mixins")
+            found[names[0]] = cast(Table, model.__table__)
+        return cls(**found)
+
+    def in_metadata(self, metadata: MetaData) -> Self:
+        """Return the same tables as part of ``metadata``, with which a host makes and migrates its own."""
+        tell_alembic()
+        for table in self:
+            if table.name not in metadata.tables:
+                table.to_metadata(metadata)
+        return type(self)(**{field.name: metadata.tables[getattr(self, field.name).name] for field in fields(self)})
+
+    def __iter__(self) -> Iterator[Table]:
+        """Yield the tables."""
+        return (getattr(self, field.name) for field in fields(self))

@@ -1,0 +1,255 @@
+"""A component from flat settings, as a host's configuration has them: texts of an ini file, or values of its own.
+
+SQLAlchemy is loaded with this module. A name is that of a keyword of :class:`~chevupload.app.ChevUpload`, or of a
+field of Limits, Renditions, Originals, Policy or Pages, of Routes with ``_route`` behind it, or of Delivery with
+``delivery_`` before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import ArgumentError
+
+from chevupload.app import ChevUpload
+from chevupload.config import Delivery, Limits, Originals, Policy, Renditions, Routes
+from chevupload.data_folder import DataFolder, Parts, Site
+from chevupload.db.catalog import SqlCatalog
+from chevupload.db.connect import engine_from
+from chevupload.db.database import Database
+from chevupload.db.keys import SqlKeys, UserColumns
+from chevupload.db.tables import Tables
+from chevupload.errors import ConfigError
+from chevupload.keys import GuestKey, KeyChain, KeyFunction
+from chevupload.protocols import Catalog, KeyBackend, Storage
+from chevupload.storage.fsspec_storage import FsspecStorage
+from chevupload.storage.local import LocalStorage
+from chevupload.storage.registry import ChooseStorage
+from chevupload.validation import BASE_URL, FLAG, PROXIES, choice, kind_of
+from chevupload.web.pages import Pages
+
+_PARTS = {"base_url": BASE_URL, "trusted_proxies": PROXIES, "decode": choice("worker", "inline")}
+"""What else is passed on to the component when it is set."""
+_SETTINGS = {
+    **dict.fromkeys((Limits, Renditions, Originals, Policy, Pages), "{}"),
+    Routes: "{}_route",
+    Delivery: "delivery_{}",
+}
+"""The frozen settings, and how their fields are called."""
+_OWN = (
+    *("folder", "database_url", "storage_url", "storage_options", "storage_exclusive", "storage_signing_endpoint"),
+    "public_url",
+    *("secret_keys", "guest_key"),
+    *("base_url", "trusted_proxies", "decode"),
+)
+
+
+class MoreParts(Parts, total=False):
+    """What :func:`component_from` takes beside what it names; each as :class:`~chevupload.app.ChevUpload` has it."""
+
+    secret_keys: Sequence[str]
+    spool_folder: str | None
+    choose_storage: ChooseStorage | None
+
+
+class StoreParts(MoreParts, total=False):
+    """These, and where keys, records and files stay: what an adapter takes that knows tables and users itself."""
+
+    keys: KeyBackend | KeyFunction | None
+    catalog: Catalog | None
+    storage: Storage | Mapping[str, Storage] | None
+    database: Database | None
+
+
+class AllParts(StoreParts, total=False):
+    """Every keyword of :func:`component_from`."""
+
+    tables: Tables | None
+    users: UserColumns | None
+
+
+def component_from(
+    settings: Mapping[str, Any],
+    *,
+    keys: KeyBackend | KeyFunction | None = None,
+    catalog: Catalog | None = None,
+    storage: Storage | Mapping[str, Storage] | None = None,
+    database: Database | None = None,
+    tables: Tables | None = None,
+    users: UserColumns | None = None,
+    **more: Unpack[MoreParts],
+) -> ChevUpload:
+    """Put a component together from flat settings, and from what the host has of its own.
+
+    Beside the names that the module's head speaks of, these are known:
+
+    ``folder``
+        where everything stays that nothing else says: the database, the secret and the files.
+    ``database_url``
+        an SQLAlchemy URL; the tables are made by
+        :meth:`~chevupload.db.catalog.SqlCatalog.create_tables`, or by migrations.
+    ``storage_url``
+        an fsspec URL such as ``s3://bucket/folder``, and ``public_url`` where its files can be fetched.
+        ``storage_options`` are the file system's own, a mapping or JSON of one; ``storage_exclusive`` is false for
+        look-alikes of S3 that cannot do conditional writes, and ``storage_signing_endpoint`` is the address of an S3 as
+        readers reach it.
+    ``secret_keys``
+        a list, or a text of one or more keys with white space between them, oldest first.
+    ``guest_key``
+        lets guests upload.
+
+    A key is looked for first in the host's ``keys``, then in the table of keys, then it may be the guests'. The table
+    is not asked where the host brings keys and no users. With ``current_user``, users have a page to make such keys.
+
+    Args:
+        settings: by name.
+        keys: asked first whose a key is.
+        catalog: where records stay, instead of ``database`` and ``tables``.
+        storage: where files stay.
+        database: where records and keys stay.
+        tables: the tables in it.
+        users: the host's own users, to whom the keys in the table of keys belong.
+        more: other keywords of :class:`~chevupload.app.ChevUpload`, by name; they win over settings.
+
+    Raises:
+        ConfigError: an unknown name, a value that cannot be meant, or parts that do not fit together.
+        BackendError: the folder cannot be used.
+    """
+    _check_names(settings)
+    if users is not None and database is None and not settings.get("database_url"):
+        raise ConfigError("users need the database that they are in: bring it, or set database_url")
+    folder = DataFolder(settings["folder"]) if settings.get("folder") else None
+    made = None
+    if database is None and (catalog is None or users is not None):
+        database = made = database_from(settings)
+    asks_table = database is not None and (keys is None or users is not None)
+    own_keys = SqlKeys(database, tables=tables, users=users) if database is not None and asks_table else None
+    parts: dict[str, Any] = {
+        "keys": _chain(keys, own_keys, settings.get("guest_key")),
+        "key_store": own_keys,
+        "secret_keys": more.get("secret_keys") or _secret_keys(settings, folder),
+        "catalog": catalog or _catalog(database, tables),
+        "storage": storage or _storage(settings, folder),
+        **{name: kind.from_setting(name, settings[name]) for name, kind in _PARTS.items() if settings.get(name)},
+        **{kind.__name__.lower(): _frozen(kind, spelling, settings) for kind, spelling in _SETTINGS.items()},
+    }
+    component = ChevUpload(**{**parts, **more})
+    if made is not None:
+        weakref.finalize(component, made.engine.dispose)
+        # With the host's users in it, it is the host's.
+        component.own_database = made if users is None else None
+    return component
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    fields = {spelling.format(field.name) for kind, spelling in _SETTINGS.items() for field in dataclasses.fields(kind)}
+    if unknown := set(settings) - fields - set(_OWN):
+        raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
+
+
+_DRIVER_EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
+"""By which extra the drivers come that an extra brings."""
+
+
+def database_engine(url: str | URL, **seconds: int) -> Engine:
+    """Return :func:`~chevupload.db.connect.engine_from` of ``url`` and ``seconds``.
+
+    Raises:
+        ConfigError: it is no URL of a database that SQLAlchemy knows, or its driver is not installed.
+    """
+    try:
+        return engine_from(url, **seconds)
+    except ModuleNotFoundError as error:
+        # The URL itself may hold a password.
+        extra = _DRIVER_EXTRAS.get((error.name or "").lower())
+        remedy = f"pip install 'chevupload[{extra}]'" if extra else _other_driver(error.name)
+        raise ConfigError(f"database_url needs the driver {error.name}, which is not installed: {remedy}") from error
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise ConfigError(
+            "database_url must be an SQLAlchemy URL such as 'postgresql+psycopg://user@host/name', of a known database"
+        ) from error
+
+
+def _other_driver(name: str | None) -> str:
+    """Say what to do where SQLAlchemy took a driver that the URL does not name."""
+    database = {"psycopg2": "postgresql+psycopg://", "MySQLdb": "mysql+pymysql://"}.get(name or "")
+    return f"install it, or write {database}" if database else "install it"
+
+
+def database_from(settings: Mapping[str, Any]) -> Database:
+    """Open the database that ``settings`` name, or else that of their folder, with its tables.
+
+    Raises:
+        ConfigError: they name none, or none whose driver is installed.
+        BackendError: the folder cannot be used.
+    """
+    if url := settings.get("database_url"):
+        return Database(database_engine(url))
+    if not settings.get("folder"):
+        raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
+    return Site(settings["folder"]).database
+
+
+def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, guest_key: str | None) -> KeyChain:
+    found = [keys, own_keys, GuestKey(str(guest_key)) if guest_key else None]
+    backends = [backend for backend in found if backend is not None]
+    if not backends:
+        raise ConfigError("nobody has keys: set folder, database_url or guest_key, or bring keys")
+    return KeyChain(*backends)
+
+
+def _catalog(database: Database | None, tables: Tables | None) -> Catalog:
+    assert database is not None, "made where no catalog is given"
+    return SqlCatalog(database, tables=tables)
+
+
+def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:
+    public_url = settings.get("public_url") or None
+    if url := settings.get("storage_url"):
+        exclusive = FLAG.from_setting("storage_exclusive", settings.get("storage_exclusive", True))
+        return FsspecStorage(
+            url,
+            options=_options(settings),
+            public_url=public_url,
+            signing_endpoint=settings.get("storage_signing_endpoint") or None,
+            exclusive=exclusive,
+        )
+    if folder is None:
+        raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
+    return LocalStorage(folder.images, incoming=folder.incoming, public_url=public_url)
+
+
+def _options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = settings.get("storage_options") or {}
+    try:
+        options = json.loads(found) if isinstance(found, str) else found
+    except ValueError:
+        options = None
+    if not isinstance(options, Mapping):
+        # The value may hold a password.
+        raise ConfigError("storage_options must be a mapping, or JSON of one")
+    return options
+
+
+def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequence[str]:
+    if secrets := settings.get("secret_keys"):
+        found = secrets.split() if isinstance(secrets, str) else list(secrets)
+        if not all(isinstance(secret, str) for secret in found):
+            raise ConfigError("secret_keys must be a list of texts, or one text")
+        return found
+    if folder is None:
+        raise ConfigError("secret_keys is not set, and there is no folder to keep one in")
+    return folder.secret_keys()
+
+
+def _frozen(kind: type[Any], spelling: str, settings: Mapping[str, Any]) -> Any:
+    """Return one of the frozen settings with what ``settings`` say of its fields."""
+    named = ((field, spelling.format(field.name)) for field in dataclasses.fields(kind))
+    return kind(
+        **{field.name: kind_of(field).from_setting(name, settings[name]) for field, name in named if name in settings}
+    )

@@ -1,0 +1,1 @@
+"""The file behind a URL, from public addresses only."""

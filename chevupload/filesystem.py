@@ -1,0 +1,134 @@
+"""Folders and files of the server's own disk, whatever its file system can do.
+
+CIFS, FUSE, memory cards and Android's storage have no hard links, or no modes, or cannot sync a folder. What the site
+can do without is tried; it never decides whether the site works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from chevupload.errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a rename replaces nothing
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger("chevupload")
+
+_LACKING = frozenset(
+    {errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.ENOTSUP, errno.EOPNOTSUPP}
+)
+"""How file systems say that they cannot do something at all."""
+_NO_LINK = frozenset({*_LACKING, errno.EMLINK}) - {errno.EINVAL}
+
+
+def local_path(path: str | os.PathLike[str], *, below: str | os.PathLike[str] = "") -> Path:
+    """Return the absolute path of a folder or file in a setting; a leading ``~`` is a home folder, as in shells.
+
+    Args:
+        path: as it was set.
+        below: the folder that a relative path starts from, the current one by default.
+
+    Raises:
+        ConfigError: it begins with ``~`` and the name of nobody on this machine.
+    """
+    try:
+        return Path(below, Path(path).expanduser()).absolute()
+    except RuntimeError as error:
+        raise ConfigError(f"{os.fspath(path)}: there is no such home folder") from error
+
+
+@contextlib.contextmanager
+def optional_step(step: str) -> Iterator[None]:
+    """Try what a file system may be unable to do: say so once in the log, and go on. Other faults of a disk pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _LACKING:
+            raise
+        _tell(step, error.strerror)
+
+
+@functools.cache
+def _tell(step: str, reason: str) -> None:
+    logger.warning("the file system cannot %s (%s): going on without", step, reason)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` lasting, where that can be asked for."""
+    with optional_step("sync a folder"):
+        sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Make what is in a file or folder lasting."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_readable_folder(folder: Path) -> None:
+    """Make a folder and its parents, each open to readers whatever the umask says.
+
+    What the umask and the parent give besides stays: write access of a group, setgid, access lists.
+    """
+    if folder.is_dir():
+        return
+    make_readable_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+    else:
+        add_mode(folder, 0o755)
+
+
+def add_mode(path: Path, mode: int) -> None:
+    """Add permissions to those of a file or folder, if it has modes that can be changed."""
+    present = path.stat().st_mode
+    if present & mode != mode:
+        with optional_step("change modes"):
+            path.chmod(present & 0o7777 | mode)
+
+
+def name_new(source: Path, target: Path) -> None:
+    """Give the file ``source`` the name ``target`` if nothing has it; its old name may be gone afterwards.
+
+    Nobody sees a part of it, and of several at once one succeeds. Source: POSIX ``link()``.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: any other fault of the disk.
+    """
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        with _alone_in(target.parent):
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+            source.rename(target)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process of this machine at a time look and rename in ``folder``, where it can be locked."""
+    with contextlib.ExitStack() as stack:
+        if fcntl is not None:
+            with optional_step("lock a folder"):
+                descriptor = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield

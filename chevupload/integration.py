@@ -1,0 +1,85 @@
+"""What every adapter of a host does alike: mount points, and the component as one request of the host sees it.
+
+The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``forget``, and ``links`` besides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Unpack
+
+from chevupload.app import ChevUpload
+from chevupload.errors import ConfigError
+from chevupload.model import Owner, Upload
+from chevupload.protocols import Readable, Wrapper
+from chevupload.uploads.service import SaveParameters
+from chevupload.web.urls import Links
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_PREFIX = re.compile(r"[A-Za-z0-9._~/-]*\Z")
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""Every method goes to the component, whose refusal of some is what its clients can read."""
+
+
+class RequestUploads:
+    """The uploads of a component, for the code that answers one request of the host.
+
+    Attributes:
+        component: the component itself.
+    """
+
+    def __init__(self, component: ChevUpload, environ: WSGIEnvironment, *, prefix: str = "", session: Any = None):
+        """See ``component``, mounted at ``prefix`` of the host, as the sender of ``environ`` does.
+
+        With ``session``, uploads are published in its transaction.
+        """
+        self.component = component
+        self._environ = below(environ, prefix, environ.get("PATH_INFO", ""))
+        self._session = session
+
+    @property
+    def links(self) -> Links:
+        """What builds URLs of uploads."""
+        return self.component.links(self._environ)
+
+    def save(self, file: Readable | Wrapper, *, owner: Owner, **parameters: Unpack[SaveParameters]) -> Upload:
+        """Take a file in; see :meth:`chevupload.uploads.service.Uploads.save`."""
+        parameters.setdefault("session", self._session)
+        return self.component.uploads.save(file, owner=owner, **parameters)
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return an upload; see :meth:`chevupload.uploads.service.Uploads.get`."""
+        return self.component.uploads.get(upload_id)
+
+    def list(self, owner: Owner, *, limit: int = 50, before: Upload | str | None = None) -> Sequence[Upload]:
+        """Return a user's uploads; see :meth:`chevupload.uploads.service.Uploads.list`."""
+        return self.component.uploads.list(owner, limit=limit, before=before)
+
+    def delete(self, upload: Upload | str) -> bool:
+        """Take an upload away; see :meth:`chevupload.uploads.service.Uploads.delete`."""
+        return self.component.uploads.delete(upload)
+
+    def forget(self, owner: Owner) -> None:
+        """Take away what a user has who is being deleted; see :meth:`chevupload.app.ChevUpload.forget`."""
+        self.component.forget(owner)
+
+
+def below(environ: WSGIEnvironment, prefix: str, path: str, **more: Any) -> WSGIEnvironment:
+    """Return ``environ`` as an application sees it that is mounted at ``prefix`` and asked for ``path`` below it."""
+    return {**environ, "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + prefix, "PATH_INFO": path, **more}
+
+
+def checked_prefix(prefix: str | None) -> str:
+    """Return a mount point with one slash before it and none behind; the root is empty.
+
+    Raises:
+        ConfigError: it holds what a URL would have to escape.
+    """
+    stripped = (prefix or "").strip("/")
+    if not _PREFIX.match(stripped):
+        raise ConfigError(f"not a usable prefix: {prefix!r}")
+    return f"/{stripped}" if stripped else ""

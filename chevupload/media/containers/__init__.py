@@ -1,0 +1,1 @@
+"""Reads and edits files by their structure, without decoding them."""

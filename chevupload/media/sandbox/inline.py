@@ -1,0 +1,40 @@
+"""Renders pictures in the server's own process, for hosts that cannot start others.
+
+A decoder's crash is the server's crash here and there is no deadline, so
+:class:`~chevupload.media.sandbox.pool.WorkerPool` is the default.
+"""
+
+from __future__ import annotations
+
+from chevupload.config import Limits
+from chevupload.media.optional import explained
+from chevupload.media.sandbox.fair_semaphore import FairSemaphore
+from chevupload.model import MediaJob, MediaResult
+
+
+class InlineRenderer:
+    """A renderer without worker processes."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """Render at most ``limits.decode_workers`` pictures at a time."""
+        self._limits = limits if limits is not None else Limits()
+        self._places = FairSemaphore(self._limits.decode_workers, most_waiting=self._limits.waiting_uploads)
+
+    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
+        """Do one job of ``sender``. On any error nothing is left in the job's folder.
+
+        Raises:
+            Refusal: the picture is not accepted.
+            Busy: too many pictures were being rendered for too long, or too many wait already.
+        """
+        from chevupload.media import render  # noqa: PLC0415 - a process that only serves files needs no decoder
+
+        with self._places.held(sender, seconds=self._limits.queue_seconds), explained():
+            return render.process(job)
+
+    def warm(self) -> None:
+        """Import the decoder, so that no first upload waits for it."""
+        from chevupload.media import render  # noqa: F401, PLC0415 - likewise
+
+    def close(self) -> None:
+        """There is nothing to end."""

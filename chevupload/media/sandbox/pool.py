@@ -1,0 +1,169 @@
+"""Worker processes that render pictures: warm, limited, without secrets, and killed when they take too long.
+
+It starts :mod:`chevupload.media.sandbox.worker` and imports no decoder itself. POSIX only: waiting for a pipe with a
+deadline needs ``poll``; elsewhere use :class:`~chevupload.media.sandbox.inline.InlineRenderer`.
+:mod:`chevupload.media.sandbox.process` is one of its processes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable
+
+from chevupload.config import Limits
+from chevupload.media.optional import explained
+from chevupload.media.sandbox.fair_semaphore import FairSemaphore
+from chevupload.media.sandbox.process import Child, WorkerKilled, interpreter
+from chevupload.model import MediaJob, MediaResult
+
+logger = logging.getLogger("chevupload")
+
+
+class WorkerPool:
+    """A renderer in worker processes. Safe to share between threads; a forked process gets workers of its own."""
+
+    def __init__(self, limits: Limits, *, python: str | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            limits: how many workers, and what one picture may cost.
+            python: the interpreter, where neither ``sys.executable`` nor ``bin/python3`` of the environment is one.
+        """
+        self._limits = limits
+        self._python = python or interpreter()
+        self._crew = _Crew(limits)
+        self._ending = weakref.finalize(self, _Crew.end, self._crew)
+        os.register_at_fork(after_in_child=_forgetter(weakref.ref(self)))
+
+    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
+        """Do one job of ``sender``. On any error nothing is left in the job's folder.
+
+        A job whose worker was killed from outside, which is never the picture's fault, is done again by another one.
+
+        Raises:
+            Refusal: the picture is not accepted.
+            Busy: no worker became free in time, or too many wait already.
+            BackendError: workers cannot be started or are killed, or cannot read or write the files.
+        """
+        crew = self._crew
+        with crew.places.held(sender, seconds=self._limits.queue_seconds), explained():
+            try:
+                return self._attempt(crew, job)
+            except WorkerKilled as error:
+                logger.warning("%s; its picture is tried once more", error)
+                return self._attempt(crew, job)
+
+    def warm(self) -> None:
+        """Start every worker and wait until each is ready, so that no first upload waits for it.
+
+        Raises:
+            BackendError: a worker does not start.
+        """
+        crew = self._crew
+        workers = [crew.hire(self._python) for _ in range(crew.missing())]
+        try:
+            for worker in workers:
+                worker.wait_until_ready()
+        finally:
+            for worker in workers:
+                crew.give(worker)
+
+    def close(self) -> None:
+        """End every idle worker; one at work ends after its job. Closing twice is fine."""
+        self._crew.end()
+
+    def _attempt(self, crew: _Crew, job: MediaJob) -> MediaResult:
+        worker = crew.take() or crew.hire(self._python)
+        try:
+            worker.wait_until_ready()
+            return worker.process(job, self._limits.decode_seconds)
+        finally:
+            crew.give(worker)
+
+    def _forget(self) -> None:
+        """Let go of the parent's workers in a forked child: their pipes must not stay open here."""
+        self._ending.detach()
+        self._crew.forget()
+        self._crew = _Crew(self._limits)
+        self._ending = weakref.finalize(self, _Crew.end, self._crew)
+
+
+def _forgetter(reference: weakref.ref[WorkerPool]) -> Callable[[], None]:
+    def forget() -> None:
+        pool = reference()
+        if pool is not None:
+            pool._forget()
+
+    return forget
+
+
+class _Crew:
+    """The workers of one process: who may have one, and those that are idle.
+
+    Attributes:
+        places: as many as there may be workers; each holder takes an idle worker, or hires one.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.places = FairSemaphore(limits.decode_workers, most_waiting=limits.waiting_uploads)
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._all: set[Child] = set()
+        self._idle: list[Child] = []
+        self._closed = False
+
+    def take(self) -> Child | None:
+        """Take an idle worker, if there is one."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                worker = self._idle.pop()
+            if worker.is_fit:
+                return worker
+            self._dismiss(worker)
+
+    def hire(self, python: str) -> Child:
+        """Start a worker."""
+        worker = Child(python, self._limits)
+        with self._lock:
+            self._closed = False
+            self._all.add(worker)
+        return worker
+
+    def missing(self) -> int:
+        """Return how many workers may still be hired."""
+        with self._lock:
+            return max(0, self._limits.decode_workers - len(self._all))
+
+    def give(self, worker: Child) -> None:
+        """Keep a worker for the next picture, or end one that is not fit for it, or not needed."""
+        with self._lock:
+            is_needed = not self._closed and len(self._all) <= self._limits.decode_workers
+            if is_needed and worker.is_fit:
+                self._idle.append(worker)
+                return
+        self._dismiss(worker)
+
+    def end(self) -> None:
+        """End the idle workers, and the others when they are given back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            self._dismiss(worker)
+
+    def forget(self) -> None:
+        """Close this process's copies of the pipes and leave the workers alone; no lock, its holder is not here."""
+        for worker in self._all:
+            worker.forget()
+        self._all = set()
+        self._idle = []
+
+    def _dismiss(self, worker: Child) -> None:
+        worker.end()
+        with self._lock:
+            self._all.discard(worker)

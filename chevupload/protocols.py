@@ -1,0 +1,396 @@
+"""What a host may replace, and the duties that come with it.
+
+An implementation is any object with these methods; it is called from many threads at once and, under a forking
+server, in processes forked after its construction. It raises :class:`~chevupload.errors.BackendError` subclasses when
+it cannot do its work, never its library's own exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
+
+from chevupload.model import (
+    Album,
+    ApiKey,
+    Cursor,
+    FileHeaders,
+    KeyStyle,
+    MediaJob,
+    MediaResult,
+    NewKey,
+    Principal,
+    Upload,
+)
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class KeyBackend(Protocol):
+    """Whose key is this?"""
+
+    def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        """Return whom ``key`` stands for, or None for an unknown, revoked or expired key alike.
+
+        ``key`` is never empty and at most 512 characters. Compare digests, in constant time. Must not read
+        ``wsgi.input``.
+        """
+        ...
+
+
+@runtime_checkable
+class UserKeyBackend(KeyBackend, Protocol):
+    """A key backend that knows its users by their ids, too.
+
+    With it, what a user may do is the same whichever way an upload comes: with a key, by the upload page from who is
+    signed in at the host, or from the host's own code by a user's id.
+    """
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return whom a key of this user would stand for, or None where it would open nothing.
+
+        None is the answer for an id that nobody has and for a user who is disabled alike.
+        """
+        ...
+
+
+@runtime_checkable
+class KeyStore(Protocol):
+    """The keys that users make for themselves: what the page of keys, and a host's own pages, work with."""
+
+    def add_key(
+        self, user_id: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
+    ) -> NewKey:
+        """Make a key for a user; its text is in the answer, and nowhere else."""
+        ...
+
+    def keys_of(self, user_id: str) -> Sequence[ApiKey]:
+        """Return the keys of a user, the oldest first, revoked and expired ones too."""
+        ...
+
+    def revoke_key(self, key_id: str, *, user_id: str) -> bool:
+        """End a key for good. False when this user has none of this id, or it was revoked before."""
+        ...
+
+    def forget_keys(self, user_id: str) -> None:
+        """Remove every key of a user who is gone: whoever gets the same id later has none."""
+        ...
+
+
+@runtime_checkable
+class Storage(Protocol):
+    """Where files stay. Paths are relative, with forward slashes, in ``[A-Za-z0-9_./-]``, and never leave it."""
+
+    def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
+        """Store what ``file`` holds from its position to its end, without closing it.
+
+        A reader sees the whole file or none. ``headers`` are for those who fetch it from the storage itself, where
+        anybody can.
+
+        Raises:
+            FileExists: where the storage can tell at no cost; otherwise an existing file is replaced.
+            StorageError: nothing was stored.
+        """
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a stored file for reading; the caller closes it. It is seekable.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a file. An absent one is fine: deleting twice is how a sweep finishes what a crash interrupted."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``."""
+        ...
+
+    def url(self, path: str) -> str | None:
+        """Return the public URL of a file, or None when the component should serve it itself."""
+        ...
+
+
+@runtime_checkable
+class SigningStorage(Storage, Protocol):
+    """A storage from which anybody can fetch a file who was given a signed URL.
+
+    Attributes:
+        can_sign: whether this one can, which may depend on where its files are.
+    """
+
+    can_sign: bool
+
+    def signed_url(self, path: str, *, seconds: int) -> str:
+        """Return an address of a file that answers GET for so many seconds from now.
+
+        Raises:
+            StorageError: nothing can be signed now.
+        """
+        ...
+
+
+@runtime_checkable
+class AdoptingStorage(Storage, Protocol):
+    """A storage on the server's own disk that can take a file over instead of copying it.
+
+    Attributes:
+        incoming: the folder from which adopting costs no copy; what clients send is spooled there.
+    """
+
+    incoming: Path
+
+    def adopt(self, path: str, file_path: str) -> None:
+        """Move the local file ``file_path`` to ``path``, atomically; it is the storage's from then on.
+
+        Raises:
+            FileExists: ``path`` is taken, and ``file_path`` is left alone.
+            StorageError: likewise.
+        """
+        ...
+
+
+@runtime_checkable
+class ProbedStorage(Storage, Protocol):
+    """A storage that can tell whether files can be kept in it, for the health route.
+
+    Of any other one, the health route asks :meth:`Storage.exists`, which knows a service that is away, and no bucket
+    that is missing.
+    """
+
+    def probe(self) -> None:
+        """Ask the service for what has to be there: a folder that can be written to, or a bucket; nothing is stored.
+
+        Raises:
+            StorageError: nothing can be kept here now.
+        """
+        ...
+
+
+@runtime_checkable
+class ListingStorage(Storage, Protocol):
+    """A storage that can tell what is in it, so that a check finds files that no record knows."""
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file, those of others too, in any order; in memory is one folder at a time.
+
+        What comes or goes meanwhile may be among them or not. Unfinished files are not.
+        """
+        ...
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was stored, as an aware time.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        ...
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """Where records stay.
+
+    An upload is *pending* from ``reserve`` to ``publish``, then *ready*, and *deleting* from ``withdraw`` to
+    ``forget``. What a method did is lasting when it returns.
+    """
+
+    def reserve(self, upload: Upload) -> None:
+        """Record ``upload`` as pending, before any of its files is written.
+
+        Raises:
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload, or to one that
+                was forgotten within the last year.
+            RequestTaken: its ``request_digest`` belongs to another upload that is pending or ready.
+        """
+        ...
+
+    def publish(self, upload_id: str) -> None:
+        """Make a pending upload ready.
+
+        Raises:
+            CatalogError: it is not pending any more; a sweep took it for abandoned.
+        """
+        ...
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return a ready upload, expired or not."""
+        ...
+
+    def find(self, stem: str) -> Upload | None:
+        """Return the ready upload, expired or not, whose :attr:`~chevupload.model.Upload.stem` is ``stem``."""
+        ...
+
+    def holders(self, stems: Collection[str]) -> Sequence[Upload]:
+        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
+        ...
+
+    def resize(self, upload: Upload) -> bool:
+        """Record the sizes of the derived files of a ready upload as ``upload`` has them. False when there is none."""
+        ...
+
+    def requested(self, request_digest: str) -> Upload | None:
+        """Return the pending or ready upload, expired or not, with this ``request_digest``."""
+        ...
+
+    def count_view(self, upload_id: str) -> None:
+        """Add one to a ready upload's views."""
+        ...
+
+    def withdraw(self, upload_id: str) -> bool:
+        """Mark a pending or ready upload as deleting: gone for every reader. False when there is none."""
+        ...
+
+    def abandon(self, upload_id: str) -> bool:
+        """Mark a pending upload as deleting, in one step with looking whether it is. False when there is none."""
+        ...
+
+    def forget(self, upload_id: str) -> None:
+        """Remove the record of an upload in state deleting, its files being gone. An absent one is fine.
+
+        Its stem stays taken for a year. Caches may keep its files under their names for so long, and whoever else was
+        about to remove them cannot meet the files of another upload.
+        """
+        ...
+
+    def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
+        """Mark as deleting what is pending since ``pending_since`` or longer; give names free whose year is over.
+
+        Of each in one step: an upload that is published meanwhile is either withdrawn before, and cannot be published
+        any more, or left alone.
+        """
+        ...
+
+    def expired(self, now: datetime) -> Iterator[Upload]:
+        """Yield every ready upload that is expired at ``now``. The caller deletes them while it iterates."""
+        ...
+
+    def withdrawn_ids(self) -> Iterator[str]:
+        """Yield the id of every upload in state deleting. The caller forgets them while it iterates."""
+        ...
+
+    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
+        """Mark an upload in state deleting as the caller's to remove.
+
+        False when there is none, or when another caller's ``now`` was after ``since`` and it has not given it back: of
+        several that ask at once, one is told True.
+        """
+        ...
+
+    def unclaim(self, upload_id: str) -> None:
+        """Give back an upload that could not be removed: the next one to ask may claim it at once."""
+        ...
+
+    def withdrawn(self, upload_id: str) -> Upload | None:
+        """Return an upload in state deleting, or None when it is forgotten already."""
+        ...
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield every ready upload, for a check; without holding a transaction open in between."""
+        ...
+
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> Sequence[Upload]:
+        """Return up to ``limit`` ready uploads of an owner that are not expired at ``now``, the newest first.
+
+        Those of one moment are in the order of their ids, the last one first. Those that follow the place ``before``
+        are returned, whether or not the upload that it was made of is still there.
+        """
+        ...
+
+    def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
+        """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
+        ...
+
+    def album(self, album_id: str) -> Album | None:
+        """Return an album."""
+        ...
+
+    def forget_albums(self, owner_id: str) -> None:
+        """Remove every album of an owner who is gone: whoever gets the same id later has none."""
+        ...
+
+    def has_category(self, category_id: int) -> bool:
+        """Whether there is such a category."""
+        ...
+
+
+@runtime_checkable
+class JoiningCatalog(Catalog, Protocol):
+    """A catalog that can publish inside a transaction of the host."""
+
+    def joined(self, session: Any, when_over: Callable[[], None]) -> Catalog:
+        """Return a catalog whose ``publish`` lasts only if the host's transaction in ``session`` commits.
+
+        ``when_over`` is called once when that transaction is over, however it ended, from outside of it.
+        """
+        ...
+
+
+class Readable(Protocol):
+    """What a host has for an uploaded file: a file, Django's UploadedFile, and others."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes, none at the end."""
+        ...
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """What wraps such a file and answers as it, as werkzeug's FileStorage does, whose types do not say so."""
+
+    @property
+    def stream(self) -> Readable:
+        """The file."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes bytes, as many as it likes."""
+
+    def write(self, data: bytes) -> int:
+        """Take ``data``, or raise :class:`~chevupload.errors.TooLarge`."""
+        ...
+
+
+class Fetcher(Protocol):
+    """Brings the file behind a URL."""
+
+    def fetch(self, url: str, into: Sink) -> str | None:
+        """Write what ``url`` holds into ``into``, which refuses what is too large, and return the file's name if known.
+
+        Raises:
+            Refusal: the URL is not acceptable, or did not answer as it should.
+        """
+        ...
+
+
+class Renderer(Protocol):
+    """Inspects and renders pictures: in worker processes, or inline."""
+
+    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
+        """Do one job. On any error nothing is left in the job's folder.
+
+        Args:
+            job: what to do.
+            sender: whose job it is, a user's id or a client's address: no sender should keep the others waiting. The
+                site's own jobs have none.
+
+        Raises:
+            Refusal: the picture is not accepted.
+            Busy: no worker became free in time, or too many jobs wait already.
+        """
+        ...
+
+    def warm(self) -> None:
+        """Be ready: the first picture waits for nothing."""
+        ...
+
+    def close(self) -> None:
+        """End every worker."""
+        ...

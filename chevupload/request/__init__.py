@@ -1,1 +1,0 @@
-"""What enters: from a WSGI environ to parameters and one source."""

@@ -1,1 +1,0 @@
-"""What leaves: JSON documents, pages and files as WebOb responses."""

@@ -1,0 +1,77 @@
+"""Tokens: signatures of an upload's id that delete it, and of a user's id that a form of ours carries.
+
+Nothing is stored for a token, so a leaked database deletes nothing; an id is never used twice, so the token of a
+deleted upload leads nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+
+from itsdangerous import BadSignature, Signer, TimestampSigner
+
+from chevupload.errors import ConfigError
+
+_FORM_SECONDS = 12 * 3600
+"""How long a form may stay open before it is sent."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
+"""The one spelling of 32 bytes; base64 decoders take others too."""
+
+
+class DeleteTokens:
+    """Signs and checks delete tokens."""
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        """Sign with the last of ``secret_keys``, accept all of them: oldest first, so that a rotation appends.
+
+        Raises:
+            ConfigError: there is no key, or one is shorter than 16 characters.
+        """
+        # A text by itself would be taken for keys of one character; what it holds must not get into a message.
+        if isinstance(secret_keys, str | bytes) or not all(isinstance(key, str | bytes) for key in secret_keys):
+            raise ConfigError("secret_keys must be a list of texts, the oldest first")
+        if not secret_keys or any(len(key) < 16 for key in secret_keys):
+            raise ConfigError("secret_keys needs at least one key, each of 16 characters or more")
+        self._signer = Signer(list(secret_keys), salt="chevupload.delete", digest_method=hashlib.sha256)
+
+    def sign(self, upload_id: str) -> str:
+        """Return the token that deletes ``upload_id``, safe in a URL."""
+        return self._signer.get_signature(upload_id).decode("ascii")
+
+    def verify(self, upload_id: str, token: str) -> bool:
+        """Whether ``token`` deletes ``upload_id``, in constant time."""
+        return _TOKEN.match(token) is not None and self._signer.verify_signature(upload_id, token)
+
+
+class FormTokens:
+    """Signs and checks what a form carries to show that this site gave it to this user, in the last hours.
+
+    Users are named by their ids; None is whoever is not signed in.
+    """
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        """Sign with the last of ``secret_keys``, accept all of them."""
+        self._signer = TimestampSigner(list(secret_keys), salt="chevupload.form", digest_method=hashlib.sha256)
+
+    def sign(self, user_id: str | None) -> str:
+        """Return the token for the forms of a user."""
+        user = _bytes(user_id)
+        return self._signer.sign(user)[len(user) :].decode("ascii")
+
+    def verify(self, user_id: str | None, token: str) -> bool:
+        """Whether ``token`` was signed for this user and is not too old."""
+        try:
+            signed = self._signer.unsign(_bytes(user_id) + _bytes(token), max_age=_FORM_SECONDS)
+        except BadSignature:
+            return False
+        # What was signed may be longer: the id of user 12, if the token of user 1 is said to start with a 2.
+        return hmac.compare_digest(signed, _bytes(user_id))
+
+
+def _bytes(text: str | None) -> bytes:
+    # No text is spelled with this byte, so nobody's token is that of any user.
+    return b"\xff" if text is None else text.encode("utf-8", "surrogatepass")

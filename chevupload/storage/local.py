@@ -1,0 +1,214 @@
+"""Files in a folder of the server's own disk: the default storage.
+
+A file is written under a temporary name and then linked to its own, which no reader can see half done and no second
+writer can repeat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from fsspec.implementations.local import LocalFileSystem
+
+from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
+from chevupload.filesystem import add_mode, local_path, make_readable_folder, name_new, sync, sync_folder
+from chevupload.model import FileHeaders
+from chevupload.spool import PREFIX
+from chevupload.storage.fsspec_io import CHUNK_BYTES
+from chevupload.storage.fsspec_storage import FsspecStorage, translated
+from chevupload.storage.paths import checked_path
+
+
+class LocalStorage(FsspecStorage):
+    """A storage in a local folder, which can also adopt files.
+
+    Attributes:
+        incoming: folder of unfinished files. Spools made here are adopted without copying a byte.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        incoming: str | os.PathLike[str] | None = None,
+        public_url: str | None = None,
+        fsync: bool = False,
+    ) -> None:
+        """Keep files in ``folder``; it and ``incoming`` are made when they are missing.
+
+        New folders below it get mode 0755 and files 0644, whatever the umask says. What umask and parent give to
+        folders besides stays: write access of a group, setgid, access lists.
+
+        Args:
+            folder: where the files go; a leading ``~`` is the home folder.
+            incoming: where unfinished ones are, on the same file system; ``.incoming`` in the folder by default.
+            public_url: where the files can be fetched by anybody; None lets the component serve them.
+            fsync: True survives a power failure, at the price of a few milliseconds for each file.
+
+        Raises:
+            StorageError: a folder cannot be made.
+            ConfigError: the folders are on different file systems, where nothing can be moved in one step.
+        """
+        self._folder = local_path(folder)
+        super().__init__(LocalFileSystem(), self._folder.as_posix(), public_url=public_url)
+        self.incoming = self._folder / ".incoming" if incoming is None else local_path(incoming)
+        self._unfinished = os.path.join(self.incoming, "")
+        self._fsync = fsync
+        try:
+            make_readable_folder(self._folder)
+            self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            is_one_disk = self.incoming.stat().st_dev == self._folder.stat().st_dev
+        except OSError as error:
+            raise StorageError(f"{error.filename}: {error.strerror}") from error
+        if not is_one_disk:
+            raise ConfigError("a local storage and its incoming folder must be on the same file system")
+
+    def _target(self, path: str) -> Path:
+        target = os.path.join(self._folder, checked_path(path))
+        if target.startswith(self._unfinished):
+            raise StorageError("not a storage path")
+        return Path(target)
+
+    def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
+        """Store what ``file`` holds from its position to its end.
+
+        Raises:
+            FileExists: ``path`` is taken; the file there stays as it is.
+            StorageError: nothing was stored.
+        """
+        with translated("save", path):
+            target = self._target(path)
+            with contextlib.ExitStack() as stack:
+                self._place(self._receive(file, self.incoming, stack), target, stack)
+
+    def adopt(self, path: str, file_path: str) -> None:
+        """Move the local file ``file_path`` to ``path``.
+
+        Raises:
+            FileExists: ``path`` is taken, and ``file_path`` is left alone.
+            StorageError: likewise.
+        """
+        with translated("adopt a file as", path):
+            target, source = self._target(path), Path(file_path)
+            with contextlib.ExitStack() as stack:
+                self._finish(source)
+                self._place(source, target, stack)
+            with contextlib.suppress(FileNotFoundError):  # renamed already, where there are no links
+                source.unlink()
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a stored file for reading; the caller closes it. It has a descriptor, for servers that send files.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        with translated("open", path):
+            try:
+                return self._target(path).open("rb")
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                self._is_there()
+                raise FileMissing(f"no file at {path}") from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``.
+
+        Raises:
+            StorageError: the storage's own folder is away.
+        """
+        with translated("look for", path):
+            return self._target(path).is_file() or not self._is_there()
+
+    def probe(self) -> None:
+        """Look whether the folders are there, and can be written to.
+
+        Raises:
+            StorageError: one is not.
+        """
+        self._is_there()
+        for folder in (self._folder, self.incoming):
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise StorageError("a folder of the storage cannot be written to")
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file but the unfinished ones, without following links."""
+        with translated("list", "files"):
+            self._is_there()
+            folders = [str(self._folder)]
+            while folders:
+                with contextlib.suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            if os.path.join(entry.path, "") != self._unfinished:
+                                folders.append(entry.path)
+                        else:
+                            yield os.path.relpath(entry.path, self._folder)
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was stored.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        with translated("look for", path):
+            try:
+                return datetime.fromtimestamp(self._target(path).stat().st_mtime, UTC)
+            except FileNotFoundError as error:
+                raise FileMissing(f"no file at {path}") from error
+
+    def _is_there(self) -> bool:
+        """Tell a file that is missing from a disk that is.
+
+        Raises:
+            StorageError: the folder is away.
+        """
+        if not self._folder.is_dir():
+            raise StorageError("the storage's folder is away")
+        return True
+
+    def _receive(self, file: BinaryIO, folder: Path, stack: contextlib.ExitStack) -> Path:
+        """Copy ``file`` into a temporary file that ``stack`` removes."""
+        descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+        temporary = Path(name)
+        stack.callback(temporary.unlink, missing_ok=True)
+        # Buffered: an unbuffered file writes what fits on a full disk, and says so in a number that nobody looks at.
+        with os.fdopen(descriptor, "wb") as target:
+            shutil.copyfileobj(file, target, CHUNK_BYTES)
+        self._finish(temporary)
+        return temporary
+
+    def _finish(self, file: Path) -> None:
+        """Make a complete file readable for a web server beside us, and lasting."""
+        add_mode(file, 0o644)
+        if self._fsync:
+            sync(file)
+
+    def _place(self, source: Path, target: Path, stack: contextlib.ExitStack) -> None:
+        """Give a finished file its final name."""
+        try:
+            _link(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with source.open("rb") as file:
+                _link(self._receive(file, self.incoming, stack), target)
+        if self._fsync:
+            for folder in target.parents[: len(target.relative_to(self._folder).parts)]:
+                sync_folder(folder)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give ``source`` the name ``target`` if nothing has it; the old name may be gone afterwards."""
+    if not target.parent.is_dir():
+        make_readable_folder(target.parent)
+    try:
+        name_new(source, target)
+    except FileExistsError as error:
+        raise FileExists("a file with this name exists") from error

@@ -1,0 +1,77 @@
+"""The storages of a site: one, or several by name, with a host's choice among them for each upload.
+
+A record keeps the name of the storage that has its files, so that whatever is done with them later is done there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from chevupload.errors import ConfigError, StorageError, UnknownStorage
+from chevupload.model import Principal, Upload
+from chevupload.protocols import AdoptingStorage, Storage
+from chevupload.validation import check_instance
+
+ChooseStorage: TypeAlias = Callable[[Upload, Principal], str]
+"""Names the storage of an upload that is about to be stored; its id and name are still open to change."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}\Z")
+
+
+class Storages:
+    """Finds the storage of each upload.
+
+    Attributes:
+        by_name: every storage; one that stands alone has the empty name.
+        adopting: those on the server's own disk, the one for uploads by default first.
+    """
+
+    def __init__(self, storage: Storage | Mapping[str, Storage], choose: ChooseStorage | None = None) -> None:
+        """Use one storage, or the first of several, or the one that ``choose`` names.
+
+        Raises:
+            ConfigError: a name that is none, no storage at all, or a choice of one.
+        """
+        self.by_name: Mapping[str, Storage] = dict(storage) if isinstance(storage, Mapping) else {"": storage}
+        if not self.by_name:
+            raise ConfigError("no storage at all")
+        for name, one in self.by_name.items():
+            if not isinstance(name, str) or not _NAME.match(name):
+                raise ConfigError(f"not a usable name of a storage: {name!r}")
+            check_instance("storage", one, Storage, "LocalStorage(folder)")
+        if choose is not None and not isinstance(storage, Mapping):
+            raise ConfigError("choose_storage needs storages by name: storage={name: storage, ...}")
+        self._choose = choose
+        self._default = next(iter(self.by_name))
+        self.adopting = tuple(one for one in self.by_name.values() if isinstance(one, AdoptingStorage))
+
+    def chosen(self, upload: Upload, principal: Principal) -> Upload:
+        """Return ``upload`` with the name of the storage that it goes to.
+
+        Raises:
+            Refusal: the host's choice is to take it nowhere.
+            StorageError: the host's choice is none of the storages.
+        """
+        name = self._default if self._choose is None else self._choose(upload, principal)
+        if name not in self.by_name:
+            raise StorageError(f"choose_storage names {name!r}, and the storages are {sorted(self.by_name)}")
+        return replace(upload, storage=name)
+
+    def of(self, upload: Upload) -> Storage:
+        """Return the storage that has the files of ``upload``.
+
+        Raises:
+            UnknownStorage: the site has none of this name any more; the upload is left as it is.
+        """
+        try:
+            return self.by_name[upload.storage]
+        except KeyError:
+            raise UnknownStorage(f"upload {upload.id} is in a storage {upload.storage!r}, which is not there") from None
+
+    def url(self, upload: Upload, path: str) -> str | None:
+        """Return the public URL of a file; None where it has none, or its storage is not there to tell."""
+        storage = self.by_name.get(upload.storage)
+        return None if storage is None else storage.url(path)

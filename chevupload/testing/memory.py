@@ -1,0 +1,290 @@
+"""Storage, catalog and keys in a process' own memory: the interfaces in their shortest form.
+
+For tests and trials: nothing survives the process, and processes of one server share nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from chevupload.clock import utc_now
+from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
+from chevupload.keys import digest
+from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
+from chevupload.storage.paths import checked_path, joined_url
+from chevupload.validation import BASE_URL, optional
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class MemoryStorage:
+    """A storage in a dict."""
+
+    def __init__(self, *, public_url: str | None = None) -> None:
+        """Start empty."""
+        self._files: dict[str, bytes] = {}
+        self._modified: dict[str, datetime] = {}
+        self._public_url = optional(BASE_URL).checked("public_url", public_url)
+
+    def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
+        """Keep what ``file`` holds from its position to its end; an existing file is replaced."""
+        checked_path(path)
+        try:
+            content = file.read()
+        except ChevuploadError:
+            raise
+        except Exception as error:
+            raise StorageError(f"cannot save {path}") from error
+        self._files[path], self._modified[path] = content, utc_now()
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        try:
+            return BytesIO(self._files[checked_path(path)])
+        except KeyError:
+            raise FileMissing(f"no file at {path}") from None
+
+    def delete(self, path: str) -> None:
+        """Remove a file; an absent one is fine."""
+        self._files.pop(checked_path(path), None)
+        self._modified.pop(path, None)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``."""
+        return checked_path(path) in self._files
+
+    def url(self, path: str) -> str | None:
+        """Return the file's address below the public URL, or None without one."""
+        return joined_url(self._public_url, path)
+
+    def files(self) -> Iterator[str]:
+        """Yield the path of every file."""
+        yield from list(self._files)
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was stored.
+
+        Raises:
+            FileMissing: there is no such file.
+        """
+        try:
+            return self._modified[checked_path(path)]
+        except KeyError:
+            raise FileMissing(f"no file at {path}") from None
+
+
+@dataclass(slots=True)
+class _Record:
+    upload: Upload
+    state: Literal["pending", "ready", "deleting"]
+    claimed_at: datetime | None = None
+
+
+class MemoryCatalog:
+    """A catalog in a dict behind one lock."""
+
+    def __init__(self, *, albums: Iterable[Album] = (), categories: Iterable[Category] = ()) -> None:
+        """Start with these albums and categories, and no upload."""
+        self._lock = threading.Lock()
+        self._forgotten: set[str] = set()
+        self._records: dict[str, _Record] = {}
+        self._albums = {album.id: album for album in albums}
+        self._categories = {category.id for category in categories}
+
+    def reserve(self, upload: Upload) -> None:
+        """Record ``upload`` as pending.
+
+        Raises:
+            NameTaken: its id, or its stem in any mix of upper and lower case, belongs or belonged to another upload.
+            RequestTaken: its ``request_digest`` belongs to another one.
+        """
+        stem = upload.stem.lower()
+        with self._lock:
+            if upload.request_digest is not None and self._of_request(upload.request_digest) is not None:
+                raise RequestTaken("request taken")
+            taken = {record.upload.stem.lower() for record in self._records.values()} | self._forgotten
+            if upload.id in self._records or stem in taken:
+                raise NameTaken("id or name taken")
+            self._records[upload.id] = _Record(upload, "pending")
+
+    def publish(self, upload_id: str) -> None:
+        """Make a pending upload ready.
+
+        Raises:
+            CatalogError: it is not pending any more.
+        """
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state != "pending":
+                raise CatalogError("the upload is not pending any more")
+            record.state = "ready"
+
+    def get(self, upload_id: str) -> Upload | None:
+        """Return a ready upload."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            return record.upload if record is not None and record.state == "ready" else None
+
+    def find(self, stem: str) -> Upload | None:
+        """Return the ready upload with this stem."""
+        return next((upload for upload in self.uploads() if upload.stem == stem), None)
+
+    def holders(self, stems: Collection[str]) -> list[Upload]:
+        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
+        wanted = {stem.lower() for stem in stems}
+        with self._lock:
+            return [record.upload for record in self._records.values() if record.upload.stem.lower() in wanted]
+
+    def resize(self, upload: Upload) -> bool:
+        """Record the sizes of the derived files of a ready upload. False when there is none."""
+        with self._lock:
+            record = self._records.get(upload.id)
+            if record is None or record.state != "ready":
+                return False
+            sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
+            record.upload = replace(record.upload, **sizes)
+            return True
+
+    def requested(self, request_digest: str) -> Upload | None:
+        """Return the pending or ready upload with this ``request_digest``."""
+        with self._lock:
+            return self._of_request(request_digest)
+
+    def count_view(self, upload_id: str) -> None:
+        """Add one to a ready upload's views."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is not None and record.state == "ready":
+                record.upload = replace(record.upload, views=record.upload.views + 1)
+
+    def withdraw(self, upload_id: str) -> bool:
+        """Mark a pending or ready upload as deleting. False when there is none."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state == "deleting":
+                return False
+            record.state = "deleting"
+            return True
+
+    def abandon(self, upload_id: str) -> bool:
+        """Mark a pending upload as deleting. False when there is none."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state != "pending":
+                return False
+            record.state = "deleting"
+            return True
+
+    def forget(self, upload_id: str) -> None:
+        """Remove the record of an upload in state deleting."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is not None and record.state == "deleting":
+                self._forgotten.add(record.upload.stem.lower())
+                del self._records[upload_id]
+
+    def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
+        """Mark as deleting what is pending for too long."""
+        with self._lock:
+            for record in self._records.values():
+                if record.state == "pending" and record.upload.received_at <= pending_since:
+                    record.state = "deleting"
+
+    def expired(self, now: datetime) -> Iterator[Upload]:
+        """Yield every ready upload that is expired."""
+        return (upload for upload in self.uploads() if upload.is_expired(now))
+
+    def withdrawn_ids(self) -> Iterator[str]:
+        """Yield the id of every upload in state deleting."""
+        with self._lock:
+            ids = [id_ for id_, record in self._records.items() if record.state == "deleting"]
+        yield from ids
+
+    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
+        """Mark an upload in state deleting as the caller's to remove, unless another claimed it after ``since``."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            if record is None or record.state != "deleting":
+                return False
+            if record.claimed_at is not None and record.claimed_at > since:
+                return False
+            record.claimed_at = now
+            return True
+
+    def unclaim(self, upload_id: str) -> None:
+        """Give back an upload that could not be removed."""
+        with self._lock:
+            if (record := self._records.get(upload_id)) is not None:
+                record.claimed_at = None
+
+    def withdrawn(self, upload_id: str) -> Upload | None:
+        """Return an upload in state deleting."""
+        with self._lock:
+            record = self._records.get(upload_id)
+            return record.upload if record is not None and record.state == "deleting" else None
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield every ready upload."""
+        with self._lock:
+            ready = [record.upload for record in self._records.values() if record.state == "ready"]
+        yield from ready
+
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
+        """Return up to ``limit`` ready uploads of an owner that are not expired, the newest first."""
+        found = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
+        ordered = sorted(found, key=_age, reverse=True)
+        return [upload for upload in ordered if before is None or _age(upload) < _age(before)][:limit]
+
+    def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
+        """Whether ``owner_id`` has a ready upload of these bytes since then."""
+        return any(
+            upload.owner_id == owner_id and upload.received_at >= since and md5 in (upload.md5, upload.source_md5)
+            for upload in self.uploads()
+        )
+
+    def album(self, album_id: str) -> Album | None:
+        """Return an album."""
+        return self._albums.get(album_id)
+
+    def forget_albums(self, owner_id: str) -> None:
+        """Remove every album of an owner."""
+        with self._lock:
+            self._albums = {album.id: album for album in self._albums.values() if album.owner_id != owner_id}
+
+    def has_category(self, category_id: int) -> bool:
+        """Whether there is such a category."""
+        return category_id in self._categories
+
+    def _of_request(self, digest: str) -> Upload | None:
+        found = (record.upload for record in self._records.values() if record.state != "deleting")
+        return next((upload for upload in found if upload.request_digest == digest), None)
+
+
+def _age(upload: Upload | Cursor) -> tuple[datetime, str]:
+    return upload.received_at, upload.id
+
+
+class StaticKeys:
+    """Keys and whom they stand for, given once."""
+
+    def __init__(self, principals: Mapping[str, Principal]) -> None:
+        """Keep digests of the keys of ``principals``."""
+        self._principals = {digest(key): principal for key, principal in principals.items()}
+
+    def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        """Return whom ``key`` stands for. Looking up a digest tells nothing about the key by its timing."""
+        return self._principals.get(digest(key))
+
+    def principal(self, user_id: str) -> Principal | None:
+        """Return whom the first key of this user stands for."""
+        return next((known for known in self._principals.values() if known.user_id == user_id), None)

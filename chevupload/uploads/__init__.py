@@ -1,0 +1,1 @@
+"""The way of an upload: from a source to a published record, and away again."""

@@ -1,0 +1,57 @@
+"""What a host adds to the way of an upload: a question before it is stored, and news after the fact."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, TypeAlias
+
+from chevupload.model import Principal, Upload
+
+logger = logging.getLogger("chevupload")
+
+BeforeStore: TypeAlias = Callable[[Upload, Principal, BinaryIO], None]
+"""Sees what is about to be stored, its id and name still open to change, and the file itself; refuses by raising
+:class:`~chevupload.errors.RequestDenied` with a reason, or any other refusal."""
+
+OnUpload: TypeAlias = Callable[[Upload, Principal], None]
+"""Told once of each upload that readers can see from now on; not if the process dies at that moment."""
+
+OnDelete: TypeAlias = Callable[[Upload], None]
+"""Told once of each upload that is gone: deleted by its link or by the host, or expired and swept; likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """The host's callables; each may be called from many threads at once."""
+
+    before_store: BeforeStore | None = None
+    on_upload: OnUpload | None = None
+    on_delete: OnDelete | None = None
+
+    def ask(self, upload: Upload, principal: Principal, path: str) -> None:
+        """Ask whether ``upload``, whose original is the local file ``path``, may be stored.
+
+        Raises:
+            Refusal: it may not.
+        """
+        if self.before_store is not None:
+            with open(path, "rb") as file:
+                self.before_store(upload, principal, file)
+
+    def uploaded(self, upload: Upload, principal: Principal) -> None:
+        """Tell of an upload. What goes wrong there is logged: the upload is there, whatever the host makes of it."""
+        if self.on_upload is not None:
+            try:
+                self.on_upload(upload, principal)
+            except Exception:
+                logger.exception("on_upload failed for %s", upload.id)
+
+    def deleted(self, upload: Upload) -> None:
+        """Tell of a deletion; likewise."""
+        if self.on_delete is not None:
+            try:
+                self.on_delete(upload)
+            except Exception:
+                logger.exception("on_delete failed for %s", upload.id)

@@ -1,0 +1,1 @@
+"""What is answered under each route: one file for each feature."""

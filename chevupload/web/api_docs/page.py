@@ -1,0 +1,121 @@
+"""The API described: a page for people, with settings for their clients, and an OpenAPI document for programs.
+
+A key that comes by the page's form goes back in its answer, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chevupload.config import Limits, Policy, Renditions, Routes
+from chevupload.errors import InvalidParameter, RequestDenied
+from chevupload.media.optional import usable
+from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account
+from chevupload.web.api_docs.openapi import openapi_document
+from chevupload.web.api_docs.reference import Service
+from chevupload.web.page_answers import PageAnswers
+from chevupload.web.urls import Links
+from chevupload.wsgi.form import Form
+from chevupload.wsgi.responses import allow_origin, answered, json_answer, refusal_answer
+from chevupload.wsgi.webob import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_PAGE_METHODS = "GET, HEAD, POST"
+_DOCUMENT_METHODS = "GET, HEAD, OPTIONS"
+_FIELDS = ("key", "download")
+_MAX_BODY = 16_384
+
+
+class Describing:
+    """Answers the routes that describe the API."""
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        limits: Limits,
+        policy: Policy,
+        renditions: Renditions,
+        answers: PageAnswers,
+        links: Callable[[WSGIEnvironment], Links],
+    ) -> None:
+        """Describe these settings; ``links`` builds URLs as a request's sender sees them."""
+        self._routes = routes
+        self._limits = limits
+        self._policy = policy
+        self._renditions = renditions
+        self._answers = answers
+        self._links = links
+
+    def page(self, environ: WSGIEnvironment) -> Response:
+        """Answer the page, or one of its files of settings."""
+        return answered(
+            environ, _PAGE_METHODS, lambda: self._page(environ), refuse=partial(self._answers.refusal, environ)
+        )
+
+    def openapi(self, environ: WSGIEnvironment) -> Response:
+        """Answer the OpenAPI document, which pages of other origins may read."""
+        refuse = partial(refusal_answer, "json")
+        response = answered(environ, _DOCUMENT_METHODS, lambda: self._document(environ), refuse=refuse)
+        allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
+        return response
+
+    def _document(self, environ: WSGIEnvironment) -> Response:
+        return json_answer(openapi_document(self._service(environ), _version()))
+
+    def _page(self, environ: WSGIEnvironment) -> Response:
+        service = self._service(environ)
+        account = Account(upload_url=service.url(self._routes.upload or self._routes.imgbb or ""))
+        if environ["REQUEST_METHOD"] != "POST":
+            return self._show(environ, service, account)
+        if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
+            # Another site could have somebody upload into an account that is not theirs.
+            raise RequestDenied("This form was not sent from here")
+        form = Form(self._limits, names=_FIELDS)
+        form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
+        try:
+            account = Account(upload_url=account.upload_url, key=(form.get("key") or PLACEHOLDER).strip())
+        except InvalidParameter as refusal:
+            return self._show(environ, service, account, problem=refusal.message)
+        if (name := form.get("download")) is None:
+            return self._show(environ, service, account)
+        if name not in CLIENTS:
+            raise InvalidParameter("Unknown client")
+        return _settings_file(name, account)
+
+    def _show(
+        self, environ: WSGIEnvironment, service: Service, account: Account, *, problem: str | None = None
+    ) -> Response:
+        return self._answers.page(environ, self._answers.pages.api(service, account, problem=problem))
+
+    def _service(self, environ: WSGIEnvironment) -> Service:
+        return Service(
+            base_url=self._links(environ).base_url,
+            routes=self._routes,
+            limits=self._limits,
+            policy=self._policy,
+            renditions=self._renditions,
+            formats=usable(self._policy.formats),
+        )
+
+
+def _settings_file(name: str, account: Account) -> Response:
+    """Send one client's settings as a file."""
+    client = CLIENTS[name]
+    response = Response(body=client.build(account).encode(), content_type="application/octet-stream", charset=None)
+    response.headers["Content-Disposition"] = f'attachment; filename="{client.filename_for(account)}"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("chevupload")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"

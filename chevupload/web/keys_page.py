@@ -1,0 +1,127 @@
+"""The page of keys: a signed-in user of the host sees, makes and revokes keys of their own.
+
+Who is signed in, the host says. A form is taken only with the token that its page was given, signed for this user: no
+other site can send one, whatever cookies a browser sends along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chevupload.clock import Clock
+from chevupload.config import Limits
+from chevupload.errors import InvalidParameter, NotFound, Refusal, RequestDenied
+from chevupload.keys import SignedIn
+from chevupload.model import KeyStyle, NewKey
+from chevupload.protocols import KeyStore
+from chevupload.signing import FormTokens
+from chevupload.uploads.parameters import add_months, clean_text, parse_expiration
+from chevupload.web.key_pages import LIFETIMES
+from chevupload.web.page_answers import PageAnswers
+from chevupload.wsgi.form import Form
+from chevupload.wsgi.proxies import login_address, request_path
+from chevupload.wsgi.responses import answered, redirect_answer
+from chevupload.wsgi.webob import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MAX_LABEL = 100
+"""Characters."""
+MAX_KEYS = 100
+"""Usable keys of one user."""
+
+_METHODS = "GET, HEAD, POST"
+_FIELDS = ("token", "action", "label", "style", "lifetime", "key")
+_STYLES: dict[str, KeyStyle] = {"chevereto": "chevereto", "imgbb": "imgbb"}
+_MAX_BODY = 16_384
+
+
+class KeySettings:
+    """Answers the page of keys."""
+
+    def __init__(
+        self,
+        *,
+        current_user: SignedIn,
+        keys: KeyStore,
+        tokens: FormTokens,
+        limits: Limits,
+        login_url: str | None,
+        upload_url: Callable[[WSGIEnvironment], str],
+        clients_url: Callable[[WSGIEnvironment], str | None],
+        answers: PageAnswers,
+        clock: Clock,
+    ) -> None:
+        """Use these parts; ``login_url`` is where a browser without a user is sent.
+
+        ``clients_url`` tells where a key is made into settings for clients; None where there is no such page.
+        """
+        self._current_user = current_user
+        self._keys = keys
+        self._tokens = tokens
+        self._limits = limits
+        self._login_url = login_url
+        self._upload_url = upload_url
+        self._clients_url = clients_url
+        self._answers = answers
+        self._clock = clock
+
+    def answer(self, environ: WSGIEnvironment) -> Response:
+        """Answer the page, or what one of its forms asks for."""
+        return answered(environ, _METHODS, lambda: self._page(environ), refuse=partial(self._answers.refusal, environ))
+
+    def _page(self, environ: WSGIEnvironment) -> Response:
+        principal = self._current_user(environ)
+        if principal is None or principal.user_id is None:
+            return self._sign_in(environ)
+        made = None
+        if environ["REQUEST_METHOD"] == "POST":
+            form = Form(self._limits, names=_FIELDS)
+            form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
+            if not self._tokens.verify(principal.user_id, form.get("token") or ""):
+                raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
+            if form.get("action") == "revoke":
+                return self._revoke(environ, principal.user_id, form.get("key") or "")
+            made = self._make(principal.user_id, form)
+        page = self._answers.pages.keys(
+            self._keys.keys_of(principal.user_id),
+            upload_url=self._upload_url(environ),
+            clients_url=self._clients_url(environ),
+            token=self._tokens.sign(principal.user_id),
+            now=self._clock(),
+            max_label=MAX_LABEL,
+            made=made,
+        )
+        return self._answers.page(environ, page)
+
+    def _sign_in(self, environ: WSGIEnvironment) -> Response:
+        if self._login_url is None or environ["REQUEST_METHOD"] == "POST":
+            return self._answers.page(environ, self._answers.pages.sign_in())
+        return redirect_answer(login_address(self._login_url, environ))
+
+    def _make(self, user_id: str, form: Form) -> NewKey:
+        now = self._clock()
+        label = clean_text(form.get("label") or "").strip()[:MAX_LABEL]
+        style = _STYLES.get(form.get("style") or "chevereto")
+        if style is None or (form.get("lifetime") or "") not in LIFETIMES:
+            raise InvalidParameter("Unknown format or lifetime of a key")
+        if sum(key.is_usable(now) for key in self._keys.keys_of(user_id)) >= MAX_KEYS:
+            raise Refusal("Too many keys: revoke one that is not used any more")
+        return self._keys.add_key(user_id, label=label, style=style, expires_at=_end(form.get("lifetime"), now))
+
+    def _revoke(self, environ: WSGIEnvironment, user_id: str, key_id: str) -> Response:
+        if not self._keys.revoke_key(key_id, user_id=user_id):
+            raise NotFound("There is no such key of yours, or not any more")
+        response = redirect_answer(request_path(environ))
+        # A reload of what follows must not send the form again.
+        response.status = 303
+        return response
+
+
+def _end(lifetime: str | None, now: datetime) -> datetime | None:
+    expiration = parse_expiration(lifetime)
+    return None if expiration is None else add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)

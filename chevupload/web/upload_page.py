@@ -1,0 +1,131 @@
+"""The page on which people upload: as who is signed in at the host, with a key, or as guests where the site lets them.
+
+A form without a key is taken only with the token that its page was given, signed for who is signed in: no other site
+can send one, whatever cookies a browser sends along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from chevupload.config import Limits, Policy
+from chevupload.errors import Refusal, RequestDenied
+from chevupload.keys import SignedIn
+from chevupload.media.optional import usable
+from chevupload.model import Principal
+from chevupload.signing import FormTokens
+from chevupload.uploads.service import Uploads
+from chevupload.web.api import UploadApi
+from chevupload.web.page import Page
+from chevupload.web.page_answers import PageAnswers
+from chevupload.web.sender import Visitor
+from chevupload.web.upload_pages import UploadForm
+from chevupload.wsgi.form import TEXT_NAMES, Form
+from chevupload.wsgi.proxies import login_address
+from chevupload.wsgi.responses import answered, as_refusal, json_answer, refusal_answer, wants_json
+from chevupload.wsgi.webob import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_METHODS = "GET, HEAD, POST"
+_NAMES = TEXT_NAMES | {"token"}
+
+
+class UploadPage:
+    """Answers the upload page."""
+
+    def __init__(
+        self,
+        *,
+        api: UploadApi,
+        uploads: Uploads,
+        current_user: SignedIn | None,
+        tokens: FormTokens,
+        limits: Limits,
+        policy: Policy,
+        answers: PageAnswers,
+    ) -> None:
+        """Use these parts; without ``current_user`` nobody is ever signed in."""
+        self._api = api
+        self._uploads = uploads
+        self._current_user = current_user
+        self._tokens = tokens
+        self._limits = limits
+        self._policy = policy
+        self._answers = answers
+
+    def answer(self, environ: WSGIEnvironment) -> Response:
+        """Answer the page, or take what its form brings: JSON for who asks for it, as the API has it, or a page."""
+        form = Form(self._limits, names=_NAMES)
+
+        def refuse(refusal: Refusal) -> Response:
+            if _is_program(environ, form):
+                return refusal_answer("json", refusal)
+            return self._answers.refusal(environ, refusal)
+
+        return answered(environ, _METHODS, lambda: self._respond(environ, form), refuse=refuse)
+
+    def _respond(self, environ: WSGIEnvironment, form: Form) -> Response:
+        sender = self._sender(environ)
+        if environ["REQUEST_METHOD"] != "POST":
+            return self._answers.page(environ, self._page(environ, sender))
+        return self._take(environ, form, sender)
+
+    def _take(self, environ: WSGIEnvironment, form: Form, sender: Principal | None) -> Response:
+        visitor = None if sender is None else Visitor(sender, lambda form: self._check(form, sender))
+        try:
+            form.read_query(environ, None)
+            upload, links = self._api.receive(environ, form, visitor)
+        except Exception as error:
+            if _is_program(environ, form):
+                raise
+            refusal = as_refusal(error)
+            page = self._page(environ, sender, problem=refusal.message)
+            return self._answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
+        if _is_program(environ, form):
+            return json_answer(self._api.document(form, upload, links))
+        return self._answers.page(environ, self._answers.pages.uploaded(upload, links))
+
+    def _sender(self, environ: WSGIEnvironment) -> Principal | None:
+        """Return who needs no key: who is signed in, or a guest; None is nobody."""
+        user = None if self._current_user is None else self._current_user(environ)
+        if user is not None and not user.is_guest:
+            return user
+        return Principal() if self._policy.guests and self._policy.guest_page else None
+
+    def _check(self, form: Form, sender: Principal) -> None:
+        if not self._tokens.verify(sender.user_id, form.get("token") or ""):
+            raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
+
+    def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
+        """Return when an address is fetched for who sends the form; nobody's form always has a key."""
+        if self._policy.url_sources == "nobody":
+            return "never"
+        is_guest = sender is not None and sender.is_guest
+        return "with a key" if is_guest and self._policy.url_sources == "users" else "always"
+
+    def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
+        is_guest = sender is not None and sender.is_guest
+        is_user = sender is not None and not is_guest
+        max_bytes = self._limits.max_bytes if sender is None else self._uploads.max_bytes(sender)
+        login_url = None if is_user else self._policy.login_url
+        form = UploadForm(
+            token="" if sender is None else self._tokens.sign(sender.user_id),
+            is_user=is_user,
+            takes_urls=self._takes_urls(sender),
+            max_bytes=max_bytes,
+            key_max_bytes=self._limits.max_bytes if is_guest and self._limits.max_bytes != max_bytes else None,
+            lifetime=sender.lifetime if is_user and sender is not None else None,
+            guest_lifetime=self._policy.guest_lifetime if is_guest else None,
+            formats=usable(self._policy.formats),
+            origins=self._policy.popup_origins,
+            login_url=login_url and login_address(login_url, environ),
+            problem=problem,
+        )
+        return self._answers.pages.upload(form)
+
+
+def _is_program(environ: WSGIEnvironment, form: Form) -> bool:
+    return form.get("format") == "json" or wants_json(environ)

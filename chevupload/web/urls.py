@@ -1,0 +1,119 @@
+"""Every URL that an answer holds."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from urllib.parse import quote, unquote, urlsplit
+
+from chevupload.config import Routes
+from chevupload.model import Upload
+from chevupload.naming import viewer_slug
+from chevupload.storage.registry import Storages
+
+VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200}))?\Z")
+"""The part of a path below the viewers' route: an upload's id behind any slug, and a delete token."""
+
+
+class Links:
+    """Builds URLs below one base URL, which is the mount point's."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        routes: Routes,
+        storages: Storages,
+        sign: Callable[[str], str],
+        signed_url: Callable[[Upload, str], str | None],
+        tag_url: str | None = None,
+    ) -> None:
+        """Build below ``base_url``.
+
+        ``sign`` makes an upload's delete token; ``signed_url`` tells where a request for a file is sent on to, or None;
+        ``tag_url`` is the policy's.
+        """
+        self.base_url = base_url.rstrip("/")
+        self._routes = routes
+        self._storages = storages
+        self._sign = sign
+        self._signed_url = signed_url
+        self._tag_url = tag_url
+        self._can_delete = True
+
+    def without_delete(self) -> Links:
+        """Return what builds the same URLs for a reader who is given no delete links."""
+        links = copy.copy(self)
+        links._can_delete = False
+        return links
+
+    def file(self, upload: Upload, path: str) -> str:
+        """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
+        return self._storages.url(upload, path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
+
+    def is_elsewhere(self, upload: Upload) -> bool:
+        """Whether the upload's file has a URL of its storage's own."""
+        return self._storages.url(upload, upload.path) is not None
+
+    def tag(self, name: str) -> str | None:
+        """Return where the host shows what has a tag; None where it has no such page."""
+        return None if self._tag_url is None else self._tag_url.replace("{tag}", quote(name, safe=""))
+
+    def source(self, upload: Upload, path: str) -> str:
+        """Return the URL that a file comes from in the end, by a redirect or without: what a page has to allow.
+
+        Raises:
+            StorageError: the storage cannot sign.
+        """
+        return self._signed_url(upload, path) or self.file(upload, path)
+
+    def thumb(self, upload: Upload) -> str:
+        """Return the URL of the thumbnail; of the file where there is none."""
+        return self.file(upload, upload.thumb_path or upload.path)
+
+    def viewer(self, upload: Upload) -> str:
+        """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
+        if self._viewer_route(upload) is None:
+            return self.file(upload, upload.path)
+        slug = viewer_slug(upload.title)
+        return f"{self.base_url}/{self._viewer_route(upload)}/{slug}.{upload.id}" if slug else self.short(upload)
+
+    def viewer_path(self, upload: Upload) -> str:
+        """Return the viewer URL without scheme and host."""
+        return urlsplit(self.viewer(upload)).path
+
+    def short(self, upload: Upload) -> str:
+        """Return the viewer URL without the title; without viewers, the file's."""
+        route = self._viewer_route(upload)
+        return self.file(upload, upload.path) if route is None else f"{self.base_url}/{route}/{upload.id}"
+
+    def delete(self, upload: Upload) -> str | None:
+        """Return the URL that deletes the upload; None without viewers, or for a reader who is not given it."""
+        if self._viewer_route(upload) is None or not self._can_delete:
+            return None
+        return f"{self.short(upload)}/delete/{self._sign(upload.id)}"
+
+    def oembed(self, upload: Upload) -> str | None:
+        """Return the URL that describes the viewer to other sites; None without such a route."""
+        if self._routes.oembed is None or self._viewer_route(upload) is None:
+            return None
+        return f"{self.base_url}/{self._routes.oembed}?url={quote(self.viewer(upload), safe='')}&format=json"
+
+    def viewed_id(self, url: str) -> str | None:
+        """Return the id of the upload whose viewer ``url`` leads to; None when it leads elsewhere."""
+        try:
+            there, here = urlsplit(url), urlsplit(self.base_url)
+        except ValueError:
+            return None
+        # Whoever copies a link may write its scheme, and its host in capitals, as they like.
+        if there.scheme not in ("http", "https") or there.netloc.lower() != here.netloc.lower():
+            return None
+        for route in (self._routes.viewer, self._routes.video):
+            rest = there.path.removeprefix(f"{here.path}/{route}/")
+            if route is not None and rest != there.path and (found := VIEWER.match(unquote(rest))) and not found[2]:
+                return found[1]
+        return None
+
+    def _viewer_route(self, upload: Upload) -> str | None:
+        return self._routes.video if upload.type == "video" else self._routes.viewer

@@ -1,0 +1,147 @@
+"""What people and their programs see of an upload: viewer page, delete link and files.
+
+Source: the contract of this API, sections 6 and 7.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from chevupload.clock import Clock
+from chevupload.config import Policy, Renditions
+from chevupload.errors import BackendError, FileMissing, Gone, NotFound, Refusal
+from chevupload.model import Upload
+from chevupload.protocols import Catalog
+from chevupload.signing import DeleteTokens
+from chevupload.uploads.service import Uploads
+from chevupload.web.api_json import deleted_document
+from chevupload.web.files import Deliverer
+from chevupload.web.page_answers import PageAnswers
+from chevupload.web.urls import Links
+from chevupload.wsgi.responses import (
+    allow_origin,
+    answered,
+    json_answer,
+    redirect_answer,
+    refusal_answer,
+    wants_json,
+)
+from chevupload.wsgi.webob import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+logger = logging.getLogger("chevupload")
+
+_READ = "GET, HEAD, OPTIONS"
+_DELETE = "GET, HEAD, POST, DELETE, OPTIONS"
+_FILE = re.compile(r"([A-Za-z0-9_./-]{1,400}?)(?:\.(?:th|md|fr))?\.[a-z0-9]{3,4}\Z")
+
+
+class Viewing:
+    """Answers the routes of viewer, delete link and files."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        deliverer: Deliverer,
+        uploads: Uploads,
+        tokens: DeleteTokens,
+        policy: Policy,
+        renditions: Renditions,
+        answers: PageAnswers,
+        links: Callable[[WSGIEnvironment], Links],
+        clock: Clock,
+    ) -> None:
+        """Use these parts; ``links`` builds URLs as a request's sender sees them."""
+        self._catalog = catalog
+        self._deliverer = deliverer
+        self._uploads = uploads
+        self._tokens = tokens
+        self._policy = policy
+        self._renditions = renditions
+        self._answers = answers
+        self._pages = answers.pages
+        self._links = links
+        self._clock = clock
+
+    def viewer(self, environ: WSGIEnvironment, path: str, upload_id: str) -> Response:
+        """Answer the viewer at ``path``, which is decoded and begins below the mount point."""
+        return self._answer(environ, lambda: self._show(environ, path, upload_id), _READ)
+
+    def delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
+        """Answer a delete link."""
+        response = self._answer(environ, lambda: self._delete(environ, upload_id, token), _DELETE)
+        return self._shared(response, environ)
+
+    def file(self, environ: WSGIEnvironment, path: str) -> Response:
+        """Answer the file at the storage's ``path``."""
+        return self._shared(self._answer(environ, lambda: self._file(environ, path), _READ), environ)
+
+    def _shared(self, response: Response, environ: WSGIEnvironment) -> Response:
+        """Let pages of other origins read the answer: whoever has the address may have what it holds."""
+        allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
+        return response
+
+    def _answer(self, environ: WSGIEnvironment, handler: Callable[[], Response], methods: str) -> Response:
+        """Answer a person, or a tool that asks for JSON."""
+
+        def refuse(refusal: Refusal) -> Response:
+            return refusal_answer("json", refusal) if wants_json(environ) else self._answers.refusal(environ, refusal)
+
+        return answered(environ, methods, handler, refuse=refuse)
+
+    def _show(self, environ: WSGIEnvironment, path: str, upload_id: str) -> Response:
+        upload = self._live(self._catalog.get(upload_id))
+        links = self._links(environ)
+        below_mount = len(links.base_url)
+        canonical = unquote(links.viewer(upload)[below_mount:])
+        if path not in (canonical, links.short(upload)[below_mount:]):
+            return redirect_answer(links.viewer_path(upload))
+        if environ["REQUEST_METHOD"] == "GET":
+            self._count_view(upload)
+        return self._answers.page(environ, self._pages.viewer(upload, links, self._renditions))
+
+    def _count_view(self, upload: Upload) -> None:
+        try:
+            self._catalog.count_view(upload.id)
+        except BackendError:
+            logger.warning("a view could not be counted", exc_info=True)
+
+    def _delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
+        if not self._tokens.verify(upload_id, token):
+            raise NotFound
+        upload = self._live(self._catalog.get(upload_id))
+        method = environ["REQUEST_METHOD"]
+        if method == "HEAD" or (method == "GET" and not self._policy.delete_on_get):
+            return self._answers.page(environ, self._pages.delete(upload, self._links(environ)))
+        if not self._uploads.delete(upload):
+            raise NotFound
+        if wants_json(environ):
+            return json_answer(deleted_document())
+        return self._answers.page(environ, self._pages.deleted())
+
+    def _file(self, environ: WSGIEnvironment, path: str) -> Response:
+        found = _FILE.match(path)
+        upload = self._catalog.find(found.group(1)) if found else None
+        if upload is None or path not in upload.paths:
+            raise NotFound
+        self._live(upload)
+        try:
+            return self._deliverer.answer(upload, path, method=environ["REQUEST_METHOD"])
+        except FileMissing as error:
+            # Deleted since the record was read; or lost, which a check would find, too.
+            logger.warning("there is a record and no file at %s", path)
+            raise NotFound from error
+
+    def _live(self, upload: Upload | None) -> Upload:
+        if upload is None:
+            raise NotFound
+        if upload.is_expired(self._clock()):
+            raise Gone
+        return upload

@@ -1,0 +1,1 @@
+"""HTTP in and out: bodies, answers, routes. Nothing here knows an upload."""

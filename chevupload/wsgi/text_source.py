@@ -1,0 +1,194 @@
+"""A source without a file name: base64, a data URI, a URL or the file's own bytes, told apart by how it begins.
+
+Rules: the contract of this API, section 3. A bad text is remembered, not raised, so that the rest of the form is
+still read: an unknown key is the better refusal, and ``format`` may come last.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from chevupload.errors import Busy, EmptySource, InvalidBase64, InvalidUrl, Refusal, TooLarge
+from chevupload.spool import Spool
+
+_HEAD_BYTES = 32
+"""Enough to recognise ``data:`` and every URL scheme; shorter texts are recognised at their end."""
+_MAX_DATA_HEADER = 1024
+_MAX_URL = 8192
+_URL = re.compile(rb"[a-z][a-z0-9+.-]{0,19}://", re.IGNORECASE)
+_DATA = re.compile(rb"data:[^,]*;base64\Z", re.IGNORECASE)
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_WHITE_SPACE = b" \t\r\n\v\f"
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+"""No text holds any of these; every format that is taken has one within its first 32 bytes."""
+
+
+class Sink(Protocol):
+    """Takes bytes, in pieces."""
+
+    def write(self, data: bytes) -> object:
+        """Take the next piece."""
+
+
+class Base64Writer:
+    """Decodes base64 piece by piece: either alphabet, white space ignored, padding optional."""
+
+    def __init__(self, sink: Sink) -> None:
+        """Decode into ``sink``."""
+        self._sink = sink
+        self._rest = b""
+        self._padding = 0
+
+    def write(self, data: bytes) -> None:
+        """Decode what is complete of ``data``.
+
+        Raises:
+            InvalidBase64: a character outside the alphabets, or text behind the padding.
+        """
+        text = data.translate(_URL_SAFE, _WHITE_SPACE)
+        text, pad, behind = text.partition(b"=")
+        if (text and self._padding) or behind.strip(b"="):
+            raise InvalidBase64
+        self._padding += len(pad) + len(behind)
+        text = self._rest + text
+        whole = len(text) - len(text) % 4
+        self._decode(text[:whole])
+        self._rest = text[whole:]
+
+    def finish(self) -> None:
+        """Decode the last, unpadded group.
+
+        Raises:
+            InvalidBase64: it is one character long, or there is more padding than base64 knows.
+        """
+        if self._padding > 2 or len(self._rest) == 1:
+            raise InvalidBase64
+        self._decode(self._rest + b"=" * (-len(self._rest) % 4))
+
+    def _decode(self, text: bytes) -> None:
+        try:
+            self._sink.write(binascii.a2b_base64(text, strict_mode=True))
+        except binascii.Error:
+            raise InvalidBase64 from None
+
+
+class SourceText:
+    """One text source while it arrives, and what became of it.
+
+    Attributes:
+        url: the URL, if it is one.
+        spool: the file's bytes, if it is anything else.
+    """
+
+    def __init__(self, open_spool: Callable[[], Spool], *, is_raw: bool = False) -> None:
+        """Decode into what ``open_spool`` makes, should it be base64.
+
+        With ``is_raw``, the bytes come as they were sent, and may be those of a file. RFC 7578, section 4.2, asks for
+        a file name only where there is one.
+        """
+        self._open_spool = open_spool
+        self._is_raw = is_raw
+        self._head = b""
+        self._sink: Callable[[bytes], object] = self._collect_head
+        self._decoder: Base64Writer | None = None
+        self._error: Refusal | None = None
+        self.url: str | None = None
+        self.spool: Spool | None = None
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece.
+
+        Raises:
+            TooLarge: the decoded bytes are more than the spool takes.
+            Busy: they are more than all spools may hold now.
+        """
+        if self._error is None:
+            self._guarded(self._sink, data)
+
+    def finish(self) -> None:
+        """Take the end of the text."""
+        if self._error is None:
+            self._guarded(self._end)
+
+    def check(self) -> None:
+        """Raise what was wrong with the text.
+
+        Raises:
+            EmptySource: it was empty, or white space.
+            InvalidBase64: it was nothing else either.
+        """
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the text held nothing but white space."""
+        return isinstance(self._error, EmptySource)
+
+    def _guarded(self, step: Callable[..., object], *arguments: bytes) -> None:
+        try:
+            step(*arguments)
+        except (Busy, TooLarge):
+            raise
+        except Refusal as refusal:
+            self._error = refusal
+
+    def _collect_head(self, data: bytes) -> None:
+        # A form may have spelled leading spaces as plus signs; no picture's base64 starts with one.
+        self._head = (self._head + data).lstrip(_WHITE_SPACE + b"+")
+        if len(self._head) >= _HEAD_BYTES:
+            self._recognise()
+
+    def _recognise(self) -> None:
+        head, self._head = self._head, b""
+        if _URL.match(head):
+            self._sink = self._collect_url
+        elif head[:5].lower() == b"data:":
+            self._sink = self._collect_data_header
+        elif self._is_raw and _CONTROL.search(head):
+            self.spool = self._open_spool()
+            self._sink = self.spool.write
+        else:
+            self._start_base64()
+        self._sink(head)
+
+    def _start_base64(self) -> None:
+        self.spool = self._open_spool()
+        self._decoder = Base64Writer(self.spool)
+        self._sink = self._decoder.write
+
+    def _collect_url(self, data: bytes) -> None:
+        self._head += data
+        if len(self._head) > _MAX_URL:
+            raise InvalidBase64("URL too long")
+
+    def _collect_data_header(self, data: bytes) -> None:
+        self._head += data
+        header, comma, content = self._head.partition(b",")
+        if len(header) > _MAX_DATA_HEADER or (comma and not _DATA.match(header)):
+            raise InvalidBase64
+        if comma:
+            self._head = b""
+            self._start_base64()
+            self._sink(content)
+
+    def _end(self) -> None:
+        if self._sink == self._collect_head:
+            if not self._head:
+                raise EmptySource
+            self._recognise()
+        if self._decoder is not None:
+            self._decoder.finish()
+        elif self._sink == self._collect_url:
+            self.url = self._text_url()
+        elif self.spool is None:
+            raise InvalidBase64
+
+    def _text_url(self) -> str:
+        try:
+            return self._head.strip(_WHITE_SPACE).decode()
+        except UnicodeDecodeError:
+            raise InvalidUrl("Malformed URL: it is not UTF-8") from None

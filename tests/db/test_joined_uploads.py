@@ -1,0 +1,277 @@
+"""Uploads inside a transaction of the host: they are there when it commits, and gone, files too, when it does not."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table, select
+from sqlalchemy.orm import Session
+
+from chevupload.db import Database, SqlCatalog, sqlite_engine
+from chevupload.errors import CatalogError, ConfigError, StorageError
+from chevupload.testing.memory import MemoryCatalog
+from tests.support import EMPTY, PNG, Failing, file, files_in
+
+NOTHING = timedelta(0)
+POSTS = Table("posts", MetaData(), Column("id", Integer, primary_key=True), Column("text", String(20)))
+
+
+@pytest.fixture
+def prefix():
+    """Mount at the root: nothing here depends on it."""
+    return ""
+
+
+@pytest.fixture
+def host(each_database):
+    """Return a host's database, with a table of its own."""
+    POSTS.metadata.create_all(each_database.engine)
+    return each_database
+
+
+@pytest.fixture
+def told():
+    """Return what the hooks were told."""
+    return []
+
+
+@pytest.fixture
+def stand(make, host, told):
+    """Return a component on the host's database."""
+    return make(
+        catalog=SqlCatalog(host),
+        on_upload=lambda upload, principal: told.append(("upload", upload.id, principal.user_id)),
+        on_delete=lambda upload: told.append(("delete", upload.id)),
+    )
+
+
+def save(stand, session, **parameters):
+    return stand.component.uploads.save(io.BytesIO(PNG), owner="7", filename="a.png", session=session, **parameters)
+
+
+def posts(host):
+    with Session(host.engine) as session:
+        return session.scalars(select(POSTS.c.text)).all()
+
+
+def test_on_commit_it_is_there(stand, host, told):
+    """Not before; with its tags, beside what the host wrote before and after it."""
+    with Session(host.engine) as session:
+        session.execute(POSTS.insert(), {"text": "before"})
+        upload = save(stand, session, tags=["new"])
+        session.execute(POSTS.insert(), {"text": "after"})
+        assert told == []
+        assert stand.component.uploads.get(upload.id) is None
+        session.commit()
+        assert stand.component.uploads.get(upload.id) == upload
+    assert posts(host) == ["before", "after"]
+    assert told == [("upload", upload.id, "7")]
+    stand.component.upkeep.sweep(grace=NOTHING)
+    assert [found.id for found in stand.left()["records"]] == [upload.id]
+    assert files_in(stand.incoming) == []
+
+
+def send(stand, session):
+    """Send a request that may be repeated to a host that has opened ``session`` for it."""
+    headers = {"Idempotency-Key": "one"}
+    return stand.send({"source": file()}, headers=headers, environ_overrides={"chevupload.session": session})
+
+
+def test_a_request_is_repeated_after_its_transaction(stand, host):
+    """Inside of it there is nothing to answer with yet; when it has committed, there is the first answer."""
+    with Session(host.engine) as session:
+        first = send(stand, session)
+        assert (first.status_code, send(stand, session).status_code) == (200, 409)
+        stand.clock.move(hours=1)
+        assert send(stand, session).status_code == 409
+        session.commit()
+        again = send(stand, session)
+        assert (again.status_code, again.data) == (200, first.data)
+    assert len(stand.stored()) == 2
+
+
+def test_a_request_is_free_when_its_transaction_is_rolled_back(stand, host):
+    """What nobody was promised stands in nobody's way, and the second upload is one of its own."""
+    with Session(host.engine) as session:
+        first = send(stand, session)
+        session.rollback()
+        second = send(stand, session)
+        session.commit()
+    assert second.json["image"]["id_encoded"] != first.json["image"]["id_encoded"]
+    assert [found.id for found in stand.left()["records"]] == [second.json["image"]["id_encoded"]]
+    assert len(stand.stored()) == 2
+    assert files_in(stand.incoming) == []
+
+
+@pytest.mark.parametrize("end", ["rollback", "close", "savepoint"])
+def test_without_a_commit_nothing_is_left(stand, host, told, end):
+    """Neither record nor file nor note, at once; and nobody was told."""
+    with Session(host.engine) as session:
+        session.execute(POSTS.insert(), {"text": "before"})
+        if end == "savepoint":
+            with session.begin_nested() as savepoint:
+                save(stand, session)
+                savepoint.rollback()
+            session.commit()
+        else:
+            save(stand, session)
+            getattr(session, end)()
+    assert stand.left() == EMPTY
+    assert posts(host) == (["before"] if end == "savepoint" else [])
+    assert told == []
+
+
+def test_a_session_goes_on(stand, host, told):
+    """One transaction after the other, several uploads in one, each settled on its own."""
+    with Session(host.engine) as session:
+        first, second = save(stand, session), save(stand, session)
+        session.commit()
+        save(stand, session)
+        session.rollback()
+        third = save(stand, session)
+        session.commit()
+    assert [entry[1] for entry in told] == [first.id, second.id, third.id]
+    assert {upload.id for upload in stand.component.uploads.list("7")} == {first.id, second.id, third.id}
+    assert len(stand.stored()) == 6
+
+
+def test_a_refused_name_does_not_end_the_hosts_transaction(stand, host):
+    """Uploads of one name get names of their own, in the transaction as outside of it."""
+    outside = save(stand, None)
+    with Session(host.engine) as session:
+        session.execute(POSTS.insert(), {"text": "before"})
+        inside = save(stand, session)
+        session.commit()
+    assert outside.stem != inside.stem
+    assert posts(host) == ["before"]
+    assert len(stand.stored()) == 4
+
+
+def test_a_storage_that_fails_leaves_the_transaction_to_the_host(make, host):
+    """The upload is undone; what else the host wrote is the host's to keep."""
+    stand = make(catalog=SqlCatalog(host), storage=lambda local: Failing(local, "adopt", StorageError("away"), count=2))
+    with Session(host.engine) as session:
+        session.execute(POSTS.insert(), {"text": "before"})
+        with pytest.raises(StorageError):
+            save(stand, session)
+        session.commit()
+    assert posts(host) == ["before"]
+    assert stand.left() == EMPTY
+
+
+def test_what_cannot_be_taken_away_at_once_the_sweep_takes(make, host):
+    """A storage that is away when the host rolls back."""
+    stand = make(
+        catalog=SqlCatalog(host), storage=lambda local: Failing(local, "delete", StorageError("a"), forever=False)
+    )
+    with Session(host.engine) as session:
+        save(stand, session)
+        session.rollback()
+    assert len(stand.stored()) == 2
+    stand.component.upkeep.sweep(grace=NOTHING)
+    assert stand.left() == EMPTY
+
+
+def test_a_sweep_waits_for_a_transaction_that_is_still_open(stand, host):
+    """However old it is: what is committed in the end is there, and what was told stays true."""
+    with Session(host.engine) as session, ThreadPoolExecutor(1) as threads:
+        upload = save(stand, session)
+        sweep = threads.submit(stand.component.upkeep.sweep, grace=NOTHING)
+        time.sleep(0.3)
+        session.commit()
+        sweep.result(60)
+    assert stand.component.uploads.get(upload.id) == upload
+    assert len(stand.stored()) == 2
+
+
+def test_an_upload_is_not_deleted_inside_its_own_transaction(stand, host):
+    """The database would have the host wait for itself: rolling back takes it away."""
+    with Session(host.engine) as session:
+        upload = save(stand, session)
+        with pytest.raises(CatalogError, match="open transaction"):
+            stand.component.uploads.delete(upload)
+        session.commit()
+    assert stand.component.uploads.delete(upload)
+    assert stand.left() == EMPTY
+
+
+def test_what_cannot_be_undone_inside_is_swept(make, host):
+    """Neither the files nor their deletion came through, and the host rolls back: a note knows of them."""
+    broken = StorageError("away")
+
+    def storage(local):
+        return Failing(Failing(local, "adopt", broken, count=2, forever=False), "delete", broken, forever=False)
+
+    stand = make(catalog=SqlCatalog(host), storage=storage)
+    with Session(host.engine) as session:
+        with pytest.raises(StorageError):
+            save(stand, session)
+        session.rollback()
+    assert len(stand.stored()) == 1
+    stand.component.upkeep.sweep(grace=NOTHING)
+    assert stand.left() == EMPTY
+
+
+def test_a_name_that_was_given_up_is_nobody_elses(stand, host):
+    """Whoever comes next gets another: the files of the first may still be on their way out."""
+    with Session(host.engine) as session:
+        gone = save(stand, session)
+        session.rollback()
+    assert save(stand, None).stem != gone.stem
+
+
+def _die_inside(folder, database_path):
+    """Save inside a transaction, and be killed before its end."""
+    from tests.support import Stand
+
+    database = Database(sqlite_engine(database_path))
+    stand = Stand(folder, catalog=SqlCatalog(database))
+    session = Session(database.engine)
+    save(stand, session)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_inside_leaves_nothing_after_a_sweep(make, tmp_path, database):
+    """On SQLite, where the record dies with the transaction, a note says which files it had."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    process = multiprocessing.get_context("spawn").Process(target=_die_inside, args=(folder, tmp_path / "records.db"))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert len(files_in(folder / "images")) == 2
+    (folder / "incoming").rename(tmp_path / "kept")
+    (folder / "images").rename(tmp_path / "stored")
+    stand = make(catalog=SqlCatalog(database))
+    for path in (tmp_path / "kept").iterdir():
+        path.rename(stand.incoming / path.name)
+    (tmp_path / "stored").rename(stand.images)
+    stand.component.upkeep.sweep(grace=timedelta(hours=1))
+    assert len(stand.stored()) == 2, "too young to be given up"
+    stand.component.upkeep.sweep(grace=NOTHING)
+    assert stand.left() == EMPTY
+
+
+def test_another_database_is_refused(stand, tmp_path):
+    """Two databases cannot commit as one."""
+    engine = sqlite_engine(tmp_path / "other.db")
+    with Session(engine) as session, pytest.raises(ConfigError, match="not the catalog's"):
+        save(stand, session)
+    with pytest.raises(ConfigError, match="not an SQLAlchemy session"):
+        save(stand, object())
+    engine.dispose()
+    assert stand.left() == EMPTY
+
+
+def test_a_catalog_without_sessions_refuses_one(make, host):
+    """It says what is missing."""
+    stand = make(catalog=MemoryCatalog())
+    with Session(host.engine) as session, pytest.raises(ConfigError, match="cannot join"):
+        save(stand, session)

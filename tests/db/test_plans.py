@@ -1,0 +1,141 @@
+"""Whatever an upload, its readers and the sweep ask a database for is found by an index, among however many rows."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, select, update
+
+from chevupload.config import Policy
+from chevupload.db import Accounts, SqlCatalog, SqlKeys, Tables
+from tests.benchmarks.rows import NOW, Site
+from tests.support import Clock, picture
+
+ROWS = 3_000
+
+
+def _is_wide(condition, values):
+    """Whether an index is read for all that is ready, which is nearly everything."""
+    return "state" in condition and "expires_at" not in condition and "ready" in values
+
+
+@pytest.fixture
+def prefix():
+    """Mount at the root: nothing here depends on it."""
+    return ""
+
+
+@pytest.fixture
+def statements(each_database):
+    """Return a function that notes the statements of a block, each once, with the values that it was given first."""
+
+    @contextmanager
+    def note():
+        noted = {}
+
+        def see(connection, cursor, statement, parameters, context, executemany):
+            if not executemany and not statement.startswith("SET "):
+                noted.setdefault(statement, parameters)
+
+        event.listen(each_database.engine, "before_cursor_execute", see)
+        yield noted
+        event.remove(each_database.engine, "before_cursor_execute", see)
+
+    return note
+
+
+@pytest.fixture
+def site(make, each_database):
+    """Return a component on a database with many rows, and the key of a user there."""
+    Site(each_database, ROWS)
+    accounts = Accounts(each_database)
+    accounts.add_user("ann")
+    stand = make(
+        catalog=SqlCatalog(each_database),
+        keys=SqlKeys(each_database),
+        policy=Policy(duplicates="reject"),
+        clock=Clock(NOW),
+    )
+    return stand, accounts, accounts.add_key("ann").key
+
+
+def _sqlite_plan(connection, statement, parameters):
+    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
+        is_scan = row.detail.startswith("SCAN") and row.detail != "SCAN CONSTANT ROW"
+        if is_scan or _is_wide(row.detail, parameters):
+            yield row.detail
+
+
+def _postgres_plan(connection, statement, parameters):
+    found = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar()
+    nodes = [entry["Plan"] for entry in (json.loads(found) if isinstance(found, str) else found)]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        is_index, condition = "Index" in node["Node Type"], node.get("Index Cond", "")
+        if "Seq Scan" in node["Node Type"] or (is_index and not condition) or node["Plan Rows"] > ROWS / 10:
+            yield f"{node['Node Type']} of {node['Relation Name']}"
+
+
+def _mariadb_plan(connection, statement, parameters):
+    if not statement.startswith("INSERT"):
+        for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters):
+            if row.type in ("ALL", "index") or int(row.rows or 0) > ROWS / 10:
+                yield f"{row.type} of {row.table}, {row.rows} rows"
+
+
+PLANS = {"sqlite": _sqlite_plan, "postgresql": _postgres_plan, "mysql": _mariadb_plan}
+
+
+def full_scans(database, statements):
+    """Return what reads a whole table or index, by statement."""
+    scans = {}
+    with database.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # Tables with a handful of rows are read whole for good reasons; asked to avoid it, it shows that it can.
+            connection.exec_driver_sql("SET enable_seqscan = off")
+        for statement, parameters in statements.items():
+            found = list(PLANS[connection.dialect.name](connection, statement, parameters))
+            if found:
+                scans[statement] = found
+        connection.rollback()
+    return scans
+
+
+def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, statements):
+    """Key, album, category, duplicate, record, tags, viewer, files, list, delete link: each is a look at an index."""
+    stand, accounts, key = site
+    album, category = accounts.add_album("ann", "Cats"), accounts.add_category("Animals")
+    fields = {"tags": "cat,dog", "album_id": album, "category_id": str(category), "expiration": "P1D"}
+    with statements() as noted:
+        image = stand.upload(picture((9, 9)), key=key, **fields)
+        refused = stand.send({"source": (io.BytesIO(picture((9, 9))), "again.png")}, key=key)
+        assert refused.json["error"]["code"] == 101
+        for address in (image["url_viewer"], image["url"], image["thumb"]["url"]):
+            assert stand.open(address).status_code == 200
+        owner = stand.catalog.get(image["id_encoded"]).owner_id
+        page = stand.component.uploads.list(owner, limit=1)
+        assert stand.component.uploads.list(owner, limit=1, before=page[0]) == []
+        stand.catalog.has_duplicate("0" * 32, owner_id=None, since=NOW - timedelta(days=1))
+        assert stand.open(image["delete_url"], "POST").status_code == 200
+    assert len(noted) > 15
+    assert full_scans(each_database, noted) == {}
+
+
+def test_a_sweep_reads_no_table_whole(site, each_database, statements):
+    """A site with millions of uploads is swept every few minutes, for the few that have expired or were left."""
+    stand, _, _ = site
+    uploads = Tables.default().uploads
+    left = {"state": "pending", "received_at": NOW - timedelta(days=2)}
+    with each_database.begin() as connection:
+        lasting = connection.scalars(select(uploads.c.id).where(uploads.c.expires_at.is_(None)).limit(4)).all()
+        for upload_id, values in zip(lasting, [left, {"state": "deleting"}] * 2, strict=True):
+            connection.execute(update(uploads).where(uploads.c.id == upload_id).values(values))
+    with statements() as noted:
+        report = stand.component.upkeep.sweep()
+    assert (report.uploads, report.failed) == (5, 0)
+    assert full_scans(each_database, noted) == {}

@@ -1,0 +1,111 @@
+"""Sweeps of several processes at once share the work: nothing is removed or told twice, and nothing is left."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+from chevupload.app import ChevUpload
+from chevupload.db import Database, SqlCatalog, engine_from
+from chevupload.storage.local import LocalStorage
+from chevupload.testing.memory import StaticKeys
+from chevupload.testing.records import NOW, new_upload
+from chevupload.testing.storage import PNG
+from tests.support import SECRET, environment, files_in, records
+
+PROCESSES = 4
+HOUR = timedelta(hours=1)
+
+
+class CountingStorage(LocalStorage):
+    """Tells of each file that it is asked to remove."""
+
+    def delete(self, path: str) -> None:
+        """Remove it."""
+        print("delete", path)
+        super().delete(path)
+
+
+def make_component(database: Database, folder: Path) -> ChevUpload:
+    """Put a component together, a day after everything came."""
+    return ChevUpload(
+        keys=StaticKeys({}),
+        catalog=SqlCatalog(database),
+        storage=CountingStorage(folder / "images"),
+        secret_keys=[SECRET],
+        on_delete=lambda upload: print("told", upload.id),
+        clock=lambda: NOW + timedelta(days=1),
+    )
+
+
+def sweep(url: str, folder: str) -> None:
+    """Sweep once all the others are there, and print what was done."""
+    engine = engine_from(url)
+    component = make_component(Database(engine), Path(folder))
+    component.catalog.get("nobody")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    report = component.upkeep.sweep(grace=HOUR)
+    print("removed", report.uploads, report.failed)
+    component.close()
+    engine.dispose()
+
+
+def fill(component: ChevUpload, folder: Path) -> int:
+    """Keep expired, stalled, half deleted and living uploads with a file each; return how many are to go."""
+    catalog, storage = component.catalog, LocalStorage(folder / "images")
+    for number in range(240):
+        kind = ("expired", "expired", "stalled", "deleting")[number % 4]
+        upload = new_upload(f"{kind}-{number}", expires_at=NOW if kind == "expired" else None, size=1)
+        catalog.reserve(upload)
+        storage.save(upload.path, io.BytesIO(b"x"), headers=PNG)
+        if kind != "stalled":
+            catalog.publish(upload.id)
+        if kind == "deleting":
+            catalog.withdraw(upload.id)
+        if number % 8 == 3:
+            assert catalog.claim(upload.id, now=NOW, since=NOW), "a sweep that died yesterday has it"
+    living = new_upload("living", size=1)
+    catalog.reserve(living)
+    storage.save(living.path, io.BytesIO(b"x"), headers=PNG)
+    catalog.publish("living")
+    return 240
+
+
+def test_four_processes_sweep_once(each_database, tmp_path):
+    """Each file is removed by one of them, each deletion told by one, and their counts make up the whole."""
+    wanted = fill(make_component(each_database, tmp_path), tmp_path)
+    place = each_database.engine.url.render_as_string(hide_password=False)
+    code = "import sys; from tests.db.test_sweeps import sweep\nsweep(*sys.argv[1:])"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, place, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+        for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    lines = [line for process in processes for line in process.communicate(timeout=100)[0].splitlines()]
+    assert [process.returncode for process in processes] == [0] * PROCESSES
+    removed = [line.split()[1:] for line in lines if line.startswith("removed")]
+    assert (sum(int(count) for count, _ in removed), {failed for _, failed in removed}) == (wanted, {"0"})
+    assert sorted(int(count) > 0 for count, _ in removed)[1:] == [True] * 3, "they share the work"
+    deletes = Counter(line for line in lines if line.startswith("delete"))
+    assert (len(deletes), set(deletes.values())) == (wanted, {1})
+    told = Counter(line for line in lines if line.startswith("told"))
+    assert (len(told), set(told.values())) == (120, {1}), "of what stalled or was deleted nobody is told again"
+    component = make_component(each_database, tmp_path)
+    assert [record.id for record in records(component.catalog)] == ["living"]
+    assert len(files_in(tmp_path / "images")) == 1
+    component.close()

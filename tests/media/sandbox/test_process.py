@@ -1,0 +1,215 @@
+"""A worker as its server sees it: how it is started, what it may answer, when it is ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chevupload import errors
+from chevupload.config import Limits
+from chevupload.media.sandbox import process as child
+from tests.media.pictures import job, left, stored
+from tests.media.pools import SLOW, SMALL, pool, scripted, workers
+
+
+def test_a_deadline_kills_the_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A picture that takes too long is refused soon, its files are removed, and the next one gets a new worker."""
+    with pool(decode_seconds=0.15) as made, caplog.at_level(logging.WARNING):
+        made.warm()
+        first = workers()
+        with pytest.raises(errors.TooCostly):
+            made.process(job(stored(tmp_path / "slow", SLOW), width=2_900))
+        assert (left(tmp_path), workers()) == ([], set())
+        made.process(job(stored(tmp_path / "a", SMALL)))
+        assert workers().isdisjoint(first)
+    assert "was killed" in caplog.text
+
+
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGSEGV, errors.BrokenImage), (signal.SIGXCPU, errors.TooCostly)])
+def test_a_worker_that_dies_at_work_is_replaced(
+    tmp_path: Path, number: signal.Signals, kind: type[errors.Refusal]
+) -> None:
+    """A crash is the picture's fault, the processor limit its cost."""
+    with pool() as made:
+        made.warm()
+        (victim,) = workers()
+        timer = threading.Timer(0.1, os.kill, (victim, number))
+        timer.start()
+        with pytest.raises(kind):
+            made.process(job(stored(tmp_path / "slow", SLOW), width=2_900))
+        timer.join()
+        assert left(tmp_path) == []
+        assert made.process(job(stored(tmp_path / "a", SMALL))).width == 700
+
+
+def test_a_worker_that_is_gone_before_it_was_asked_is_our_fault(tmp_path: Path) -> None:
+    """The picture is not blamed, and may be tried by another one."""
+    worker = child.Child(sys.executable, Limits())
+    worker.wait_until_ready()
+    (victim,) = workers()
+    os.kill(victim, signal.SIGKILL)
+    os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(child.WorkerKilled):
+        worker.process(job(stored(tmp_path / "a", SMALL)), 5)
+    assert not worker.is_fit
+    worker.end()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "no json",
+        '{"error": "SystemExit", "message": "m"}',
+        '{"error": "annotations", "message": "m"}',
+        '{"result": {}}',
+        "[]",
+        '{"result": {"original": null, "medium": null, "thumb": {"path": "/etc/passwd", "size": 1}}}',
+    ],
+)
+def test_a_worker_is_not_believed_everything(tmp_path: Path, answer: str) -> None:
+    """A worker that hostile bytes took over can neither name foreign files nor raise what it likes."""
+    made = scripted(tmp_path, f"read a; echo '{{}}'; read b; echo '{answer}'; exec cat >/dev/null")
+    with pytest.raises(errors.BrokenImage):
+        made.process(job(stored(tmp_path / "a", SMALL)))
+    made.close()
+
+
+ANSWER: dict[str, Any] = {
+    "format": "PNG",
+    "width": 8,
+    "height": 6,
+    "frames": 1,
+    "is_360": False,
+    "title": None,
+    "description": None,
+    "exif": None,
+    "taken_at": None,
+    "original": None,
+    "original_md5": None,
+    "resized": False,
+    "thumb": {"path": "@", "size": 1},
+    "medium": None,
+    "frame": None,
+    "duration": 0,
+}
+"""What an honest worker says, but for the place of its thumb."""
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"format": "EXE"},
+        {"format": None},
+        {"width": -1},
+        {"width": 8.0},
+        {"height": "6"},
+        {"frames": True},
+        {"title": 1},
+        {"description": ["x"]},
+        {"taken_at": {}},
+        {"original_md5": 5},
+        {"exif": "text"},
+        {"exif": []},
+        {"is_360": "no"},
+        {"resized": 1},
+        {"thumb": None},
+        {"thumb": {"path": "@", "size": -1}},
+        {"medium": {"path": "@", "size": "1"}},
+        {"frame": {"path": "@", "size": 1}},
+        {"format": "MP4"},
+        {"format": "MP4", "frame": {"path": "/etc/passwd", "size": 1}},
+        {"duration": 1.5},
+        {"duration": -1},
+    ],
+    ids=str,
+)
+def test_every_value_of_an_answer_has_its_type(tmp_path: Path, lie: dict[str, Any]) -> None:
+    """An answer is stored and shown: one that is right in all but one value is a broken picture's, without a fault."""
+    answers = [json.dumps({"result": ANSWER | values}) for values in ({}, lie)]
+    # The prefix of a thumb's name has to be the job's, which only its request tells.
+    name = """$(echo "$b" | sed 's/.*"prefix": "\\([^"]*\\)".*/\\1/')"""
+    steps = "; ".join(f"read b; echo '{text}' | sed \"s|@|{tmp_path}/out/{name}x|g\"" for text in answers)
+    made = scripted(tmp_path, f"read a; echo '{{}}'; {steps}; exec cat >/dev/null")
+    request = job(stored(tmp_path / "a", SMALL))
+    assert made.process(request).width == 8
+    with pytest.raises(errors.BrokenImage):
+        made.process(request)
+    made.close()
+
+
+@pytest.mark.parametrize("start", ["echo '{}'; read b", ":"])
+def test_an_endless_answer_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    """A worker that never ends its line is killed before it fills the memory, at work or at its start."""
+    monkeypatch.setattr(child, "MAX_ANSWER_BYTES", 200_000)
+    monkeypatch.setattr(child, "END_SECONDS", 0.1)
+    made = scripted(tmp_path, f"read a; {start}; exec cat /dev/zero")
+    with pytest.raises(errors.BackendError if start == ":" else errors.BrokenImage):
+        made.process(job(stored(tmp_path / "a", SMALL)))
+    assert left(tmp_path) == []
+    made.close()
+
+
+@pytest.mark.timeout(20)
+def test_a_worker_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Closing does not wait for ever."""
+    monkeypatch.setattr(child, "END_SECONDS", 0.1)
+    made = scripted(tmp_path, "read a; echo '{}'; exec sleep 60")
+    made.warm()
+    made.close()
+
+
+def test_no_secret_reaches_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is reduced to where the modules are."""
+    monkeypatch.setenv("SECRET_KEY", "s3cret")
+    monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+    with pool() as made:
+        made.warm()
+        (pid,) = workers()
+        names = {line.split(b"=")[0] for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if line}
+        assert {name for name in names if not name.startswith(b"MALLOC_")} <= {b"PYTHONPATH", b"LANG"}
+        assert os.readlink(f"/proc/{pid}/cwd") == "/"
+
+
+def test_a_worker_finds_what_the_server_finds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Modules may come from any entry of the server's path, relative ones included."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, "beside"])
+    with pool() as made:
+        made.warm()
+        (pid,) = workers()
+        variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    (path,) = (text.partition("=")[2] for text in variables if text.startswith("PYTHONPATH="))
+    assert path.split(os.pathsep) == [os.path.abspath(entry) for entry in sys.path]
+    assert str(tmp_path / "beside") in path.split(os.pathsep)
+
+
+@pytest.mark.parametrize(
+    ("executable", "expected"),
+    [
+        ("/usr/bin/python3.11", "/usr/bin/python3.11"),
+        ("/opt/pypy3", "/opt/pypy3"),
+        ("/Library/Python", "/Library/Python"),
+        ("/usr/sbin/uwsgi", "bin/python3"),
+        ("/usr/sbin/apache2", "bin/python3"),
+        ("", "bin/python3"),
+        (None, "bin/python3"),
+    ],
+)
+def test_an_embedding_server_is_no_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str | None, expected: str
+) -> None:
+    """Where a server embeds Python, workers are started with the interpreter of its environment, if there is one."""
+    monkeypatch.setattr(sys, "executable", executable)
+    monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
+    assert child.interpreter() == (expected if expected.startswith("/") else executable or "")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").touch()
+    assert child.interpreter() == (expected if expected.startswith("/") else str(tmp_path / expected))

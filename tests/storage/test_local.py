@@ -1,0 +1,291 @@
+"""The local storage: whole files or none, no file replaced, and adopting without a copy."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from chevupload.errors import ConfigError, FileExists, StorageError
+from chevupload.spool import PREFIX, Spool
+from chevupload.storage.local import LocalStorage
+from chevupload.testing import AdoptingStorageContract
+from chevupload.testing.storage import PNG
+
+
+@pytest.fixture(params=[False, True], ids=["quick", "fsync"])
+def storage(request, tmp_path):
+    return LocalStorage(tmp_path / "files", fsync=request.param)
+
+
+def leftovers(storage):
+    return [path.name for path in storage.incoming.iterdir()]
+
+
+def save(storage, path, data=b"new"):
+    storage.save(path, io.BytesIO(data), headers=PNG)
+
+
+class TestLocalStorage(AdoptingStorageContract):
+    """The default storage: it takes finished files over, which spares a copy of every upload."""
+
+    @pytest.fixture(params=["beside", "defaults", "public"])
+    def storage(self, request, tmp_path):
+        """Return a new one: with unfinished files elsewhere, with defaults, and with a public URL."""
+        settings = {"beside": {"incoming": tmp_path / "incoming"}, "public": {"public_url": "https://cdn.example/f"}}
+        return LocalStorage(tmp_path / "files", **settings.get(request.param, {}))
+
+
+class TestLastingLocalStorage(AdoptingStorageContract):
+    """The storage whose files survive a power failure."""
+
+    @pytest.fixture
+    def storage(self, tmp_path):
+        """Return a new one."""
+        return LocalStorage(tmp_path / "files", fsync=True)
+
+
+def test_an_existing_file_stays_as_it_is(storage, tmp_path):
+    """No upload replaces another, saved or adopted, and nothing unfinished of the refused one stays."""
+    save(storage, "d/a.png", b"old")
+    with pytest.raises(FileExists):
+        save(storage, "d/a.png")
+    other = tmp_path / "other"
+    other.write_bytes(b"new")
+    with pytest.raises(FileExists):
+        storage.adopt("d/a.png", str(other))
+    assert other.read_bytes() == b"new"
+    with storage.open("d/a.png") as file:
+        assert file.read() == b"old"
+    assert leftovers(storage) == []
+
+
+def test_files_and_folders_are_readable_for_a_web_server(storage, tmp_path):
+    """A web server can serve the files whatever the umask says; unfinished ones are closed to all others."""
+    before = os.umask(0o077)
+    try:
+        save(storage, "2026/01/a.png")
+    finally:
+        os.umask(before)
+    folder = tmp_path / "files"
+    assert stat.S_IMODE((folder / "2026/01/a.png").stat().st_mode) == 0o644
+    assert stat.S_IMODE((folder / "2026/01").stat().st_mode) == 0o755
+    assert stat.S_IMODE((folder / "2026").stat().st_mode) == 0o755
+    assert stat.S_IMODE(storage.incoming.stat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077], ids=oct)
+def test_new_folders_keep_what_their_parent_gives(tmp_path, umask):
+    """Setgid and with it the group, and a group's write access where the umask leaves it: only readers are added."""
+    tmp_path.chmod(0o2770)
+    before = os.umask(umask)
+    try:
+        storage = LocalStorage(tmp_path / "site/images", incoming=tmp_path / "site/incoming")
+        save(storage, "2026/01/a.png")
+    finally:
+        os.umask(before)
+    expected = 0o2775 if umask == 0o002 else 0o2755
+    for name in ("site", "site/images", "site/images/2026", "site/images/2026/01"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == expected, name
+    assert stat.S_IMODE((tmp_path / "site/incoming").stat().st_mode) == 0o2700
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    """Settings are not read by a shell; and nobody's home is refused, not made."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    storage = LocalStorage("~/files", incoming="~/incoming")
+    save(storage, "a.png")
+    assert (tmp_path / "home/files/a.png").read_bytes() == b"new"
+    assert storage.incoming == tmp_path / "home/incoming"
+    with pytest.raises(ConfigError, match="no such home"):
+        LocalStorage("~nobody-has-this-name/files")
+    assert os.listdir(tmp_path) == ["home"]
+
+
+def test_a_half_written_file_is_never_visible(storage):
+    """A reader sees a whole file or none; an unfinished one lies apart, under a name that the sweep knows."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Slow(io.RawIOBase):
+        def __init__(self):
+            self.parts = [b"", b"2" * 10, b"1" * 10]
+
+        def read(self, size=-1):
+            if len(self.parts) == 2:
+                reached.set()
+                assert go_on.wait(10)
+            return self.parts.pop()
+
+    writer = threading.Thread(target=lambda: storage.save("a.png", Slow(), headers=PNG))
+    writer.start()
+    assert reached.wait(10)
+    assert not storage.exists("a.png")
+    assert [name.startswith(PREFIX) for name in leftovers(storage)] == [True]
+    go_on.set()
+    writer.join()
+    with storage.open("a.png") as file:
+        assert file.read() == b"1" * 10 + b"2" * 10
+
+
+def test_a_failed_save_leaves_no_temporary_file(storage):
+    """What could not be saved takes no space, which on a full disk would be the cause of the next failure."""
+
+    class Failing(io.RawIOBase):
+        def read(self, size=-1):
+            raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(StorageError):
+        storage.save("a.png", Failing(), headers=PNG)
+    assert leftovers(storage) == []
+
+
+def test_of_many_writers_one_wins(storage):
+    """Of several writers at once one is told that it succeeded, and the file is that one's."""
+    results = []
+
+    def write(number):
+        try:
+            save(storage, "2026/a.png", str(number).encode())
+            results.append(number)
+        except FileExists:
+            pass
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 1
+    with storage.open("2026/a.png") as file:
+        assert file.read() == str(results[0]).encode()
+
+
+def test_a_spool_is_adopted_without_a_copy(storage, tmp_path):
+    """An upload is written once: the spool itself becomes the stored file, and its old name is gone."""
+    with Spool(str(storage.incoming), 100) as spool:
+        spool.write(b"data")
+        inode = os.stat(spool.path).st_ino
+        storage.adopt("2026/a.png", spool.path)
+        assert not Path(spool.path).exists()
+    target = tmp_path / "files/2026/a.png"
+    assert target.read_bytes() == b"data"
+    assert (target.stat().st_ino, target.stat().st_nlink) == (inode, 1)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+
+
+def test_a_file_where_a_folder_should_be_is_an_error(storage):
+    """A path below a file is refused as an error of ours, and nothing unfinished stays."""
+    save(storage, "a")
+    with pytest.raises(StorageError):
+        save(storage, "a/b")
+    with pytest.raises(StorageError):
+        save(storage, "a/b/c")
+    assert leftovers(storage) == []
+
+
+def test_deleting_leaves_folders(storage, tmp_path):
+    """Somebody else may be about to save into the folder; and no folder can be deleted as a file."""
+    save(storage, "2026/a.png")
+    storage.delete("2026/a.png")
+    assert (tmp_path / "files/2026").is_dir()
+    with pytest.raises(StorageError):
+        storage.delete("2026")
+
+
+def test_unfinished_files_cannot_be_reached_as_stored_ones(storage):
+    """No path reads or replaces what somebody is still uploading."""
+    (storage.incoming / "chevupload-spool-x").write_bytes(b"secret")
+    for action in (storage.open, lambda path: save(storage, path), lambda path: storage.adopt(path, "/dev/null")):
+        with pytest.raises(StorageError):
+            action(".incoming/chevupload-spool-x")
+
+
+@pytest.fixture
+def far(tmp_path):
+    """Return a folder on another file system."""
+    folder = Path("/dev/shm")
+    if not folder.is_dir() or folder.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("/dev/shm is no second file system here, so nothing can be moved between two")
+    path = folder / f"{PREFIX}test-{os.getpid()}"
+    path.mkdir()
+    yield path
+    for file in path.iterdir():
+        file.unlink()
+    path.rmdir()
+
+
+def test_incoming_on_another_file_system_is_refused(tmp_path, far):
+    """Nothing can be moved between file systems in one step."""
+    with pytest.raises(ConfigError, match="same file system"):
+        LocalStorage(tmp_path / "files", incoming=far)
+
+
+def test_files_from_another_file_system_are_copied_first(tmp_path, far):
+    """Nobody sees them before they are whole, and no copy stays."""
+    storage = LocalStorage(tmp_path / "files")
+    source = far / "source"
+    source.write_bytes(b"adopted")
+    storage.adopt("2026/b.png", str(source))
+    assert (tmp_path / "files/2026/b.png").read_bytes() == b"adopted"
+    source.write_bytes(b"again")
+    with pytest.raises(FileExists):
+        storage.adopt("2026/b.png", str(source))
+    assert source.read_bytes() == b"again"
+    source.unlink()
+    assert list(far.iterdir()) == []
+    assert list((tmp_path / "files/.incoming").iterdir()) == []
+
+
+@pytest.fixture
+def without_links(monkeypatch):
+    """Take hard links away, as some network and memory card file systems do."""
+
+    def link(source, target):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+def test_without_hard_links_files_are_renamed(storage, without_links, tmp_path):
+    """On file systems without hard links files are saved and adopted too, and still none is replaced."""
+    save(storage, "a.png", b"old")
+    with pytest.raises(FileExists):
+        save(storage, "a.png", b"new")
+    source = tmp_path / "source"
+    source.write_bytes(b"adopted")
+    storage.adopt("b.png", str(source))
+    assert not source.exists()
+    with storage.open("a.png") as one, storage.open("b.png") as two:
+        assert (one.read(), two.read()) == (b"old", b"adopted")
+    assert leftovers(storage) == []
+
+
+def test_other_faults_of_the_disk_are_storage_errors(storage, monkeypatch):
+    """Only missing links are worked around: any other fault is an error of ours, and nothing unfinished stays."""
+
+    def link(source, target):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(StorageError):
+        save(storage, "a.png")
+    assert leftovers(storage) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
+    """A wrong folder is found when the site starts, not at its first upload; the error names it, and its cause."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"file: Not a directory"):
+        LocalStorage(tmp_path / "file/sub")
+
+
+def test_public_url(tmp_path):
+    """A file has an address of its own only where the site gave one; else the component serves it."""
+    assert LocalStorage(tmp_path).url("a.png") is None
+    assert LocalStorage(tmp_path, public_url="https://cdn.example/f").url("a.png") == "https://cdn.example/f/a.png"

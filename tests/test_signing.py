@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chevupload.errors import ConfigError
+from chevupload.signing import DeleteTokens, FormTokens
+
+OLD, NEW = "old secret of 16+", "new secret of 16+"
+TOKENS = DeleteTokens([NEW])
+
+
+def test_a_token_deletes_its_upload_and_no_other():
+    """A delete link opens one upload only; whoever holds it has no power over another."""
+    token = TOKENS.sign("abc")
+    assert TOKENS.verify("abc", token)
+    assert not TOKENS.verify("abd", token)
+    assert not TOKENS.verify("", token)
+
+
+def test_a_token_is_long_and_safe_in_a_link():
+    """256 bits, in characters that need no escape."""
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", TOKENS.sign("abc"))
+
+
+def test_a_token_says_the_same_twice():
+    """Nothing is stored for a token: whoever knows the secret makes it again, in another process too."""
+    assert TOKENS.sign("abc") == DeleteTokens([NEW]).sign("abc")
+
+
+def test_tokens_survive_a_rotation():
+    """The last key signs, all are accepted, and a key that is dropped takes its tokens with it."""
+    before, during = DeleteTokens([OLD]), DeleteTokens([OLD, NEW])
+    assert during.verify("abc", before.sign("abc"))
+    assert during.sign("abc") == TOKENS.sign("abc")
+    assert not TOKENS.verify("abc", before.sign("abc"))
+
+
+def test_a_token_changed_anywhere_is_refused():
+    """Every other character at every place, the last one too, whose lowest bits mean nothing."""
+    token = TOKENS.sign("abc")
+    for place in range(len(token)):
+        for other in string.ascii_letters + string.digits + "-_":
+            if other != token[place]:
+                assert not TOKENS.verify("abc", token[:place] + other + token[place + 1 :])
+
+
+@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "=", lambda t: t + "A", lambda t: t + "\n"])
+def test_another_length_is_refused(change):
+    """A token has one spelling: cut, padded or prolonged it is none."""
+    assert not TOKENS.verify("abc", change(TOKENS.sign("abc")))
+
+
+@pytest.mark.parametrize("junk", ["!", " ", "é", "\x00", "\ud800", "="])
+def test_junk_inside_is_refused(junk):
+    """Some decoders skip what they do not know."""
+    token = TOKENS.sign("abc")
+    assert not TOKENS.verify("abc", token[:5] + junk + token[5:])
+
+
+@given(st.text(max_size=50) | st.text("AEIaei019-_", min_size=43, max_size=43))
+def test_a_guess_is_refused(token):
+    """No text deletes anything without the secret, not even one in the form of a token."""
+    assert not TOKENS.verify("abc", token)
+
+
+@pytest.mark.parametrize("keys", [[], [""], ["short"], ["x" * 15], [NEW, "short"], ["short", NEW]])
+def test_weak_keys_are_refused(keys):
+    """One secret that can be guessed opens every upload, so each of them is checked, at construction."""
+    with pytest.raises(ConfigError, match="secret_keys"):
+        DeleteTokens(keys)
+
+
+@pytest.mark.parametrize("user_id", ["7", "ann ü", "a.b:c", "", "\udcff"])
+def test_a_forms_token_is_its_users(user_id):
+    """Whatever users are called, and after a rotation of the secret; no other user's, and no delete token."""
+    old, new = "the first secret of this site", "the second secret of this site"
+    token = FormTokens([old]).sign(user_id)
+    rotated = FormTokens([old, new])
+    assert rotated.verify(user_id, token)
+    assert not rotated.verify(user_id + "x", token)
+    assert not FormTokens([new]).verify(user_id, token)
+    assert not rotated.verify(user_id, DeleteTokens([old]).sign("x"))
+    assert not rotated.verify(user_id, "")
+    assert not rotated.verify(user_id, "2" + rotated.sign(user_id + "2"))
+    assert not rotated.verify(user_id[:-1], user_id[-1:] + token) or not user_id

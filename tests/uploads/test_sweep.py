@@ -1,0 +1,200 @@
+"""The sweep removes what is over, and the check finds what is missing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from chevupload.errors import CatalogError, ConfigError, StorageError
+from chevupload.uploads.consistency import CheckReport
+from chevupload.uploads.sweep import SweepReport
+from tests.support import Failing, noise
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def prefix():
+    """Mount at the root: nothing here depends on it."""
+    return ""
+
+
+def test_expired_uploads_are_swept(stand):
+    """At the moment they expire, and no other."""
+    stand.upload(filename="stays.png")
+    gone = stand.upload(filename="goes.png", expiration="600")
+    stand.clock.move(seconds=599)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=0)
+    stand.clock.move(seconds=1)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
+    assert stand.stored() == ["2026/03/04/stays.png", "2026/03/04/stays.th.png"]
+    assert stand.open(gone["url"]).status_code == 404
+
+
+def test_one_failure_does_not_stop_the_rest(make):
+    """It is counted and logged, and tried again next time."""
+    stand = make(storage=lambda local: Failing(local, "delete", StorageError("away"), forever=False))
+    for name in ("a.png", "b.png"):
+        stand.upload(filename=name, expiration="600")
+    stand.clock.move(hours=1)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=1)
+    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
+    assert stand.stored() == []
+
+
+def test_a_deletion_that_cannot_be_finished_is_counted(make):
+    """A storage that stays away keeps its records for the next sweep."""
+    stand = make(storage=lambda local: Failing(local, "delete", StorageError("away")))
+    stand.upload(expiration="600")
+    stand.clock.move(hours=1)
+    for _ in range(2):
+        assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=1)
+
+
+def test_old_temporary_files_are_removed(stand):
+    """Ours only, and old ones only; folders stay."""
+    old = time.time() - 7200
+    for name in ("chevupload-spool-old", "other-old"):
+        (stand.incoming / name).write_bytes(b"x")
+        os.utime(stand.incoming / name, (old, old))
+    (stand.incoming / "chevupload-spool-young").write_bytes(b"x")
+    (stand.incoming / "chevupload-spool-folder").mkdir()
+    assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 1
+    assert sorted(os.listdir(stand.incoming)) == ["chevupload-spool-folder", "chevupload-spool-young", "other-old"]
+
+
+def test_the_storages_own_temporary_files_are_removed(make, tmp_path):
+    """A component may spool elsewhere than where its storage receives."""
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    stand = make(spool_folder=str(spools))
+    for folder in (spools, stand.incoming):
+        (folder / "chevupload-spool-x").write_bytes(b"x")
+        os.utime(folder / "chevupload-spool-x", (0, 0))
+    assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 2
+
+
+class _Slippery:
+    """The system's folder for temporary files: one file vanishes under our hands, one is somebody else's."""
+
+    def __init__(self, *errors):
+        self.files = [_File(error) for error in errors]
+
+
+class _File:
+    def __init__(self, error):
+        self._error = error
+
+    def stat(self):
+        return os.stat_result([0] * 10)
+
+    def unlink(self):
+        if self._error:
+            raise self._error
+
+
+def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplog):
+    """A file that vanished is fine, one that may not be removed is logged, and the rest goes."""
+    files = _Slippery(FileNotFoundError(), PermissionError("not yours"), None).files
+    monkeypatch.setattr(stand.component.upkeep, "_temporary_files", lambda: iter(files))
+    with caplog.at_level(logging.WARNING):
+        assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 1
+    assert "could not be removed" in caplog.text
+
+
+def test_a_catalog_that_is_away_is_told(make):
+    """There is nothing to sweep without records."""
+    stand = make()
+    stand.component.upkeep._catalog = Failing(stand.catalog, "withdraw_stalled", CatalogError("away"))
+    with pytest.raises(CatalogError):
+        stand.component.upkeep.sweep(grace=HOUR)
+
+
+def test_check_finds_missing_files(stand):
+    """Each by upload and path."""
+    image = stand.upload(noise((600, 400)), "a.png")
+    stand.upload(filename="b.png")
+    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=())
+    (stand.images / "2026/03/04/a.md.png").unlink()
+    (stand.images / "2026/03/04/a.png").unlink()
+    missing = ((image["id_encoded"], "2026/03/04/a.png"), (image["id_encoded"], "2026/03/04/a.md.png"))
+    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=missing)
+
+
+def test_a_sweep_beside_another_removes_nothing_new(make):
+    """A name that another sweep has set free, and a new upload has taken, keeps its files."""
+    stand = make()
+    stand.upload(filename="same.png", expiration="600")
+    stand.clock.move(hours=1)
+    listed = stand.catalog.withdrawn_ids
+    entered = []
+
+    def meanwhile():
+        for upload_id in list(listed()):
+            if not entered:
+                entered.append(upload_id)
+                stand.component.upkeep.sweep(grace=HOUR)
+                stand.upload(filename="same.png")
+            yield upload_id
+
+    stand.catalog.withdrawn_ids = meanwhile
+    stand.component.upkeep.sweep(grace=HOUR)
+    assert stand.component.upkeep.check() == CheckReport(uploads=1, missing=())
+
+
+def test_regular_sweeps_end_with_the_component(stand):
+    """They go on though one fails, end at close(), and may begin anew."""
+    expired, swept = stand.catalog.expired, threading.Semaphore(0)
+
+    def fail(now):
+        swept.release()
+        raise KeyError("broken")
+
+    stand.catalog.expired = fail
+    for _ in range(2):
+        stand.component.upkeep.sweep_every(0.001)
+        with pytest.raises(ConfigError, match="already"):
+            stand.component.upkeep.sweep_every(1)
+        for _ in range(3):
+            assert swept.acquire(timeout=30)
+        stand.component.close()
+        assert [thread for thread in threading.enumerate() if thread.name == "chevupload-sweep"] == []
+    stand.catalog.expired = expired
+    stand.component.close()
+
+
+def test_a_regular_sweep_stops_between_two_uploads(stand):
+    """close() does not wait for all the rest."""
+    for name in ("a.png", "b.png", "c.png"):
+        stand.upload(filename=name, expiration="600")
+    stand.clock.move(hours=1)
+    removing, go_on = threading.Event(), threading.Event()
+    delete = stand.component._storages.by_name[""].delete
+
+    def wait(path):
+        removing.set()
+        assert go_on.wait(30)
+        delete(path)
+
+    stand.component._storages.by_name[""].delete = wait
+    stand.component.upkeep.sweep_every(0.001)
+    assert removing.wait(30)
+    ending = threading.Thread(target=stand.component.close)
+    ending.start()
+    while stand.component.upkeep._regular is not None:
+        time.sleep(0.001)
+    go_on.set()
+    ending.join(30)
+    assert stand.stored() == [f"2026/03/04/{name}" for name in ("b.png", "b.th.png", "c.png", "c.th.png")]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_the_time_between_sweeps_is_positive(stand, seconds):
+    """Anything else would never pause."""
+    with pytest.raises(ConfigError, match="must be positive"):
+        stand.component.upkeep.sweep_every(seconds)
