@@ -14,10 +14,24 @@ from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
 from chevupload.protocols import Readable, Wrapper
 from chevupload.uploads.service import SaveParameters
+from chevupload.web.api import SESSION
 from chevupload.web.urls import Links
+from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.routing import route_paths
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+__all__ = [
+    "METHODS",
+    "SESSION",
+    "HandedForm",
+    "RequestUploads",
+    "below",
+    "checked_prefix",
+    "hand_on",
+    "route_paths",
+]
 
 _PREFIX = re.compile(r"[A-Za-z0-9._~/-]*\Z")
 

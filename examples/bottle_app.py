@@ -28,10 +28,8 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from chevupload import Principal, Refusal
+from chevupload import Database, DataFolder, Principal, Refusal, UserColumns, sqlite_engine
 from chevupload.contrib.bottle import ChevUploadPlugin
-from chevupload.data_folder import DataFolder
-from chevupload.db import Database, UserColumns, sqlite_engine
 from chevupload.integration import RequestUploads
 
 MONTH = 30 * 24 * 3600

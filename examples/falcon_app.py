@@ -30,10 +30,7 @@ from markupsafe import Markup
 from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from chevupload import Principal, Refusal
-from chevupload.data_folder import DataFolder
-from chevupload.db import Database, UserColumns, sqlite_engine
-from chevupload.factory import component_from
+from chevupload import Database, DataFolder, Principal, Refusal, UserColumns, component_from, sqlite_engine
 
 MONTH = 30 * 24 * 3600
 # One slash, for two are another site's address; so is a backslash, to browsers.

@@ -57,7 +57,7 @@ form + ul, details { margin-top: 2.5rem }
 </style>
 {% macro token() %}<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">{% endmacro %}
 {% if found is defined %}<nav><a href="{{ url_for('home') }}">Pictures</a>
-<a href="{{ url_for('chevupload.web.upload_page') }}">Upload many</a>
+<a href="{{ url_for('chevupload.upload_page') }}">Upload many</a>
 <a href="{{ url_for('chevupload.keys') }}">API keys</a>
 <form method="post" action="{{ url_for('logout') }}">{{ token() }}<button>Sign out</button></form></nav>{% endif %}
 <main><h1>{{ title }}</h1>

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from chevupload.testing.isolation import isolated as isolated
     from chevupload.testing.keys import KeyBackendContract as KeyBackendContract
     from chevupload.testing.keys import KeyStoreContract as KeyStoreContract
+    from chevupload.testing.memory import MemoryCatalog as MemoryCatalog
+    from chevupload.testing.memory import MemoryStorage as MemoryStorage
+    from chevupload.testing.memory import StaticKeys as StaticKeys
+    from chevupload.testing.records import NOW as NOW
+    from chevupload.testing.records import in_threads as in_threads
+    from chevupload.testing.records import new_upload as new_upload
     from chevupload.testing.samples import picture as picture
     from chevupload.testing.samples import tell_sender as tell_sender
     from chevupload.testing.serving import serve as serve
@@ -31,9 +37,15 @@ _HOMES = {
     "HostContract": "host",
     "KeyBackendContract": "keys",
     "KeyStoreContract": "keys",
+    "MemoryCatalog": "memory",
+    "MemoryStorage": "memory",
+    "NOW": "records",
     "RunningHost": "host",
+    "StaticKeys": "memory",
     "StorageContract": "storage",
+    "in_threads": "records",
     "isolated": "isolation",
+    "new_upload": "records",
     "picture": "samples",
     "serve": "serving",
     "tell_sender": "samples",

@@ -69,7 +69,7 @@ class Assets:
 
     @cached_property
     def _files(self) -> dict[str, bytes]:
-        folder = Path(__file__).parent / "assets"
+        folder = Path(__file__).parent / "static"
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
 
     @cached_property

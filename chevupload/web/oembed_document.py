@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from chevupload.config import Renditions
 from chevupload.model import Upload
 from chevupload.scaling import Size, fitted
-from chevupload.wsgi.responses import Document
 from chevupload.web.copies import video_code
 from chevupload.web.previews import medium_box
 from chevupload.web.urls import Links
+from chevupload.wsgi.responses import Document
 
 _BOUNDLESS = 10**9
 

@@ -33,7 +33,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from chevupload.factory import component_from
+from chevupload import component_from
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

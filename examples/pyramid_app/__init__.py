@@ -26,7 +26,7 @@ from pyramid.config import Configurator
 from pyramid.session import SignedCookieSessionFactory
 from sqlalchemy.orm import Session
 
-from chevupload.db import sqlite_engine
+from chevupload import sqlite_engine
 
 from .models import Base, User, tables
 from .security import SecurityPolicy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chevupload.db import Tables
+from chevupload import Tables
 
 
 class Base(DeclarativeBase):

@@ -10,7 +10,7 @@ from chevupload import Routes
 from chevupload.web.assets import Assets
 from tests.support import ROOT
 
-FOLDER = ROOT / "chevupload" / "response" / "assets"
+FOLDER = ROOT / "chevupload" / "web" / "static"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 
 

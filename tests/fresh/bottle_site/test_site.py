@@ -4,7 +4,7 @@ import pytest
 from site_app import app, plugin
 from werkzeug.test import Client
 
-from chevupload.db import Accounts
+from chevupload import Accounts
 from chevupload.testing import isolated, picture
 
 

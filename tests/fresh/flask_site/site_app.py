@@ -7,9 +7,8 @@ from flask_login import LoginManager, UserMixin, current_user, login_required, l
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chevupload import Refusal
+from chevupload import Refusal, UserColumns
 from chevupload.contrib.flask import ChevUpload, uploads
-from chevupload.db import UserColumns
 
 db, login_manager = SQLAlchemy(), LoginManager()
 

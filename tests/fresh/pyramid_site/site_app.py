@@ -5,7 +5,7 @@ from pyramid.config import Configurator
 from pyramid.response import Response
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from chevupload.db import Tables, sqlite_engine
+from chevupload import Tables, sqlite_engine
 
 
 class Base(DeclarativeBase):
