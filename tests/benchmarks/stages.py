@@ -52,6 +52,8 @@ class Stage:
     """A running server."""
 
     target: Target
+    key: str
+    """The key of another user than the unfriendly ones'."""
     probed: str
     """The path of what answers quickly: its health, or a host's page."""
     trees: tuple[ProcessTree, ...]
@@ -87,20 +89,20 @@ def _resident(process: int) -> int:
 @contextlib.contextmanager
 def serve(folder: Path, checkout: Path, *options: str) -> Iterator[Stage]:
     """Run ``chevupload serve``."""
-    key = _make_user(folder / "data")
+    keys = _make_users(folder / "data")
     command = ("-m", "chevupload", "serve", "--data", str(folder / "data"), "--port", "{port}", *options)
     with _running(command, folder, checkout, "/health") as (port, tree):
-        yield _stage(port, tree, key, folder)
+        yield _stage(port, tree, keys, folder)
 
 
 @contextlib.contextmanager
 def gunicorn(folder: Path, checkout: Path, *, proxies: int = 0) -> Iterator[Stage]:
     """Run gunicorn as the example of a deployment does."""
-    key = _make_user(folder / "data")
+    keys = _make_users(folder / "data")
     (folder / "site_app.py").write_text(_SITE_APP.format(proxies=proxies))
     command = (*_GUNICORN, "--bind", "127.0.0.1:{port}", "site_app:application")
     with _running(command, folder, checkout, "/health") as (port, tree):
-        yield _stage(port, tree, key, folder)
+        yield _stage(port, tree, keys, folder)
 
 
 @contextlib.contextmanager
@@ -118,7 +120,7 @@ def nginx(folder: Path, checkout: Path) -> Iterator[Stage]:
             text = text.replace(old, new)
         with running_nginx(text, port) as nginx_folder:
             front = ProcessTree(_pid_in(nginx_folder / "nginx.pid"))
-            stage = _stage(port, behind.trees[0], behind.target.key, folder)
+            stage = _stage(port, behind.trees[0], (behind.target.key, behind.key), folder)
             yield replace(stage, trees=(*stage.trees, front), folders=(*stage.folders, nginx_folder))
 
 
@@ -140,14 +142,20 @@ def host(name: str) -> Callable[[Path, Path], contextlib.AbstractContextManager[
         (folder / "pyramid_server.py").write_text(_PYRAMID.format(root=checkout))
         command = (*_GUNICORN, "--bind", "127.0.0.1:{port}", _HOSTS[name])
         with _running(command, folder, checkout, "/login") as (port, tree):
-            ann = Browser(f"http://127.0.0.1:{port}")
-            ann.fill("/register", {"name": "ann", "password": "correct horse"})
-            made = ann.fill("/settings/api", {"label": "laptop", "action": "make"}, having='id="label"')
-            key = re.search(r'id="key"[^>]*value="([^"]+)"', made)
-            assert key, made
-            yield _stage(port, tree, key.group(1), folder, probed="/login")
+            keys = (_register(port, "ann"), _register(port, "bob"))
+            yield _stage(port, tree, keys, folder, probed="/login")
 
     return run
+
+
+def _register(port: int, name: str) -> str:
+    """Register at a host, and return a key that is made on its page."""
+    browser = Browser(f"http://127.0.0.1:{port}")
+    browser.fill("/register", {"name": name, "password": "correct horse"})
+    made = browser.fill("/settings/api", {"label": "laptop", "action": "make"}, having='id="label"')
+    key = re.search(r'id="key"[^>]*value="([^"]+)"', made)
+    assert key, made
+    return key.group(1)
 
 
 SERVERS: dict[str, Callable[[Path, Path], contextlib.AbstractContextManager[Stage]]] = {
@@ -158,12 +166,14 @@ SERVERS: dict[str, Callable[[Path, Path], contextlib.AbstractContextManager[Stag
 }
 
 
-def _make_user(folder: Path) -> str:
+def _make_users(folder: Path) -> tuple[str, str]:
+    """Return the keys of two users of a new site."""
     site = Site(folder)
-    site.accounts.add_user("ann")
-    key = site.accounts.add_key("ann").key
+    for name in ("ann", "bob"):
+        site.accounts.add_user(name)
+    keys = site.accounts.add_key("ann").key, site.accounts.add_key("bob").key
     site.close()
-    return key
+    return keys
 
 
 @contextlib.contextmanager
@@ -201,8 +211,9 @@ def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise RuntimeError(log.read_text())
 
 
-def _stage(port: int, tree: ProcessTree, key: str, folder: Path, probed: str = "/health") -> Stage:
-    """Upload the large file, and say where everything is."""
+def _stage(port: int, tree: ProcessTree, keys: tuple[str, str], folder: Path, probed: str = "/health") -> Stage:
+    """Upload the large file, and say where everything is; the first key is that of the unfriendly."""
+    key, another = keys
     # Every decoder ignores what follows the end of a picture.
     content = picture((640, 480), "JPEG") + bytes(_LARGE_BYTES)
     answer = requests.post(
@@ -214,4 +225,4 @@ def _stage(port: int, tree: ProcessTree, key: str, folder: Path, probed: str = "
     assert answer.status_code == 200, answer.text
     large = re.sub(r"^https?://[^/]+", "", answer.json()["image"]["url"])
     target = Target(port=port, key=key, large_file=large, page=_LONGEST_PAGE)
-    return Stage(target=target, probed=probed, trees=(tree,), folders=(folder / "tmp",))
+    return Stage(target=target, key=another, probed=probed, trees=(tree,), folders=(folder / "tmp",))

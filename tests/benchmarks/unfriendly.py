@@ -97,7 +97,7 @@ class Probe:
         self._count += 1
         content = picture((8 + self._count % 50, 6))
         head = b'--b\r\nContent-Disposition: form-data; name="source"; filename="a.png"\r\n\r\n'
-        headers = {"X-API-Key": self._stage.target.key, "Content-Type": "multipart/form-data; boundary=b"}
+        headers = {"X-API-Key": self._stage.key, "Content-Type": "multipart/form-data; boundary=b"}
         connection.request("POST", "/api/1/upload", head + content + b"\r\n--b--\r\n", headers)
 
 
