@@ -12,7 +12,7 @@ from chevupload.errors import BrokenImage
 from chevupload.media.containers import jpeg
 from tests.media.pictures import SRGB, encoded, exif, oriented, photo, processed, refused, shown, textured
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 SIZE = (64, 48)
 PLAIN = encoded(photo(SIZE), "JPEG")
 PROGRESSIVE = encoded(photo(SIZE), "JPEG", progressive=True)
