@@ -9,6 +9,7 @@ from datetime import UTC, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
 
 from chevupload.errors import ConfigError
+from chevupload.formats import NAMES, STILLS, TARGETS
 from chevupload.validation import (
     BYTES,
     CORS_ORIGIN,
@@ -32,14 +33,6 @@ from chevupload.validation import (
     whole,
     words_of,
 )
-
-VIDEOS = ("MP4", "MOV", "WEBM")
-"""Video formats that can be accepted."""
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "HEIC", *VIDEOS)
-"""Formats that can be accepted; those of pictures by Pillow's names."""
-FRAMED = ("HEIC", *VIDEOS)
-"""Formats that no picture on a page can have: a frame is stored beside them, which can."""
-
 
 MIN_LIFETIME = timedelta(minutes=5)
 MAX_LIFETIME = timedelta(days=366)
@@ -236,11 +229,11 @@ class Policy:
     """What a site chooses.
 
     Raises:
-        ConfigError: an unknown word, or a format that is not in :data:`FORMATS`.
+        ConfigError: an unknown word, or an unknown format.
     """
 
-    formats: tuple[str, ...] = setting(FORMATS, words_of("formats", FORMATS))
-    """Accepted formats, a subset of :data:`FORMATS`. HEIC needs the extra ``heic``, videos ``video``."""
+    formats: tuple[str, ...] = setting(NAMES, words_of("formats", NAMES))
+    """Accepted formats. Some need an extra, such as ``heic`` or ``video``, to be decoded."""
     naming: Literal["original", "random", "mixed", "id"] = setting(
         "original", choice("original", "random", "mixed", "id")
     )
@@ -282,12 +275,6 @@ class Policy:
         check(self)
 
 
-STILLS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "HEIC")
-"""Formats that a still picture can be converted from."""
-TARGETS = ("JPEG", "PNG", "WEBP")
-"""Formats that it can be converted to. AVIF is none: its encoder takes more memory than a worker has from 30 megapixels
-on, and seconds for each ten of them."""
-
 Conversions: TypeAlias = Mapping[str, str] | tuple[tuple[str, str], ...]
 """From format to format, as a mapping or as pairs."""
 
@@ -304,7 +291,7 @@ def _pairs(convert: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _read_pairs(text: str) -> Conversions:
-    """Read ``PNG:WEBP HEIC:JPEG``."""
+    """Read ``PNG:WEBP GIF:PNG``."""
     return tuple((source, target) for source, _, target in (word.partition(":") for word in read_words(text)))
 
 
@@ -328,8 +315,9 @@ class Originals:
     max_height: int | None = setting(None, optional(PIXELS))
     """Likewise; with both a picture is made to fit into the box."""
     convert: Conversions = setting((), CONVERSIONS)
-    """From one of :data:`STILLS` to one of :data:`TARGETS`, such as ``{"PNG": "WEBP"}``; kept as pairs. Holes of a
-    picture become white where the target has none. One too large for the target stays what it is."""
+    """From one of :data:`~chevupload.formats.STILLS` to one of :data:`~chevupload.formats.TARGETS`, such as
+    ``{"PNG": "WEBP"}``; kept as pairs. Holes of a picture become white where the target has none. One too large for the
+    target stays what it is."""
     keep_exif: bool = setting(True, FLAG)
     """Keep Exif, XMP, IPTC, and what films have instead, in the stored original. Derived pictures never carry them."""
     camera_tag: bool = setting(False, FLAG)

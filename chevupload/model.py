@@ -14,22 +14,8 @@ from typing import Any, Literal, Self, TypeAlias
 from uuid import UUID
 
 from chevupload.config import Originals
+from chevupload.formats import BY_EXTENSION
 from chevupload.scaling import Side
-
-MIME_TYPES = {
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "heic": "image/heic",
-    "jpeg": "image/jpeg",
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "webm": "video/webm",
-}
-"""Content type of each stored extension. Source: Chevereto V4, field ``mime``."""
-
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,16})-([A-Za-z0-9_-]{1,64})\Z")
@@ -168,7 +154,7 @@ class MediaJob:
     Attributes:
         source: path of the file; it is only read.
         folder: where the worker may write, on the same file system as the source.
-        formats: accepted formats, by the names of :data:`chevupload.config.FORMATS`.
+        formats: accepted formats, by the names of :data:`chevupload.formats.FORMATS`.
         width: width of the original that the request asks for, None to keep it.
         originals: what the operator chose about it.
     """
@@ -217,7 +203,7 @@ class MediaResult:
         converted: whether it has the format that the operator chose, and not its own.
         thumb: the thumbnail.
         medium: the medium picture, or None.
-        frame: the picture that a video shows before it plays, and HEIC instead of itself; None for the others.
+        frame: the picture that a video shows before it plays, and another framed format instead of itself; or None.
         duration: of a video in whole seconds.
         camera: maker and model, where they are asked for as a tag; None otherwise.
     """
@@ -349,12 +335,12 @@ class Upload:
     @property
     def type(self) -> Literal["image", "video"]:
         """Image or video, by the stored extension."""
-        return "video" if self.mime.startswith("video/") else "image"
+        return BY_EXTENSION[self.extension].kind
 
     @property
     def mime(self) -> str:
         """Content type of the stored original."""
-        return MIME_TYPES[self.extension]
+        return BY_EXTENSION[self.extension].mime
 
     @property
     def stem(self) -> str:
@@ -363,8 +349,8 @@ class Upload:
 
     @property
     def derived_extension(self) -> str:
-        """Extension of thumb and medium: the original's, or jpeg for videos and HEIC."""
-        return "jpeg" if self.type == "video" or self.extension == "heic" else self.extension
+        """Extension of thumb and medium: the original's, or jpeg where a frame is shown instead of it."""
+        return "jpeg" if BY_EXTENSION[self.extension].is_framed else self.extension
 
     @property
     def path(self) -> str:
@@ -383,7 +369,7 @@ class Upload:
 
     @property
     def frame_path(self) -> str | None:
-        """Storage path of the frame of a video or of HEIC, if there is one."""
+        """Storage path of the frame, if there is one."""
         return f"{self.stem}.fr.jpeg" if self.frame_size else None
 
     @property

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chevupload import Originals, Pages
-from chevupload.config import FORMATS, Delivery, Limits, Policy, Renditions, Routes
+from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
 from chevupload.errors import ConfigError
+from chevupload.formats import FORMATS
 
 
 @pytest.mark.parametrize("settings", [Limits, Renditions, Routes, Policy])

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chevupload.model import MIME_TYPES, Parameters, Principal, Upload
+from chevupload.formats import MIME_TYPES
+from chevupload.model import Parameters, Principal, Upload
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 PICTURE = Upload(

@@ -11,19 +11,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from chevupload.config import FORMATS, VIDEOS
 from chevupload.errors import BackendError, ConfigError, MissingExtra, UnavailableFormat
+from chevupload.formats import FORMATS, NAMES
 
 _log = logging.getLogger(__name__)
-
-_MODULES = {"pi_heif": ("heic", ("HEIC",)), "av": ("video", VIDEOS)}
-"""What has to be there, which extra brings it, and for which formats."""
 
 
 def usable(formats: Iterable[str]) -> tuple[str, ...]:
     """Return those of ``formats`` whose decoder is installed; nothing is imported for it."""
-    lacking = {name for module, (_, names) in _MODULES.items() if find_spec(module) is None for name in names}
-    return tuple(name for name in formats if name not in lacking)
+    extras = ((name, FORMATS[name].extra) for name in formats)
+    return tuple(name for name, extra in extras if extra is None or find_spec(extra.module) is not None)
 
 
 def check_usable(name: str, formats: tuple[str, ...]) -> None:
@@ -32,13 +29,12 @@ def check_usable(name: str, formats: tuple[str, ...]) -> None:
     Raises:
         ConfigError: one is not; says which extra brings it.
     """
-    if formats == FORMATS:
+    if formats == NAMES:
         return
-    for module, (extra, names) in _MODULES.items():
-        if find_spec(module) is None and (lacking := set(names) & set(formats)):
-            raise ConfigError(
-                f"{name} names {', '.join(sorted(lacking))}, which needs {module}: pip install 'chevupload[{extra}]'"
-            )
+    for lacking in sorted({*formats} - {*usable(formats)}):
+        extra = FORMATS[lacking].extra
+        assert extra is not None
+        raise ConfigError(f"{name} names {lacking}, which needs {extra.module}: pip install 'chevupload[{extra.name}]'")
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from typing import BinaryIO
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from chevupload.config import VIDEOS
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, DisabledFormat, TooCostly
+from chevupload.formats import FORMATS
 from chevupload.media import metadata, original, promises
 from chevupload.media.color import continuous, displayable
 from chevupload.media.color_description import Colors, source_colors
@@ -87,7 +87,7 @@ def _processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
     name = sniff(file.read(HEAD_BYTES))
     if name not in job.formats:
         raise DisabledFormat(f"Disabled image format ({name.lower()})")
-    if name in VIDEOS:
+    if FORMATS[name].kind == "video":
         with extra("video", "av"):
             from chevupload.media import video  # noqa: PLC0415 - an extra, and 17 MB that pictures do not need
         return video.processed(file, name, job, outbox)

@@ -9,7 +9,8 @@ import re
 from datetime import datetime
 from urllib.parse import quote
 
-from chevupload.model import MIME_TYPES, FileHeaders, Upload
+from chevupload.formats import MIME_TYPES
+from chevupload.model import FileHeaders, Upload
 from chevupload.naming import split_extension
 
 _YEAR = 31_536_000

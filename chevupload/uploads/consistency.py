@@ -16,7 +16,8 @@ from operator import itemgetter
 from typing import Literal
 
 from chevupload.errors import BackendError, FileMissing, Refusal, StorageError
-from chevupload.model import MIME_TYPES, Upload
+from chevupload.formats import MIME_TYPES
+from chevupload.model import Upload
 from chevupload.protocols import Catalog, ListingStorage
 from chevupload.storage.registry import Storages
 from chevupload.uploads.service import Uploads

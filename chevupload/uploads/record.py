@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from chevupload.clock import Clock
 from chevupload.config import Policy
+from chevupload.formats import FORMATS
 from chevupload.model import Expiration, MediaResult, Parameters, Principal, Upload
 from chevupload.naming import (
     base_name,
@@ -25,10 +26,6 @@ from chevupload.naming import (
 from chevupload.uploads.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at, with_tag
 from chevupload.uploads.source import Source, random_filename
 
-_EXTENSIONS = {
-    **{"JPEG": "jpeg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "HEIC": "heic"},
-    **{"MP4": "mp4", "MOV": "mov", "WEBM": "webm"},
-}
 _NAME_ATTEMPTS = 8
 """Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
 
@@ -55,10 +52,10 @@ class Drafts:
         received_at = self._clock()
         now = received_at.replace(microsecond=0)
         created_at = (self._file_date(result) if parameters.use_file_date else None) or now
-        extension = _EXTENSIONS[result.format]
-        filename = client_filename(source.filename or "") or random_filename(extension)
-        if result.format == "JPEG" and split_extension(filename)[1] == "jpg":
-            extension = "jpg"
+        extensions = FORMATS[result.format].extensions
+        filename = client_filename(source.filename or "") or random_filename(extensions[0])
+        told = split_extension(filename)[1]
+        extension = told if told in extensions else extensions[0]
         description = parameters.description or result.description
         return Upload(
             id=new_id(),

@@ -11,7 +11,8 @@ from html import escape
 from urllib.parse import quote
 
 from chevupload.config import Renditions
-from chevupload.model import MIME_TYPES, Upload
+from chevupload.formats import MIME_TYPES
+from chevupload.model import Upload
 from chevupload.scaling import to_side
 from chevupload.spool import format_bytes
 from chevupload.web.urls import Links

@@ -13,7 +13,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from chevupload.model import MIME_TYPES, Upload
+from chevupload.formats import FORMATS
+from chevupload.model import Upload
 from chevupload.spool import format_bytes
 from chevupload.web.copies import SCRIPT, copies, link_rows, shown_title
 from chevupload.web.page import NOTHING, Page
@@ -30,7 +31,6 @@ LIFETIMES = {
 """What may be chosen as an upload's lifetime, as durations."""
 
 _UNITS = ((1440, "day"), (60, "hour"), (1, "minute"))
-_SPELLINGS = {"WEBP": "WebP", "WEBM": "WebM"}
 _PAGE = Markup("""<h1>Upload</h1>
 {problem}<form method="post" enctype="multipart/form-data" id="upload"
 data-max-bytes="{max_bytes}" data-origins="{origins}">
@@ -104,7 +104,7 @@ class UploadForm:
         key_max_bytes: of one file with the key of a user whose limit is the site's; None where it is the same.
         lifetime: after which uploads are deleted that ask for nothing else; None keeps them.
         guest_lifetime: after which uploads without a key are deleted, whatever they ask for.
-        formats: formats that are accepted and can be decoded, by the names of :data:`chevupload.config.FORMATS`.
+        formats: formats that are accepted and can be decoded, by the names of :data:`chevupload.formats.FORMATS`.
         origins: of pages that may have opened this one as a pop-up, and are told the links.
         login_url: where to sign in.
         problem: why the last upload was refused.
@@ -125,14 +125,15 @@ class UploadForm:
 
 def upload_page(form: UploadForm) -> Page:
     """Take uploads."""
+    formats = [FORMATS[name] for name in form.formats]
     body = _PAGE.format(
         problem=_PROBLEM.format(form.problem) if form.problem else NOTHING,
         token=form.token,
         max_bytes=form.max_bytes,
         origins=" ".join(form.origins),
-        videos=" and videos" if any(_mime(name).startswith("video/") for name in form.formats) else "",
-        accept=",".join(part for name in form.formats for part in _accepted(name)),
-        formats=", ".join(_SPELLINGS.get(name, name) for name in form.formats),
+        videos=" and videos" if any(row.kind == "video" for row in formats) else "",
+        accept=",".join(part for row in formats for part in (row.mime, *row.chosen_by)),
+        formats=", ".join(row.label for row in formats),
         size=format_bytes(form.max_bytes),
         each=Markup('<span class="only-script" hidden> each</span>'),
         with_key=f", or {format_bytes(form.key_max_bytes)} with a key" if form.key_max_bytes else "",
@@ -176,12 +177,3 @@ def spell_time(time: timedelta) -> str:
     minutes = max(1, int(time.total_seconds()) // 60)
     count, unit = next((minutes // size, unit) for size, unit in _UNITS if minutes % size == 0)
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-
-
-def _accepted(name: str) -> Sequence[str]:
-    """Return what a file chooser is told of a format; not every system knows the type of HEIC."""
-    return (_mime(name), ".heic", ".heif") if name == "HEIC" else (_mime(name),)
-
-
-def _mime(name: str) -> str:
-    return MIME_TYPES.get(name.lower(), f"image/{name.lower()}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chevupload.config import FORMATS
+from chevupload.formats import FORMATS
 from chevupload.media.probe import HEAD_BYTES, sniff
 from tests.formats.page import PAGE, TABLES, filled, table
 from tests.formats.samples import VARIANTS

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from chevupload import errors
-from chevupload.config import FORMATS, Originals
+from chevupload.config import Originals
+from chevupload.formats import FORMATS
 from chevupload.media import render as image
 from chevupload.model import MediaFile, MediaJob, MediaResult
 
@@ -22,7 +23,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 DEFAULTS: dict[str, Any] = {
-    "formats": FORMATS,
+    "formats": tuple(FORMATS),
     "width": None,
     "thumb_side": 320,
     "medium_side": 500,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from chevupload import errors
-from chevupload.config import STILLS, TARGETS
+from chevupload.formats import STILLS, TARGETS
 from chevupload.media.original import converted_format
 from chevupload.model import MediaResult
 from tests.formats.outcome import opened

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from chevupload import errors
-from chevupload.config import FORMATS, FRAMED, Limits
+from chevupload.config import Limits
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, Refusal, TooCostly
+from chevupload.formats import FORMATS
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.spool import PREFIX
 
@@ -271,7 +272,7 @@ def _is_typed(result: MediaResult) -> bool:
     return (
         result.format in FORMATS
         and isinstance(result.thumb, MediaFile)
-        and (result.frame is not None) == (result.format in FRAMED)
+        and (result.frame is not None) == FORMATS[result.format].is_framed
         and all(type(count) is int and count >= 0 for count in counts)
         and all(text is None or isinstance(text, str) for text in texts)
         and all(isinstance(flag, bool) for flag in (result.is_360, result.resized, result.converted))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chevupload import errors
-from chevupload.model import MIME_TYPES
+from chevupload.formats import MIME_TYPES
 from chevupload.web.api_docs.openapi_pages import api_page, assets, delete, home, keys_page, pup, viewer
 from chevupload.web.api_docs.openapi_parts import BUSY, GONE, Node, headers, readable, redirect, ref, refusals, response
 from chevupload.web.api_docs.openapi_uploads import upload, upload_page

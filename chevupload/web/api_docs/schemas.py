@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chevupload.model import MIME_TYPES
+from chevupload.formats import MIME_TYPES
 
 Schema = dict[str, Any]
 
