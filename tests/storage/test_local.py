@@ -95,6 +95,26 @@ def test_new_folders_keep_what_their_parent_gives(tmp_path, umask):
     assert stat.S_IMODE((tmp_path / "site/incoming").stat().st_mode) == 0o2700
 
 
+@pytest.mark.parametrize("way", ["save", "adopt"])
+def test_what_survives_a_power_failure_is_synced(storage, request, tmp_path, monkeypatch, way):
+    """First the file, then the folders that hold its name; and nothing at all without the setting."""
+    synced, fsync = [], os.fsync
+
+    def seen(descriptor):
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    if way == "save":
+        save(storage, "2026/01/a.png")
+    else:
+        (storage.incoming / "spool").write_bytes(b"new")
+        storage.adopt("2026/01/a.png", str(storage.incoming / "spool"))
+    folder = tmp_path / "files"
+    expected = [(folder / name).stat().st_ino for name in ("2026/01/a.png", "2026/01", "2026", "")]
+    assert synced == (expected if request.node.callspec.params["storage"] else [])
+
+
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     """Settings are not read by a shell; and nobody's home is refused, not made."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -199,6 +199,22 @@ def test_a_strangers_file_is_left_alone_and_the_next_name_taken(make):
     assert sorted(storage._files) == sorted(next(iter(stand.catalog.uploads())).paths)
 
 
+def test_a_strangers_file_does_not_hide_a_fault(make):
+    """A store that fails for one file is away, even if another file of the upload only needs another name."""
+
+    class Mixed(MemoryStorage):
+        def save(self, path, file, *, headers):
+            if path == "2026/03/04/photo.png":
+                raise FileExists(path)
+            if path == "2026/03/04/photo.th.png":
+                raise StorageError("full")
+            super().save(path, file, headers=headers)
+
+    stand = make(storage=Mixed())
+    assert_refusal(stand.send({"source": file(noise((600, 400)))}), 503, 503)
+    assert stand.left() == EMPTY
+
+
 def test_a_store_is_told_of_each_file(make):
     """Its type, the client's name with the content's extension, and a time: for ever, or none where it expires."""
 

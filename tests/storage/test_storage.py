@@ -140,6 +140,9 @@ class _ObjectFile(AbstractBufferedFile):
 
     def _upload_chunk(self, final=False):
         if final:
+            if self.mode == "xb" and self.path in self.fs.objects:
+                raise FileExistsError(self.path)
+            self.fs.published.append(self.path)
             self.fs.objects[self.path] = (self.buffer.getvalue(), self.kwargs)
         return False
 
@@ -157,6 +160,7 @@ class _ObjectStore(AbstractFileSystem):
         super().__init__()
         self.objects = {}
         self.opened = []
+        self.published = []
         self.fault = fault
 
     def _open(self, path, mode="rb", **kwargs):
@@ -177,6 +181,14 @@ class _ObjectStore(AbstractFileSystem):
             raise FileNotFoundError(path)
         return {"name": path, "type": "file", "size": len(self.objects[path][0])}
 
+    def ls(self, path, detail=True, **kwargs):
+        if path not in self.dircache:
+            self.dircache[path] = [self.info(name) for name in self.objects]
+        return self.dircache[path]
+
+    def invalidate_cache(self, path=None):
+        self.dircache.clear()
+
 
 def test_the_host_chooses_how_a_content_type_is_passed():
     """A file system that takes content types in its own way can be served without a change of ours."""
@@ -196,7 +208,35 @@ def test_an_object_store_never_gets_half_a_file():
     (opened,) = store.opened
     assert opened.discarded
     assert opened.closed
-    assert store.objects == {}
+    assert (store.published, store.objects) == ([], {})
+
+
+def test_a_file_that_another_writer_has_published_stays():
+    """Some file systems tell only at the end of a write that the name is taken: that file is not ours to remove."""
+
+    class Exclusive(_ObjectStore):
+        # One of those that are asked to write new files only.
+        protocol = ("memory",)
+
+    store = Exclusive()
+
+    class Slow(io.BytesIO):
+        def read(self, size=-1):
+            store.objects.setdefault("bucket/a.png", (b"another writer's", {}))
+            return super().read(size)
+
+    with pytest.raises(FileExists):
+        FsspecStorage(store, "bucket").save("a.png", Slow(b"ours"), headers=PNG)
+    assert store.objects == {"bucket/a.png": (b"another writer's", {})}
+
+
+def test_a_list_is_new_and_is_not_kept():
+    """A file system may remember its listings: they would be old, and grow with the number of files."""
+    store = _ObjectStore()
+    assert store.ls("bucket") == []
+    store.objects["bucket/a.png"] = (b"another process wrote it", {})
+    assert list(FsspecStorage(store, "bucket").files()) == ["a.png"]
+    assert len(store.dircache) == 0
 
 
 def test_a_library_error_becomes_ours_and_tells_no_place():

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from chevupload.config import Policy
 from chevupload.errors import StorageError
 from chevupload.storage.fsspec_storage import FsspecStorage
-from chevupload.testing.memory import MemoryStorage
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.storage import PNG
 from tests.support import EMPTY, Failing, noise, records
 
@@ -190,6 +190,38 @@ def test_files_of_records_in_any_state_are_the_sweeps(stand):
     stand.catalog.withdraw(deleting.id)
     assert check(stand, repair=True).strays == ()
     assert len(stand.stored()) == 4
+
+
+def test_a_file_whose_record_is_seen_later_stays(make):
+    """What no record knew when the files were listed is looked for once more before it is removed."""
+
+    class Late(MemoryCatalog):
+        is_seen = False
+
+        def holders(self, stems):
+            found = super().holders(stems) if self.is_seen else []
+            self.is_seen = True
+            return found
+
+    stand = make(catalog=Late())
+    stand.upload(filename="a.png")
+    before = stand.stored()
+    assert sorted(check(stand, repair=True).strays) == before
+    assert stand.stored() == before
+
+
+def test_what_is_deleted_while_it_is_looked_for_is_not_missing(make):
+    """Its record was read before it was deleted, and its files are looked for afterwards."""
+
+    class Deleting(MemoryStorage):
+        def open(self, path):
+            stand.component.uploads.delete(image["id_encoded"])
+            return super().open(path)
+
+    stand = make(storage=Deleting())
+    image = stand.upload(filename="a.png")
+    report = check(stand)
+    assert (report.uploads, report.missing) == (1, ())
 
 
 def test_without_dates_every_name_may_be_ours(make):

@@ -6,14 +6,17 @@ import logging
 import os
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from chevupload.errors import CatalogError, ConfigError, StorageError
+from chevupload.testing.memory import MemoryCatalog
 from chevupload.uploads.consistency import CheckReport
+from chevupload.uploads.intent_log import Notes
 from chevupload.uploads.sweep import SweepReport
-from tests.support import Failing, noise
+from tests.support import EMPTY, SECRET, Failing, files_in, noise
 
 HOUR = timedelta(hours=1)
 
@@ -54,6 +57,24 @@ def test_a_deletion_that_cannot_be_finished_is_counted(make):
     stand.clock.move(hours=1)
     for _ in range(2):
         assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=1)
+
+
+def test_a_note_that_cannot_be_settled_does_not_stop_the_rest(make, caplog):
+    """The other notes are settled, what has expired goes, and the next sweep settles what is left."""
+    catalog = Failing(MemoryCatalog(), "get", CatalogError("away"), count=2, forever=False)
+    stand = make(catalog=catalog)
+    stand.upload(expiration="600")
+    (expired,) = catalog.uploads()
+    notes = Notes(str(stand.incoming), [SECRET])
+    for name in ("a", "b"):
+        with notes.noted(replace(expired, id=name, name=name)):
+            pass
+    stand.clock.move(hours=1)
+    assert stand.component.upkeep.sweep(grace=timedelta(0)).uploads == 1
+    assert "could not be settled" in caplog.text
+    assert (len(files_in(stand.incoming)), stand.stored()) == (1, [])
+    stand.component.upkeep.sweep(grace=timedelta(0))
+    assert stand.left() == EMPTY
 
 
 def test_old_temporary_files_are_removed(stand):
