@@ -27,6 +27,7 @@ HOMES = {
     "azure": ("storage.cloud",),
     "itsdangerous": ("signing", "uploads.intent_log"),
     "markupsafe": ("web",),
+    "h11": ("fetch.client",),
     "waitress": ("cli",),
 }
 """Where each library lives; contrib knows its hosts besides."""
@@ -92,13 +93,13 @@ def loaded(statement):
 
 def test_importing_the_package_loads_no_library():
     """Importing the package costs nothing: it brings neither database nor decoder nor framework."""
-    heavy = {"sqlalchemy", "PIL", "flask", "pyramid", "bottle", "webob", "werkzeug", "fsspec", "av"}
+    heavy = {"sqlalchemy", "PIL", "flask", "pyramid", "bottle", "webob", "werkzeug", "fsspec", "av", "h11"}
     assert loaded(f"import {PACKAGE}") & heavy == set()
 
 
 def test_the_mount_loads_no_database_and_no_host():
-    """A site with a catalog and a server of its own loads neither SQLAlchemy nor waitress nor any framework."""
-    heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress"}
+    """A site with a catalog and a server of its own loads neither SQLAlchemy nor h11 nor waitress nor any framework."""
+    heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress", "h11"}
     assert loaded(f"import {PACKAGE}.app") & heavy == set()
 
 

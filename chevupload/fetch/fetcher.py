@@ -7,31 +7,18 @@ wider: a host that has to fetch from inside brings a fetcher of its own.
 
 from __future__ import annotations
 
-import queue
-import socket
-import ssl
 import threading
-from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
-from typing import Literal, TypeAlias
+from ipaddress import ip_network
+from typing import Literal
 
-from chevupload.errors import Busy, ConfigError, FetchFailed, FetchTimeout, InvalidUrl, UrlRefused, UrlUploadDisabled
-from chevupload.fetch.client import Deadline, ask, oddities_refused
-from chevupload.fetch.url_safety import Address, Network, Target, is_host_name, public_address, read_url
+from chevupload.errors import Busy, ConfigError, FetchFailed, InvalidUrl, UrlRefused, UrlUploadDisabled
+from chevupload.fetch.connector import Connector, Deadline, Dial, Resolve
+from chevupload.fetch.url_safety import Network, ParsedUrl, is_host_name, parse_url
 from chevupload.protocols import Sink
 
-_MAX_DIALLED = 8
-"""Addresses of one name that are tried; each gets its share of the time that is left."""
-
 _MAX_SECONDS = 3600
-_NO_ADDRESS = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-
-Resolve: TypeAlias = Callable[[str, int], Iterable[str]]
-"""Returns the addresses of a host, or raises OSError."""
-Dial: TypeAlias = Callable[[str, int, float], socket.socket]
-"""Connects to an address and port within some seconds, or raises OSError."""
 
 
 class DisabledFetcher:
@@ -98,11 +85,17 @@ class FetchRules:
         except ValueError as error:
             raise ConfigError(f"not a network: {error}") from None
 
-    def allows(self, target: Target) -> bool:
-        """Whether the host is among those to fetch from."""
-        if _is_among(target.host, self.deny_hosts):
-            return False
-        return self.allow_hosts == "*" or _is_among(target.host, self.allow_hosts)
+    def check(self, target: ParsedUrl) -> None:
+        """Check that ``target`` may be fetched from.
+
+        Raises:
+            UrlRefused: its port or its host is not among those to fetch from.
+        """
+        if target.port not in self.ports:
+            raise UrlRefused("Unsupported port in URL")
+        allowed = self.allow_hosts == "*" or _matches(target.host, self.allow_hosts)
+        if not allowed or _matches(target.host, self.deny_hosts):
+            raise UrlRefused
 
 
 class HttpFetcher:
@@ -120,13 +113,10 @@ class HttpFetcher:
             dial: connects to addresses that were checked, and whom it reached is checked again.
         """
         self._rules = rules or FetchRules()
-        self._denied = self._rules.networks()
-        self._resolve = resolve or system_resolve
-        self._dial = dial or system_dial
-        self._tls = ssl.create_default_context()
+        self._connector = Connector(
+            denied=self._rules.networks(), max_look_ups=self._rules.max_concurrent, resolve=resolve, dial=dial
+        )
         self._fetches = threading.Semaphore(self._rules.max_concurrent)
-        # A look-up cannot be interrupted: one that outlives its fetch goes on counting here.
-        self._look_ups = threading.Semaphore(self._rules.max_concurrent)
 
     def fetch(self, url: str, into: Sink) -> str | None:
         """Write what ``url`` holds into ``into`` and return the last segment of its path, None when that is empty.
@@ -134,12 +124,12 @@ class HttpFetcher:
         Raises:
             InvalidUrl: it has no single reading, or is neither http nor https.
             UrlRefused: it, or where it redirects to, is not to be reached.
-            FetchFailed: the server is away, or its answer is not usable.
+            FetchFailed: the server is away, or its response is not usable.
             FetchTimeout: the time was over.
             Busy: too many fetches are under way.
             TooLarge: ``into`` took no more.
         """
-        target = read_url(url)
+        target = parse_url(url)
         if not self._fetches.acquire(blocking=False):
             raise Busy("too many URLs are fetched already")
         try:
@@ -148,131 +138,22 @@ class HttpFetcher:
             self._fetches.release()
         return target.filename
 
-    def _follow(self, target: Target, into: Sink, deadline: Deadline) -> None:
+    def _follow(self, target: ParsedUrl, into: Sink, deadline: Deadline) -> None:
+        from chevupload.fetch.client import Exchange  # noqa: PLC0415 - h11 comes with the first URL
+
         for _ in range(self._rules.max_redirects + 1):
-            with closing(self._connect(target, deadline)) as connection:
-                answer = ask(connection, target, user_agent=self._rules.user_agent, deadline=deadline)
-                if answer.location is None:
-                    for piece in answer.pieces():
+            self._rules.check(target)
+            with closing(self._connector.connect(target, deadline)) as connection:
+                exchange = Exchange(connection, target, user_agent=self._rules.user_agent, deadline=deadline)
+                if exchange.location is None:
+                    for piece in exchange.body():
                         into.write(piece)
                     return
-            target = _redirected(target, answer.location)
+            target = _redirected(target, exchange.location)
         raise FetchFailed
 
-    def _connect(self, target: Target, deadline: Deadline) -> socket.socket:
-        """Go through the door: the only way to a connection."""
-        if target.port not in self._rules.ports:
-            raise UrlRefused("Unsupported port in URL")
-        if not self._rules.allows(target):
-            raise UrlRefused
-        connection = self._reach(self._addresses(target, deadline), target.port, deadline)
-        if target.scheme == "http":
-            return connection
-        try:
-            connection.settimeout(deadline.left())
-            with oddities_refused():
-                # A body may end with its connection, and then only TLS tells an end from a cut.
-                return self._tls.wrap_socket(connection, server_hostname=target.host, suppress_ragged_eofs=False)
-        except BaseException:
-            connection.close()
-            raise
 
-    def _addresses(self, target: Target, deadline: Deadline) -> list[Address]:
-        """Return where to connect: the addresses of ``target``, all of which are public.
-
-        Raises:
-            UrlRefused: one is not, or there is none.
-        """
-        if target.address is not None:
-            spellings = [str(target.address)]
-        elif "." in target.host:
-            spellings = self._look_up(target, deadline)
-        else:
-            # A name without a dot means something inside only; the system would complete it to one.
-            raise UrlRefused
-        addresses = [public_address(spelling, denied=self._denied) for spelling in spellings]
-        public = [address for address in addresses if address is not None]
-        if not public or len(public) < len(addresses):
-            raise UrlRefused
-        return list(dict.fromkeys(public))
-
-    def _look_up(self, target: Target, deadline: Deadline) -> list[str]:
-        if not self._look_ups.acquire(blocking=False):
-            raise Busy("too many names of hosts are looked up already")
-        found: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
-
-        def look_up() -> None:
-            answer: list[str] | Exception
-            try:
-                answer = list(self._resolve(target.host, target.port))
-            except Exception as error:
-                answer = error
-            self._look_ups.release()
-            found.put(answer)
-
-        try:
-            threading.Thread(target=look_up, name="chevupload-look-up", daemon=True).start()
-        except RuntimeError as error:
-            self._look_ups.release()
-            raise Busy("no thread can be started") from error
-        try:
-            return _looked_up(found.get(timeout=deadline.left()))
-        except queue.Empty:
-            raise FetchTimeout from None
-
-    def _reach(self, addresses: list[Address], port: int, deadline: Deadline) -> socket.socket:
-        tried = addresses[:_MAX_DIALLED]
-        failure: OSError | None = None
-        for index, address in enumerate(tried):
-            try:
-                connection = self._dial(str(address), port, deadline.left() / (len(tried) - index))
-            except OSError as error:
-                failure = error
-            else:
-                return _checked_peer(connection, address)
-        raise (FetchTimeout if isinstance(failure, TimeoutError) else FetchFailed) from failure
-
-
-def system_resolve(host: str, port: int) -> list[str]:
-    """Ask the system for every address of ``host``."""
-    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-
-
-def system_dial(address: str, port: int, seconds: float) -> socket.socket:
-    """Connect to ``address``, which is no name: nothing is resolved any more."""
-    connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        connection.settimeout(seconds)
-        connection.connect((address, port))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _looked_up(answer: list[str] | Exception) -> list[str]:
-    if not isinstance(answer, Exception):
-        return answer
-    if isinstance(answer, socket.gaierror) and answer.errno in _NO_ADDRESS:
-        # Told apart from names that have private addresses only, unknown ones would map the inside.
-        return []
-    raise FetchFailed from answer
-
-
-def _checked_peer(connection: socket.socket, address: Address) -> socket.socket:
-    """Return ``connection`` if it leads to ``address`` indeed."""
-    try:
-        with oddities_refused():
-            peer = ip_address(connection.getpeername()[0])
-        if peer != address:
-            raise UrlRefused
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _redirected(target: Target, location: str) -> Target:
+def _redirected(target: ParsedUrl, location: str) -> ParsedUrl:
     try:
         after = target.join(location)
     except InvalidUrl as error:
@@ -291,5 +172,5 @@ def _check_hosts(patterns: tuple[str, ...]) -> None:
             raise ConfigError(f"not a host name in lower case: {pattern!r}")
 
 
-def _is_among(host: str, patterns: tuple[str, ...]) -> bool:
+def _matches(host: str, patterns: tuple[str, ...]) -> bool:
     return any(host == pattern or (pattern[0] == "." and f".{host}".endswith(pattern)) for pattern in patterns)

@@ -60,7 +60,7 @@ _KEPT_IN_PATH = "/?%:@!$&'()*+,;="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ParsedUrl:
     """A URL in its one reading.
 
     Attributes:
@@ -85,7 +85,7 @@ class Target:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
-    def join(self, reference: str) -> Target:
+    def join(self, reference: str) -> ParsedUrl:
         """Read a reference, such as a redirect's, as this URL's server means it.
 
         Raises:
@@ -94,12 +94,12 @@ class Target:
         # urljoin drops some of these characters, and then it is another URL.
         _check_characters(reference)
         try:
-            return read_url(urljoin(f"{self.scheme}://{self.authority}{self.path}", reference))
+            return parse_url(urljoin(f"{self.scheme}://{self.authority}{self.path}", reference))
         except ValueError:
             raise InvalidUrl from None
 
 
-def read_url(url: str) -> Target:
+def parse_url(url: str) -> ParsedUrl:
     """Read an http or https URL.
 
     Raises:
@@ -112,8 +112,8 @@ def read_url(url: str) -> Target:
     scheme, authority, path, query = match[1].lower(), match[2], match[3], match[4] or ""
     if scheme not in DEFAULT_PORTS:
         raise InvalidUrl(f"Unsupported URL scheme `{scheme}`")
-    host, address, port = _read_authority(authority)
-    return Target(
+    host, address, port = _parse_authority(authority)
+    return ParsedUrl(
         scheme=scheme,
         host=host,
         address=address,
@@ -160,7 +160,7 @@ def _check_characters(url: str) -> None:
         raise InvalidUrl
 
 
-def _read_authority(authority: str) -> tuple[str, Address | None, int | None]:
+def _parse_authority(authority: str) -> tuple[str, Address | None, int | None]:
     if not authority.isascii():
         # Programs differ in what they make of such names, full-width digits and dots included.
         raise InvalidUrl("Host names in URLs must be spelled in ASCII (xn--)")

@@ -16,7 +16,7 @@ from tests.fetch.hostile import PUBLIC, URL, Counter, answer
 
 @pytest.mark.parametrize(
     "status",
-    [101, 201, 203, 204, 206, 300, 304, 305, 306, 400, 401, 403, 404, 410, 429, 500, 503, 599, 999],
+    [201, 203, 204, 206, 300, 304, 305, 306, 400, 401, 403, 404, 410, 429, 500, 503, 599, 999],
 )
 def test_any_other_status_is_a_failure(world, status):
     """The refusal tells the status and nothing more."""
@@ -45,11 +45,11 @@ def test_any_other_status_is_a_failure(world, status):
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\nfile",
         b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"x" * 2000 + b"\r\n") * 50 + b"\r\nfile",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\nfile",
         b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
         b"HTTP/1.1 102 Processing\r\n\r\n" * 10_000,
         b"HTTP/1.1 200 OK\r\nno header\r\nContent-Encoding: gzip\r\n\r\nfile",
         b"HTTP/1.1 200 OK\r\n continued\r\n\r\nfile",
-        b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x; boundary*=no-such-charset''%ff\r\n\r\nfile",
         b"SSH-2.0-OpenSSH_9.2p1\r\n",
         b"+PONG\r\n" * 1000,
     ],
@@ -67,9 +67,8 @@ def test_what_is_no_answer(world, page):
     "headers",
     [
         ("Content-Length: 5",),
-        ("Content-Length: 4", "Content-Length: 4"),
         ("Content-Length: 4", "Content-Length: 5"),
-        ("Content-Length: 4, 4",),
+        ("Content-Length: 4, 5",),
         ("Content-Length: -4",),
         ("Content-Length: +4",),
         ("Content-Length: 4.0",),
@@ -107,7 +106,7 @@ def test_lengths_that_do_not_hold(world, headers):
         b"four\r\nfile\r\n0\r\n\r\n",
         b"\r\n\r\n",
         b"ffffffffffffffff\r\nfile",
-        b"4;" + b"x" * 70_000 + b"\r\nfile\r\n0\r\n\r\n",
+        b"4;" + b"x" * 200_000 + b"\r\nfile\r\n0\r\n\r\n",
     ],
     ids=lambda body: body[:20],
 )

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from chevupload.errors import Busy, ConfigError, FetchFailed, InvalidUrl, UrlRefused
-from chevupload.fetch.fetcher import FetchRules, HttpFetcher, system_dial, system_resolve
+from chevupload.fetch.connector import system_dial, system_resolve
+from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from tests.fetch.hostile import PUBLIC, URL, Counter, answer
 
 BODY = bytes(range(256)) * 1000
@@ -42,8 +43,11 @@ def test_the_request_is_fixed(worlds):
     [
         answer(BODY, "Content-Encoding: identity"),
         answer(BODY, "Content-Type: text/html"),
+        answer(BODY, "Content-Type: multipart/x; boundary*=no-such-charset''%ff"),
         answer(BODY, "X: 1") + b"and more",
         answer(BODY, length=False),
+        answer(BODY, f"Content-Length: {len(BODY)}"),
+        answer(BODY, f"Content-Length: {len(BODY)}, {len(BODY)}", length=False),
         b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
         b"HTTP/1.1 200\nContent-Length: 256000 \n\n" + BODY,
         answer(b"3E800;x=y\r\n" + BODY + b"\r\n0\r\nX: y\r\n\r\n", "Transfer-Encoding: Chunked", length=False),
@@ -52,8 +56,11 @@ def test_the_request_is_fixed(worlds):
     ids=[
         "identity",
         "any type",
+        "malformed type",
         "more behind it",
         "until the end",
+        "one length twice",
+        "one length in a list",
         "1.0",
         "bare lines",
         "chunked",

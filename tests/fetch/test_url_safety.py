@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chevupload.errors import InvalidUrl
-from chevupload.fetch.url_safety import is_host_name, public_address, read_url
+from chevupload.fetch.url_safety import is_host_name, parse_url, public_address
 from tests.fetch.hostile import PRIVATE_V4, PRIVATE_V6, carriers
 
 V4_NETWORKS = (
@@ -150,7 +150,7 @@ def test_every_public_ipv6_address_is_global_unicast(number):
 )
 def test_a_url_has_one_reading(url, authority, path, filename):
     """What is requested, of whom, and the file's name, which is the last segment of the path without its query."""
-    target = read_url(url)
+    target = parse_url(url)
     assert (target.authority, target.path, target.filename) == (authority, path, filename)
 
 
@@ -209,21 +209,21 @@ def test_a_url_has_one_reading(url, authority, path, filename):
 def test_a_url_with_two_readings_is_refused(url):
     """User names, back slashes, blanks, odd hosts and ports: no program has to agree with another about them."""
     with pytest.raises(InvalidUrl):
-        read_url(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize("host", ["bücher.example", "①②⑦.0.0.1", "127。0。0。1", "good.exam\u200bple"])
 def test_a_host_beyond_ascii_is_refused_with_advice(host):
     """Programs disagree about such names; their ASCII form means the same to all."""
     with pytest.raises(InvalidUrl, match="xn--"):
-        read_url(f"http://{host}/")
+        parse_url(f"http://{host}/")
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "file", "gopher", "dict", "data", "unix", "httpx", "http+unix"])
 def test_no_other_scheme_is_read(scheme):
     """Only http and https, and the refusal says so."""
     with pytest.raises(InvalidUrl, match=f"Unsupported URL scheme `{scheme.replace('+', '[+]')}`"):
-        read_url(f"{scheme.upper()}://good.example/a.png")
+        parse_url(f"{scheme.upper()}://good.example/a.png")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_no_other_scheme_is_read(scheme):
 )
 def test_a_reference_is_read_as_its_server_means_it(reference, read):
     """Relative and absolute ones, and the result is as strict as any URL."""
-    assert read_url("http://good.example/x/a.png?q").join(reference) == read_url(read)
+    assert parse_url("http://good.example/x/a.png?q").join(reference) == parse_url(read)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_reference_is_read_as_its_server_means_it(reference, read):
 def test_an_odd_reference_is_refused(reference):
     """A redirect cannot say what a URL may not."""
     with pytest.raises(InvalidUrl):
-        read_url("http://good.example/").join(reference)
+        parse_url("http://good.example/").join(reference)
 
 
 @pytest.mark.parametrize("text", ["0", "1.2", "0x7f.1", "127.0.0.1", "a.0x", "a.00", "0X1", "a.1."])
@@ -266,7 +266,7 @@ URL_TEXT = st.text(st.sampled_from(string.ascii_letters + string.digits + "/:?#[
 def test_any_text_is_a_url_or_refused(url, reference):
     """No text makes anything but an ASCII request line without blanks, or a refusal."""
     try:
-        target = read_url(url)
+        target = parse_url(url)
         targets = [target, target.join(reference)]
     except InvalidUrl:
         return
