@@ -28,12 +28,13 @@ from chevupload.protocols import Catalog, Fetcher, KeyBackend, KeyStore, Rendere
 from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.spool import SpoolFolder
 from chevupload.storage.registry import ChooseStorage, Storages
-from chevupload.uploads.consistency import Inventory
+from chevupload.uploads.consistency import ConsistencyCheck
 from chevupload.uploads.hooks import BeforeStore, Hooks, OnDelete, OnUpload
-from chevupload.uploads.intent_log import Notes
-from chevupload.uploads.persist import Keeping
+from chevupload.uploads.host_transactions import HostTransactions
+from chevupload.uploads.intent_log import IntentLog
+from chevupload.uploads.maintenance import Maintenance
+from chevupload.uploads.persist import Writer
 from chevupload.uploads.service import Uploads
-from chevupload.uploads.sweep import Upkeep
 from chevupload.validation import BASE_URL, PROXIES, check_function, check_instance, optional
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.page import Describing
@@ -70,7 +71,7 @@ class ChevUpload:
         own_database: the :class:`~chevupload.db.Database` that was opened for this component alone, if one was.
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
-        upkeep: sweeps and checks.
+        maintenance: sweeps and checks.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class ChevUpload:
         spools = SpoolFolder(_spool_folder(spool_folder, storages), limits.spool_bytes)
         key_backend = as_key_backend(keys)
         visitor = None if current_user is None else signed_in(key_backend, current_user)
-        tokens, notes = DeleteTokens(secret_keys), Notes(spools.path, secret_keys)
+        tokens = DeleteTokens(secret_keys)
         has_page = key_store is not None and current_user is not None
         self.routes = _served(routes or Routes(), has_keys_page=has_page)
         self.catalog = catalog
@@ -184,31 +185,35 @@ class ChevUpload:
         self._assets = Assets(self.routes.assets)
         self._answers = PageAnswers(pages or Pages(), self._assets, mount=self._mount)
         self.renderer = _renderer(decode, limits)
-        keeping = Keeping(catalog=catalog, storages=storages, notes=notes)
+        hooks = Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete)
+        writer = Writer(catalog, storages, hooks)
+        transactions = HostTransactions(
+            catalog=catalog, storages=storages, writer=writer, hooks=hooks, intents=IntentLog(spools.path, secret_keys)
+        )
         self.uploads = Uploads(
             keys=key_backend,
             catalog=catalog,
-            keeping=keeping,
             storages=storages,
+            writer=writer,
+            transactions=transactions,
             renderer=self.renderer,
             limits=limits,
             renditions=renditions,
             originals=originals or Originals(),
             policy=policy,
-            hooks=Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete),
+            hooks=hooks,
             spools=spools,
             clock=clock,
         )
         dated = policy.storage_mode == "datefolder"
-        inventory = Inventory(uploads=self.uploads, catalog=catalog, storages=storages, dated=dated)
-        self.upkeep = Upkeep(
-            uploads=self.uploads,
-            keeping=keeping,
+        consistency = ConsistencyCheck(uploads=self.uploads, catalog=catalog, storages=storages, dated=dated)
+        self.maintenance = Maintenance(
             catalog=catalog,
             storages=storages,
-            notes=notes,
+            writer=writer,
+            transactions=transactions,
+            consistency=consistency,
             spool_folder=spools.path,
-            inventory=inventory,
             pending_grace=policy.pending_grace,
             clock=clock,
         )
@@ -351,7 +356,7 @@ class ChevUpload:
 
     def close(self) -> None:
         """End regular sweeps and the worker processes; new ones of these start if the component is used again."""
-        self.upkeep.close()
+        self.maintenance.close()
         self.renderer.close()
 
     def links(self, environ: WSGIEnvironment | None = None) -> Links:

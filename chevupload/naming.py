@@ -65,7 +65,7 @@ def default_title(filename: str) -> str | None:
 def base_name(filename: str) -> str:
     """Make the stored base name of a client's file name: ASCII letters, digits, ``_``, ``-`` and inner dots.
 
-    Returns 32 random hexadecimal digits where nothing is left of it.
+    It is empty where nothing of the name can stay.
     """
     base, extension = split_extension(filename)
     base = base.lstrip(".")
@@ -74,7 +74,7 @@ def base_name(filename: str) -> str:
     base = _without_own_suffix(base)
     ascii_only = unicodedata.normalize("NFKD", base.translate(_LETTERS)).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9_.-]", "", re.sub(r"\s+", "-", ascii_only).strip("-"))
-    return _without_own_suffix(safe[:MAX_NAME].strip(".")) or secrets.token_hex(16)
+    return _without_own_suffix(safe[:MAX_NAME].strip("."))
 
 
 def _without_own_suffix(name: str) -> str:
@@ -100,7 +100,7 @@ def viewer_slug(title: str | None) -> str:
 
 def random_id(length: int, alphabet: str = BASE62) -> str:
     """Return ``length`` unpredictable characters of ``alphabet``."""
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    return "".join(map(secrets.choice, [alphabet] * length))
 
 
 def normalized(text: str) -> str:

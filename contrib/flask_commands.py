@@ -24,7 +24,7 @@ class _Group(AppGroup):
             raise click.ClickException(str(error)) from error
 
 
-commands = _Group("chevupload", help="Uploads: tables, keys and upkeep.")
+commands = _Group("chevupload", help="Uploads: tables, keys and maintenance.")
 keys = AppGroup("key", help="Keys of the application's users, who are named by their ids.")
 commands.add_command(keys)
 

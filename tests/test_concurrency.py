@@ -72,7 +72,7 @@ def test_two_hundred_uploads_of_one_name(tmp_path, decode):
         for upload in uploads.values()
     }
     assert stored == sent
-    assert component.upkeep.check().missing == ()
+    assert component.maintenance.check().missing == ()
     assert len(files_in(folder / "images")) == 400
     assert files_in(folder / "incoming") == []
     site.close()

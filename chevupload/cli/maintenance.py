@@ -48,7 +48,7 @@ def _grace(text: str) -> timedelta:
 def sweep(options: argparse.Namespace) -> int:
     """Sweep once."""
     with open_component(options) as component:
-        report = component.upkeep.sweep(grace=options.grace)
+        report = component.maintenance.sweep(grace=options.grace)
     text = f"removed {report.uploads} uploads and {report.temporary_files} temporary files"
     show(options, dataclasses.asdict(report), text + (f", {report.failed} failed" if report.failed else ""))
     return 1 if report.failed else 0
@@ -57,7 +57,7 @@ def sweep(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Check every upload and every file."""
     with open_component(options) as component:
-        report = component.upkeep.check(repair=options.repair, grace=options.grace)
+        report = component.maintenance.check(repair=options.repair, grace=options.grace)
     lines = [f"missing {path} of upload {upload_id}" for upload_id, path in report.missing]
     lines += [f"no record of {path}" for path in report.strays]
     lines += [f"withdrawn {upload_id}" for upload_id in report.withdrawn]

@@ -114,7 +114,7 @@ def serve(options: argparse.Namespace) -> int:
         try:
             _greet(site, options.base_url or address)
             if options.sweep_minutes:
-                component.upkeep.sweep_every(options.sweep_minutes * 60)
+                component.maintenance.sweep_every(options.sweep_minutes * 60)
             run(server, stop_seconds=options.stop_seconds)
         except KeyboardInterrupt:
             pass

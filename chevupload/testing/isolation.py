@@ -32,8 +32,8 @@ def isolated(component: ChevUpload) -> Iterator[Path]:
     Raises:
         ConfigError: regular sweeps are on, which would sweep the folder that is live; end them first.
     """
-    if component.upkeep.is_regular:
-        raise ConfigError("end regular sweeps before a component is isolated: component.upkeep.close()")
+    if component.maintenance.is_regular:
+        raise ConfigError("end regular sweeps before a component is isolated: component.maintenance.close()")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chevupload-test-")))
         if component.own_database is not None:

@@ -8,23 +8,26 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Literal
+from typing import Any, BinaryIO, Literal
 
 from chevupload.errors import BackendError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
-from chevupload.model import Upload
-from chevupload.protocols import Catalog, ListingStorage
+from chevupload.model import MediaFile, Parameters, Principal, Upload
+from chevupload.protocols import AdoptingStorage, Catalog, ListingStorage, Storage
 from chevupload.storage.registry import Storages
+from chevupload.uploads.persist import save_file
+from chevupload.uploads.record import Source
 from chevupload.uploads.service import Uploads
 
 logger = logging.getLogger("chevupload")
 
 _PAGE_SIZE = 200
+_READ_BYTES = 262_144
 _NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*?)(?:\.(?:th|md|fr))?"
 _PATH = re.compile(rf"(?:(?P<folder>\d{{4}}/\d{{2}}/\d{{2}})/)?{_NAME}\.(?:{'|'.join(MIME_TYPES)})\Z")
 _STEM = re.compile(r"(?:\.(?:th|md|fr))?\.[a-z0-9]+\Z")
@@ -65,7 +68,7 @@ class CheckReport:
         return sum(upload_id not in mended for upload_id, _ in self.missing) + len(self.strays) - len(self.removed)
 
 
-class Inventory:
+class ConsistencyCheck:
     """Looks, and mends."""
 
     def __init__(self, *, uploads: Uploads, catalog: Catalog, storages: Storages, dated: bool) -> None:
@@ -138,11 +141,48 @@ class Inventory:
                 logger.warning("upload %s is left as it is: its original has another size", upload_id)
                 return None
             if not all(self._is_whole(upload, path) for path in paths):
-                self._uploads.render_again(upload)
+                self._render_again(upload)
             return "rendered"
         except (BackendError, Refusal):
             logger.exception("upload %s could not be mended", upload_id)
             return None
+
+    def _render_again(self, upload: Upload) -> None:
+        """Render the derived pictures of an upload from its original, in place of those there are.
+
+        Raises:
+            Refusal: the original is none that would be accepted now.
+            BackendError: a part is away; asking again goes on where it ended.
+        """
+        storage = self._storages.of(upload)
+        with self._uploads.spool(upload.size) as spool:
+            with storage.open(upload.path) as file:
+                while data := _read(file, upload.path):
+                    spool.write(data)
+            with self._uploads.rendered(Source(spool, None), Parameters(), Principal()) as media:
+                self._replace_derived(
+                    upload, storage, {"thumb": media.thumb, "medium": media.medium, "frame": media.frame}
+                )
+
+    def _replace_derived(self, upload: Upload, storage: Storage, files: Mapping[str, MediaFile | None]) -> None:
+        """Put ``files`` in place of the derived ones there are.
+
+        What there is none of stays away: whoever deletes the upload at this moment knows the paths that it had.
+        """
+        made = {name: file for name, file in files.items() if file and getattr(upload, f"{name}_size")}
+        sizes: dict[str, Any] = {f"{name}_size": made[name].size if name in made else 0 for name in files}
+        again = replace(upload, **sizes)
+        for name, file in made.items():
+            path = str(getattr(again, f"{name}_path"))
+            storage.delete(path)
+            if isinstance(storage, AdoptingStorage):
+                storage.adopt(path, file.path)
+            else:
+                save_file(storage, again, path, file)
+        # Deleted meanwhile, it may have left these behind already.
+        kept = again.paths if self._catalog.resize(again) else ()
+        for path in {*upload.paths, *again.paths} - {*kept}:
+            storage.delete(path)
 
     def _remove(self, path: str) -> bool:
         try:
@@ -197,6 +237,14 @@ class Inventory:
         except FileMissing:
             # Its upload was deleted since it was listed.
             return False
+
+
+def _read(file: BinaryIO, path: str) -> bytes:
+    """Read a piece of a stored file, whose library has errors of its own."""
+    try:
+        return file.read(_READ_BYTES)
+    except Exception as error:
+        raise StorageError(f"cannot read {path}") from error
 
 
 def _pages(paths: Iterable[str]) -> Iterator[list[str]]:

@@ -1,90 +1,88 @@
 """Requests that are sent once more: each makes one upload, however often and from however many at once it comes.
 
-What decides is that the catalog gives a ``request_digest`` to one upload.
+A client says that a request is another one once more by the header ``Idempotency-Key``; the catalog gives the digest
+of that to one upload. Source: the IETF draft "The Idempotency-Key HTTP Header Field"
+(draft-ietf-httpapi-idempotency-key-header), which is read more widely here: the value need not be quoted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from chevupload.clock import Clock
-from chevupload.errors import RequestPending, RequestReused, RequestTaken
-from chevupload.model import Upload
+from chevupload.errors import InvalidParameter, RequestPending, RequestReused
+from chevupload.model import Principal, Upload
 from chevupload.protocols import Catalog
+from chevupload.uploads.host_transactions import HostTransactions
+from chevupload.uploads.persist import Writer
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?\Z")
 _ABANDONED = timedelta(minutes=1)
 """Age from which an upload that is still pending is taken for one whose server died. If it did not, it is the older one
 that fails, since it cannot be published any more."""
 _RETRY_SECONDS = 5
 
 
-class Repeats:
-    """Finds the upload that a request has made already."""
+def request_digest(environ: WSGIEnvironment, principal: Principal) -> str | None:
+    """Return what this sender's requests with this key have in common, or None without a key.
 
-    def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        clock: Clock,
-        withdraw: Callable[[Upload], bool],
-        is_open: Callable[[Upload], bool],
-    ) -> None:
-        """Look into ``catalog``.
+    Guests are one sender. What they share is a digest of 64 hexadecimal digits: nothing is kept of the key itself.
 
-        ``withdraw`` takes an expired upload away that stands in a new one's way; ``is_open`` says whether an open
-        transaction of this process' host holds one.
-        """
-        self._catalog = catalog
-        self._clock = clock
-        self._withdraw = withdraw
-        self._is_open = is_open
-
-    def once(self, digest: str | None, md5: str, take: Callable[[], Upload]) -> tuple[Upload, bool]:
-        """Return the upload of the request ``digest``, and whether ``take`` made it just now.
-
-        Args:
-            digest: None is a request that nothing is known of.
-            md5: of what the request brought.
-            take: makes an upload with this ``request_digest`` and ``request_md5``.
-
-        Raises:
-            RequestPending: the upload is on its way.
-            RequestReused: the request brought something else the first time.
-            Refusal, BackendError: likewise, and whatever ``take`` raises.
-        """
-        if digest is None:
-            return take(), True
-        if (earlier := self._earlier(digest, md5)) is not None:
-            return earlier, False
-        try:
-            return take(), True
-        except RequestTaken:
-            # Of several at the same time, the first one to reserve has won; the others had not seen it.
-            earlier = self._earlier(digest, md5)
-            if earlier is None:
-                raise _pending() from None
-            return earlier, False
-
-    def _earlier(self, digest: str, md5: str) -> Upload | None:
-        upload = self._catalog.requested(digest)
-        if upload is None:
-            return None
-        now = self._clock()
-        if upload.is_expired(now):
-            self._withdraw(upload)
-            return None
-        if upload.request_md5 != md5:
-            raise RequestReused
-        if self._catalog.get(upload.id) is not None:
-            # As it was when it was new: the answer is the first one's.
-            return replace(upload, views=0)
-        is_abandoned = upload.received_at <= now - _ABANDONED and not self._is_open(upload)
-        if is_abandoned and self._catalog.abandon(upload.id):
-            return None
-        raise _pending()
+    Raises:
+        InvalidParameter: the key is empty, longer than 255 characters, or not printable ASCII.
+    """
+    key = environ.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return None
+    key = key.strip()
+    if not _KEY.match(key):
+        raise InvalidParameter("Invalid Idempotency-Key, expected 1 to 255 printable characters")
+    sender = "guest" if principal.user_id is None else f"user {principal.user_id}"
+    # No key has a line break, and so no two pairs are spelled alike.
+    return hashlib.sha256(f"{key}\n{sender}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _pending() -> RequestPending:
+def find_earlier(
+    digest: str, md5: str, *, catalog: Catalog, writer: Writer, transactions: HostTransactions, now: datetime
+) -> Upload | None:
+    """Return the upload that a request with this ``digest`` has made, or None if there is none, or none any more.
+
+    Args:
+        digest: see :func:`request_digest`.
+        md5: of what the request brings now.
+        catalog: has the records.
+        writer: takes an expired upload away that stands in the new one's way.
+        transactions: in which an upload may be pending for as long as the host likes.
+        now: an aware UTC time.
+
+    Raises:
+        RequestPending: the upload is on its way.
+        RequestReused: the request brought something else the first time.
+        BackendError: the catalog is away.
+    """
+    upload = catalog.requested(digest)
+    if upload is None:
+        return None
+    if upload.is_expired(now):
+        writer.withdraw(upload)
+        return None
+    if upload.request_md5 != md5:
+        raise RequestReused
+    if catalog.get(upload.id) is not None:
+        # As it was when it was new: the answer is the first one's.
+        return replace(upload, views=0)
+    is_abandoned = upload.received_at <= now - _ABANDONED and not transactions.holds(upload)
+    if is_abandoned and catalog.abandon(upload.id):
+        return None
+    raise pending()
+
+
+def pending() -> RequestPending:
+    """Return the refusal that says when to ask again."""
     return RequestPending(headers=(("Retry-After", str(_RETRY_SECONDS)),))

@@ -1,8 +1,7 @@
-"""Notes on disk of uploads whose record waits for a transaction of the host.
+"""A log on disk of uploads whose record waits for a transaction of the host.
 
-Where the record itself is part of that transaction, a process that dies in it leaves files and no record; its note
-says which. Notes are signed: the folder may be shared with others, and a sweep must not remove what a stranger wrote
-down.
+Where the record itself is part of that transaction, a process that dies in it leaves files and no record; its entry
+says which. Entries are signed: the folder may be shared with others, and a sweep must not remove what a stranger wrote.
 """
 
 from __future__ import annotations
@@ -19,25 +18,24 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, Signer
 
-from chevupload.errors import StorageError, Taken
+from chevupload.errors import StorageError
 from chevupload.model import Upload
 
 logger = logging.getLogger("chevupload")
 
-PREFIX = "chevupload-note-"
+PREFIX = "chevupload-intent-"
 
 
-class Notes:
-    """The notes in one folder."""
+class IntentLog:
+    """One file for each upload, in one folder."""
 
     def __init__(self, folder: str, secret_keys: Sequence[str]) -> None:
-        """Keep notes in ``folder``, signed with the last of ``secret_keys``."""
+        """Keep entries in ``folder``, signed with the last of ``secret_keys``."""
         self._folder = Path(folder)
-        self._signer = Signer(list(secret_keys), salt="chevupload.note", digest_method=hashlib.sha256)
+        self._signer = Signer(list(secret_keys), salt="chevupload.intent", digest_method=hashlib.sha256)
 
-    @contextlib.contextmanager
-    def noted(self, upload: Upload) -> Iterator[None]:
-        """Write a note, which stays but for a name or request that was taken: then nothing of the upload was written.
+    def add(self, upload: Upload) -> None:
+        """Write an entry.
 
         Raises:
             StorageError: it cannot be written.
@@ -49,19 +47,14 @@ class Notes:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.remove(upload)
-            raise StorageError("a note cannot be written") from error
-        try:
-            yield
-        except Taken:
-            self.remove(upload)
-            raise
+            raise StorageError("an entry of the intent log cannot be written") from error
 
     def remove(self, upload: Upload) -> None:
-        """Remove the note of an upload; an absent one is fine."""
+        """Remove the entry of an upload; an absent one is fine."""
         self._path(upload).unlink(missing_ok=True)
 
     def older_than(self, moment: float) -> Iterator[Upload]:
-        """Yield the uploads whose notes were written before ``moment``, a time of the file system in seconds."""
+        """Yield the uploads whose entries were written before ``moment``, a time of the file system in seconds."""
         for path in self._folder.glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError, BadSignature):
                 if path.stat().st_mtime > moment:
@@ -70,7 +63,7 @@ class Notes:
                 try:
                     yield _upload(text)
                 except (KeyError, TypeError, ValueError):
-                    logger.exception("a note of another version is left alone: %s", path.name)
+                    logger.exception("an intent of another version is left alone: %s", path.name)
 
     def _path(self, upload: Upload) -> Path:
         return self._folder / f"{PREFIX}{upload.id}"

@@ -1,15 +1,16 @@
-"""The way of one upload, from a spooled source to a published record: check, inspect, render, describe, keep.
+"""The uploads of a site: taken in, listed and taken away.
 
-Requests come in by :meth:`Uploads.create`, a host's own code by :meth:`Uploads.save`.
+:meth:`Uploads.create` is the way of every upload, from a spooled source to a published record. Requests come to it by
+the API, files of a host's own code by :meth:`Uploads.save`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -22,6 +23,7 @@ from chevupload.errors import (
     ForeignAlbum,
     InvalidParameter,
     RequestDenied,
+    RequestTaken,
     UnknownCategory,
 )
 from chevupload.keys import principal_of
@@ -36,16 +38,17 @@ from chevupload.model import (
     Upload,
     as_principal,
 )
+from chevupload.naming import new_id
 from chevupload.protocols import Catalog, KeyBackend, Readable, Renderer, Wrapper
 from chevupload.spool import Spool, SpoolFolder
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
-from chevupload.uploads.idempotency import Repeats
+from chevupload.uploads.host_transactions import HostTransactions
+from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import parse_parameters
-from chevupload.uploads.persist import Keeping
-from chevupload.uploads.record import Drafts
-from chevupload.uploads.source import Source
-from chevupload.uploads.upload_log import Journal
+from chevupload.uploads.persist import Writer
+from chevupload.uploads.record import Source, build_record, candidates
+from chevupload.uploads.upload_log import UploadLog
 
 _READ_BYTES = 262_144
 _DUPLICATE_WINDOW = timedelta(days=1)
@@ -75,8 +78,9 @@ class Uploads:
         *,
         keys: KeyBackend,
         catalog: Catalog,
-        keeping: Keeping,
         storages: Storages,
+        writer: Writer,
+        transactions: HostTransactions,
         renderer: Renderer,
         limits: Limits,
         renditions: Renditions,
@@ -89,9 +93,9 @@ class Uploads:
         """Use these parts; workers write where ``spools`` are, ``clock`` returns an aware UTC time."""
         self._keys = keys
         self._catalog = catalog
-        self._keeping = keeping
         self._storages = storages
-        self._drafts = Drafts(policy=policy, max_tags=limits.max_tags, clock=clock)
+        self._writer = writer
+        self._transactions = transactions
         self._renderer = renderer
         self._limits = limits
         self._renditions = renditions
@@ -100,7 +104,73 @@ class Uploads:
         self._hooks = hooks
         self._spools = spools
         self._clock = clock
-        self._repeats = Repeats(catalog=catalog, clock=clock, withdraw=self.withdraw, is_open=keeping.is_open)
+
+    def create(
+        self,
+        source: Source,
+        parameters: Parameters,
+        sender: Principal,
+        *,
+        log: UploadLog,
+        client: str = "",
+        session: Any = None,
+        request_digest: str | None = None,
+    ) -> Upload:
+        """Take one source in and return its published record; with a session, published when that commits.
+
+        Args:
+            source: the file, and its name.
+            parameters: checked already.
+            sender: whose it is.
+            log: measures the steps.
+            client: whom the renderer is fair to: a user's id, or a client's address.
+            session: of the host, on the catalog's database.
+            request_digest: what a request with the same one has stored before is returned, and nothing is stored.
+
+        Raises:
+            Refusal: parameters or picture are not acceptable; nothing was stored.
+            BackendError: a part is away; nothing was stored, or the sweep will remove it.
+            ConfigError: a session that the catalog cannot join.
+        """
+        log.owner, log.bytes = sender.user_id, source.spool.size
+        log.done("receive")
+        if request_digest is not None and (earlier := self._earlier(request_digest, source)) is not None:
+            return log.repeated(earlier)
+        self._check(source, parameters, sender)
+        log.done("check")
+        with self.rendered(source, parameters, sender, client=client) as media:
+            log.done("render")
+            if media.original_md5 is not None:
+                # What is turned or converted before it is stored is only known again by what came of it.
+                self._refuse_duplicate(media.original_md5, sender)
+            record = build_record(
+                source,
+                parameters,
+                sender,
+                media,
+                policy=self._policy,
+                max_tags=self._limits.max_tags,
+                upload_id=new_id(),
+                random_name=secrets.token_hex(16),
+                received_at=self._clock(),
+                request_digest=request_digest,
+            )
+            record = self._storages.chosen(record, sender)
+            files = _files(source, media)
+            self._hooks.ask(record, sender, files[0].path)
+            log.done("check")
+            writer = self._writer if session is None else self._transactions.writer(session, sender)
+            try:
+                stored = writer.store(candidates(record, self._policy), files, log)
+            except RequestTaken:
+                # Of several at the same time, the first one to reserve has won; the others had not seen it.
+                if request_digest is None or (earlier := self._earlier(request_digest, source)) is None:
+                    raise pending() from None
+                return log.repeated(earlier)
+        if session is None:
+            self._hooks.uploaded(stored, sender)
+        log.upload = stored
+        return stored
 
     def save(
         self,
@@ -153,16 +223,14 @@ class Uploads:
         parameters = parse_parameters(
             texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
         )
-        with Journal() as journal, self._spool(self.max_bytes(principal)) as spool:
+        with UploadLog() as log, self.spool(self.max_bytes(principal)) as spool:
             content = file.stream if isinstance(file, Wrapper) else file
             while data := content.read(_READ_BYTES):
                 spool.write(data)
             if not spool.size:
                 raise EmptySource
             source = Source(spool, filename or _name_of(file))
-            return self.create(
-                source, parameters, principal, journal=journal, sender=principal.user_id or "", session=session
-            )
+            return self.create(source, parameters, principal, log=log, client=principal.user_id or "", session=session)
 
     def get(self, upload_id: str) -> Upload | None:
         """Return an upload that readers can see, or None.
@@ -210,37 +278,12 @@ class Uploads:
                 that it was saved in is still open: rolling that back takes it away.
         """
         found = self._catalog.get(upload) if isinstance(upload, str) else upload
-        if found is not None and self._keeping.is_open(found):
+        if found is not None and self._transactions.holds(found):
             raise CatalogError("an open transaction holds this upload: roll it back to take the upload away")
-        if found is None or not self.withdraw(found):
+        if found is None or not self._writer.withdraw(found):
             return False
-        self._keeping.clear(found)
+        self._writer.clear(found)
         return True
-
-    def withdraw(self, upload: Upload) -> bool:
-        """Take an upload away from its readers, and leave its files to the sweep. False when it was gone.
-
-        Raises:
-            BackendError: the catalog is away.
-        """
-        if not self._catalog.withdraw(upload.id):
-            return False
-        self._hooks.deleted(upload)
-        return True
-
-    def render_again(self, upload: Upload) -> Upload:
-        """Render the derived pictures of an upload from its original, in place of those there are.
-
-        Raises:
-            Refusal: the original is none that would be accepted now.
-            BackendError: a part is away; asking again goes on where it ended.
-        """
-        with self._spool(upload.size) as spool:
-            self._keeping.read(upload, spool)
-            result = self._renderer.process(self._job(Source(spool, None), Parameters(), Principal()))
-            with _owned(result):
-                derived = {"thumb": result.thumb, "medium": result.medium, "frame": result.frame}
-                return self._keeping.replace_derived(upload, {name: file for name, file in derived.items() if file})
 
     def max_bytes(self, principal: Principal) -> int:
         """Return how large a file of this sender may be."""
@@ -248,64 +291,51 @@ class Uploads:
             return principal.max_bytes
         return self._limits.max_guest_bytes if principal.is_guest else self._limits.max_bytes
 
-    def create(
-        self,
-        source: Source,
-        parameters: Parameters,
-        principal: Principal,
-        *,
-        journal: Journal,
-        sender: str = "",
-        session: Any = None,
-        request_digest: str | None = None,
-    ) -> Upload:
-        """Take one source in and return its published record; with a session, published when that commits.
+    def spool(self, max_bytes: int) -> Spool:
+        """Return a temporary file where workers read."""
+        return Spool(self._spools.path, max_bytes, budget=self._spools.for_all)
 
-        With a ``request_digest``, what a request like it has stored before is returned, and nothing is stored. The
-        ``sender`` is whom the renderer is fair to: a user's id, or a client's address.
+    @contextlib.contextmanager
+    def rendered(
+        self, source: Source, parameters: Parameters, sender: Principal, *, client: str = ""
+    ) -> Iterator[MediaResult]:
+        """Give what is found in a source and made of it; the files that nobody moved are removed at the end.
 
         Raises:
-            Refusal: parameters or picture are not acceptable; nothing was stored.
-            BackendError: a part is away; nothing was stored, or the sweep will remove it.
-            ConfigError: a session that the catalog cannot join.
+            Refusal: the picture is not acceptable.
+            BackendError: no worker became free.
         """
-        journal.owner, journal.bytes = principal.user_id, source.spool.size
-        journal.done("receive")
-        take = partial(self._take, source, parameters, principal, journal, sender, session, request_digest)
-        journal.upload, is_new = self._repeats.once(request_digest, source.spool.md5, take)
-        journal.is_repeated = not is_new
-        return journal.upload
+        job = MediaJob(
+            source=source.spool.path,
+            folder=self._spools.path,
+            formats=self._policy.formats,
+            width=parameters.width,
+            originals=sender.originals or self._originals,
+            thumb_side=self._renditions.thumb_side,
+            medium_side=self._renditions.medium_side,
+            medium_fixed=self._renditions.medium_fixed,
+            quality=self._renditions.quality,
+            max_pixels=sender.max_pixels or self._limits.max_pixels,
+            max_total_pixels=self._limits.max_total_pixels,
+            max_frames=self._limits.max_frames,
+            max_scans=self._limits.max_scans,
+        )
+        media = self._renderer.process(job, sender=client)
+        try:
+            yield media
+        finally:
+            for file in filter(None, (media.original, media.medium, media.thumb, media.frame)):
+                Path(file.path).unlink(missing_ok=True)
 
-    def _take(
-        self,
-        source: Source,
-        parameters: Parameters,
-        principal: Principal,
-        journal: Journal,
-        sender: str,
-        session: Any,
-        request_digest: str | None,
-    ) -> Upload:
-        self._check(source, parameters, principal)
-        journal.done("check")
-        result = self._renderer.process(self._job(source, parameters, principal), sender=sender)
-        with _owned(result):
-            journal.done("render")
-            if result.original_md5 is not None:
-                # What is turned or converted before it is stored is only known again by what came of it.
-                self._refuse_duplicate(result.original_md5, principal)
-            drafted = self._drafts.draft(source, parameters, principal, result, request_digest=request_digest)
-            drafted = self._storages.chosen(drafted, principal)
-            files = _files(source, result)
-            self._hooks.ask(drafted, principal, files[0].path)
-            named = self._drafts.named(drafted)
-            journal.done("check")
-            if session is not None:
-                told = partial(self._hooks.uploaded, principal=principal)
-                return self._keeping.keep_joined(named, files, journal, session=session, when_there=told)
-            upload = self._keeping.keep(named, files, journal)
-        self._hooks.uploaded(upload, principal)
-        return upload
+    def _earlier(self, digest: str, source: Source) -> Upload | None:
+        return find_earlier(
+            digest,
+            source.spool.md5,
+            catalog=self._catalog,
+            writer=self._writer,
+            transactions=self._transactions,
+            now=self._clock(),
+        )
 
     def _check(self, source: Source, parameters: Parameters, principal: Principal) -> None:
         """Refuse what costs nothing to refuse, before anything is decoded."""
@@ -324,26 +354,6 @@ class Uploads:
             since = self._clock() - _DUPLICATE_WINDOW
             if self._catalog.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload
-
-    def _spool(self, max_bytes: int) -> Spool:
-        return Spool(self._spools.path, max_bytes, budget=self._spools.for_all)
-
-    def _job(self, source: Source, parameters: Parameters, principal: Principal) -> MediaJob:
-        return MediaJob(
-            source=source.spool.path,
-            folder=self._spools.path,
-            formats=self._policy.formats,
-            width=parameters.width,
-            originals=principal.originals or self._originals,
-            thumb_side=self._renditions.thumb_side,
-            medium_side=self._renditions.medium_side,
-            medium_fixed=self._renditions.medium_fixed,
-            quality=self._renditions.quality,
-            max_pixels=principal.max_pixels or self._limits.max_pixels,
-            max_total_pixels=self._limits.max_total_pixels,
-            max_frames=self._limits.max_frames,
-            max_scans=self._limits.max_scans,
-        )
 
 
 def _cursor(before: Upload | str | None) -> Cursor | None:
@@ -372,18 +382,7 @@ def _name_of(file: Readable | Wrapper) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _files(source: Source, result: MediaResult) -> tuple[MediaFile, ...]:
+def _files(source: Source, media: MediaResult) -> tuple[MediaFile, ...]:
     """List the local files in the order of :attr:`Upload.paths`."""
-    original = result.original or MediaFile(path=source.spool.path, size=source.spool.size)
-    return (original, *(file for file in (result.medium, result.thumb, result.frame) if file))
-
-
-@contextlib.contextmanager
-def _owned(result: MediaResult) -> Iterator[None]:
-    """Remove the files of ``result`` that nobody adopted."""
-    made = (result.original, result.medium, result.thumb, result.frame)
-    try:
-        yield
-    finally:
-        for file in filter(None, made):
-            Path(file.path).unlink(missing_ok=True)
+    original = media.original or MediaFile(path=source.spool.path, size=source.spool.size)
+    return (original, *(file for file in (media.medium, media.thumb, media.frame) if file))

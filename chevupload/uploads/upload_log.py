@@ -19,8 +19,8 @@ logger = logging.getLogger("chevupload.uploads")
 Step = Literal["receive", "check", "render", "reserve", "put", "publish"]
 
 
-class Journal:
-    """The steps of one upload, between which it is a clock and nothing else.
+class UploadLog:
+    """Measures the steps of one upload, and writes one record of it.
 
     As a context it writes the record when it ends, with these attributes:
 
@@ -57,6 +57,11 @@ class Journal:
         now = perf_counter()
         self._seconds[step] = self._seconds.get(step, 0.0) + now - self._last
         self._last = now
+
+    def repeated(self, upload: Upload) -> Upload:
+        """Note that a request was answered with the upload of an earlier one, and return that."""
+        self.upload, self.is_repeated = upload, True
+        return upload
 
     def __enter__(self) -> Self:
         """Return itself."""

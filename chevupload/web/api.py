@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import (
+    Base64NeedsPost,
+    EmptySource,
     InvalidAction,
     InvalidKey,
     InvalidVersion,
     MethodNotAllowed,
     MissingAction,
     MissingKey,
+    MissingSource,
     MissingVersion,
     NotFound,
     Refusal,
@@ -29,15 +32,15 @@ from chevupload.keys import checked_principal
 from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
 from chevupload.protocols import Fetcher, KeyBackend
 from chevupload.spool import Spool, SpoolFolder, format_bytes
+from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.parameters import parse_parameters
-from chevupload.uploads.request_digest import request_digest
+from chevupload.uploads.record import Source
 from chevupload.uploads.service import Uploads
-from chevupload.uploads.source import pick_source
-from chevupload.uploads.upload_log import Journal
+from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.api_json import image_document, imgbb_document, success_document
 from chevupload.web.sender import Sender, Visitor, key_of
 from chevupload.web.urls import Links
-from chevupload.wsgi.form import Form, Opener
+from chevupload.wsgi.form import SOURCE_NAMES, Form, Opener
 from chevupload.wsgi.proxies import client_network
 from chevupload.wsgi.responses import (
     Document,
@@ -51,6 +54,7 @@ from chevupload.wsgi.responses import (
     refusal_answer,
     text_answer,
 )
+from chevupload.wsgi.text_source import SourceText
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -186,11 +190,11 @@ class UploadApi:
             Refusal: nothing was stored.
             BackendError: likewise, or the sweep will remove it.
         """
-        with Journal() as journal, ExitStack() as stack:
-            return self._receive(environ, form, stack, journal, visitor)
+        with UploadLog() as log, ExitStack() as stack:
+            return self._receive(environ, form, stack, log, visitor)
 
     def _receive(
-        self, environ: WSGIEnvironment, form: Form, stack: ExitStack, journal: Journal, visitor: Visitor | None
+        self, environ: WSGIEnvironment, form: Form, stack: ExitStack, log: UploadLog, visitor: Visitor | None
     ) -> tuple[Upload, Links]:
         sender = Sender(environ, form, self._identify, visitor)
         stack.callback(sender.close)
@@ -206,7 +210,7 @@ class UploadApi:
         if method == "POST":
             self._read_body(environ, form, sender, open_spool)
         principal = sender.identified()
-        journal.owner = principal.user_id
+        log.owner = principal.user_id
         repeats = request_digest(environ, principal)
         parameters = parse_parameters(
             form.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
@@ -218,12 +222,12 @@ class UploadApi:
             source,
             parameters,
             principal,
-            journal=journal,
-            sender=principal.user_id or client_network(environ.get("REMOTE_ADDR", "")),
+            log=log,
+            client=principal.user_id or client_network(environ.get("REMOTE_ADDR", "")),
             session=environ.get(SESSION),
             request_digest=repeats,
         )
-        if journal.is_repeated and principal.is_guest:
+        if log.is_repeated and principal.is_guest:
             # All guests are one sender: this one may be another than the first, whose delete link is the first's own.
             links = links.without_delete()
         return upload, links
@@ -289,3 +293,39 @@ def _upload_answer(form: Format, document: Document, upload: Upload, links: Link
     if form == "redirect":
         return redirect_answer(links.viewer_path(upload))
     return json_answer(document)
+
+
+def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener) -> Source:
+    """Return the source of ``form``.
+
+    Raises:
+        MissingSource: there is none.
+        EmptySource: it holds nothing.
+        Base64NeedsPost: text other than a URL came in a GET request.
+        Refusal: the text is neither base64 nor a URL, or the fetcher refused.
+    """
+    files = [form.files[name] for name in SOURCE_NAMES if name in form.files]
+    chosen = next((file for file in files if file.spool is not None), None)
+    if chosen is not None and chosen.spool is not None:
+        return Source(chosen.spool, chosen.filename or None)
+    texts = [form.texts[name] for name in SOURCE_NAMES if name in form.texts]
+    if texts:
+        # An empty value is an absent one: the next name's counts.
+        text = next((text for text in texts if not text.is_empty), texts[0])
+        return _from_text(text, method=method, fetcher=fetcher, open_spool=open_spool)
+    raise EmptySource if files else MissingSource
+
+
+def _from_text(text: SourceText, *, method: str, fetcher: Fetcher, open_spool: Opener) -> Source:
+    if method != "POST" and text.url is None:
+        raise Base64NeedsPost
+    text.check()
+    if text.url is not None:
+        spool = open_spool()
+        filename = fetcher.fetch(text.url, spool)
+    else:
+        assert text.spool is not None
+        spool, filename = text.spool, None
+    if not spool.size:
+        raise EmptySource
+    return Source(spool, filename)

@@ -45,7 +45,7 @@ def _component() -> Any:
 def post_worker_init(worker: object) -> None:
     """Start the decoders before the first upload comes, and the sweeps, which share their work among all processes."""
     _component().warm()
-    _component().upkeep.sweep_every(600)
+    _component().maintenance.sweep_every(600)
 
 
 def worker_exit(server: object, worker: object) -> None:

@@ -83,7 +83,7 @@ def test_a_signal_to_all_processes_in_the_middle_of_uploads(start, folder, key):
     for status, found in outcomes:
         if status == 200:
             assert component.catalog.get(found[0]).md5 == found[1]
-    assert component.upkeep.check().missing == ()
+    assert component.maintenance.check().missing == ()
     component.close()
     site.close()
     assert "Traceback" not in (folder.parent / f"{folder.name}.log").read_text()

@@ -795,7 +795,7 @@ def test_a_save_joins_the_hosts_transaction(make, database):
         session.add(site.User(name="eve"))
         lost = uploads.save(io.BytesIO(PNG), owner=1, filename="lost.png", session=session)
         session.rollback()
-        site.component.upkeep.sweep()
+        site.component.maintenance.sweep()
 
         assert session.scalars(select(site.User.name)).all() == ["ann", "bob"]
         assert uploads.get(kept.id) == kept

@@ -73,7 +73,7 @@ def test_on_commit_it_is_there(stand, host, told):
         assert stand.component.uploads.get(upload.id) == upload
     assert posts(host) == ["before", "after"]
     assert told == [("upload", upload.id, "7")]
-    stand.component.upkeep.sweep(grace=NOTHING)
+    stand.component.maintenance.sweep(grace=NOTHING)
     assert [found.id for found in stand.left()["records"]] == [upload.id]
     assert files_in(stand.incoming) == []
 
@@ -175,7 +175,7 @@ def test_what_cannot_be_taken_away_at_once_the_sweep_takes(make, host):
         save(stand, session)
         session.rollback()
     assert len(stand.stored()) == 2
-    stand.component.upkeep.sweep(grace=NOTHING)
+    stand.component.maintenance.sweep(grace=NOTHING)
     assert stand.left() == EMPTY
 
 
@@ -183,7 +183,7 @@ def test_a_sweep_waits_for_a_transaction_that_is_still_open(stand, host):
     """However old it is: what is committed in the end is there, and what was told stays true."""
     with Session(host.engine) as session, ThreadPoolExecutor(1) as threads:
         upload = save(stand, session)
-        sweep = threads.submit(stand.component.upkeep.sweep, grace=NOTHING)
+        sweep = threads.submit(stand.component.maintenance.sweep, grace=NOTHING)
         time.sleep(0.3)
         session.commit()
         sweep.result(60)
@@ -215,7 +215,7 @@ def test_what_cannot_be_undone_inside_is_swept(make, host):
             save(stand, session)
         session.rollback()
     assert len(stand.stored()) == 1
-    stand.component.upkeep.sweep(grace=NOTHING)
+    stand.component.maintenance.sweep(grace=NOTHING)
     assert stand.left() == EMPTY
 
 
@@ -253,9 +253,9 @@ def test_a_process_that_dies_inside_leaves_nothing_after_a_sweep(make, tmp_path,
     for path in (tmp_path / "kept").iterdir():
         path.rename(stand.incoming / path.name)
     (tmp_path / "stored").rename(stand.images)
-    stand.component.upkeep.sweep(grace=timedelta(hours=1))
+    stand.component.maintenance.sweep(grace=timedelta(hours=1))
     assert len(stand.stored()) == 2, "too young to be given up"
-    stand.component.upkeep.sweep(grace=NOTHING)
+    stand.component.maintenance.sweep(grace=NOTHING)
     assert stand.left() == EMPTY
 
 

@@ -105,10 +105,10 @@ def test_a_server_that_goes_at_a_commit_loses_and_leaves_nothing(stand, proxy, d
     assert_away(stand.send({"source": file(PNG)}))
     if lasts:
         proxy.open()
-    stand.component.upkeep.sweep(grace=timedelta(0))
+    stand.component.maintenance.sweep(grace=timedelta(0))
     is_there = (commit, lost, lasts) == (2, "after", True)
     assert (stand.left() == before != EMPTY) is not is_there
-    report = stand.component.upkeep.check()
+    report = stand.component.maintenance.check()
     assert (report.uploads, report.missing) == (2 if is_there else 1, ())
     assert stand.open(kept["url"]).status_code == 200
     stand.upload()

@@ -136,6 +136,6 @@ def test_a_sweep_reads_no_table_whole(site, each_database, statements):
         for upload_id, values in zip(lasting, [left, {"state": "deleting"}] * 2, strict=True):
             connection.execute(update(uploads).where(uploads.c.id == upload_id).values(values))
     with statements() as noted:
-        report = stand.component.upkeep.sweep()
+        report = stand.component.maintenance.sweep()
     assert (report.uploads, report.failed) == (5, 0)
     assert full_scans(each_database, noted) == {}

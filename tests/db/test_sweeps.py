@@ -49,7 +49,7 @@ def sweep(url: str, folder: str) -> None:
     component.catalog.get("nobody")
     print("ready", flush=True)
     sys.stdin.readline()
-    report = component.upkeep.sweep(grace=HOUR)
+    report = component.maintenance.sweep(grace=HOUR)
     print("removed", report.uploads, report.failed)
     component.close()
     engine.dispose()

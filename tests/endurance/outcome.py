@@ -54,7 +54,7 @@ class Outcome:
 
 def outcome(component: ChevUpload, storage: ListingStorage, tally: Tally, spools: Iterable[Path]) -> Outcome:
     """Sweep once, with everything stopped, and look at what is there."""
-    swept = component.upkeep.sweep(grace=NOTHING)
+    swept = component.maintenance.sweep(grace=NOTHING)
     assert swept.failed == 0
     ready = {upload.id: upload for upload in component.catalog.uploads()}
     named = {path for upload in ready.values() for path in upload.paths}
@@ -67,7 +67,7 @@ def outcome(component: ChevUpload, storage: ListingStorage, tally: Tally, spools
         lost=sum(_read(component, storage, id_) != md5 for id_, md5 in tally.acknowledged.items()),
         repeated=sum(len(ids) > 1 for ids in tally.keys.values()),
         superfluous=max(0, len(ready.keys() - tally.acknowledged) - len(tally.given_up)) if tally.keys else 0,
-        fileless=len(component.upkeep.check(grace=NOTHING).missing),
+        fileless=len(component.maintenance.check(grace=NOTHING).missing),
         recordless=sum(path not in named for path in storage.files()),
         temporary=sum(1 for folder in spools for _ in folder.iterdir()),
         unready=len(records(component.catalog)) - len(ready),

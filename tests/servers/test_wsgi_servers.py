@@ -217,7 +217,7 @@ def test_a_signal_to_all_processes_in_the_middle_of_uploads(process, address, ke
     site = Site(tmp_path / "data")
     component = site.component()
     assert all(component.catalog.get(found) is not None for status, found in outcomes if status == 200)
-    assert component.upkeep.check().missing == ()
+    assert component.maintenance.check().missing == ()
     component.close()
     site.close()
 

@@ -71,7 +71,7 @@ def test_a_site_works_without(mount, tmp_path, umask, log):
         with client.get(answer.json["image"]["url"]) as file:
             assert file.status_code == 200
         assert client.post(answer.json["image"]["delete_url"]).status_code == 200
-        assert component.upkeep.check().missing == ()
+        assert component.maintenance.check().missing == ()
     finally:
         os.umask(before)
     component.close()

@@ -54,9 +54,9 @@ def test_each_upload_goes_where_the_host_says(make, catalog):
     assert stand.open(own["url"]).status_code == 200
     assert stand.open("/images/2026/03/04/guests.png").headers["Location"] == guests["url"]
     assert {upload.storage for upload in catalog.uploads()} == {"users", "guests"}
-    assert stand.component.upkeep.check().missing == ()
+    assert stand.component.maintenance.check().missing == ()
     storages["guests"]._files.pop("2026/03/04/guests.th.png")
-    ((_, path),) = stand.component.upkeep.check().missing
+    ((_, path),) = stand.component.maintenance.check().missing
     assert path == "2026/03/04/guests.th.png"
     stand.open(guests["delete_url"], "POST")
     assert storages["guests"]._files == {}
@@ -69,7 +69,7 @@ def test_what_expires_is_swept_from_its_own_storage(make):
     stand = make(storage=storages, choose_storage=by_owner)
     stand.upload(key="guest-key", expiration="PT5M")
     stand.clock.move(minutes=6)
-    assert stand.component.upkeep.sweep().uploads == 1
+    assert stand.component.maintenance.sweep().uploads == 1
     assert storages["guests"]._files == {}
 
 
@@ -117,12 +117,12 @@ def test_a_storage_that_is_not_there_any_more_loses_nothing(make, caplog):
     assert "'guests', which is not there" in caplog.text
     assert stand.open(image["url_viewer"]).status_code == 200
     with pytest.raises(UnknownStorage):
-        stand.component.upkeep.check()
+        stand.component.maintenance.check()
     assert stand.open(image["delete_url"], "POST").status_code == 503
-    assert stand.component.upkeep.sweep().failed == 1
+    assert stand.component.maintenance.sweep().failed == 1
     assert len(guests._files) == 2
     stand.component._storages.by_name["guests"] = guests
-    assert stand.component.upkeep.sweep().uploads == 1
+    assert stand.component.maintenance.sweep().uploads == 1
     assert guests._files == {}
 
 
@@ -268,7 +268,7 @@ def test_a_storage_away_is_503(make):
     stand = make(storage={"a": Failing(MemoryStorage(), "save", StorageError("away"))})
     assert_refusal(stand.send({"source": file()}), 503, 503)
     stand.clock.move(hours=2)
-    stand.component.upkeep.sweep(grace=timedelta(0))
+    stand.component.maintenance.sweep(grace=timedelta(0))
     assert stand.left() == EMPTY
 
 
@@ -281,7 +281,7 @@ def test_a_check_looks_into_every_storage(make):
     path = "2026/03/04/b.png"
     storages["two"].save(path, io.BytesIO(b"stray"), headers=HEADERS)
     try:
-        report = stand.component.upkeep.check(repair=True, grace=timedelta(0))
+        report = stand.component.maintenance.check(repair=True, grace=timedelta(0))
         assert (report.missing, report.strays, report.removed) == ((), (f"two:{path}",), (f"two:{path}",))
         assert (list(storages["two"].files()), len(list(storages["one"].files()))) == ([], 2)
     finally:
@@ -292,6 +292,6 @@ def test_two_names_may_stand_for_one_place(make, tmp_path):
     """Whoever gives a storage a name, and keeps it without one for older uploads, loses no file to a repair."""
     stand = make(storage={"": LocalStorage(tmp_path / "files"), "disk": LocalStorage(tmp_path / "files")})
     image = stand.upload(PNG)
-    report = stand.component.upkeep.check(repair=True, grace=timedelta(0))
+    report = stand.component.maintenance.check(repair=True, grace=timedelta(0))
     assert (report.strays, report.missing) == ((), ())
     assert stand.open(image["url"]).status_code == 200

@@ -100,7 +100,7 @@ def test_a_live_folder_is_not_swept_meanwhile(tmp_path):
     component = component_from(
         {"folder": tmp_path / "live"}, keys=StaticKeys({}), catalog=MemoryCatalog(), decode="inline"
     )
-    component.upkeep.sweep_every(3_600)
+    component.maintenance.sweep_every(3_600)
     with pytest.raises(ConfigError, match="sweeps"), isolated(component):
         pass
     component.close()

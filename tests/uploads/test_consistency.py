@@ -40,7 +40,7 @@ def stand(make, told):
 
 
 def check(stand, **how):
-    return stand.component.upkeep.check(**{"grace": NOW} | how)
+    return stand.component.maintenance.check(**{"grace": NOW} | how)
 
 
 def test_an_original_of_another_size_is_told_and_left(stand, told, caplog):
@@ -104,7 +104,7 @@ def test_what_is_deleted_while_it_is_rendered_is_gone(stand):
     (stand.images / FOLDER / "a.th.png").unlink()
     process = stand.component.uploads._renderer.process
 
-    def delete_meanwhile(job):
+    def delete_meanwhile(job, **more):
         assert stand.component.uploads.delete(image["id_encoded"])
         return process(job)
 
@@ -295,7 +295,7 @@ def test_one_failure_does_not_stop_a_repair(make):
     stand.upload(filename="a.png")
     for name in ("b.png", "c.png"):
         (stand.images / FOLDER / name).write_bytes(b"x")
-    stand.component.upkeep._inventory._storages.by_name[""] = stand.storage
+    stand.component.maintenance._consistency._storages.by_name[""] = stand.storage
     report = check(stand, repair=True)
     assert (len(report.strays), len(report.removed), report.left) == (2, 1, 1)
     assert check(stand, repair=True).left == 0

@@ -324,8 +324,8 @@ def test_hooks_are_told_what_was_done(make):
     assert told.asked == [("API", 8, None, PNG), ("Host", 8, {"plan": "free"}, PNG), (third.title, 8, None, PNG)]
     assert told.uploaded == [(first["id_encoded"], "user"), (second.id, "h"), (third.id, "user")]
     stand.clock.move(seconds=600)
-    stand.component.upkeep.sweep()
-    stand.component.upkeep.sweep()
+    stand.component.maintenance.sweep()
+    stand.component.maintenance.sweep()
     stand.open(first["delete_url"], "POST")
     stand.component.uploads.delete(second)
     assert told.deleted == [third.id, first["id_encoded"], second.id]
@@ -375,7 +375,7 @@ def test_nothing_is_told_of_what_was_not_stored(make):
         save(stand)
     with pytest.raises(NotAnImage):
         save(stand, b"no picture")
-    stand.component.upkeep.sweep(grace=timedelta(0))
+    stand.component.maintenance.sweep(grace=timedelta(0))
     assert (told.uploaded, told.deleted) == ([], [])
 
 
@@ -386,7 +386,7 @@ def test_a_deletion_that_is_finished_later_is_told_once(make):
     upload = save(stand)
     with pytest.raises(StorageError):
         stand.component.uploads.delete(upload)
-    stand.component.upkeep.sweep()
+    stand.component.maintenance.sweep()
     assert told.deleted == [upload.id]
     assert stand.left() == EMPTY
 

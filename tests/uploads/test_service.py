@@ -80,7 +80,7 @@ def test_a_swept_upload_is_not_acknowledged(make, catalog):
     class Swept(Failing):
         def _call(self, upload_id):
             stand.clock.move(hours=2)
-            stand.component.upkeep.sweep(grace=timedelta(hours=1))
+            stand.component.maintenance.sweep(grace=timedelta(hours=1))
             return super()._call(upload_id)
 
     stand = make(catalog=Swept(catalog, "publish", AssertionError(), count=2))
@@ -120,7 +120,7 @@ def test_what_cannot_be_undone_now_is_swept_later(make, catalog):
     )
     assert send(stand).status_code == 503
     assert len(records(stand.catalog)) == 1
-    assert stand.component.upkeep.sweep(grace=timedelta(hours=1)).uploads == 1
+    assert stand.component.maintenance.sweep(grace=timedelta(hours=1)).uploads == 1
     assert stand.left() == EMPTY
 
 
@@ -208,7 +208,7 @@ def test_every_half_done_state_is_swept(make, catalog, files, state):
     assert stand.open("/image/half").status_code == 404
     assert stand.open(f"/images/{upload.path}").status_code == 404
     stand.clock.move(hours=2)
-    assert stand.component.upkeep.sweep(grace=timedelta(hours=1)).uploads == 1
+    assert stand.component.maintenance.sweep(grace=timedelta(hours=1)).uploads == 1
     assert stand.left() == EMPTY
 
 
@@ -217,7 +217,7 @@ def test_a_young_unfinished_upload_is_left_alone(make, catalog):
     stand = make(catalog=catalog)
     half_done(stand, files=1, state="pending")
     stand.clock.move(minutes=59)
-    assert stand.component.upkeep.sweep(grace=timedelta(hours=1)).uploads == 0
+    assert stand.component.maintenance.sweep(grace=timedelta(hours=1)).uploads == 0
     assert len(stand.stored()) == 1
 
 
@@ -226,7 +226,7 @@ def test_a_published_upload_stays(make, catalog):
     stand = make(catalog=catalog)
     half_done(stand, files=3, state="ready")
     stand.clock.move(days=4000)
-    assert stand.component.upkeep.sweep(grace=timedelta(0)).uploads == 0
+    assert stand.component.maintenance.sweep(grace=timedelta(0)).uploads == 0
     assert (len(stand.stored()), stand.open("/image/half").status_code) == (3, 200)
 
 
@@ -248,7 +248,7 @@ def test_a_delete_that_fails_half_way_is_gone_for_readers(make, catalog):
     with pytest.raises(BackendError):
         stand.component.uploads.delete(upload)
     assert stand.open(image["url"]).status_code == 404
-    assert stand.component.upkeep.sweep(grace=timedelta(hours=1)).uploads == 1
+    assert stand.component.maintenance.sweep(grace=timedelta(hours=1)).uploads == 1
     assert stand.left() == EMPTY
 
 

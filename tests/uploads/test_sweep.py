@@ -14,8 +14,8 @@ import pytest
 from chevupload.errors import CatalogError, ConfigError, StorageError
 from chevupload.testing.memory import MemoryCatalog
 from chevupload.uploads.consistency import CheckReport
-from chevupload.uploads.intent_log import Notes
-from chevupload.uploads.sweep import SweepReport
+from chevupload.uploads.intent_log import IntentLog
+from chevupload.uploads.maintenance import SweepReport
 from tests.support import EMPTY, SECRET, Failing, files_in, noise
 
 HOUR = timedelta(hours=1)
@@ -32,9 +32,9 @@ def test_expired_uploads_are_swept(stand):
     stand.upload(filename="stays.png")
     gone = stand.upload(filename="goes.png", expiration="600")
     stand.clock.move(seconds=599)
-    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=0)
+    assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=0)
     stand.clock.move(seconds=1)
-    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
+    assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
     assert stand.stored() == ["2026/03/04/stays.png", "2026/03/04/stays.th.png"]
     assert stand.open(gone["url"]).status_code == 404
 
@@ -45,8 +45,8 @@ def test_one_failure_does_not_stop_the_rest(make):
     for name in ("a.png", "b.png"):
         stand.upload(filename=name, expiration="600")
     stand.clock.move(hours=1)
-    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=1)
-    assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
+    assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=1)
+    assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
     assert stand.stored() == []
 
 
@@ -56,24 +56,23 @@ def test_a_deletion_that_cannot_be_finished_is_counted(make):
     stand.upload(expiration="600")
     stand.clock.move(hours=1)
     for _ in range(2):
-        assert stand.component.upkeep.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=1)
+        assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=1)
 
 
-def test_a_note_that_cannot_be_settled_does_not_stop_the_rest(make, caplog):
-    """The other notes are settled, what has expired goes, and the next sweep settles what is left."""
+def test_an_intent_that_cannot_be_settled_does_not_stop_the_rest(make, caplog):
+    """The other entries are settled, what has expired goes, and the next sweep settles what is left."""
     catalog = Failing(MemoryCatalog(), "get", CatalogError("away"), count=2, forever=False)
     stand = make(catalog=catalog)
     stand.upload(expiration="600")
     (expired,) = catalog.uploads()
-    notes = Notes(str(stand.incoming), [SECRET])
+    intents = IntentLog(str(stand.incoming), [SECRET])
     for name in ("a", "b"):
-        with notes.noted(replace(expired, id=name, name=name)):
-            pass
+        intents.add(replace(expired, id=name, name=name))
     stand.clock.move(hours=1)
-    assert stand.component.upkeep.sweep(grace=timedelta(0)).uploads == 1
+    assert stand.component.maintenance.sweep(grace=timedelta(0)).uploads == 1
     assert "could not be settled" in caplog.text
     assert (len(files_in(stand.incoming)), stand.stored()) == (1, [])
-    stand.component.upkeep.sweep(grace=timedelta(0))
+    stand.component.maintenance.sweep(grace=timedelta(0))
     assert stand.left() == EMPTY
 
 
@@ -85,7 +84,7 @@ def test_old_temporary_files_are_removed(stand):
         os.utime(stand.incoming / name, (old, old))
     (stand.incoming / "chevupload-spool-young").write_bytes(b"x")
     (stand.incoming / "chevupload-spool-folder").mkdir()
-    assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 1
+    assert stand.component.maintenance.sweep(grace=HOUR).temporary_files == 1
     assert sorted(os.listdir(stand.incoming)) == ["chevupload-spool-folder", "chevupload-spool-young", "other-old"]
 
 
@@ -97,7 +96,7 @@ def test_the_storages_own_temporary_files_are_removed(make, tmp_path):
     for folder in (spools, stand.incoming):
         (folder / "chevupload-spool-x").write_bytes(b"x")
         os.utime(folder / "chevupload-spool-x", (0, 0))
-    assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 2
+    assert stand.component.maintenance.sweep(grace=HOUR).temporary_files == 2
 
 
 class _Slippery:
@@ -122,29 +121,29 @@ class _File:
 def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplog):
     """A file that vanished is fine, one that may not be removed is logged, and the rest goes."""
     files = _Slippery(FileNotFoundError(), PermissionError("not yours"), None).files
-    monkeypatch.setattr(stand.component.upkeep, "_temporary_files", lambda: iter(files))
+    monkeypatch.setattr(stand.component.maintenance, "_temporary_files", lambda: iter(files))
     with caplog.at_level(logging.WARNING):
-        assert stand.component.upkeep.sweep(grace=HOUR).temporary_files == 1
+        assert stand.component.maintenance.sweep(grace=HOUR).temporary_files == 1
     assert "could not be removed" in caplog.text
 
 
 def test_a_catalog_that_is_away_is_told(make):
     """There is nothing to sweep without records."""
     stand = make()
-    stand.component.upkeep._catalog = Failing(stand.catalog, "withdraw_stalled", CatalogError("away"))
+    stand.component.maintenance._catalog = Failing(stand.catalog, "withdraw_stalled", CatalogError("away"))
     with pytest.raises(CatalogError):
-        stand.component.upkeep.sweep(grace=HOUR)
+        stand.component.maintenance.sweep(grace=HOUR)
 
 
 def test_check_finds_missing_files(stand):
     """Each by upload and path."""
     image = stand.upload(noise((600, 400)), "a.png")
     stand.upload(filename="b.png")
-    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=())
+    assert stand.component.maintenance.check() == CheckReport(uploads=2, missing=())
     (stand.images / "2026/03/04/a.md.png").unlink()
     (stand.images / "2026/03/04/a.png").unlink()
     missing = ((image["id_encoded"], "2026/03/04/a.png"), (image["id_encoded"], "2026/03/04/a.md.png"))
-    assert stand.component.upkeep.check() == CheckReport(uploads=2, missing=missing)
+    assert stand.component.maintenance.check() == CheckReport(uploads=2, missing=missing)
 
 
 def test_a_sweep_beside_another_removes_nothing_new(make):
@@ -159,13 +158,13 @@ def test_a_sweep_beside_another_removes_nothing_new(make):
         for upload_id in list(listed()):
             if not entered:
                 entered.append(upload_id)
-                stand.component.upkeep.sweep(grace=HOUR)
+                stand.component.maintenance.sweep(grace=HOUR)
                 stand.upload(filename="same.png")
             yield upload_id
 
     stand.catalog.withdrawn_ids = meanwhile
-    stand.component.upkeep.sweep(grace=HOUR)
-    assert stand.component.upkeep.check() == CheckReport(uploads=1, missing=())
+    stand.component.maintenance.sweep(grace=HOUR)
+    assert stand.component.maintenance.check() == CheckReport(uploads=1, missing=())
 
 
 def test_regular_sweeps_end_with_the_component(stand):
@@ -178,9 +177,9 @@ def test_regular_sweeps_end_with_the_component(stand):
 
     stand.catalog.expired = fail
     for _ in range(2):
-        stand.component.upkeep.sweep_every(0.001)
+        stand.component.maintenance.sweep_every(0.001)
         with pytest.raises(ConfigError, match="already"):
-            stand.component.upkeep.sweep_every(1)
+            stand.component.maintenance.sweep_every(1)
         for _ in range(3):
             assert swept.acquire(timeout=30)
         stand.component.close()
@@ -203,11 +202,11 @@ def test_a_regular_sweep_stops_between_two_uploads(stand):
         delete(path)
 
     stand.component._storages.by_name[""].delete = wait
-    stand.component.upkeep.sweep_every(0.001)
+    stand.component.maintenance.sweep_every(0.001)
     assert removing.wait(30)
     ending = threading.Thread(target=stand.component.close)
     ending.start()
-    while stand.component.upkeep._regular is not None:
+    while stand.component.maintenance._regular is not None:
         time.sleep(0.001)
     go_on.set()
     ending.join(30)
@@ -218,4 +217,4 @@ def test_a_regular_sweep_stops_between_two_uploads(stand):
 def test_the_time_between_sweeps_is_positive(stand, seconds):
     """Anything else would never pause."""
     with pytest.raises(ConfigError, match="must be positive"):
-        stand.component.upkeep.sweep_every(seconds)
+        stand.component.maintenance.sweep_every(seconds)

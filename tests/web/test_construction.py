@@ -172,7 +172,7 @@ def test_a_storage_in_memory_spools_in_the_systems_folder(tmp_path, monkeypatch)
         decode="inline",
     )
     (tmp_path / "chevupload-spool-left").touch()
-    assert component.upkeep.sweep(grace=timedelta(0)).temporary_files == 1
+    assert component.maintenance.sweep(grace=timedelta(0)).temporary_files == 1
 
 
 @pytest.mark.parametrize("answer", [7, True, object()])

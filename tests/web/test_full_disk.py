@@ -88,7 +88,7 @@ def test_room_for_some_of_it(make, disk, decode, format):
         assert [path.name for path in disk.iterdir()] == ["filler"]
     assert {statuses[0], statuses[-1]} == {503, 200}
     assert len(records(stand.catalog)) == statuses.count(200)
-    assert stand.component.upkeep.check().left == 0
+    assert stand.component.maintenance.check().left == 0
     for path in stand.stored():
         with Image.open(stand.images / path) as image:
             image.load()

@@ -202,5 +202,5 @@ def test_an_upload_that_its_server_did_not_finish_stands_in_the_way_for_a_minute
     second = send(stand)
     assert second.status_code == 200
     assert second.json["image"]["id_encoded"] not in died
-    stand.component.upkeep.sweep()
+    stand.component.maintenance.sweep()
     assert [record.id for record in records(stand.catalog)] == [second.json["image"]["id_encoded"]]

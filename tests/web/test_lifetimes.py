@@ -39,7 +39,7 @@ def test_a_guest_s_upload_is_gone_after_that_time(make):
     assert image["expiration_date_gmt"] == "2026-03-04 06:06:07"
     stand.clock.move(hours=1)
     assert stand.open(image["url_viewer"]).status_code == 410
-    stand.component.upkeep.sweep()
+    stand.component.maintenance.sweep()
     assert stand.stored() == []
 
 

@@ -386,7 +386,7 @@ def test_expired_is_gone_at_once(stand):
         assert [stand.open(url, method).status_code for url in urls] == [410] * 6
     assert stand.open(image["delete_url"], "POST").status_code == 410
     assert stand.open(image["url_short"], headers={"Accept": "application/json"}).json["error"]["code"] == 410
-    stand.component.upkeep.sweep(grace=timedelta(hours=1))
+    stand.component.maintenance.sweep(grace=timedelta(hours=1))
     assert [stand.open(url).status_code for url in urls] == [404] * 6
     assert stand.left() == EMPTY
 

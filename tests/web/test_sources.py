@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from chevupload.errors import Base64NeedsPost, EmptySource, InvalidBase64, MissingSource, TooLarge, UrlUploadDisabled
 from chevupload.fetch.fetcher import DisabledFetcher
-from chevupload.uploads.source import pick_source, random_filename
+from chevupload.web.api import pick_source
 from tests.wsgi.bodies import Reading, content, environ, multipart, part
 
 FILE = part("source", b"file", "a.png")
@@ -126,10 +124,3 @@ def test_the_default_fetcher_refuses():
     """No request makes the server open a connection unless the site has chosen a fetcher."""
     with pytest.raises(UrlUploadDisabled):
         DisabledFetcher().fetch("http://host/", None)
-
-
-def test_a_nameless_source_gets_a_random_name():
-    """Sources without a name get 12 random digits each, so that they do not meet."""
-    names = {random_filename("jpeg") for _ in range(50)}
-    assert len(names) == 50
-    assert all(re.fullmatch(r"[0-9a-f]{12}\.jpeg", name) for name in names)

@@ -14,7 +14,7 @@ from PIL import Image
 from chevupload.config import Limits, Policy
 from chevupload.model import FileHeaders
 from chevupload.testing.memory import MemoryStorage
-from chevupload.uploads.sweep import CheckReport, SweepReport
+from chevupload.uploads.maintenance import CheckReport, SweepReport
 from tests.media.films import NAMES, film
 from tests.support import EMPTY, Clock, assert_refusal, picture
 
@@ -223,7 +223,7 @@ def test_expiry_and_sweep_cover_the_frame(stand):
     image = stand.upload(film(), "a.mp4", expiration="600")
     stand.clock.move(seconds=600)
     assert [stand.open(image[name]["url"]).status_code for name in ("image", "frame", "thumb")] == [410] * 3
-    assert stand.component.upkeep.sweep() == SweepReport(uploads=1, temporary_files=0, failed=0)
+    assert stand.component.maintenance.sweep() == SweepReport(uploads=1, temporary_files=0, failed=0)
     assert stand.left() == EMPTY
 
 
@@ -231,7 +231,7 @@ def test_a_missing_frame_is_found(stand):
     """The check looks for every file of a film."""
     image = stand.upload(film(), "a.mp4")
     (stand.images / "2026/03/04/a.fr.jpeg").unlink()
-    assert stand.component.upkeep.check() == CheckReport(
+    assert stand.component.maintenance.check() == CheckReport(
         uploads=1, missing=((image["id_encoded"], "2026/03/04/a.fr.jpeg"),)
     )
 

@@ -21,10 +21,9 @@ from chevupload.errors import BackendError, ConfigError
 from chevupload.protocols import Catalog
 from chevupload.spool import PREFIX
 from chevupload.storage.registry import Storages
-from chevupload.uploads.consistency import CheckReport, Inventory
-from chevupload.uploads.intent_log import Notes
-from chevupload.uploads.persist import Keeping
-from chevupload.uploads.service import Uploads
+from chevupload.uploads.consistency import CheckReport, ConsistencyCheck
+from chevupload.uploads.host_transactions import HostTransactions
+from chevupload.uploads.persist import Writer
 
 logger = logging.getLogger("chevupload")
 
@@ -61,30 +60,28 @@ class _Regular(threading.Thread):
         self.join()
 
 
-class Upkeep:
+class Maintenance:
     """Sweeps and checks."""
 
     def __init__(
         self,
         *,
-        uploads: Uploads,
-        keeping: Keeping,
         catalog: Catalog,
         storages: Storages,
-        notes: Notes,
+        writer: Writer,
+        transactions: HostTransactions,
+        consistency: ConsistencyCheck,
         spool_folder: str,
-        inventory: Inventory,
         pending_grace: timedelta,
         clock: Clock,
     ) -> None:
         """Use these parts; ``pending_grace`` is how old an unfinished upload gets before it is swept."""
-        self._inventory = inventory
-        self._pending_grace = pending_grace
-        self._uploads = uploads
-        self._keeping = keeping
         self._catalog = catalog
         self._storages = storages
-        self._notes = notes
+        self._writer = writer
+        self._transactions = transactions
+        self._consistency = consistency
+        self._pending_grace = pending_grace
         self._spool_folder = spool_folder
         self._clock = clock
         self._regular: _Regular | None = None
@@ -130,8 +127,8 @@ class Upkeep:
         grace = self._pending_grace if grace is None else grace
         removed = failed = 0
         for expired in self._until(ending, self._catalog.expired(now)):
-            self._uploads.withdraw(expired)
-        self._settle_notes(grace)
+            self._writer.withdraw(expired)
+        self._settle_transactions(grace)
         self._catalog.withdraw_stalled(now=now, pending_since=now - grace)
         for upload_id in self._until(ending, self._catalog.withdrawn_ids()):
             # One by one: of several sweeps at once each takes what no other has taken. What one of them left when it
@@ -151,7 +148,7 @@ class Upkeep:
         try:
             upload = self._catalog.withdrawn(upload_id)
             if upload is not None:
-                self._keeping.clear(upload)
+                self._writer.clear(upload)
             return True
         except BackendError:
             logger.exception("upload %s could not be swept", upload_id)
@@ -162,7 +159,7 @@ class Upkeep:
         """Look for every file of every ready upload and, where the storage can list them, for a record of every file.
 
         Args:
-            repair: mend what is found; see :meth:`chevupload.uploads.consistency.Inventory.repair`.
+            repair: mend what is found; see :meth:`chevupload.uploads.consistency.ConsistencyCheck.repair`.
             grace: age from which a file without a record is nobody's; by default the policy's ``pending_grace``.
 
         Raises:
@@ -170,14 +167,14 @@ class Upkeep:
                 or UnknownStorage, when a record names one that is not there.
         """
         oldest = datetime.now(UTC) - (self._pending_grace if grace is None else grace)
-        report = self._inventory.check(oldest)
-        return self._inventory.repair(report) if repair else report
+        report = self._consistency.check(oldest)
+        return self._consistency.repair(report) if repair else report
 
-    def _settle_notes(self, grace: timedelta) -> None:
+    def _settle_transactions(self, grace: timedelta) -> None:
         """Look what became of uploads inside transactions of the host whose process died, or lost sight of them."""
-        for upload in self._notes.older_than(time.time() - grace.total_seconds()):
+        for upload in self._transactions.older_than(time.time() - grace.total_seconds()):
             try:
-                self._keeping.settle(upload)
+                self._transactions.settle(upload)
             except BackendError:
                 logger.exception("upload %s could not be settled", upload.id)
 

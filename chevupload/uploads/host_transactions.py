@@ -1,0 +1,127 @@
+"""Uploads that are published inside a transaction of the host, which ends it when it likes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from chevupload.errors import ConfigError, NameTaken, Taken
+from chevupload.model import MediaFile, Principal, Upload
+from chevupload.protocols import Catalog, JoiningCatalog
+from chevupload.storage.registry import Storages
+from chevupload.uploads.hooks import Hooks
+from chevupload.uploads.intent_log import IntentLog
+from chevupload.uploads.persist import Writer
+from chevupload.uploads.upload_log import UploadLog
+
+
+class HostTransactions:
+    """Follows uploads from their reservation to the end of the host's transaction, here or in a process that died."""
+
+    def __init__(
+        self, *, catalog: Catalog, storages: Storages, writer: Writer, hooks: Hooks, intents: IntentLog
+    ) -> None:
+        """Use these parts; ``writer`` takes away what was not committed."""
+        self._catalog = catalog
+        self._storages = storages
+        self._hooks = hooks
+        self._writer = writer
+        self._intents = intents
+        self._open: set[str] = set()
+        """Ids of uploads in transactions of this process' host that are not over yet."""
+
+    def writer(self, session: Any, sender: Principal) -> SessionWriter:
+        """Return what stores one upload of ``sender`` in the transaction of ``session``.
+
+        The host's hook is told of the upload when the transaction has committed.
+
+        Raises:
+            BackendError: the host's database is away.
+            ConfigError: a session that the catalog cannot join.
+        """
+        if not isinstance(self._catalog, JoiningCatalog):
+            raise ConfigError("this catalog cannot join a session")
+        stored: list[Upload] = []
+
+        def when_over() -> None:
+            for upload in stored:
+                self._open.discard(upload.id)
+                if self.settle(upload):
+                    self._hooks.uploaded(upload, sender)
+
+        records = self._catalog.joined(session, when_over)
+        return SessionWriter(
+            records, self._storages, self._hooks, intents=self._intents, open_ids=self._open, stored=stored
+        )
+
+    def holds(self, upload: Upload) -> bool:
+        """Whether a transaction of this process' host holds the upload, and is not over."""
+        return upload.id in self._open
+
+    def older_than(self, moment: float) -> Iterator[Upload]:
+        """Yield the uploads whose end nobody has seen since ``moment``, a time of the file system in seconds."""
+        return self._intents.older_than(moment)
+
+    def settle(self, upload: Upload) -> bool:
+        """Look how the host's transaction ended that was to publish ``upload``; take away what it did not.
+
+        Returns whether the upload is there.
+
+        Raises:
+            BackendError: a part is away; the next sweep looks again.
+        """
+        if self._catalog.get(upload.id) is None:
+            # Its reservation may have gone with the transaction: taken again, nobody else can meet its files. If the
+            # transaction is still open, the database has us wait for its end, which may be that the upload is ready.
+            # Its request may have been repeated since, and is not needed for what is only going to be removed.
+            with contextlib.suppress(NameTaken):
+                self._catalog.reserve(replace(upload, request_digest=None))
+            if self._catalog.abandon(upload.id):
+                self._writer.clear(upload)
+        is_ready = self._catalog.get(upload.id) is not None
+        self._intents.remove(upload)
+        return is_ready
+
+
+class SessionWriter(Writer):
+    """Stores an upload inside the host's transaction: in the intent log, until it is known how that ended."""
+
+    def __init__(
+        self,
+        records: Catalog,
+        storages: Storages,
+        hooks: Hooks,
+        *,
+        intents: IntentLog,
+        open_ids: set[str],
+        stored: list[Upload],
+    ) -> None:
+        """Write into ``records``, and add what was written to ``open_ids`` and ``stored``."""
+        super().__init__(records, storages, hooks)
+        self._intents = intents
+        self._open_ids = open_ids
+        self._stored = stored
+
+    def store(self, candidates: Iterable[Upload], files: tuple[MediaFile, ...], log: UploadLog) -> Upload:
+        """Store ``files``; see :meth:`Writer.store`. Readers see them when the transaction commits."""
+        upload = super().store(candidates, files, log)
+        self._open_ids.add(upload.id)
+        self._stored.append(upload)
+        return upload
+
+    def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog) -> None:
+        self._intents.add(upload)
+        try:
+            super()._write(upload, files, log)
+        except Taken:
+            # Nothing of it was written. After any other error nobody knows, and the entry stays for the sweep.
+            self._intents.remove(upload)
+            raise
+
+    def _undo(self, upload: Upload, written: Iterable[str]) -> bool:
+        is_undone = super()._undo(upload, written)
+        if is_undone:
+            self._intents.remove(upload)
+        return is_undone

@@ -1,0 +1,126 @@
+"""A record is built from what it is given, and varies in its name alone while a free one is looked for."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+
+from chevupload.config import Policy
+from chevupload.errors import FileExists, NameTaken
+from chevupload.model import MediaFile, MediaResult, Parameters, Principal
+from chevupload.spool import Spool
+from chevupload.testing import MemoryCatalog, MemoryStorage
+from chevupload.uploads.record import Source, build_record, candidates
+from tests.support import NOW, PNG, Failing
+
+MEDIA = MediaResult(
+    format="PNG",
+    width=1,
+    height=1,
+    frames=1,
+    is_360=False,
+    title=None,
+    description=None,
+    exif=None,
+    taken_at=None,
+    original=None,
+    original_md5=None,
+    resized=False,
+    thumb=MediaFile(path="thumb", size=3),
+    medium=None,
+)
+RANDOM = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def prefix():
+    """Mount at the root: nothing here depends on it."""
+    return ""
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Return what builds the record of a file with this name."""
+    with Spool(str(tmp_path), 10) as spool:
+        spool.write(b"content")
+
+        def build(filename):
+            return build_record(
+                Source(spool, filename),
+                Parameters(),
+                Principal(user_id="user"),
+                MEDIA,
+                policy=Policy(),
+                max_tags=3,
+                upload_id="abcdefgh",
+                random_name=RANDOM,
+                received_at=NOW,
+                request_digest=None,
+            )
+
+        yield build
+
+
+def test_a_record_is_what_it_is_built_of(build):
+    """The same twice; nothing is drawn."""
+    assert build("a.png") == build("a.png")
+    assert (build("a.png").id, build("a.png").name) == ("abcdefgh", "a")
+
+
+@pytest.mark.parametrize("filename", [None, "", "."])
+def test_a_file_without_a_name_gets_random_digits(build, filename):
+    """Twelve of them, and the extension of its content."""
+    record = build(filename)
+    if filename != ".":
+        assert (record.original_filename, record.name) == (f"{RANDOM[:12]}.png", RANDOM[:12])
+    else:
+        assert (record.original_filename, record.name) == (".", RANDOM)
+
+
+@pytest.mark.parametrize("filename", ["...", ".htaccess", "日本.png", "-.png", "!!!.png"])
+def test_a_name_of_which_nothing_is_left_is_random(build, filename):
+    """The record keeps the client's own name beside it."""
+    assert (build(filename).name, build(filename).original_filename) == (RANDOM, filename)
+
+
+@pytest.mark.parametrize(
+    ("naming", "first", "later"),
+    [
+        ("original", "photo", "photo[0-9a-f]{16}"),
+        ("mixed", "photo[0-9a-f]{16}", "photo[0-9a-f]{16}"),
+        ("random", "[0-9a-f]{32}", "[0-9a-f]{32}"),
+        ("id", "abcdefgh", "abcdefgh[0-9a-f]{16}"),
+    ],
+)
+def test_candidates_vary_in_their_name_alone(build, naming, first, later):
+    """As the policy names files; the second and later ones differ from each other."""
+    record = build("photo.png")
+    found = list(candidates(record, Policy(naming=naming)))
+    assert len(found) == 8
+    assert all(replace(one, name="photo") == record for one in found)
+    assert re.fullmatch(first, found[0].name)
+    assert all(re.fullmatch(later, one.name) for one in found[1:])
+    assert all(one.name != other.name for one, other in combinations(found, 2))
+
+
+@pytest.mark.parametrize("way", ["free", "name taken", "file there"])
+def test_the_hook_sees_the_id_that_the_upload_has(make, way):
+    """Whatever name it gets in the end."""
+    seen = []
+
+    def before_store(upload, principal, file):
+        seen.append((upload.id, upload.name))
+
+    catalog, storage = MemoryCatalog(), MemoryStorage()
+    if way == "name taken":
+        catalog = Failing(catalog, "reserve", NameTaken("taken"), forever=False)
+    if way == "file there":
+        storage = Failing(storage, "save", FileExists("there"), forever=False)
+    stand = make(catalog=catalog, storage=storage, before_store=before_store)
+    saved = stand.component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png")
+    assert seen == [(saved.id, "a")]
+    assert (saved.name == "a") == (way == "free")
