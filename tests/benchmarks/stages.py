@@ -27,24 +27,46 @@ _LARGE_BYTES = 40_000_000
 _LONGEST_PAGE = "/api/1/openapi.json"
 _START_SECONDS = 60
 _SITE_APP = """
-from chevupload import Routes, embedded
+from chevupload import Delivery, Routes, embedded
 
-application = embedded("data", routes=Routes(health="health"), trusted_proxies={proxies})
+delivery = Delivery({delivery})
+application = embedded("data", routes=Routes(health="health"), trusted_proxies={proxies}, delivery=delivery)
 application.warm()
 """
-_GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "16", "--no-control-socket")
+_GUNICORN = (
+    "-m",
+    "gunicorn",
+    "--worker-class",
+    "gthread",
+    "--workers",
+    "2",
+    "--threads",
+    "16",
+    "--keep-alive",
+    "30",
+    "--no-control-socket",
+)
 _HOSTS = {
     "flask": "flask_app:app",
     "pyramid": "pyramid_server:application",
     "bottle": "bottle_app:app",
-    "django": "django_app:application",
+    "django": "django_server:application",
     "falcon": "falcon_app:application",
 }
-_PYRAMID = """
+_SERVERS = {
+    "pyramid_server.py": """
 from pyramid.paster import get_app
 
 application = get_app("{root}/examples/pyramid_app/development.ini", options={{"http_port": "0"}})
-"""
+""",
+    "django_server.py": """
+from django_app import application
+from django.core.management import call_command
+
+call_command("migrate", verbosity=0)
+""",
+}
+"""What gunicorn loads of those examples that are not one module with an application."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,25 +118,26 @@ def serve(folder: Path, checkout: Path, *options: str) -> Iterator[Stage]:
 
 
 @contextlib.contextmanager
-def gunicorn(folder: Path, checkout: Path, *, proxies: int = 0) -> Iterator[Stage]:
+def gunicorn(folder: Path, checkout: Path, *, proxies: int = 0, delivery: str = "") -> Iterator[Stage]:
     """Run gunicorn as the example of a deployment does."""
     keys = _make_users(folder / "data")
-    (folder / "site_app.py").write_text(_SITE_APP.format(proxies=proxies))
+    (folder / "site_app.py").write_text(_SITE_APP.format(proxies=proxies, delivery=delivery))
     command = (*_GUNICORN, "--bind", "127.0.0.1:{port}", "site_app:application")
     with _running(command, folder, checkout, "/health") as (port, tree):
         yield _stage(port, tree, keys, folder)
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, checkout: Path) -> Iterator[Stage]:
+def nginx(folder: Path, checkout: Path, *, delivery: str = "") -> Iterator[Stage]:
     """Run the same behind nginx, set up as in the example, but for the rate of uploads, which the probe would meet."""
-    with gunicorn(folder, checkout, proxies=1) as behind:
+    with gunicorn(folder, checkout, proxies=1, delivery=delivery) as behind:
         port = free_port()
         text = (ROOT / "examples/deployment/nginx.conf").read_text()
         for old, new in {
             "server 127.0.0.1:8000;": f"server 127.0.0.1:{behind.target.port};",
             "listen 80;": f"listen 127.0.0.1:{port};",
             "rate=5r/s": "rate=1000r/s",
+            "/var/lib/chevupload/data": str(folder / "data"),
         }.items():
             assert text.count(old) == 1, old
             text = text.replace(old, new)
@@ -122,6 +145,15 @@ def nginx(folder: Path, checkout: Path) -> Iterator[Stage]:
             front = ProcessTree(_pid_in(nginx_folder / "nginx.pid"))
             stage = _stage(port, behind.trees[0], (behind.target.key, behind.key), folder)
             yield replace(stage, trees=(*stage.trees, front), folders=(*stage.folders, nginx_folder))
+
+
+@contextlib.contextmanager
+def x_accel(folder: Path, checkout: Path) -> Iterator[Stage]:
+    """Run the same, nginx sending the files by itself once gunicorn has said which."""
+    # nginx's own user has to reach the folder, and temporary folders are their owner's alone.
+    folder.chmod(0o755)
+    with nginx(folder, checkout, delivery='by="x_accel", location="/stored"') as stage:
+        yield stage
 
 
 def _pid_in(file: Path) -> int:
@@ -139,8 +171,10 @@ def host(name: str) -> Callable[[Path, Path], contextlib.AbstractContextManager[
 
     @contextlib.contextmanager
     def run(folder: Path, checkout: Path) -> Iterator[Stage]:
-        (folder / "pyramid_server.py").write_text(_PYRAMID.format(root=checkout))
-        command = (*_GUNICORN, "--bind", "127.0.0.1:{port}", _HOSTS[name])
+        for file, text in _SERVERS.items():
+            (folder / file).write_text(text.format(root=checkout))
+        # Loaded once: the examples make their tables when they are loaded, which two processes at once would both try.
+        command = (*_GUNICORN, "--preload", "--bind", "127.0.0.1:{port}", _HOSTS[name])
         with _running(command, folder, checkout, "/login") as (port, tree):
             keys = (_register(port, "ann"), _register(port, "bob"))
             yield _stage(port, tree, keys, folder, probed="/login")
@@ -162,6 +196,7 @@ SERVERS: dict[str, Callable[[Path, Path], contextlib.AbstractContextManager[Stag
     "serve": serve,
     "gunicorn": gunicorn,
     "nginx": nginx,
+    "x_accel": x_accel,
     **{name: host(name) for name in _HOSTS},
 }
 

@@ -5,10 +5,11 @@
 
 Each kind of client has a new server, and ``--seconds`` to do its worst, while somebody else, at another address of this
 machine, asks for health and uploads a picture of some pixels, in turns. ``serve`` is ``chevupload serve``, ``gunicorn``
-is gthread as the example of a deployment has it, ``nginx`` the same behind nginx with the example's configuration;
-``flask``, ``pyramid``, ``bottle``, ``django`` and ``falcon`` are the examples' hosts under that gunicorn, and a page of
-theirs stands for health. ``--checkout`` takes the code of another checkout. Nothing here asserts a time, and nothing
-leaves this machine. Needs the extra ``test``, Linux and, for ``nginx``, nginx.
+is gthread as the example of a deployment has it, ``nginx`` the same behind nginx with the example's configuration,
+``x_accel`` that with files sent by nginx itself; ``flask``, ``pyramid``, ``bottle``, ``django`` and ``falcon`` are the
+examples' hosts under that gunicorn, and a page of theirs stands for health. ``--checkout`` takes the code of another
+checkout. Nothing here asserts a time, and nothing leaves this machine. Needs the extra ``test``, Linux and, for
+``nginx`` and ``x_accel``, nginx.
 """
 
 from __future__ import annotations
