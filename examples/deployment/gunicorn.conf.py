@@ -19,8 +19,8 @@ preload_app = False
 timeout = 60
 # An upload may take Limits.body_seconds (300) to arrive, and some more to be stored.
 graceful_timeout = 330
-# nginx keeps connections open for ten seconds. gunicorn's main thread waits up to two for the other side of each that it
-# closes itself, and nothing is accepted meanwhile.
+# nginx keeps connections open for ten seconds. gunicorn's main thread waits up to two for the other side of each that
+# it closes itself, and nothing is accepted meanwhile.
 keepalive = 30
 # nginx, which is in front, allows lines of 8 KiB. What it lets through should be refused by nobody but the application.
 limit_request_line = 8190
