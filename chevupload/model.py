@@ -6,7 +6,6 @@ second in their order.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -117,34 +116,6 @@ class ApiKey:
     def is_usable(self, now: datetime) -> bool:
         """Whether the key itself opens anything at ``now``."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
-
-
-@dataclass(frozen=True, slots=True)
-class Expiration:
-    """How long an upload lives: calendar months, then seconds."""
-
-    months: int
-    seconds: int
-
-    @classmethod
-    def of(cls, lifetime: timedelta) -> Self:
-        """Return a lifetime in seconds, a part of one counting as a whole."""
-        return cls(0, math.ceil(lifetime.total_seconds()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters:
-    """The optional parameters of one request, each as its type; None is absent. Source: this API's contract, 3."""
-
-    title: str | None = None
-    description: str | None = None
-    tags: tuple[str, ...] = ()
-    album_id: str | None = None
-    category_id: int | None = None
-    width: int | None = None
-    expiration: Expiration | None = None
-    nsfw: bool = False
-    use_file_date: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chevupload.formats import MIME_TYPES
-from chevupload.model import Parameters, Principal, Upload
+from chevupload.model import Principal, Upload
+from chevupload.uploads.parameters import Parameters
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 PICTURE = Upload(

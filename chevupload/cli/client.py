@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from chevupload.cli.common import SERVER_HELP, SERVER_URL, Commands, add_command, upload_address
 from chevupload.errors import BackendError, ConfigError
+from chevupload.uploads.parameters import PARAMETERS
 
 _PIECE_BYTES = 65_536
 _BAR_WIDTH = 30
@@ -28,16 +29,8 @@ _CONNECT_SECONDS = 30
 """For a connection and its handshake."""
 _ANSWER_SECONDS = 300
 """For one piece to be taken, and for the answer: the server decodes the picture first."""
-_FIELDS = {
-    "title": "title of the pictures",
-    "description": "description of the pictures",
-    "tags": "tags of the pictures, separated by commas",
-    "album_id": "the album to put them into, by its id",
-    "category_id": "the category to put them into, by its id",
-    "width": "make larger pictures this wide, in pixels",
-    "expiration": "delete them after this ISO 8601 duration, such as P7D, or number of seconds",
-}
-"""Options that go along as parameters, and what each is good for."""
+_FIELDS = tuple(row for row in PARAMETERS if row.fills == row.name)
+"""Options that go along as parameters."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -46,9 +39,10 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--key", default=os.environ.get("CHEVUPLOAD_KEY"), help="API key (CHEVUPLOAD_KEY)")
     parser.add_argument("--url", default=os.environ.get("CHEVUPLOAD_URL", SERVER_URL), help=SERVER_HELP)
-    for name, help_text in _FIELDS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", help=help_text)
-    parser.add_argument("--nsfw", action="store_const", const="1", help="mark the pictures as not safe for work")
+    for row in _FIELDS:
+        flag: dict[str, Any] = {"action": "store_const", "const": "1"} if row.is_flag else {}
+        # Not every terminal has the typographic apostrophe.
+        parser.add_argument(f"--{row.name.replace('_', '-')}", help=row.about.replace("’", "'"), **flag)
 
 
 def upload(options: argparse.Namespace) -> int:
@@ -58,7 +52,7 @@ def upload(options: argparse.Namespace) -> int:
     if not (options.key.isascii() and options.key.isprintable()):
         raise ConfigError("a key has only printable ASCII characters")
     upload_address(options.url)
-    fields = {name: value for name in (*_FIELDS, "nsfw") if (value := getattr(options, name))}
+    fields = {row.name: value for row in _FIELDS if (value := getattr(options, row.name))}
     failed = 0
     for file in options.files:
         try:

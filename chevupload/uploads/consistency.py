@@ -17,9 +17,10 @@ from typing import Any, BinaryIO, Literal
 
 from chevupload.errors import BackendError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
-from chevupload.model import MediaFile, Parameters, Principal, Upload
+from chevupload.model import MediaFile, Principal, Upload
 from chevupload.protocols import AdoptingStorage, Catalog, ListingStorage, Storage
 from chevupload.storage.registry import Storages
+from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.persist import save_file
 from chevupload.uploads.record import Source
 from chevupload.uploads.service import Uploads

@@ -1,19 +1,23 @@
-"""Turns text fields into parameters, or refuses them.
+"""The parameters of an upload: one row each, and the checks of what a request or a host gives for them.
 
-Rules: the contract of this API, section 3; lengths and tag rules from Chevereto V4. Nothing is guessed: a value that
-cannot be meant is refused, before anything is stored.
+The form, the API page, the OpenAPI document and :meth:`Uploads.save` follow the table. Rules: the contract of this API,
+section 3; lengths and tag rules from Chevereto V4. Nothing is guessed: a value that cannot be meant is refused, before
+anything is stored.
 """
 
 from __future__ import annotations
 
 import calendar
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Literal, Self, TypedDict
 
 from chevupload.config import MAX_LIFETIME, MIN_LIFETIME
 from chevupload.errors import InvalidParameter
-from chevupload.model import Expiration, Parameters
+from chevupload.model import Principal
 from chevupload.naming import normalized
 
 MAX_TITLE = 100
@@ -22,41 +26,142 @@ MAX_DESCRIPTION = 65_535
 """Bytes in UTF-8."""
 MAX_TAG = 32
 """Characters."""
+MAX_ALBUM_ID = 64
+"""Characters."""
 MAX_LIFETIME_MONTHS = 12
 
-_SECONDS = re.compile(r"[0-9]{1,15}\Z", re.ASCII)
-_COUNT = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
-_DURATION = re.compile(
-    r"P(?=.)(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})W)?(?:(\d{1,6})D)?"
-    r"(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?\Z",
-    re.ASCII,
-)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _POINTLESS_TAG = re.compile(r"([/\\,.?&=#%+@!*;: ])\1*\Z")
-_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_DATE = "|".join(
+    first + "".join(f"([0-9]{{1,6}}{unit})?" for unit in later)
+    for first, later in (("[0-9]{1,6}Y", "MWD"), ("[0-9]{1,6}M", "WD"), ("[0-9]{1,6}W", "D"), ("[0-9]{1,6}D", ""))
+)
+_TIME = "|".join(
+    first + "".join(f"([0-9]{{1,9}}{unit})?" for unit in later)
+    for first, later in (("[0-9]{1,9}H", "MS"), ("[0-9]{1,9}M", "S"), ("[0-9]{1,9}S", ""))
+)
+_FLAG = "0*[01]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]"
+_MAX_COUNT = 999_999_999
+_NUMBER = {"type": "number"}
+_COUNT_TYPE = {"type": "integer", "minimum": 0, "maximum": _MAX_COUNT}
+_FLAG_TYPE = {"type": "integer", "enum": [0, 1]}
 
 
-def parse_parameters(get: Callable[[str], str | None], *, is_admin: bool, is_guest: bool, max_tags: int) -> Parameters:
-    """Read every optional parameter through ``get``, which returns None for an absent one.
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """How long an upload lives: calendar months, then seconds."""
+
+    months: int
+    seconds: int
+
+    @classmethod
+    def of(cls, lifetime: timedelta) -> Self:
+        """Return a lifetime in seconds, a part of one counting as a whole."""
+        return cls(0, math.ceil(lifetime.total_seconds()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """The optional parameters of one upload, checked, each as its type; None is absent."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    album_id: str | None = None
+    category_id: int | None = None
+    width: int | None = None
+    expiration: Expiration | None = None
+    nsfw: bool = False
+    use_file_date: bool = False
+
+
+class GivenParameters(TypedDict, total=False):
+    """What a host's own code may give; a text is read as the API reads it."""
+
+    title: str | None
+    description: str | None
+    tags: Iterable[str] | str | None
+    album_id: str | None
+    category_id: int | str | None
+    width: int | str | None
+    expiration: timedelta | str | None
+    nsfw: bool | str | None
+    use_file_date: bool | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One row of the table.
+
+    Attributes:
+        name: of the field in a form, in a query and in JSON.
+        about: what it does, and what happens to what it cannot mean.
+        fills: the field of :class:`Parameters` that it fills; empty for what is not kept.
+        read: turns a text into the type that ``check`` takes; None is nothing. A text fits ``pattern`` by then.
+        check: returns the value as it is kept, None for nothing, or raises ValueError.
+        expected: what a refusal asks for.
+        audience: whose it is; it is ignored if anybody else sends it.
+        pattern: of the texts that are taken, without white space at their ends; None takes any.
+        json_types: what else than a text a JSON body may hold, besides null for nothing; a boolean is its word.
+        example: a value.
+    """
+
+    name: str
+    about: str
+    fills: str = ""
+    read: Callable[[str], Any] = str
+    check: Callable[[Any], Any] = str
+    expected: str = "a text"
+    audience: Literal["everybody", "users", "admins"] = "everybody"
+    pattern: str | None = None
+    json_types: tuple[Mapping[str, Any], ...] = (_NUMBER,)
+    example: str = ""
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is yes or no."""
+        return self.check is _check_flag
+
+    def value_of(self, given: object) -> Any:
+        """Return the checked value of a text, or of what a host gave as its type; None is nothing.
+
+        Raises:
+            InvalidParameter: it cannot be meant; the message names the parameter.
+        """
+        try:
+            if isinstance(given, str):
+                if self.pattern is not None:
+                    given = given.strip()
+                    if not re.fullmatch(self.pattern, given):
+                        raise ValueError("not of this form")
+                given = self.read(given) if given else None
+            return None if given is None else self.check(given)
+        except ValueError:
+            raise InvalidParameter(f"Invalid {self.name}, expected {self.expected}") from None
+
+    def is_for(self, sender: Principal) -> bool:
+        """Whether ``sender`` may use it."""
+        return self.audience == "everybody" or (sender.is_admin if self.audience == "admins" else not sender.is_guest)
+
+
+def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tags: int) -> Parameters:
+    """Return the checked parameters of an upload.
+
+    Args:
+        get: returns what was given for a name, None for nothing.
+        sender: whose upload it is.
+        max_tags: how many tags are kept.
 
     Raises:
         InvalidParameter: one of them cannot be meant; the message names it.
     """
-    title = get("title") or get("name")
-    description = get("description")
-    use_file_date = get("use_file_date") if is_admin else None
-    return Parameters(
-        title=clean_text(title)[:MAX_TITLE] or None if title else None,
-        description=_cut(clean_text(description), MAX_DESCRIPTION) or None if description else None,
-        # A guest has no tags of his own. Source: Chevereto V4.
-        tags=() if is_guest else parse_tags(get("tags") or "", max_tags),
-        album_id=clean_text(get("album_id") or "").strip()[:64] or None,
-        category_id=parse_count("category_id", get("category_id")),
-        width=parse_count("width", get("width")),
-        expiration=parse_expiration(get("expiration")),
-        nsfw=_flag("nsfw", get("nsfw")),
-        use_file_date=_flag("use_file_date", use_file_date),
-    )
+    values: dict[str, Any] = {}
+    for row in PARAMETERS:
+        if row.fills and row.fills not in values and row.is_for(sender):
+            given = get(row.name)
+            if given is not None and given != "" and (value := row.value_of(given)) is not None:
+                values[row.fills] = value[:max_tags] if row.fills == "tags" else value
+    return Parameters(**values)
 
 
 def clean_text(text: str) -> str:
@@ -67,43 +172,28 @@ def clean_text(text: str) -> str:
     return _CONTROL.sub("\ufffd", normalized(text))
 
 
-def parse_tags(text: str, limit: int) -> tuple[str, ...]:
-    """Split a comma separated list: trimmed, doubles dropped, unusable ones and those over ``limit`` dropped too.
+def clean_tags(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of tags: trimmed, doubles and unusable ones dropped.
 
     Names that differ from an earlier one by upper and lower case only come last. Source: recorded answers of Chevereto.
     """
-    names = (" ".join(clean_text(item).split()) for item in text.split(","))
     spellings: dict[str, str] = {}
     variants: dict[str, None] = {}
-    for name in filter(_is_tag, names):
+    for name in filter(_is_tag, (" ".join(clean_text(name).split()) for name in names)):
         if spellings.setdefault(name.casefold(), name) != name:
             variants[name] = None
-    return (*spellings.values(), *variants)[:limit]
+    return (*spellings.values(), *variants)
 
 
 def with_tag(tags: tuple[str, ...], name: str, limit: int) -> tuple[str, ...]:
     """Add one tag by the rules of those that are sent: what none of them could be called adds nothing."""
-    return tags if "," in name else parse_tags(",".join((*tags, name)), limit)
+    return clean_tags((*tags, name))[:limit]
 
 
 def _is_tag(name: str) -> bool:
     if not name or name == "0" or len(name) > MAX_TAG:
         return False
-    return not ("/" in name or "#" in name or _POINTLESS_TAG.match(name))
-
-
-def parse_count(name: str, text: str | None) -> int | None:
-    """Read a whole number; absent and zero are None.
-
-    Raises:
-        InvalidParameter: it is something else.
-    """
-    value = (text or "").strip()
-    if not value:
-        return None
-    if not _COUNT.match(value):
-        raise InvalidParameter(f"Invalid {name}, expected a whole number")
-    return int(value) or None
+    return not ("/" in name or "#" in name or "," in name or _POINTLESS_TAG.match(name))
 
 
 def parse_expiration(text: str | None) -> Expiration | None:
@@ -112,17 +202,8 @@ def parse_expiration(text: str | None) -> Expiration | None:
     Raises:
         InvalidParameter: it is something else: a guess could delete a picture that was to stay.
     """
-    value = (text or "").strip()
-    if not value:
-        return None
-    if _SECONDS.match(value):
-        return Expiration(0, int(value)) if int(value) else None
-    found = _DURATION.match(value)
-    if found is None:
-        raise InvalidParameter("Invalid expiration, expected an ISO 8601 duration such as P3D or whole seconds")
-    years, months, weeks, days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
-    total = seconds + 60 * minutes + 3600 * hours + 86_400 * (days + 7 * weeks)
-    return Expiration(12 * years + months, total) if total or years or months else None
+    expiration: Expiration | None = EXPIRATION.value_of(text)
+    return expiration
 
 
 def expires_at(expiration: Expiration, now: datetime) -> datetime:
@@ -145,15 +226,171 @@ def add_months(moment: datetime, months: int) -> datetime:
     return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _flag(name: str, text: str | None) -> bool:
-    value = (text or "").strip().lower()
-    if not value:
-        return False
-    try:
-        return _FLAGS[value.lstrip("0") or "0" if value.isdecimal() else value]
-    except KeyError:
-        raise InvalidParameter(f"Invalid {name}, expected 0 or 1") from None
+def _is_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return clean_text(value)
 
 
-def _cut(text: str, max_bytes: int) -> str:
-    return text.encode()[:max_bytes].decode("utf-8", "ignore")
+def _check_title(value: object) -> str | None:
+    return _is_text(value)[:MAX_TITLE] or None
+
+
+def _check_description(value: object) -> str | None:
+    return _is_text(value).encode()[:MAX_DESCRIPTION].decode("utf-8", "ignore") or None
+
+
+def _check_album_id(value: object) -> str | None:
+    return _is_text(value).strip()[:MAX_ALBUM_ID] or None
+
+
+def _check_tags(value: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(value)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("not texts")
+    return clean_tags(names)
+
+
+def _check_count(value: object) -> int | None:
+    if not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
+        raise ValueError("not a whole number")
+    return int(value) or None
+
+
+def _read_flag(text: str) -> bool:
+    return text.lower().lstrip("0") in ("1", "true", "yes", "on")
+
+
+def _check_flag(value: object) -> bool:
+    if value not in (True, False):
+        raise ValueError("neither yes nor no")
+    return bool(value)
+
+
+def _read_expiration(text: str) -> Expiration:
+    if not text.startswith("P"):
+        return Expiration(0, int(text))
+    date, _, day = text[1:].partition("T")
+    dates = {unit: int(number) for number, unit in re.findall("([0-9]+)([A-Z])", date)}
+    times = {unit: int(number) for number, unit in re.findall("([0-9]+)([A-Z])", day)}
+    days = dates.get("D", 0) + 7 * dates.get("W", 0)
+    seconds = times.get("S", 0) + 60 * times.get("M", 0) + 3600 * times.get("H", 0) + 86_400 * days
+    return Expiration(12 * dates.get("Y", 0) + dates.get("M", 0), seconds)
+
+
+def _check_expiration(value: object) -> Expiration | None:
+    """Take a lifetime; zero never expires if it was sent as text, where forms mean nothing by it."""
+    if isinstance(value, timedelta):
+        if value <= timedelta(0):
+            # What is over already must not come to stay for ever.
+            raise InvalidParameter("Invalid expiration, expected a time to come")
+        return Expiration.of(value)
+    if not isinstance(value, Expiration):
+        raise ValueError("not a lifetime")
+    return value if value.months or value.seconds else None
+
+
+def whole_number(name: str, about: str = "", **more: Any) -> Parameter:
+    """Return the row of a whole number, of which zero is nothing."""
+    return Parameter(
+        name=name,
+        about=about,
+        read=int,
+        check=_check_count,
+        expected="a whole number",
+        pattern="[0-9]{0,9}",
+        json_types=(_COUNT_TYPE,),
+        **more,
+    )
+
+
+def _flag(name: str, about: str, **more: Any) -> Parameter:
+    return Parameter(
+        name=name,
+        about=about,
+        fills=name,
+        read=_read_flag,
+        check=_check_flag,
+        expected="0 or 1",
+        pattern=f"({_FLAG})?",
+        json_types=(_FLAG_TYPE,),
+        **more,
+    )
+
+
+EXPIRATION = Parameter(
+    name="expiration",
+    about="Delete the upload after this ISO 8601 duration, or number of seconds: five minutes to one year."
+    " Anything else is refused.",
+    fills="expiration",
+    read=_read_expiration,
+    check=_check_expiration,
+    expected="an ISO 8601 duration such as P3D or whole seconds",
+    pattern=f"([0-9]{{1,15}}|P(({_DATE})(T({_TIME}))?|T({_TIME})))?",
+    json_types=({"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},),
+    example="P3D",
+)
+
+PARAMETERS = (
+    Parameter(name="key", about="The API key, where the header X-API-Key cannot be sent. The header wins."),
+    Parameter(
+        name="title",
+        about="At most 100 characters. Without it, the title in the file’s metadata, else the file’s name.",
+        fills="title",
+        check=_check_title,
+        example="A cat",
+    ),
+    Parameter(name="name", about="The same, as ImgBB calls it; title wins.", fills="title", check=_check_title),
+    Parameter(
+        name="description",
+        about="At most 65,535 bytes. Without it, the description in the file’s metadata.",
+        fills="description",
+        check=_check_description,
+    ),
+    Parameter(
+        name="tags",
+        about="Separated by commas, each at most 32 characters; those with / or # are dropped. Not for guests.",
+        fills="tags",
+        read=lambda text: text.split(","),
+        check=_check_tags,
+        expected="texts",
+        # A guest has no tags of his own. Source: Chevereto V4.
+        audience="users",
+        example="cat,garden",
+    ),
+    Parameter(
+        name="album_id",
+        about="The id of an album that belongs to the key’s user; refused with 403 otherwise.",
+        fills="album_id",
+        check=_check_album_id,
+    ),
+    whole_number(
+        "category_id",
+        "The number of a category that exists; refused otherwise. 0 is none.",
+        fills="category_id",
+        example="1",
+    ),
+    whole_number(
+        "width",
+        "Make the picture this many pixels wide, at most its own width; refused otherwise. The height"
+        " follows. Animations and videos stay as they are.",
+        fills="width",
+        example="1024",
+    ),
+    EXPIRATION,
+    _flag(
+        "nsfw",
+        "1 marks the upload as not safe for work; 0, true, false, yes, no, on and off are taken, too.",
+        example="1",
+    ),
+    Parameter(name="format", about="How to answer: json, txt or redirect. Anything else is json.", example="txt"),
+    _flag(
+        "use_file_date",
+        "1 takes the date in the picture’s Exif for the upload’s; for admins, ignored for others.",
+        audience="admins",
+    ),
+)
+"""Every parameter but the source, in the order of importance."""
+
+TEXT_NAMES = frozenset(row.name for row in PARAMETERS)
+"""Names of the text fields that a request may have."""

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, tzinfo
 
 from chevupload.config import Policy
 from chevupload.formats import FORMATS
-from chevupload.model import Expiration, MediaResult, Parameters, Principal, Upload
+from chevupload.model import MediaResult, Principal, Upload
 from chevupload.naming import base_name, client_filename, default_title, normalized, split_extension, with_suffix
 from chevupload.spool import Spool
-from chevupload.uploads.parameters import MAX_DESCRIPTION, MAX_TITLE, expires_at, with_tag
+from chevupload.uploads.parameters import MAX_DESCRIPTION, MAX_TITLE, Expiration, Parameters, expires_at, with_tag
 
 _NAME_ATTEMPTS = 8
 """Each but the first draws 64 random bits; more than one collision means that something else is wrong."""

@@ -7,12 +7,11 @@ the API, files of a host's own code by :meth:`Uploads.save`.
 from __future__ import annotations
 
 import contextlib
-import math
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Unpack
 
 from chevupload.clock import Clock
 from chevupload.config import Limits, Originals, Policy, Renditions
@@ -33,7 +32,6 @@ from chevupload.model import (
     MediaJob,
     MediaResult,
     Owner,
-    Parameters,
     Principal,
     Upload,
     as_principal,
@@ -45,7 +43,7 @@ from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.host_transactions import HostTransactions
 from chevupload.uploads.idempotency import find_earlier, pending
-from chevupload.uploads.parameters import parse_parameters
+from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters
 from chevupload.uploads.persist import Writer
 from chevupload.uploads.record import Source, build_record, candidates
 from chevupload.uploads.upload_log import UploadLog
@@ -54,19 +52,10 @@ _READ_BYTES = 262_144
 _DUPLICATE_WINDOW = timedelta(days=1)
 
 
-class SaveParameters(TypedDict, total=False):
+class SaveParameters(GivenParameters, total=False):
     """What :meth:`Uploads.save` takes beside a file and its owner."""
 
     filename: str | None
-    title: str | None
-    description: str | None
-    tags: Iterable[str] | str
-    album_id: str | None
-    category_id: int | None
-    width: int | None
-    expiration: timedelta | str | None
-    nsfw: bool
-    use_file_date: bool
     session: Any
 
 
@@ -178,16 +167,8 @@ class Uploads:
         *,
         owner: Owner,
         filename: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        tags: Iterable[str] | str = (),
-        album_id: str | None = None,
-        category_id: int | None = None,
-        width: int | None = None,
-        expiration: timedelta | str | None = None,
-        nsfw: bool = False,
-        use_file_date: bool = False,
         session: Any = None,
+        **parameters: Unpack[GivenParameters],
     ) -> Upload:
         """Take a file that the host has, from a form of its own for example, and return its published record.
 
@@ -197,32 +178,22 @@ class Uploads:
                 what the user may do, if it is a :class:`~chevupload.protocols.UserKeyBackend`; one that it does not
                 know has the limits of the site.
             filename: by default the file's own ``filename`` or ``name``.
-            title: as the parameter of the API, by the same rules; so are the others.
-            expiration: until when from now, or an ISO 8601 duration.
-            use_file_date: for a Principal that is an admin only.
             session: an SQLAlchemy session on the catalog's database: the upload is published when its transaction
                 commits, and taken away when it does not. Without one it is published at once.
+            parameters: those of the API, by the same rules: ``title``, ``description``, ``tags``, ``album_id``,
+                ``category_id``, ``width``, ``expiration`` (a timedelta, or a text), ``nsfw``, and ``use_file_date``,
+                which is for a Principal that is an admin only.
 
         Raises:
             Refusal: parameters or picture are not acceptable; nothing was stored. Its message may be shown.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
             ConfigError: a session that the catalog cannot join.
+            TypeError: an unknown parameter.
         """
+        if unknown := parameters.keys() - GivenParameters.__annotations__:
+            raise TypeError(f"save() got unexpected parameters: {', '.join(sorted(unknown))}")
         principal = principal_of(self._keys, owner) or as_principal(owner)
-        texts = {
-            "title": title,
-            "description": description,
-            "tags": tags if isinstance(tags, str) else ",".join(tags),
-            "album_id": album_id,
-            "category_id": _digits(category_id),
-            "width": _digits(width),
-            "expiration": _seconds(expiration) if isinstance(expiration, timedelta) else expiration,
-            "nsfw": _digits(nsfw),
-            "use_file_date": _digits(use_file_date),
-        }
-        parameters = parse_parameters(
-            texts.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
-        )
+        checked = check_parameters(parameters.get, principal, max_tags=self._limits.max_tags)
         with UploadLog() as log, self.spool(self.max_bytes(principal)) as spool:
             content = file.stream if isinstance(file, Wrapper) else file
             while data := content.read(_READ_BYTES):
@@ -230,7 +201,7 @@ class Uploads:
             if not spool.size:
                 raise EmptySource
             source = Source(spool, filename or _name_of(file))
-            return self.create(source, parameters, principal, log=log, client=principal.user_id or "", session=session)
+            return self.create(source, checked, principal, log=log, client=principal.user_id or "", session=session)
 
     def get(self, upload_id: str) -> Upload | None:
         """Return an upload that readers can see, or None.
@@ -362,18 +333,6 @@ def _cursor(before: Upload | str | None) -> Cursor | None:
         return before.cursor if isinstance(before, Upload) else Cursor.of(before) if before else None
     except ValueError:
         raise InvalidParameter("Invalid cursor of a list") from None
-
-
-def _seconds(lifetime: timedelta) -> str:
-    """Spell a lifetime as the API's text parameter does; what is over already must not come to stay for ever."""
-    if lifetime <= timedelta(0):
-        raise InvalidParameter("Invalid expiration, expected a time to come")
-    return str(math.ceil(lifetime.total_seconds()))
-
-
-def _digits(number: float | None) -> str | None:
-    """Spell a number as the API's text parameters do."""
-    return None if number is None else str(int(number))
 
 
 def _name_of(file: Readable | Wrapper) -> str | None:

@@ -33,7 +33,7 @@ from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
 from chevupload.protocols import Fetcher, KeyBackend
 from chevupload.spool import Spool, SpoolFolder, format_bytes
 from chevupload.uploads.idempotency import request_digest
-from chevupload.uploads.parameters import parse_parameters
+from chevupload.uploads.parameters import TEXT_NAMES, check_parameters
 from chevupload.uploads.record import Source
 from chevupload.uploads.service import Uploads
 from chevupload.uploads.upload_log import UploadLog
@@ -143,7 +143,7 @@ class UploadApi:
         self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response], *, imgbb: bool = False
     ) -> Response:
         """Answer in the requested format, whatever goes wrong, and let pages of other origins read it."""
-        form = Form(self._limits)
+        form = Form(self._limits, TEXT_NAMES)
         try:
             response = handler(environ, form)
         except Exception as error:
@@ -212,9 +212,7 @@ class UploadApi:
         principal = sender.identified()
         log.owner = principal.user_id
         repeats = request_digest(environ, principal)
-        parameters = parse_parameters(
-            form.get, is_admin=principal.is_admin, is_guest=principal.is_guest, max_tags=self._limits.max_tags
-        )
+        parameters = check_parameters(form.get, principal, max_tags=self._limits.max_tags)
         source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
         if source.spool.size > self._uploads.max_bytes(principal):
             raise TooLarge(f"File too big - max {format_bytes(self._uploads.max_bytes(principal))}")

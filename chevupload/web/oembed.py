@@ -13,7 +13,7 @@ from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import Gone, InvalidParameter, NotFound, UnsupportedFormat
 from chevupload.protocols import Catalog
-from chevupload.uploads.parameters import parse_count
+from chevupload.uploads.parameters import whole_number
 from chevupload.web.oembed_document import oembed_document
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _METHODS = "GET, HEAD, OPTIONS"
 _NAMES = ("url", "maxwidth", "maxheight", "format")
+_MAX_WIDTH, _MAX_HEIGHT = whole_number("maxwidth"), whole_number("maxheight")
 
 
 class Embeds:
@@ -74,8 +75,8 @@ class Embeds:
             upload,
             links,
             self._renditions,
-            max_width=parse_count("maxwidth", form.get("maxwidth")),
-            max_height=parse_count("maxheight", form.get("maxheight")),
+            max_width=_MAX_WIDTH.value_of(form.get("maxwidth")),
+            max_height=_MAX_HEIGHT.value_of(form.get("maxheight")),
             now=now,
         )
         return json_answer(document)

@@ -15,13 +15,14 @@ from chevupload.keys import SignedIn
 from chevupload.media.optional import usable
 from chevupload.model import Principal
 from chevupload.signing import FormTokens
+from chevupload.uploads.parameters import TEXT_NAMES
 from chevupload.uploads.service import Uploads
 from chevupload.web.api import UploadApi
 from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.sender import Visitor
 from chevupload.web.upload_pages import UploadForm
-from chevupload.wsgi.form import TEXT_NAMES, Form
+from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address
 from chevupload.wsgi.responses import answered, as_refusal, json_answer, refusal_answer, wants_json
 from chevupload.wsgi.webob import Response

@@ -47,12 +47,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chevupload")
 
-TEXT_NAMES = frozenset(
-    (
-        *("key", "title", "name", "description", "tags", "album_id", "category_id"),
-        *("width", "expiration", "nsfw", "format", "use_file_date"),
-    )
-)
 SOURCE_NAMES = ("source", "image")
 """Chevereto's name for the source, and ImgBB's; the first wins."""
 
@@ -161,7 +155,7 @@ class Form:
         has_image: whether a parameter or part is named ``image``: the client speaks ImgBB's dialect.
     """
 
-    def __init__(self, limits: Limits, names: Collection[str] = TEXT_NAMES) -> None:
+    def __init__(self, limits: Limits, names: Collection[str]) -> None:
         """Start empty; of text fields, know those of these ``names``."""
         self._limits = limits
         self._names = names

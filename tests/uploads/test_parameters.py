@@ -9,22 +9,28 @@ from hypothesis import strategies as st
 
 from chevupload.config import MIN_LIFETIME
 from chevupload.errors import InvalidParameter
-from chevupload.model import Expiration, Parameters
+from chevupload.model import Principal
 from chevupload.uploads.parameters import (
     MAX_LIFETIME_MONTHS,
+    PARAMETERS,
+    TEXT_NAMES,
+    Expiration,
+    GivenParameters,
+    Parameters,
     add_months,
+    check_parameters,
+    clean_tags,
     clean_text,
     expires_at,
     parse_expiration,
-    parse_parameters,
-    parse_tags,
 )
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 
 def parsed(is_admin=False, is_guest=False, **fields):
-    return parse_parameters(fields.get, is_admin=is_admin, is_guest=is_guest, max_tags=200)
+    sender = Principal(user_id=None if is_guest else "user", is_admin=is_admin)
+    return check_parameters(fields.get, sender, max_tags=200)
 
 
 def test_nothing_given_is_nothing_wanted():
@@ -327,14 +333,15 @@ def test_an_album_id_is_bounded_and_clean():
 )
 def test_tags(text, tags):
     """Trimmed, doubles dropped, names that differ by case alone last, unusable ones dropped."""
-    assert parse_tags(text, 200) == tags
+    assert parsed(tags=text).tags == clean_tags(text.split(",")) == tags
 
 
 def test_a_flood_of_tags_is_cut():
     """At the site's limit: the first ones stay."""
     names = [f"t{number}" for number in range(1000)]
     for limit in (1, 50, 999):
-        assert parse_tags(",".join(names), limit) == tuple(names[:limit])
+        found = check_parameters({"tags": ",".join(names)}.get, Principal(user_id="user"), max_tags=limit)
+        assert found.tags == tuple(names[:limit])
 
 
 @pytest.mark.parametrize("name", ["category_id", "width"])
@@ -347,6 +354,70 @@ def test_a_number_that_no_database_holds_is_refused(name):
 def test_a_guest_has_no_tags():
     """Tags of a guest are dropped without a refusal, as Chevereto drops them."""
     assert parsed(is_guest=True, tags="a,b").tags == ()
+
+
+# The table, and values that a host gives as their types
+
+
+def test_each_field_has_a_row():
+    """What is kept is what the table fills; a host may give each of them, and a form sends no other texts."""
+    fields = {field.name for field in dataclasses.fields(Parameters)}
+    assert fields == {row.fills for row in PARAMETERS if row.fills} == {*GivenParameters.__annotations__}
+    assert fields <= TEXT_NAMES
+
+
+@pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row.name)
+def test_each_example_is_taken(row):
+    """What the page shows works."""
+    if row.example:
+        assert row.value_of(row.example) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "kept"),
+    [
+        ("title", "x" * 101, "x" * 100),
+        ("description", "a\x00", "a\ufffd"),
+        ("tags", ("b", "a", "B", "b", " c  d "), ("b", "a", "c d", "B")),
+        ("tags", (name for name in ("a", "x" * 33, "#", "a,b")), ("a",)),
+        ("tags", (), ()),
+        ("album_id", " x1 ", "x1"),
+        ("category_id", 3, 3),
+        ("width", 0, None),
+        ("width", "640", 640),
+        ("expiration", timedelta(milliseconds=1), Expiration(0, 1)),
+        ("expiration", timedelta(days=2), Expiration(0, 172_800)),
+        ("nsfw", True, True),
+        ("nsfw", False, False),
+        ("nsfw", "yes", True),
+        ("use_file_date", True, True),
+    ],
+)
+def test_a_value_of_its_type_is_checked_as_it_is(name, given, kept):
+    """By the rules that texts have."""
+    assert getattr(parsed(is_admin=True, **{name: given}), name) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("title", 7),
+        ("description", b"text"),
+        ("tags", ("a", 7)),
+        ("album_id", 7),
+        ("category_id", -1),
+        ("category_id", 1.5),
+        ("width", 1_000_000_000),
+        ("expiration", timedelta(0)),
+        ("expiration", 3),
+        ("nsfw", 2),
+        ("nsfw", "maybe"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(name, given):
+    """It is never guessed what was meant."""
+    with pytest.raises(InvalidParameter, match=f"Invalid {name}"):
+        parsed(**{name: given})
 
 
 TEXTS = st.none() | st.text() | st.characters(categories=["Cs", "Cc", "Nd", "No"]).map(lambda text: text * 3)
@@ -362,7 +433,8 @@ TEXTS = st.none() | st.text() | st.characters(categories=["Cs", "Cc", "Nd", "No"
 def test_any_text_is_understood_or_refused(fields, is_admin, is_guest):
     """Nothing but a refusal leaves, and what is understood can be stored."""
     try:
-        found = parse_parameters(fields.get, is_admin=is_admin, is_guest=is_guest, max_tags=3)
+        sender = Principal(user_id=None if is_guest else "user", is_admin=is_admin)
+        found = check_parameters(fields.get, sender, max_tags=3)
     except InvalidParameter:
         return
     for text in (found.title, found.description, found.album_id, *found.tags):

@@ -11,9 +11,10 @@ import pytest
 
 from chevupload.config import Policy
 from chevupload.errors import FileExists, NameTaken
-from chevupload.model import MediaFile, MediaResult, Parameters, Principal
+from chevupload.model import MediaFile, MediaResult, Principal
 from chevupload.spool import Spool
 from chevupload.testing import MemoryCatalog, MemoryStorage
+from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.record import Source, build_record, candidates
 from tests.support import NOW, PNG, Failing
 

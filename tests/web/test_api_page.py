@@ -15,8 +15,9 @@ from chevupload.config import Limits, Policy, Routes
 from chevupload.db import Database, SqlKeys, sqlite_engine
 from chevupload.errors import Refusal
 from chevupload.model import Principal
+from chevupload.uploads.parameters import PARAMETERS
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER
-from chevupload.web.api_docs.reference import parameters, refusals
+from chevupload.web.api_docs.reference import refusals
 from tests.support import file
 
 PAGE = "/api-v1"
@@ -59,7 +60,7 @@ def test_refusals_are_those_of_the_code(stand):
 def test_every_parameter_is_there(stand):
     """With what it does."""
     names = [row[0] for row in rows(stand.open(PAGE), "Parameters")]
-    assert names == ["source", *(one.name for one in parameters())]
+    assert names == ["source", *(one.name for one in PARAMETERS)]
 
 
 def test_limits_are_those_that_are_set(make):

@@ -15,7 +15,7 @@ from chevupload.config import Limits, Policy, Routes
 from chevupload.db import Database, SqlKeys, sqlite_engine
 from chevupload.errors import CatalogError
 from chevupload.model import Principal
-from chevupload.web.api_docs.reference import parameters
+from chevupload.uploads.parameters import PARAMETERS
 from tests.media.films import film
 from tests.media.heics import heic
 from tests.support import BASE64, PNG, SECRET, UPLOAD, Failing, animation, assert_refusal, file, noise, picture
@@ -109,7 +109,7 @@ def test_uploads(described, content, fields):
     assert set(document["data"]) == set(described.properties("ImgbbUploaded")["data"]["properties"])
 
 
-@pytest.mark.parametrize("name", [one.name for one in parameters() if one.name not in ("key", "format")])
+@pytest.mark.parametrize("name", [one.name for one in PARAMETERS if one.name not in ("key", "format")])
 @pytest.mark.parametrize("value", [True, False])
 def test_booleans_in_json_are_described_where_they_are_taken(described, name, value):
     """For flags and texts; a number or a time is no boolean."""

@@ -13,6 +13,7 @@ import pytest
 from chevupload.config import Limits
 from chevupload.errors import MalformedRequest, TooLarge
 from chevupload.spool import Spool
+from chevupload.uploads.parameters import TEXT_NAMES
 from chevupload.wsgi.form import Form
 
 BOUNDARY = "limit-9"
@@ -94,7 +95,7 @@ class Reading:
     def __init__(self, folder, limits=None, max_bytes=100_000_000):
         self.folder = Path(folder)
         self.max_bytes = max_bytes
-        self.form = Form(limits or Limits())
+        self.form = Form(limits or Limits(), TEXT_NAMES)
         self._stack = ExitStack()
 
     def __enter__(self):

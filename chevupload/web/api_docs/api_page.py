@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from markupsafe import Markup, escape
 
 from chevupload.model import MAX_KEY_LENGTH
+from chevupload.uploads.parameters import PARAMETERS
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account, curl_line
-from chevupload.web.api_docs.reference import EXPIRATIONS, Service, limits_of, parameters, refusals
+from chevupload.web.api_docs.reference import EXPIRATIONS, Service, limits_of, refusals
 from chevupload.web.api_docs.schemas import Schema, component_schemas
 from chevupload.web.copies import SCRIPT
 from chevupload.web.page import NOTHING, Page
@@ -148,7 +149,7 @@ def _said(has_key: bool, problem: str | None) -> Markup:
 def _parameters() -> Markup:
     rows = [
         (Markup("<code>source</code>"), "The file. A file part wins over text; image is another name for it."),
-        *((Markup("<code>{}</code>").format(one.name), one.about) for one in parameters()),
+        *((Markup("<code>{}</code>").format(one.name), one.about) for one in PARAMETERS),
     ]
     return _table("Parameters", ("Name", "Meaning"), rows)
 

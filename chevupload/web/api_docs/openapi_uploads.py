@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from types import MappingProxyType
 
+from chevupload.uploads.parameters import PARAMETERS, Parameter
 from chevupload.web.api_docs.openapi_parts import BUSY, Node, any_of, options, redirect, ref, refusals, response
-from chevupload.web.api_docs.reference import Parameter, Service, parameters, upload_refusals
+from chevupload.web.api_docs.reference import Service, upload_refusals
 
 _IDEMPOTENCY_KEY = MappingProxyType(
     {
@@ -39,7 +40,7 @@ def upload(service: Service, name: str, dialect: str, source_name: str) -> Node:
         **refusals(upload_refusals(), plain=True),
     }
     security: list[Node] = [{"header": []}, {"query": []}]
-    query = [_query_parameter(parameter) for parameter in parameters() if parameter.name != "key"]
+    query = [_query_parameter(parameter) for parameter in PARAMETERS if parameter.name != "key"]
     url = {"type": "string", "format": "uri"}
     source = {"name": source_name, "in": "query", "description": "A URL to fetch.", "schema": url}
     return {
@@ -89,8 +90,8 @@ def upload_page(service: Service) -> Node:
 
 
 def _bodies(service: Service, source_name: str) -> Node:
-    texts = {parameter.name: _text_schema(parameter) for parameter in parameters()}
-    values = {parameter.name: _json_schema(parameter) for parameter in parameters()}
+    texts = {parameter.name: _text_schema(parameter) for parameter in PARAMETERS}
+    values = {parameter.name: _json_schema(parameter) for parameter in PARAMETERS}
     who = "" if service.policy.url_sources == "nobody" else ", or an http or https URL"
     as_text = {
         "type": "string",
@@ -116,13 +117,13 @@ def _query_parameter(parameter: Parameter) -> Node:
 
 
 def _text_schema(parameter: Parameter) -> Node:
-    pattern = {"pattern": parameter.pattern} if parameter.pattern else {}
+    pattern = {"pattern": rf"^\s*{parameter.pattern}\s*$"} if parameter.pattern else {}
     return {"type": "string", "description": parameter.about, **pattern}
 
 
 def _json_schema(parameter: Parameter) -> Node:
     text = _text_schema(parameter)
     # A boolean is its word, which is no number and no duration.
-    takes_words = parameter.pattern is None or re.search(parameter.pattern, "true") is not None
+    takes_words = parameter.pattern is None or re.fullmatch(parameter.pattern, "true") is not None
     other = {"type": ["boolean", "null"]} if takes_words else {"type": "null"}
     return {"description": text.pop("description"), "anyOf": [text, *parameter.json_types, other]}

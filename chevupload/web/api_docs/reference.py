@@ -1,14 +1,11 @@
-"""What the API takes and refuses, told once for the page that people read and the document that programs read.
+"""What the API refuses and limits, told once for the page that people read and the document that programs read.
 
-Sources: the contract of this API, section 3, for parameters; the errors themselves for refusals; Chevereto V4 for the
-presets of ``expiration``.
+Sources: the errors themselves for refusals; Chevereto V4 for the presets of ``expiration``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from chevupload import errors
 from chevupload.config import Limits, Policy, Renditions, Routes
@@ -20,17 +17,6 @@ EXPIRATIONS = (
     *("P1W", "P2W", "P3W", "P1M", "P2M", "P3M", "P4M", "P5M", "P6M", "P1Y"),
 )
 """Lifetimes that Chevereto's documentation lists; any other ISO 8601 duration will do."""
-
-_SPACE = r"\s*"
-_DATE = "|".join(
-    first + "".join(f"([0-9]{{1,6}}{unit})?" for unit in later)
-    for first, later in (("[0-9]{1,6}Y", "MWD"), ("[0-9]{1,6}M", "WD"), ("[0-9]{1,6}W", "D"), ("[0-9]{1,6}D", ""))
-)
-_TIME = "|".join(
-    first + "".join(f"([0-9]{{1,9}}{unit})?" for unit in later)
-    for first, later in (("[0-9]{1,9}H", "MS"), ("[0-9]{1,9}M", "S"), ("[0-9]{1,9}S", ""))
-)
-_FLAG = "0*[01]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,102 +38,6 @@ class Service:
     def url(self, route: str) -> str:
         """Return the URL of a route."""
         return f"{self.base_url}/{route}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """A parameter of an upload.
-
-    Attributes:
-        about: what it does, and what happens to what it cannot mean.
-        pattern: of the texts that are taken; None takes any.
-        json_types: what else than a text a JSON body may hold, besides null for nothing; a boolean is its word.
-        example: a value.
-    """
-
-    name: str
-    about: str
-    pattern: str | None = None
-    json_types: tuple[Mapping[str, Any], ...] = field(default=())
-    example: str = ""
-
-
-def parameters() -> tuple[Parameter, ...]:
-    """Return every parameter but the source, in the order of importance."""
-    number = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
-    any_number = ({"type": "number"},)
-    return (
-        Parameter(
-            name="key",
-            about="The API key, where the header X-API-Key cannot be sent. The header wins.",
-            json_types=any_number,
-        ),
-        Parameter(
-            name="title",
-            about="At most 100 characters. Without it, the title in the file’s metadata, else the file’s name.",
-            json_types=any_number,
-            example="A cat",
-        ),
-        Parameter(name="name", about="The same, as ImgBB calls it; title wins.", json_types=any_number),
-        Parameter(
-            name="description",
-            about="At most 65,535 bytes. Without it, the description in the file’s metadata.",
-            json_types=any_number,
-        ),
-        Parameter(
-            name="tags",
-            about="Separated by commas, each at most 32 characters; those with / or # are dropped. Not for guests.",
-            json_types=any_number,
-            example="cat,garden",
-        ),
-        Parameter(
-            name="album_id",
-            about="The id of an album that belongs to the key’s user; refused with 403 otherwise.",
-            json_types=any_number,
-        ),
-        Parameter(
-            name="category_id",
-            about="The number of a category that exists; refused otherwise. 0 is none.",
-            pattern=f"^{_SPACE}[0-9]{{0,9}}{_SPACE}$",
-            json_types=(number,),
-            example="1",
-        ),
-        Parameter(
-            name="width",
-            about="Make the picture this many pixels wide, at most its own width; refused otherwise. The height"
-            " follows. Animations and videos stay as they are.",
-            pattern=f"^{_SPACE}[0-9]{{0,9}}{_SPACE}$",
-            json_types=(number,),
-            example="1024",
-        ),
-        Parameter(
-            name="expiration",
-            about="Delete the upload after this ISO 8601 duration, or number of seconds: five minutes to one year."
-            " Anything else is refused.",
-            pattern=f"^{_SPACE}([0-9]{{1,15}}|P(({_DATE})(T({_TIME}))?|T({_TIME})))?{_SPACE}$",
-            json_types=({"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},),
-            example="P3D",
-        ),
-        Parameter(
-            name="nsfw",
-            about="1 marks the upload as not safe for work; 0, true, false, yes, no, on and off are taken, too.",
-            pattern=f"^{_SPACE}({_FLAG})?{_SPACE}$",
-            json_types=({"type": "integer", "enum": [0, 1]},),
-            example="1",
-        ),
-        Parameter(
-            name="format",
-            about="How to answer: json, txt or redirect. Anything else is json.",
-            json_types=any_number,
-            example="txt",
-        ),
-        Parameter(
-            name="use_file_date",
-            about="1 takes the date in the picture’s Exif for the upload’s; for admins, ignored for others.",
-            pattern=f"^{_SPACE}({_FLAG})?{_SPACE}$",
-            json_types=({"type": "integer", "enum": [0, 1]},),
-        ),
-    )
 
 
 def refusals() -> list[type[Refusal]]:
