@@ -88,7 +88,7 @@ def _is_established(one: socket.socket) -> bool:
 
 def paused_readers(attack: Attack, target: Target, count: int) -> None:
     """Ask for a large file, as players do, read a megabyte of it, and then nothing."""
-    request = f"GET {target.large_file} HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n".encode()
+    request = f"GET {target.large_file} HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes=0-\r\n\r\n".encode()
 
     def read(one: socket.socket) -> None:
         read_bytes = 0
@@ -103,7 +103,7 @@ def paused_readers(attack: Attack, target: Target, count: int) -> None:
 
 def pipeliners(attack: Attack, target: Target, count: int) -> None:
     """Ask for a page many times in one breath, and read nothing."""
-    request = f"GET {target.page} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * _PIPELINED
+    request = f"GET {target.page} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * _PIPELINED
     for _ in range(count):
         if one := attack.connect(target):
             one.sendall(request)
@@ -111,7 +111,9 @@ def pipeliners(attack: Attack, target: Target, count: int) -> None:
 
 def tiny_chunks(attack: Attack, target: Target, count: int) -> None:
     """Send a body in chunks of one byte, a megabyte a second of them on each connection."""
-    head = f"POST /api/1/upload HTTP/1.1\r\nHost: a\r\nX-API-Key: {target.key}\r\nTransfer-Encoding: chunked\r\n"
+    head = (
+        f"POST /api/1/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {target.key}\r\nTransfer-Encoding: chunked\r\n"
+    )
     head += "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
     chunks = b"1\r\nx\r\n" * _CHUNKS_PER_TICK
     for _ in range(count):
@@ -130,7 +132,7 @@ def _repeat(attack: Attack, one: socket.socket, data: bytes) -> None:
 
 def large_bodies(attack: Attack, target: Target, count: int) -> None:
     """Send the largest body that is taken, without a key, and keep its last byte."""
-    head = f"POST /api/1/upload HTTP/1.1\r\nHost: a\r\nContent-Length: {_BODY}\r\n"
+    head = f"POST /api/1/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {_BODY}\r\n"
     head += "Content-Type: application/x-www-form-urlencoded\r\n\r\nsource="
 
     def send(one: socket.socket) -> None:
@@ -153,7 +155,7 @@ def trickling(attack: Attack, target: Target, count: int) -> None:
     def trickle() -> None:
         for one in opened:
             with contextlib.suppress(OSError):
-                one.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+                one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
         while not attack.ended.wait(1):
             for one in opened:
                 with contextlib.suppress(OSError):
@@ -165,7 +167,7 @@ def trickling(attack: Attack, target: Target, count: int) -> None:
 def trickling_bodies(attack: Attack, target: Target, count: int) -> None:
     """The same with bodies."""
     opened = [one for _ in range(count) if (one := attack.connect(target))]
-    head = b"POST /api/1/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
+    head = b"POST /api/1/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
 
     def trickle() -> None:
         for one in opened:
@@ -185,7 +187,7 @@ def many_scans(attack: Attack, target: Target, count: int) -> None:
     body = (
         b'--b\r\nContent-Disposition: form-data; name="source"; filename="a.jpg"\r\n\r\n' + content + b"\r\n--b--\r\n"
     )
-    head = f"POST /api/1/upload HTTP/1.1\r\nHost: a\r\nX-API-Key: {target.key}\r\nConnection: close\r\n"
+    head = f"POST /api/1/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {target.key}\r\nConnection: close\r\n"
     head += f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(body)}\r\n\r\n"
 
     def send() -> None:
