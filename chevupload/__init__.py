@@ -91,7 +91,6 @@ if TYPE_CHECKING:
     from chevupload.web.api_docs.client_configs import Account as Account
     from chevupload.web.page import Page as Page
     from chevupload.web.pages import Pages as Pages
-    from chevupload.web.previews import preview_tags as preview_tags
 
 _NAMES = {
     "app": ("ChevUpload",),
@@ -164,7 +163,6 @@ _NAMES = {
     "web.api_docs.client_configs": ("Account", "CLIENTS"),
     "web.page": ("Page",),
     "web.pages": ("Pages",),
-    "web.previews": ("preview_tags",),
 }
 """The public names, by the module that each is in."""
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

@@ -37,7 +37,7 @@ from chevupload.uploads.persist import Writer
 from chevupload.uploads.service import Uploads
 from chevupload.validation import BASE_URL, PROXIES, check_function, check_instance, optional
 from chevupload.web.api import UploadApi
-from chevupload.web.api_docs.page import Describing
+from chevupload.web.api_docs.api_page import Describing
 from chevupload.web.assets import Assets
 from chevupload.web.files import Deliverer
 from chevupload.web.health import Health
@@ -239,7 +239,13 @@ class ChevUpload:
             clock=clock,
         )
         embeds = Embeds(
-            catalog=catalog, limits=limits, renditions=renditions, policy=policy, links=self._links, clock=clock
+            catalog=catalog,
+            limits=limits,
+            renditions=renditions,
+            policy=policy,
+            pages=self._answers.pages,
+            links=self._links,
+            clock=clock,
         )
         describing = Describing(
             routes=self.routes,

@@ -314,6 +314,11 @@ class Upload:
         return BY_EXTENSION[self.extension].mime
 
     @property
+    def display_title(self) -> str:
+        """What pages call it: its title, or else its file's name. Source: Chevereto V4, field of this name."""
+        return self.title or f"{self.name}.{self.extension}"
+
+    @property
     def stem(self) -> str:
         """Folder and base name: what no two uploads share, whatever their extensions."""
         return f"{self.folder}/{self.name}" if self.folder else self.name

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chevupload.errors import ConfigError
+from chevupload.filesystem import local_path
 
 T = TypeVar("T")
 
@@ -192,6 +193,13 @@ def _text(value: Any) -> str:
     return value
 
 
+def _folder(value: Any) -> str:
+    folder = local_path(value)
+    if not folder.is_dir():
+        raise ValueError(value)
+    return str(folder)
+
+
 def _base_url(value: Any) -> str:
     if not _BASE_URL.match(value) or (urlsplit(value).port or 80) > 65535:
         raise ValueError(value)
@@ -274,6 +282,7 @@ PIXELS = whole("a whole number of pixels above 0")
 SECONDS = Kind("a number of seconds above 0", _seconds, float)
 FLAG = Kind("True or False", _true_or_false, _read_flag)
 TEXT = Kind("a text", _text)
+FOLDER = Kind("a folder that is there", _folder)
 TIME_ZONE = Kind("a time zone, such as 'Europe/Berlin' or a tzinfo", _zone)
 TIME_SPAN = Kind("a timedelta above 0, or its seconds", _span, float)
 _AN_ORIGIN = "an origin in small letters such as 'https://forum.example', with nothing behind it"

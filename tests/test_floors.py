@@ -26,7 +26,8 @@ HOMES = {
     "fsspec": ("storage",),
     "azure": ("storage.cloud",),
     "itsdangerous": ("signing", "uploads.intent_log"),
-    "markupsafe": ("web",),
+    "jinja2": ("web.templating", "web.pages"),
+    "markupsafe": ("web.page", "web.pages"),
     "h11": ("fetch.client",),
     "waitress": ("cli",),
 }
@@ -93,14 +94,30 @@ def loaded(statement):
 
 def test_importing_the_package_loads_no_library():
     """Importing the package costs nothing: it brings neither database nor decoder nor framework."""
-    heavy = {"sqlalchemy", "PIL", "flask", "pyramid", "bottle", "webob", "werkzeug", "fsspec", "av", "h11"}
+    heavy = {"sqlalchemy", "PIL", "flask", "pyramid", "bottle", "webob", "werkzeug", "fsspec", "av", "h11", "jinja2"}
     assert loaded(f"import {PACKAGE}") & heavy == set()
 
 
 def test_the_mount_loads_no_database_and_no_host():
-    """A site with a catalog and a server of its own loads neither SQLAlchemy nor h11 nor waitress nor any framework."""
-    heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress", "h11"}
+    """A site with a catalog and a server of its own loads neither SQLAlchemy nor h11 nor Jinja2 nor waitress nor any
+    framework.
+    """
+    heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress", "h11", "jinja2"}
     assert loaded(f"import {PACKAGE}.app") & heavy == set()
+
+
+def test_an_api_alone_loads_no_templates(tmp_path):
+    """A site that is asked for JSON never has Jinja2 in memory, however its pages are set up."""
+    statement = f"""
+from werkzeug.test import Client
+from chevupload import Pages, embedded
+
+component = embedded({str(tmp_path)!r}, pages=Pages(templates={str(tmp_path)!r}), base_url="http://localhost/")
+assert Client(component).post("/api/1/upload").json["status_code"] == 401
+assert Client(component).get("/api/1/openapi.json").status_code == 200
+"""
+    assert "jinja2" not in loaded(statement)
+    assert "jinja2" in loaded(f"{statement}\nassert Client(component).get('/image/none').status_code == 404")
 
 
 @pytest.mark.parametrize(("name", "path"), MODULES)

@@ -70,7 +70,7 @@ def image_document(
         "date_fixed_peer": _spell(upload.created_at),
         **_title_members(upload.title),
         "is_use_loader": upload.size > _LOADER_THRESHOLD,
-        "display_title": upload.title or f"{upload.name}.{upload.extension}",
+        "display_title": upload.display_title,
         "delete_url": links.delete(upload),
     }
 

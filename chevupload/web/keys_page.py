@@ -19,7 +19,7 @@ from chevupload.model import KeyStyle, NewKey
 from chevupload.protocols import KeyStore
 from chevupload.signing import FormTokens
 from chevupload.uploads.parameters import add_months, clean_text, parse_expiration
-from chevupload.web.key_pages import LIFETIMES
+from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address, request_path
@@ -33,6 +33,8 @@ MAX_LABEL = 100
 """Characters."""
 MAX_KEYS = 100
 """Usable keys of one user."""
+LIFETIMES = {"": "Until it is revoked", "P7D": "A week", "P1M": "A month", "P3M": "Three months", "P1Y": "A year"}
+"""What may be chosen as a new key's lifetime, as durations."""
 
 _METHODS = "GET, HEAD, POST"
 _FIELDS = ("token", "action", "label", "style", "lifetime", "key")
@@ -87,20 +89,30 @@ class KeySettings:
             if form.get("action") == "revoke":
                 return self._revoke(environ, principal.user_id, form.get("key") or "")
             made = self._make(principal.user_id, form)
-        page = self._answers.pages.keys(
-            self._keys.keys_of(principal.user_id),
-            upload_url=self._upload_url(environ),
-            clients_url=self._clients_url(environ),
-            token=self._tokens.sign(principal.user_id),
-            now=self._clock(),
-            max_label=MAX_LABEL,
-            made=made,
+        now = self._clock()
+        keys = sorted(self._keys.keys_of(principal.user_id), key=lambda key: (not key.is_usable(now), key.created_at))
+        values = {
+            "keys": keys,
+            "made": made,
+            "now": now,
+            "upload_url": self._upload_url(environ),
+            "clients_url": self._clients_url(environ),
+            "token": self._tokens.sign(principal.user_id),
+            "max_label": MAX_LABEL,
+            "lifetimes": LIFETIMES,
+        }
+        page = Page(
+            name="keys",
+            title="API keys",
+            values=values,
+            scripts=("copy.js",),
+            headers=(("X-Robots-Tag", "noindex"),),
         )
         return self._answers.page(environ, page)
 
     def _sign_in(self, environ: WSGIEnvironment) -> Response:
         if self._login_url is None or environ["REQUEST_METHOD"] == "POST":
-            return self._answers.page(environ, self._answers.pages.sign_in())
+            return self._answers.page(environ, Page(name="sign-in", title="API keys", status=401))
         return redirect_answer(login_address(self._login_url, environ))
 
     def _make(self, user_id: str, form: Form) -> NewKey:

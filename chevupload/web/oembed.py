@@ -15,6 +15,7 @@ from chevupload.errors import Gone, InvalidParameter, NotFound, UnsupportedForma
 from chevupload.protocols import Catalog
 from chevupload.uploads.parameters import whole_number
 from chevupload.web.oembed_document import oembed_document
+from chevupload.web.pages import Pages
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.responses import allow_origin, answered, json_answer, refusal_answer
@@ -38,6 +39,7 @@ class Embeds:
         limits: Limits,
         renditions: Renditions,
         policy: Policy,
+        pages: Pages,
         links: Callable[[WSGIEnvironment], Links],
         clock: Clock,
     ) -> None:
@@ -46,6 +48,7 @@ class Embeds:
         self._limits = limits
         self._renditions = renditions
         self._policy = policy
+        self._pages = pages
         self._links = links
         self._clock = clock
 
@@ -75,6 +78,7 @@ class Embeds:
             upload,
             links,
             self._renditions,
+            self._pages,
             max_width=_MAX_WIDTH.value_of(form.get("maxwidth")),
             max_height=_MAX_HEIGHT.value_of(form.get("maxheight")),
             now=now,

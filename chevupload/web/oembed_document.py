@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from chevupload.config import Renditions
 from chevupload.model import Upload
 from chevupload.scaling import Size, fitted
-from chevupload.web.copies import video_code
+from chevupload.web.pages import Pages
 from chevupload.web.previews import medium_box
 from chevupload.web.urls import Links
 from chevupload.wsgi.responses import Document
@@ -24,6 +24,7 @@ def oembed_document(
     upload: Upload,
     links: Links,
     renditions: Renditions,
+    pages: Pages,
     *,
     max_width: int | None,
     max_height: int | None,
@@ -34,7 +35,7 @@ def oembed_document(
     document: Document = {
         "version": "1.0",
         "type": "link",
-        "title": upload.title or f"{upload.name}.{upload.extension}",
+        "title": upload.display_title,
         "provider_name": urlsplit(links.base_url).netloc,
         "provider_url": f"{links.base_url}/",
     }
@@ -42,7 +43,7 @@ def oembed_document(
         document["cache_age"] = max(0, int((upload.expires_at - now).total_seconds()))
     if upload.nsfw:
         return document
-    document |= _video(upload, links, box) if upload.type == "video" else _photo(upload, links, renditions, box)
+    document |= _video(upload, links, pages, box) if upload.type == "video" else _photo(upload, links, renditions, box)
     side = renditions.thumb_side
     if upload.thumb_path and side <= min(box):
         document |= {"thumbnail_url": links.thumb(upload), "thumbnail_width": side, "thumbnail_height": side}
@@ -56,7 +57,8 @@ def _photo(upload: Upload, links: Links, renditions: Renditions, box: Size) -> D
     return {"type": "photo", "url": links.file(upload, path or upload.path), "width": width, "height": height}
 
 
-def _video(upload: Upload, links: Links, box: Size) -> Document:
+def _video(upload: Upload, links: Links, pages: Pages, box: Size) -> Document:
     width, height = fitted((upload.width, upload.height), box)
-    html = video_code(upload, links, upload.title or upload.name, (width, height))
-    return {"type": "video", "html": str(html), "width": width, "height": height}
+    values = {"upload": upload, "links": links, "title": upload.title or upload.name, "width": width, "height": height}
+    html = pages.render("video_code.html", **values).strip()
+    return {"type": "video", "html": html, "width": width, "height": height}

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 from chevupload.errors import Refusal, ServerFault
 from chevupload.web.assets import STYLE, Assets
-from chevupload.web.page import NOTHING, Page
+from chevupload.web.page import Page
 from chevupload.web.pages import Pages
-from chevupload.wsgi.responses import text_answer
+from chevupload.wsgi.responses import reason, text_answer
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -21,16 +19,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chevupload")
 
-_STYLE = Markup('<link rel="stylesheet" href="{}">\n')
-_SCRIPT = Markup('<script type="module" src="{}"></script>\n')
-_BODY = Markup('<div class="chevupload chevupload-{name}">\n{body}\n</div>')
-
 
 class PageAnswers:
     """Makes answers of pages.
 
     Attributes:
-        pages: the pages themselves.
+        pages: how they look.
     """
 
     def __init__(self, pages: Pages, assets: Assets, *, mount: Callable[[WSGIEnvironment], str]) -> None:
@@ -41,10 +35,15 @@ class PageAnswers:
 
     def page(self, environ: WSGIEnvironment, page: Page) -> Response:
         """Answer with a page."""
+        mount = self._mount(environ)
+        styles = [self._assets.url(mount, name) if name == STYLE else name for name in self.pages.stylesheets]
+        scripts = [self._assets.url(mount, name) for name in page.scripts]
+        # Nothing is served by a route that is switched off.
+        loaded = {"styles": list(filter(None, styles)), "scripts": list(filter(None, scripts))}
         whole = replace(
             page,
-            head=self._links(self._mount(environ), page) + page.head,
-            body=_BODY.format(name=page.name, body=page.body),
+            head=self.pages.render("head.html", page=page, **loaded, **page.values),
+            body=self.pages.render("page.html", page=page, **page.values),
         )
         text = self.pages.layout(whole, environ)
         response = Response(body=text.encode(), status=page.status, content_type="text/html", charset="utf-8")
@@ -59,14 +58,18 @@ class PageAnswers:
     def refusal(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer with a refusal; in plain text where a host's own page for it fails, too."""
         try:
-            return self.page(environ, self.pages.refusal(refusal))
+            return self.page(environ, _refusal_page(refusal))
         except Exception:
             logger.exception("the page of a refusal failed")
             return text_answer(ServerFault.text, status=ServerFault.status)
 
-    def _links(self, mount: str, page: Page) -> Markup:
-        """Return what loads style sheets and scripts."""
-        styles = (self._assets.url(mount, name) if name == STYLE else name for name in self.pages.stylesheets)
-        scripts = (self._assets.url(mount, name) for name in page.scripts)
-        loaded = [_STYLE.format(url) for url in styles if url] + [_SCRIPT.format(url) for url in scripts if url]
-        return NOTHING.join(loaded)
+
+def _refusal_page(refusal: Refusal) -> Page:
+    """Tell a person why there is nothing to see."""
+    return Page(
+        name="refusal",
+        title=reason(refusal.status),
+        values={"refusal": refusal},
+        status=refusal.status,
+        headers=refusal.headers,
+    )

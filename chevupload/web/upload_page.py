@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 from chevupload.config import Limits, Policy
 from chevupload.errors import Refusal, RequestDenied
+from chevupload.formats import FORMATS
 from chevupload.keys import SignedIn
 from chevupload.media.optional import usable
-from chevupload.model import Principal
+from chevupload.model import Principal, Upload
 from chevupload.signing import FormTokens
 from chevupload.uploads.parameters import TEXT_NAMES
 from chevupload.uploads.service import Uploads
@@ -21,7 +22,7 @@ from chevupload.web.api import UploadApi
 from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.sender import Visitor
-from chevupload.web.upload_pages import UploadForm
+from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address
 from chevupload.wsgi.responses import answered, as_refusal, json_answer, refusal_answer, wants_json
@@ -87,7 +88,7 @@ class UploadPage:
             return self._answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
         if _is_program(environ, form):
             return json_answer(self._api.document(form, upload, links))
-        return self._answers.page(environ, self._answers.pages.uploaded(upload, links))
+        return self._answers.page(environ, _uploaded_page(upload, links))
 
     def _sender(self, environ: WSGIEnvironment) -> Principal | None:
         """Return who needs no key: who is signed in, or a guest; None is nobody."""
@@ -112,21 +113,32 @@ class UploadPage:
         is_user = sender is not None and not is_guest
         max_bytes = self._limits.max_bytes if sender is None else self._uploads.max_bytes(sender)
         login_url = None if is_user else self._policy.login_url
-        form = UploadForm(
-            token="" if sender is None else self._tokens.sign(sender.user_id),
-            is_user=is_user,
-            takes_urls=self._takes_urls(sender),
-            max_bytes=max_bytes,
-            key_max_bytes=self._limits.max_bytes if is_guest and self._limits.max_bytes != max_bytes else None,
-            lifetime=sender.lifetime if is_user and sender is not None else None,
-            guest_lifetime=self._policy.guest_lifetime if is_guest else None,
-            formats=usable(self._policy.formats),
-            origins=self._policy.popup_origins,
-            login_url=login_url and login_address(login_url, environ),
-            problem=problem,
-        )
-        return self._answers.pages.upload(form)
+        values = {
+            "token": "" if sender is None else self._tokens.sign(sender.user_id),
+            "is_user": is_user,
+            "takes_urls": self._takes_urls(sender),
+            "max_bytes": max_bytes,
+            "key_max_bytes": self._limits.max_bytes if is_guest and self._limits.max_bytes != max_bytes else None,
+            "lifetime": sender.lifetime if is_user and sender is not None else None,
+            "guest_lifetime": self._policy.guest_lifetime if is_guest else None,
+            "formats": [FORMATS[name] for name in usable(self._policy.formats)],
+            "origins": self._policy.popup_origins,
+            "login_url": login_url and login_address(login_url, environ),
+            "problem": problem,
+        }
+        return Page(name="upload", title="Upload", values=values, scripts=("upload.js",))
 
 
 def _is_program(environ: WSGIEnvironment, form: Form) -> bool:
     return form.get("format") == "json" or wants_json(environ)
+
+
+def _uploaded_page(upload: Upload, links: Links) -> Page:
+    """Show the links of an upload, that which deletes it among them, in a browser without scripts."""
+    return Page(
+        name="uploaded",
+        title="Uploaded",
+        values={"upload": upload, "links": links},
+        scripts=("copy.js",),
+        images=links.source(upload, upload.path),
+    )

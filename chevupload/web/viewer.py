@@ -20,7 +20,9 @@ from chevupload.signing import DeleteTokens
 from chevupload.uploads.service import Uploads
 from chevupload.web.api_json import deleted_document
 from chevupload.web.files import Deliverer
+from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
+from chevupload.web.previews import preview_picture
 from chevupload.web.urls import Links
 from chevupload.wsgi.responses import (
     allow_origin,
@@ -39,6 +41,7 @@ logger = logging.getLogger("chevupload")
 
 _READ = "GET, HEAD, OPTIONS"
 _DELETE = "GET, HEAD, POST, DELETE, OPTIONS"
+_NOINDEX = ("X-Robots-Tag", "noindex")
 _FILE = re.compile(r"([A-Za-z0-9_./-]{1,400}?)(?:\.(?:th|md|fr))?\.[a-z0-9]{3,4}\Z")
 
 
@@ -66,7 +69,6 @@ class Viewing:
         self._policy = policy
         self._renditions = renditions
         self._answers = answers
-        self._pages = answers.pages
         self._links = links
         self._clock = clock
 
@@ -105,7 +107,17 @@ class Viewing:
             return redirect_answer(links.viewer_path(upload))
         if environ["REQUEST_METHOD"] == "GET":
             self._count_view(upload)
-        return self._answers.page(environ, self._pages.viewer(upload, links, self._renditions))
+        return self._answers.page(environ, self._viewer_page(upload, links))
+
+    def _viewer_page(self, upload: Upload, links: Links) -> Page:
+        return Page(
+            name="viewer",
+            title=upload.display_title,
+            values={"upload": upload, "links": links, "preview": preview_picture(upload, self._renditions)},
+            scripts=("copy.js",),
+            images=links.source(upload, upload.path),
+            headers=(_NOINDEX,) if upload.nsfw else (),
+        )
 
     def _count_view(self, upload: Upload) -> None:
         try:
@@ -119,12 +131,12 @@ class Viewing:
         upload = self._live(self._catalog.get(upload_id))
         method = environ["REQUEST_METHOD"]
         if method == "HEAD" or (method == "GET" and not self._policy.delete_on_get):
-            return self._answers.page(environ, self._pages.delete(upload, self._links(environ)))
+            return self._answers.page(environ, _delete_page(upload, self._links(environ)))
         if not self._uploads.delete(upload):
             raise NotFound
         if wants_json(environ):
             return json_answer(deleted_document())
-        return self._answers.page(environ, self._pages.deleted())
+        return self._answers.page(environ, Page(name="deleted", title="Deleted"))
 
     def _file(self, environ: WSGIEnvironment, path: str) -> Response:
         found = _FILE.match(path)
@@ -145,3 +157,15 @@ class Viewing:
         if upload.is_expired(self._clock()):
             raise Gone
         return upload
+
+
+def _delete_page(upload: Upload, links: Links) -> Page:
+    """Ask whether to delete an upload."""
+    return Page(
+        name="delete",
+        title=f"Delete “{upload.display_title}”?",
+        values={"upload": upload, "links": links},
+        images=links.source(upload, upload.path),
+        # The address holds the token; it must not travel on.
+        headers=(("Referrer-Policy", "no-referrer"), _NOINDEX),
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
-from markupsafe import Markup
 
 from chevupload import Page, Pages, Routes
 from chevupload.errors import ConfigError
@@ -11,7 +13,7 @@ from tests.support import LEAKS
 
 
 class Own(Pages):
-    """Pages in another layout, with a viewer of their own and no policy."""
+    """Pages in another layout, with no policy."""
 
     def layout(self, page: Page, environ) -> str:
         """Put the page between two lines."""
@@ -21,27 +23,71 @@ class Own(Pages):
         """Leave it to the host."""
         return None
 
-    def viewer(self, upload, links, renditions):
-        """Show less."""
-        return Page(name="viewer", title="Mine", body=super().viewer(upload, links, renditions).body[:0] + "just this")
 
-    def api(self, service, account, *, problem):
-        """Describe less."""
-        return Page(name="api", title="Ours", body=Markup("<p>Send to {}</p>").format(account.upload_url))
+@pytest.fixture
+def templates(tmp_path):
+    """Return a function that writes templates of a host, and returns their folder."""
+
+    def write(**contents):
+        folder = tmp_path / "templates"
+        folder.mkdir()
+        for name, content in contents.items():
+            (folder / f"{name}.html").write_text(content)
+        return str(folder)
+
+    return write
 
 
-def test_a_host_replaces_layout_policy_and_a_page(make):
-    """By overriding methods; what it does not override stays."""
-    stand = make(pages=Own(), routes=Routes(api_page="api-v1"))
+def test_a_host_replaces_layout_policy_and_a_page(make, templates):
+    """By overriding methods, and by templates; what it does not override stays."""
+    folder = templates(viewer="just this", api="<p>Send to {{ account.upload_url }}</p>")
+    stand = make(pages=Own(templates=folder), routes=Routes(api_page="api-v1"))
     image = stand.upload()
     answer = stand.open(image["url_viewer"])
     assert "<!-- http -->" in answer.text
-    assert '<div class="chevupload chevupload-viewer">\njust this\n</div>' in answer.text
+    assert '<div class="chevupload chevupload-viewer">\njust this</div>' in answer.text
     assert 'pages.css">' in answer.text.partition("<!-- http -->")[0]
     assert "Content-Security-Policy" not in answer.headers
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "<h1>Delete" in stand.open(image["delete_url"]).text
     assert f"<p>Send to {stand.base}/api/1/upload</p>" in stand.open("/api-v1").text
+
+
+def test_a_template_of_the_hosts_escapes_and_adds_to_ours(make, templates):
+    """Whatever the title spells; ours is still there below its folder's name."""
+    folder = templates(
+        viewer='{% include "chevupload/viewer.html" %}<p class="more">{{ upload.title }}</p>',
+        layout="<title>{{ page.title }} - {{ site_name }}</title>{{ page.head }}<main>{{ page.body }}</main>",
+    )
+    stand = make(pages=Pages(templates=folder, site_name="A & B"))
+    page = stand.open(stand.upload(title="<b>&")["url_viewer"]).text
+    assert page.startswith("<title>&lt;b&gt;&amp; - A &amp; B</title>")
+    assert "<h2>Links to copy</h2>" in page
+    assert '<p class="more">&lt;b&gt;&amp;</p></div>' in page
+
+
+def test_an_edited_template_is_used_at_once(make, templates):
+    """Nobody has to start a server again for a word."""
+    folder = templates(refusal="one")
+    stand = make(pages=Pages(templates=folder))
+    assert "one" in stand.open("/nothing").text
+    (Path(folder) / "refusal.html").write_text("another")
+    os.utime(Path(folder) / "refusal.html", (1, 1))
+    assert "another" in stand.open("/nothing").text
+
+
+def test_a_misspelt_variable_is_our_own_fault(make, templates, caplog):
+    """500 instead of a gap in the page; the log names the variable."""
+    stand = make(pages=Pages(templates=templates(viewer="{{ uplaod.title }}")))
+    answer = stand.open(stand.upload()["url_viewer"])
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "'uplaod' is undefined" in caplog.text
+
+
+def test_a_folder_that_is_not_there_is_a_mistake(tmp_path):
+    """It is told at construction."""
+    with pytest.raises(ConfigError, match=r"Pages\.templates must be a folder that is there"):
+        Pages(templates=str(tmp_path / "none"))
 
 
 def test_the_name_of_the_site_leads_home(make):

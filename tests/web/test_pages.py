@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from chevupload.config import Policy, Renditions
+from chevupload.config import Policy
 from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
 from chevupload.testing.memory import MemoryStorage
+from chevupload.web.pages import Pages
 from chevupload.web.urls import Links
-from chevupload.web.viewer_pages import viewer_page
 from tests.media.films import film
 from tests.support import EMPTY, NOW, SECRET, Failing, noise, picture
 
@@ -63,9 +63,9 @@ def test_without_title_the_file_name_is_shown(stand):
         sign=str,
         signed_url=lambda upload, path: None,
     )
-    page = viewer_page(video(), links, Renditions())
-    assert "<h1>a.mp4</h1>" in page.body
-    assert f'<video src="{stand.base}/images/a.mp4" poster="{stand.base}/images/a.fr.jpeg"' in page.body
+    body = Pages().render("viewer.html", upload=video(), links=links)
+    assert "<h1>a.mp4</h1>" in body
+    assert f'<video src="{stand.base}/images/a.mp4" poster="{stand.base}/images/a.fr.jpeg"' in body
 
 
 def video():

@@ -11,7 +11,7 @@ import pytest
 from chevupload import Limits, Policy, Routes
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.model import Principal
-from chevupload.web.upload_pages import spell_time
+from chevupload.web.templating import spell_time
 from tests.support import EMPTY, PNG, Failing, file, noise
 
 PAGE = "/upload"

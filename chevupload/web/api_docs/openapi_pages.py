@@ -8,7 +8,7 @@ from chevupload.web.api_docs.client_configs import CLIENTS
 from chevupload.web.api_docs.openapi_parts import BUSY, GONE, Node, options, readable, redirect, ref, refusals, response
 from chevupload.web.api_docs.reference import Service
 from chevupload.web.assets import STYLE
-from chevupload.web.key_pages import LIFETIMES
+from chevupload.web.keys_page import LIFETIMES
 
 _BODY = (
     *(errors.RequestDenied, errors.LengthRequired, errors.SlowBody, errors.UnsupportedBody, errors.EncodedBody),
