@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import weakref
-from argparse import Namespace
+from argparse import REMAINDER
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
@@ -16,6 +16,8 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 from urllib.parse import unquote
+
+from click import ClickException
 
 try:
     from django.conf import settings as django_settings
@@ -39,7 +41,7 @@ except ImportError as error:
 from chevupload import app as core
 from chevupload.clock import Clock, utc_now
 from chevupload.db import Database, SqlKeys, Tables, UserColumns
-from chevupload.errors import CatalogError, ChevuploadError, ConfigError
+from chevupload.errors import CatalogError, ConfigError
 from chevupload.factory import AllParts, component_from, database_from
 from chevupload.integration import RequestUploads, below, checked_prefix
 from chevupload.model import Principal
@@ -136,7 +138,7 @@ class ChevUpload:
 
 
 class UploadsCommand(BaseCommand):  # type: ignore[misc]  # Django has no types
-    """The commands ``create-tables``, ``sweep`` and ``check``, for a management command of the project.
+    """The command line of the uploads, for a management command of the project.
 
     A subclass called ``Command``, in a module ``management/commands/chevupload.py`` of an app, sets ``uploads``.
 
@@ -144,28 +146,30 @@ class UploadsCommand(BaseCommand):  # type: ignore[misc]  # Django has no types
         uploads: the uploads of the project.
     """
 
-    help = "Look after the uploads of this project."
+    help = "Look after the uploads of this project: --help behind the word -- lists the commands."
     uploads: ChevUpload
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the commands."""
-        from chevupload.cli import hosted  # noqa: PLC0415  # servers need no command line
+        """Leave every word to the command."""
+        parser.add_argument("words", nargs=REMAINDER, help="a command and its options")
 
-        hosted.add_commands(parser, self.uploads.component)
-
-    def handle(self, *arguments: Any, **options: Any) -> None:
+    def handle(self, *, words: list[str], **options: Any) -> None:
         """Run one; what fails ends with a status of 1.
 
         Raises:
             CommandError: a part refused its work.
         """
+        from chevupload.cli import host_commands, hosted  # noqa: PLC0415  # servers need no command line
+
+        # What is printed has its line ends already.
+        self.stdout.ending = ""
         try:
-            # What is printed has its line ends already.
-            self.stdout.ending = ""
             with redirect_stdout(self.stdout):
-                status = options["run"](Namespace(**options))
-        except ChevuploadError as error:
-            raise CommandError(str(error)) from error
+                status = host_commands.main(
+                    words, "manage.py chevupload", standalone_mode=False, obj=hosted(self.uploads.component)
+                )
+        except ClickException as error:
+            raise CommandError(error.format_message(), returncode=error.exit_code) from error
         if status:
             raise SystemExit(status)
 

@@ -10,18 +10,22 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+import click
+
 try:
     import flask
 except ImportError as error:
     raise ImportError("chevupload.contrib.flask needs Flask: pip install 'chevupload[flask]'", name="flask") from error
 
+from flask.cli import with_appcontext
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.test import run_wsgi_app
 
 from chevupload import app as core
+from chevupload.cli import host_commands, hosted
+from chevupload.cli.command_line import CommandLine
 from chevupload.config import Routes
-from chevupload.contrib.flask_commands import commands
 from chevupload.db import Database, Tables, UserColumns
 from chevupload.db.columns import tell_alembic
 from chevupload.errors import ConfigError, TooLarge
@@ -48,6 +52,14 @@ def _component() -> core.ChevUpload:
 
 def _prefix() -> str:
     return flask.current_app.blueprints[_NAME].url_prefix or ""
+
+
+@click.group(_NAME, cls=CommandLine, commands=host_commands.commands, help=host_commands.help)
+@with_appcontext
+@click.pass_context
+def commands(ctx: click.Context) -> None:
+    """Have the component of the current application at hand."""
+    ctx.obj = hosted(_component())
 
 
 uploads = cast(

@@ -6,12 +6,13 @@ documentation.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from inspect import signature
 from typing import Any
+
+import click
 
 try:
     from pyramid.exceptions import ConfigurationError
@@ -26,6 +27,8 @@ except ImportError as error:
 from sqlalchemy.exc import UnboundExecutionError
 
 from chevupload.app import ChevUpload
+from chevupload.cli import host_commands, hosted
+from chevupload.cli.command_line import CommandLine
 from chevupload.config import Routes
 from chevupload.db import Database, Tables, UserColumns
 from chevupload.factory import component_from
@@ -145,22 +148,14 @@ def _authenticated(request: Any) -> Owner:
     return None if user_id is None else str(user_id)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the tables, or look after the uploads, of the application that an ini file describes."""
-    from chevupload.cli import host_main  # noqa: PLC0415  # servers need no command line
-
-    prog = "python -m chevupload.contrib.pyramid"
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description="Make the tables, or look after the uploads, of the application that an ini file describes.",
-    )
-    parser.add_argument("ini", help="such as production.ini, or production.ini#name")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="create-tables, sweep or check, and its options")
-    options = parser.parse_args(arguments)
-    setup_logging(options.ini)
-    with bootstrap(options.ini) as environment:
-        return host_main(environment["registry"][_NAME], options.command, prog=f"{prog} {options.ini}")
+@click.group(cls=CommandLine, commands=host_commands.commands, help=f"{host_commands.help} INI describes it.")
+@click.argument("ini")
+@click.pass_context
+def main(ctx: click.Context, ini: str) -> None:
+    """Have the component of the application at hand that an ini file, or a section ``production.ini#name``, makes."""
+    setup_logging(ini)
+    ctx.obj = hosted(ctx.with_resource(bootstrap(ini))["registry"][_NAME])
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -30,6 +30,8 @@ HOMES = {
     "markupsafe": ("web.page", "web.pages"),
     "h11": ("fetch.client",),
     "waitress": ("cli",),
+    "click": ("cli",),
+    "httpx2": ("cli.client",),
 }
 """Where each library lives; contrib knows its hosts besides."""
 
@@ -94,7 +96,20 @@ def loaded(statement):
 
 def test_importing_the_package_loads_no_library():
     """Importing the package costs nothing: it brings neither database nor decoder nor framework."""
-    heavy = {"sqlalchemy", "PIL", "flask", "pyramid", "bottle", "webob", "werkzeug", "fsspec", "av", "h11", "jinja2"}
+    heavy = {
+        "sqlalchemy",
+        "PIL",
+        "flask",
+        "pyramid",
+        "bottle",
+        "webob",
+        "werkzeug",
+        "fsspec",
+        "av",
+        "h11",
+        "jinja2",
+        "click",
+    }
     assert loaded(f"import {PACKAGE}") & heavy == set()
 
 
@@ -102,7 +117,7 @@ def test_the_mount_loads_no_database_and_no_host():
     """A site with a catalog and a server of its own loads neither SQLAlchemy nor h11 nor Jinja2 nor waitress nor any
     framework.
     """
-    heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress", "h11", "jinja2"}
+    heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress", "h11", "jinja2", "click"}
     assert loaded(f"import {PACKAGE}.app") & heavy == set()
 
 

@@ -2,151 +2,115 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
+import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, confirm, line, name, show, text
-from chevupload.cli.sites import open_accounts, open_component
-from chevupload.errors import ConfigError, InvalidParameter, NameTaken
-from chevupload.uploads.parameters import add_months, parse_expiration
+import click
+
+from chevupload.cli.command_line import Report, SiteGroup
+from chevupload.cli.sites import ChosenSite
+from chevupload.cli.values import END, LINE, NAME, TEXT
+from chevupload.errors import ConfigError, NameTaken
+from chevupload.model import KeyStyle
 
 if TYPE_CHECKING:
     from chevupload.db.accounts import AccountKey
 
 _KEY_HEADER = ("ID", "USER", "STATE", "MADE", "EXPIRES", "LABEL")
 
-
-def add_commands(commands: Commands) -> None:
-    """Add ``user``, ``key``, ``album`` and ``category``."""
-    users = _group(commands, "user", "manage users")
-    add = add_command(users, "add", add_user, "add a user")
-    add.add_argument("name", type=name)
-    add.add_argument("--admin", action="store_true", help="may use use_file_date and upload duplicates")
-    add_command(users, "list", list_users, "list users")
-    for word, command, help_text in (
-        ("disable", disable_user, "make a user's keys useless"),
-        ("enable", enable_user, "make a disabled user's keys useful again"),
-    ):
-        add_command(users, word, command, help_text).add_argument("name", type=text)
-    delete = add_command(users, "delete", delete_user, "remove a user, with keys, albums and uploads")
-    delete.add_argument("name", type=text)
-    delete.add_argument("--yes", action="store_true", help="do not ask")
-
-    keys = _group(commands, "key", "manage keys")
-    add = add_command(keys, "add", add_key, "make a key, which is shown this once")
-    add.add_argument("user", type=text)
-    add.add_argument("--label", type=line, default="", help="what the key is for")
-    add.add_argument("--style", choices=("chevereto", "imgbb"), default="chevereto", help="spelling (%(default)s)")
-    add.add_argument(
-        "--expires", metavar="DURATION", help="end the key after this ISO 8601 duration, such as P90D for 90 days"
-    )
-    add_command(keys, "list", list_keys, "list keys, never their texts")
-    revoke = add_command(keys, "revoke", revoke_key, "end a key for good")
-    revoke.add_argument("id", type=text, help="the key's id, from key list")
-
-    albums = _group(commands, "album", "manage albums")
-    add = add_command(albums, "add", add_album, "add an album and print the id that album_id takes")
-    add.add_argument("user", type=text)
-    add.add_argument("title", type=name)
-    add_command(albums, "list", list_albums, "list a user's albums").add_argument("user", type=text)
-
-    categories = _group(commands, "category", "manage categories")
-    add = add_command(categories, "add", add_category, "add a category and print the id that category_id takes")
-    add.add_argument("name", type=name)
-    add_command(categories, "list", list_categories, "list categories")
+user_commands = SiteGroup("user", help="Manage users.")
+key_commands = SiteGroup("key", help="Manage keys.")
+album_commands = SiteGroup("album", help="Manage albums.")
+category_commands = SiteGroup("category", help="Manage categories.")
 
 
-def _group(commands: Commands, word: str, help_text: str) -> Commands:
-    parser: argparse.ArgumentParser = commands.add_parser(word, help=help_text)
-    return parser.add_subparsers(required=True, metavar="COMMAND")
-
-
-def add_user(options: argparse.Namespace) -> int:
-    """Add a user."""
-    with open_accounts(options, make=True) as accounts:
+@user_commands.command("add", help="Add a user.")
+@click.argument("name", type=NAME)
+@click.option("--admin", is_flag=True, help="May use use_file_date and upload duplicates.")
+def _add_user(site: ChosenSite, name: str, *, admin: bool) -> Report:
+    with site.open_accounts(make=True) as accounts:
         try:
-            user_id = accounts.add_user(options.name, is_admin=options.admin)
+            user_id = accounts.add_user(name, is_admin=admin)
         except NameTaken:
-            raise NameTaken(f"there is a user {options.name!r} already") from None
-    show(options, {"id": user_id, "name": options.name, "is_admin": options.admin}, f"added user {options.name}")
-    return 0
+            raise NameTaken(f"there is a user {name!r} already") from None
+    return Report({"id": user_id, "name": name, "is_admin": admin}, f"added user {name}")
 
 
-def list_users(options: argparse.Namespace) -> int:
-    """List users."""
-    with open_accounts(options) as accounts:
+@user_commands.command("list", help="List users.")
+def _list_users(site: ChosenSite) -> Report:
+    with site.open_accounts() as accounts:
         users = accounts.list_users()
     lines = (
         f"{user.name}{'  admin' if user.is_admin else ''}{'  disabled' if user.disabled_at else ''}" for user in users
     )
-    show(options, [dataclasses.asdict(user) for user in users], "\n".join(lines))
-    return 0
+    return Report([dataclasses.asdict(user) for user in users], "\n".join(lines))
 
 
-def disable_user(options: argparse.Namespace) -> int:
-    """Make a user's keys useless."""
-    return _switch(options, disabled=True)
+@user_commands.command("disable", help="Make a user's keys useless.")
+@click.argument("name", type=TEXT)
+def _disable_user(site: ChosenSite, name: str) -> Report:
+    return _switch(site, name, disabled=True)
 
 
-def enable_user(options: argparse.Namespace) -> int:
-    """Make a disabled user's keys useful again."""
-    return _switch(options, disabled=False)
+@user_commands.command("enable", help="Make a disabled user's keys useful again.")
+@click.argument("name", type=TEXT)
+def _enable_user(site: ChosenSite, name: str) -> Report:
+    return _switch(site, name, disabled=False)
 
 
-def _switch(options: argparse.Namespace, *, disabled: bool) -> int:
-    with open_accounts(options) as accounts:
-        accounts.disable_user(options.name, disabled=disabled)
-    said = f"{'disabled' if disabled else 'enabled'} {options.name}"
-    show(options, {"name": options.name, "disabled": disabled}, said)
-    return 0
+def _switch(site: ChosenSite, name: str, *, disabled: bool) -> Report:
+    with site.open_accounts() as accounts:
+        accounts.disable_user(name, disabled=disabled)
+    return Report({"name": name, "disabled": disabled}, f"{'disabled' if disabled else 'enabled'} {name}")
 
 
-def delete_user(options: argparse.Namespace) -> int:
-    """Remove a user, with keys and uploads."""
-    with open_accounts(options) as accounts, open_component(options) as component:
-        if accounts.find_user(options.name) is not None:
-            confirm(options, f"Delete the user {options.name}, with all keys, albums and uploads?")
-        user_id = accounts.delete_user(options.name)
+@user_commands.command("delete", help="Remove a user, with keys, albums and uploads.")
+@click.argument("name", type=TEXT)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def _delete_user(site: ChosenSite, name: str, *, yes: bool) -> Report:
+    with site.open_accounts() as accounts, site.open_component() as component:
+        if accounts.find_user(name) is not None and not yes:
+            _confirm(f"Delete the user {name}, with all keys, albums and uploads?")
+        user_id = accounts.delete_user(name)
         component.forget(user_id)
-    show(options, {"id": user_id, "name": options.name}, f"deleted user {options.name}, with keys and uploads")
-    return 0
+    return Report({"id": user_id, "name": name}, f"deleted user {name}, with keys and uploads")
 
 
-def add_key(options: argparse.Namespace) -> int:
-    """Make a key."""
-    expires_at = _end(options.expires, datetime.now(UTC).replace(microsecond=0))
-    with open_accounts(options) as accounts:
-        made = accounts.add_key(options.user, label=options.label, style=options.style, expires_at=expires_at)
-    show(options, {"id": made.id, "key": made.key, "expires_at": expires_at}, made.key)
-    return 0
+def _confirm(question: str) -> None:
+    """Ask on the terminal whether to go on.
+
+    Raises:
+        ConfigError: the answer is no, or there is no terminal to ask on.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError("--yes is needed where nobody can be asked")
+    # What a program reads stays free of it.
+    if not click.confirm(question, err=True):
+        raise ConfigError("nothing was changed")
 
 
-def _end(duration: str | None, now: datetime) -> datetime | None:
-    if duration is None:
-        return None
-    try:
-        # The API takes a number for seconds; who ends a key after "90" means days.
-        expiration = None if duration.strip().isdecimal() else parse_expiration(duration)
-        if expiration is None:
-            # Nothing, where an end was asked for, must not make a key without end.
-            raise ValueError(duration)
-        return add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
-    except (InvalidParameter, ValueError, OverflowError):
-        raise ConfigError(f"not an ISO 8601 duration, such as P90D for 90 days: {duration}") from None
+@key_commands.command("add", help="Make a key for USER, which is shown this once.")
+@click.argument("user", type=TEXT)
+@click.option("--label", type=LINE, default="", help="What the key is for.")
+@click.option("--style", type=click.Choice(["chevereto", "imgbb"]), default="chevereto", show_default=True)
+@click.option("--expires", type=END, help="End the key after this ISO 8601 duration, such as P90D for 90 days.")
+def _add_key(site: ChosenSite, user: str, *, label: str, style: KeyStyle, expires: datetime | None) -> Report:
+    with site.open_keys() as keys:
+        made = keys.add_key(user, label=label, style=style, expires_at=expires)
+    return Report({"id": made.id, "key": made.key, "expires_at": expires}, made.key)
 
 
-def list_keys(options: argparse.Namespace) -> int:
-    """List keys."""
+@key_commands.command("list", help="List keys, those of USER or all, never their texts.")
+@click.argument("user", type=TEXT, required=False)
+def _list_keys(site: ChosenSite, user: str | None) -> Report:
     now = datetime.now(UTC)
-    with open_accounts(options) as accounts:
-        keys = accounts.list_keys()
-    rows = [_key_row(key, now) for key in keys]
-    document = [dataclasses.asdict(key) | {"state": _key_state(key, now)} for key in keys]
-    show(options, document, _table([_KEY_HEADER, *rows]))
-    return 0
+    with site.open_keys() as keys:
+        found = keys.list_keys(user)
+    document = [dataclasses.asdict(key) | {"state": _key_state(key, now)} for key in found]
+    return Report(document, _table([_KEY_HEADER, *(_key_row(key, now) for key in found)]))
 
 
 def _key_state(key: AccountKey, now: datetime) -> str:
@@ -168,51 +132,56 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def revoke_key(options: argparse.Namespace) -> int:
-    """End a key."""
-    with open_accounts(options) as accounts:
-        revoked = accounts.revoke_key(options.id)
-        is_known = revoked or any(key.id == options.id for key in accounts.list_keys())
-    if revoked:
-        said = f"revoked {options.id}"
-    else:
-        said = f"{options.id} was revoked already" if is_known else f"there is no key {options.id}"
-    show(options, {"id": options.id, "revoked": revoked}, said)
-    return 0 if revoked else 1
+@key_commands.command("revoke", help="End the key ID, from key list, for good. USER's, where a host has the users.")
+@click.argument("words", nargs=-1, type=TEXT, required=True, metavar="[USER] ID")
+@click.pass_context
+def _revoke_key(ctx: click.Context, site: ChosenSite, words: tuple[str, ...]) -> Report:
+    *users, key_id = words
+    if len(users) > 1:
+        ctx.fail("too many words: a user and an id are all it takes")
+    user = users[0] if users else None
+    with site.open_keys() as keys:
+        if not keys.revoke_key(key_id, user):
+            is_known = any(key.id == key_id for key in keys.list_keys(user))
+            raise ConfigError(f"{key_id} was revoked already" if is_known else f"there is no key {key_id}")
+    return Report({"id": key_id, "revoked": True}, f"revoked {key_id}")
 
 
-def add_album(options: argparse.Namespace) -> int:
-    """Add an album."""
-    with open_accounts(options) as accounts:
-        album_id = accounts.add_album(options.user, options.title)
-    show(options, {"id": album_id, "title": options.title}, album_id)
-    return 0
+@album_commands.command("add", help="Add an album and print the id that album_id takes.")
+@click.argument("user", type=TEXT)
+@click.argument("title", type=NAME)
+def _add_album(site: ChosenSite, user: str, title: str) -> Report:
+    with site.open_accounts() as accounts:
+        album_id = accounts.add_album(user, title)
+    return Report({"id": album_id, "title": title}, album_id)
 
 
-def list_albums(options: argparse.Namespace) -> int:
-    """List a user's albums."""
-    with open_accounts(options) as accounts:
-        albums = accounts.list_albums(options.user)
-    lines = (f"{album.id}  {album.title}" for album in albums)
-    show(options, [dataclasses.asdict(album) for album in albums], "\n".join(lines))
-    return 0
+@album_commands.command("list", help="List a user's albums.")
+@click.argument("user", type=TEXT)
+def _list_albums(site: ChosenSite, user: str) -> Report:
+    with site.open_accounts() as accounts:
+        albums = accounts.list_albums(user)
+    return Report(
+        [dataclasses.asdict(album) for album in albums], "\n".join(f"{album.id}  {album.title}" for album in albums)
+    )
 
 
-def add_category(options: argparse.Namespace) -> int:
-    """Add a category."""
-    with open_accounts(options, make=True) as accounts:
+@category_commands.command("add", help="Add a category and print the id that category_id takes.")
+@click.argument("name", type=NAME)
+def _add_category(site: ChosenSite, name: str) -> Report:
+    with site.open_accounts(make=True) as accounts:
         try:
-            category_id = accounts.add_category(options.name)
+            category_id = accounts.add_category(name)
         except NameTaken:
-            raise NameTaken(f"there is a category {options.name!r} already") from None
-    show(options, {"id": category_id, "name": options.name}, str(category_id))
-    return 0
+            raise NameTaken(f"there is a category {name!r} already") from None
+    return Report({"id": category_id, "name": name}, str(category_id))
 
 
-def list_categories(options: argparse.Namespace) -> int:
-    """List categories."""
-    with open_accounts(options) as accounts:
+@category_commands.command("list", help="List categories.")
+def _list_categories(site: ChosenSite) -> Report:
+    with site.open_accounts() as accounts:
         categories = accounts.list_categories()
-    lines = (f"{category.id}  {category.name}" for category in categories)
-    show(options, [dataclasses.asdict(category) for category in categories], "\n".join(lines))
-    return 0
+    return Report(
+        [dataclasses.asdict(category) for category in categories],
+        "\n".join(f"{category.id}  {category.name}" for category in categories),
+    )

@@ -1,240 +1,138 @@
-"""``chevupload upload``: a small client of this API, or of any Chevereto.
-
-Files are streamed; a progress bar goes to a terminal.
-"""
+"""``chevupload upload``: a small client of this API, or of any Chevereto. Files are streamed."""
 
 from __future__ import annotations
 
-import argparse
 import errno
-import http.client
 import json
 import os
-import secrets
-import shutil
 import stat
 import sys
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, cast
 
-from chevupload.cli.common import SERVER_HELP, SERVER_URL, Commands, add_command, upload_address
+import click
+
+from chevupload.cli.values import KEY, server_option
 from chevupload.errors import BackendError, ConfigError
 from chevupload.uploads.parameters import PARAMETERS
 
-_PIECE_BYTES = 65_536
-_BAR_WIDTH = 30
+if TYPE_CHECKING:
+    import httpx2
+
 _CONNECT_SECONDS = 30
 """For a connection and its handshake."""
 _ANSWER_SECONDS = 300
 """For one piece to be taken, and for the answer: the server decodes the picture first."""
-_FIELDS = tuple(row for row in PARAMETERS if row.fills == row.name)
+_FIELDS = [
+    # Not every terminal has the typographic apostrophe.
+    click.Option([f"--{row.name.replace('_', '-')}"], is_flag=row.is_flag, help=row.about.replace("’", "'"))
+    for row in PARAMETERS
+    if row.fills == row.name
+]
 """Options that go along as parameters."""
 
 
-def add_commands(commands: Commands) -> None:
-    """Add ``upload``."""
-    parser = add_command(commands, "upload", upload, "send files to a server and print their viewer links", site=False)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--key", default=os.environ.get("CHEVUPLOAD_KEY"), help="API key (CHEVUPLOAD_KEY)")
-    parser.add_argument("--url", default=os.environ.get("CHEVUPLOAD_URL", SERVER_URL), help=SERVER_HELP)
-    for row in _FIELDS:
-        flag: dict[str, Any] = {"action": "store_const", "const": "1"} if row.is_flag else {}
-        # Not every terminal has the typographic apostrophe.
-        parser.add_argument(f"--{row.name.replace('_', '-')}", help=row.about.replace("’", "'"), **flag)
-
-
-def upload(options: argparse.Namespace) -> int:
+@click.command(
+    "upload",
+    help="Send files to a server and print their viewer links.",
+    params=_FIELDS,
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--key", type=KEY, envvar="CHEVUPLOAD_KEY", show_envvar=True, required=True, help="API key.")
+@server_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each file.")
+def upload(files: tuple[Path, ...], key: str, url: str, *, as_json: bool, **fields: Any) -> None:
     """Send each file; status 1 when one could not be sent or was refused."""
-    if not options.key:
-        raise ConfigError("a key is needed: --key, or CHEVUPLOAD_KEY")
-    if not (options.key.isascii() and options.key.isprintable()):
-        raise ConfigError("a key has only printable ASCII characters")
-    upload_address(options.url)
-    fields = {row.name: value for row in _FIELDS if (value := getattr(options, row.name))}
+    try:
+        import httpx2  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise ConfigError("upload needs httpx2: pip install 'chevupload[client]'") from error
+
+    data = {name: "1" if value is True else value for name, value in fields.items() if value}
+    timeout = httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
     failed = 0
-    for file in options.files:
-        try:
-            document = _send(file, options.url, options.key, fields)
-        except (OSError, BackendError) as error:
-            document = {"error": {"message": _cause(error)}}
-        failed += not document.get("image")
-        _report(file, document, as_json=options.json)
-    return 1 if failed else 0
+    with httpx2.Client(headers={"X-API-Key": key}, timeout=timeout) as client:
+        for number, file in enumerate(files, 1):
+            try:
+                document = _send(client, url, file, data, label=f"{number}/{len(files)}")
+            except httpx2.RemoteProtocolError:
+                document = _error(f"no HTTP answer from {url}")
+            except httpx2.TransportError as error:
+                document = _error(f"{url}: {_cause(error)}")
+            except (OSError, BackendError) as error:
+                document = _error(_cause(error))
+            failed += not document.get("image")
+            _show(file, document, as_json=as_json)
+    click.get_current_context().exit(1 if failed else 0)
 
 
-def _report(file: Path, document: dict[str, Any], *, as_json: bool) -> None:
-    """Print what the server said of a file, or why nothing was sent."""
-    if as_json:
-        print(
-            json.dumps({"file": os.fsencode(file).decode("utf-8", "replace"), **document}, ensure_ascii=False),
-            flush=True,
-        )
-    elif image := document.get("image"):
-        print(image["url_viewer"], flush=True)
-    else:
-        print(f"{file}: {document.get('error', {}).get('message', 'no answer')}", file=sys.stderr)
+def _error(message: str, **more: Any) -> dict[str, Any]:
+    return {"error": {"message": message, **more}}
 
 
-def _cause(error: Exception) -> str:
-    """Return what an error says, without its number."""
+def _cause(error: BaseException) -> str:
+    """Return what went wrong first, without its number."""
+    while (earlier := error.__cause__ or error.__context__) is not None:
+        error = earlier
     return str(getattr(error, "strerror", None) or error)
 
 
-def _send(file: Path, url: str, key: str, fields: dict[str, str]) -> dict[str, Any]:
+def _send(client: httpx2.Client, url: str, file: Path, fields: dict[str, str], *, label: str) -> dict[str, Any]:
     """Send one file and return the server's answer.
 
     Raises:
         OSError: the file cannot be read.
-        BackendError: there is no server, or no answer.
+        BackendError: it changed meanwhile.
+        httpx2.TransportError: there is no server, or no answer.
     """
-    boundary = secrets.token_hex(16)
-    head, tail = _envelope(boundary, file.name, fields)
     if not stat.S_ISREG(file.stat().st_mode):
         # Opening a pipe would wait for somebody to write.
         raise OSError(errno.EINVAL, "not a regular file")
     with file.open("rb") as content:
-        size = os.fstat(content.fileno()).st_size
-        length = len(head) + size + len(tail)
-        headers = {
-            "X-API-Key": key,
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(length),
-        }
-        with _Bar(length, file.name) as bar:
-            return _post(url, bar.follow(_body(head, content, size, tail)), headers)
+        name = file.name.encode("utf-8", "replace").decode()
+        source = (name, content, "application/octet-stream")
+        form = client.build_request("POST", url, data=fields, files={"source": source})
+        length = int(form.headers["Content-Length"])
+        headers = {header: form.headers[header] for header in ("Content-Type", "Content-Length")}
+        with click.progressbar(
+            length=length, label=label, width=0, show_eta=False, file=sys.stderr, hidden=not sys.stderr.isatty()
+        ) as bar:
+            return _document(
+                client.post(url, headers=headers, content=_followed(cast(Iterable[bytes], form.stream), length, bar))
+            )
 
 
-def _post(url: str, body: Iterator[bytes], headers: dict[str, str]) -> dict[str, Any]:
-    parts = upload_address(url)
-    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
+def _followed(pieces: Iterable[bytes], length: int, bar: Any) -> Iterator[bytes]:
+    """Pass on what the length was declared of, and show how far it is."""
+    sent = 0
+    for piece in pieces:
+        sent += len(piece)
+        if sent > length:
+            break
+        yield piece
+        bar.update(len(piece))
+    if sent != length:
+        raise BackendError("the file changed while it was sent")
+
+
+def _document(answer: httpx2.Response) -> dict[str, Any]:
     try:
-        connection.connect()
-        connection.sock.settimeout(_ANSWER_SECONDS)
-        try:
-            connection.request("POST", parts.path, body, headers)
-        except ConnectionError as error:
-            return _early_answer(connection, error)
-        return _answer(connection)
-    except (http.client.HTTPException, UnicodeError) as error:
-        raise BackendError(f"no HTTP answer from {url}") from error
-    except OSError as error:
-        raise BackendError(f"{url}: {_cause(error)}") from error
-    finally:
-        connection.close()
-
-
-def _early_answer(connection: http.client.HTTPConnection, error: ConnectionError) -> dict[str, Any]:
-    """Return the refusal of a server that did not wait for the whole body; without any, raise ``error``."""
-    try:
-        return _answer(connection)
-    except (OSError, http.client.HTTPException):
-        raise error from None
-
-
-def _answer(connection: http.client.HTTPConnection) -> dict[str, Any]:
-    answer = connection.getresponse()
-    return _document(answer.status, answer.read())
-
-
-def _document(status: int, body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
+        document = json.loads(answer.content)
     except ValueError:
         document = None
     if isinstance(document, dict):
         return document
-    return {"status_code": status, "error": {"message": f"HTTP {status}, and no JSON", "code": status}}
+    code = answer.status_code
+    return {"status_code": code, **_error(f"HTTP {code}, and no JSON", code=code)}
 
 
-def _envelope(boundary: str, filename: str, fields: dict[str, str]) -> tuple[bytes, bytes]:
-    """Return what goes before and behind the file. Source: RFC 7578; names are escaped as browsers do."""
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    ]
-    safe = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    parts.append(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="source"; filename="{safe}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    return "".join(parts).encode("utf-8", "replace"), f"\r\n--{boundary}--\r\n".encode()
-
-
-def _body(head: bytes, content: BinaryIO, size: int, tail: bytes) -> Iterator[bytes]:
-    """Yield the body, of just the length that was declared."""
-    yield head
-    left = size
-    while left and (piece := _read(content, min(left, _PIECE_BYTES))):
-        left -= len(piece)
-        yield piece
-    if left:
-        raise BackendError("the file became shorter while it was sent")
-    yield tail
-
-
-def _read(content: BinaryIO, size: int) -> bytes:
-    """Read the file, whose failure is not the connection's."""
-    try:
-        return content.read(size)
-    except OSError as error:
-        raise BackendError(_cause(error)) from error
-
-
-class _Bar:
-    """A progress bar on standard error, if somebody watches; it is gone when the answer is there."""
-
-    def __init__(self, length: int, label: str) -> None:
-        """Show the way to ``length`` bytes."""
-        self._length = length
-        self._label = "".join(character if character.isprintable() else "?" for character in label)
-        self._is_watched = sys.stderr.isatty()
-        self._shown = ""
-
-    def __enter__(self) -> _Bar:
-        """Draw nothing yet."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Erase it."""
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def follow(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Pass ``pieces`` on, and draw how far they are."""
-        sent = 0
-        for piece in pieces:
-            yield piece
-            sent += len(piece)
-            if self._is_watched:
-                self._draw(sent)
-
-    def _draw(self, sent: int) -> None:
-        done = sent * _BAR_WIDTH // self._length
-        bar = "█" * done + "░" * (_BAR_WIDTH - done)
-        # In its last column, some terminals begin a new line.
-        text = _cut(f"{bar} {sent * 100 // self._length:3}% {self._label}", _columns() - 1)
-        if text != self._shown:
-            # A wider terminal's longer line must not show behind a shorter one.
-            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
-            self._shown = text
-
-
-def _columns() -> int:
-    """Return the width of the terminal at standard error; standard output may be elsewhere."""
-    try:
-        watched = os.get_terminal_size(sys.stderr.fileno())
-    except OSError:
-        watched = os.terminal_size((0, 0))
-    return shutil.get_terminal_size(watched).columns or 80
-
-
-def _cut(text: str, columns: int) -> str:
-    """Return as much of ``text`` as fits; East Asian characters are two columns wide."""
-    for index, character in enumerate(text):
-        columns -= 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        if columns < 0:
-            return text[:index]
-    return text
+def _show(file: Path, document: dict[str, Any], *, as_json: bool) -> None:
+    """Print what the server said of a file, or why nothing was sent."""
+    if as_json:
+        name = os.fsencode(file).decode("utf-8", "replace")
+        click.echo(json.dumps({"file": name, **document}, ensure_ascii=False))
+    elif image := document.get("image"):
+        click.echo(image["url_viewer"])
+    else:
+        click.echo(f"{file}: {document.get('error', {}).get('message', 'no answer')}", err=True)

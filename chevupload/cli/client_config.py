@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import stat
 from pathlib import Path
 
-from chevupload.cli.common import SERVER_HELP, SERVER_URL, Commands, add_command, upload_address
+import click
+
+from chevupload.cli.values import KEY, server_option
 from chevupload.filesystem import local_path, optional_step
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account
 
 
-def add_commands(commands: Commands) -> None:
-    """Add ``client-config``."""
-    help_text = "print settings for ShareX and other clients"
-    parser = add_command(commands, "client-config", client_config, help_text, site=False, json_output=False)
-    parser.add_argument("client", nargs="?", choices=[*CLIENTS], metavar="NAME", help="without a name, all are listed")
-    parser.add_argument(
-        "--key", default=os.environ.get("CHEVUPLOAD_KEY") or PLACEHOLDER, help="API key (CHEVUPLOAD_KEY)"
-    )
-    parser.add_argument("--url", default=os.environ.get("CHEVUPLOAD_URL", SERVER_URL), help=SERVER_HELP)
-    parser.add_argument("--site", default="", help="the site's name (its host)")
-    parser.add_argument("--output", type=local_path, metavar="FILE", help="write a file, for its owner's eyes only")
-
-
-def client_config(options: argparse.Namespace) -> int:
+@click.command("client-config", help="Print settings for a client such as ShareX; without NAME, list the clients.")
+@click.argument("name", type=click.Choice([*CLIENTS]), required=False, metavar="[NAME]")
+@click.option("--key", type=KEY, envvar="CHEVUPLOAD_KEY", show_envvar=True, default=PLACEHOLDER, help="API key.")
+@server_option
+@click.option("--site", default="", help="The site's name; its host by default.")
+@click.option("--output", metavar="FILE", help="Write a file, for its owner's eyes only.")
+def client_config(name: str | None, key: str, url: str, site: str, output: str | None) -> None:
     """Print one client's settings, or the names of all."""
-    if options.client is None:
-        for name, client in CLIENTS.items():
-            print(f"{name:12}{client.title}: {client.use}")
-        return 0
-    account = Account(upload_url=upload_address(options.url).geturl(), key=options.key, site=options.site)
-    settings = CLIENTS[options.client].build(account)
-    if options.output is None:
-        print(settings, end="")
+    if name is None:
+        click.echo("\n".join(f"{name:12}{client.title}: {client.use}" for name, client in CLIENTS.items()))
+        return
+    settings = CLIENTS[name].build(Account(upload_url=url, key=key, site=site))
+    if output is None:
+        click.echo(settings, nl=False)
     else:
-        _write_private(options.output, settings)
-    return 0
+        _write_private(local_path(output), settings)
 
 
 def _write_private(path: Path, text: str) -> None:

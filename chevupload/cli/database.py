@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, add_site_options, show
-from chevupload.cli.sites import sql_catalog_of
+import click
+
+from chevupload.cli.command_line import DatabaseGroup, Report
+from chevupload.cli.sites import ChosenSite
 from chevupload.errors import ConfigError
-from chevupload.filesystem import local_path
 
 if TYPE_CHECKING:
     from chevupload.db.migrations import Migrations
@@ -18,57 +18,44 @@ if TYPE_CHECKING:
 _STATEMENT_SECONDS = 86_400
 """A change of a large table takes its time."""
 
-
-def add_commands(commands: Commands) -> None:
-    """Add ``db``."""
-    group = commands.add_parser("db", help="migrate the tables").add_subparsers(required=True, metavar="COMMAND")
-    for word, command, help_text in (
-        ("upgrade", upgrade, "bring the tables to this version"),
-        ("current", current, "show the revision of the tables"),
-        ("stamp", stamp, "note the revision of tables that have none noted, and change nothing"),
-        ("sql", sql, "print what would make the tables, instead of making them"),
-    ):
-        parser = add_command(group, word, command, help_text, site=False, json_output=word != "sql")
-        add_site_options(parser).add_argument("--database-url", metavar="URL", help="a database by SQLAlchemy's URL")
-        if word == "stamp":
-            parser.add_argument("revision", nargs="?", default="heads", help="the newest by default")
+database_commands = DatabaseGroup("db", help="Migrate the tables.")
 
 
-def upgrade(options: argparse.Namespace) -> int:
-    """Upgrade the tables."""
-    with _migrations(options) as migrations:
+@database_commands.command("upgrade", help="Bring the tables to this version.")
+def _upgrade(site: ChosenSite) -> Report:
+    with _migrations(site) as migrations:
         migrations.upgrade()
-        return _show_revision(options, migrations)
+        return _revision(migrations)
 
 
-def current(options: argparse.Namespace) -> int:
-    """Show the revision."""
-    with _migrations(options) as migrations:
-        return _show_revision(options, migrations)
+@database_commands.command("current", help="Show the revision of the tables.")
+def _current(site: ChosenSite) -> Report:
+    with _migrations(site) as migrations:
+        return _revision(migrations)
 
 
-def stamp(options: argparse.Namespace) -> int:
-    """Note a revision."""
-    with _migrations(options) as migrations:
-        migrations.stamp(options.revision)
-        return _show_revision(options, migrations)
+@database_commands.command("stamp", help="Note the REVISION of tables that have none noted; the newest by default.")
+@click.argument("revision", default="heads")
+def _stamp(site: ChosenSite, revision: str) -> Report:
+    with _migrations(site) as migrations:
+        migrations.stamp(revision)
+        return _revision(migrations)
 
 
-def sql(options: argparse.Namespace) -> int:
-    """Print statements."""
-    with _migrations(options) as migrations:
-        print(migrations.sql(), end="")
-    return 0
+@database_commands.command("sql", help="Print what would make the tables, instead of making them.")
+def _sql(site: ChosenSite) -> Report:
+    with _migrations(site) as migrations:
+        statements = migrations.sql()
+    return Report({"sql": statements}, statements.rstrip())
 
 
-def _show_revision(options: argparse.Namespace, migrations: Migrations) -> int:
+def _revision(migrations: Migrations) -> Report:
     revision = migrations.current()
-    show(options, {"revision": revision}, revision or "no revision is noted")
-    return 0
+    return Report({"revision": revision}, revision or "no revision is noted")
 
 
 @contextlib.contextmanager
-def _migrations(options: argparse.Namespace) -> Iterator[Migrations]:
+def _migrations(site: ChosenSite) -> Iterator[Migrations]:
     """Open the database that is meant, and make nothing in it.
 
     Raises:
@@ -80,21 +67,8 @@ def _migrations(options: argparse.Namespace) -> Iterator[Migrations]:
         raise ConfigError("migrations need Alembic: install chevupload[migrations]") from error
     from chevupload.factory import database_engine  # noqa: PLC0415  # SQLAlchemy comes with it
 
-    engine = database_engine(_database_url(options), statement_seconds=_STATEMENT_SECONDS)
+    engine = database_engine(site.database(), statement_seconds=_STATEMENT_SECONDS)
     try:
         yield Migrations(engine)
     finally:
         engine.dispose()
-
-
-def _database_url(options: argparse.Namespace) -> str:
-    from chevupload.data_folder import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
-
-    if options.database_url is not None:
-        return str(options.database_url)
-    if options.app is not None:
-        return sql_catalog_of(options).database.engine.url.render_as_string(hide_password=False)
-    path = local_path(options.data) / DATABASE
-    if not path.exists():
-        raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
-    return f"sqlite:///{path}"

@@ -1,68 +1,60 @@
-"""Commands that keep records and files agreeing: ``sweep`` and ``check``."""
+"""Commands that keep records and files together: ``create-tables``, ``sweep`` and ``check``."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from chevupload.cli.common import Commands, add_command, show
-from chevupload.cli.sites import open_component
+import click
 
+from chevupload.cli.command_line import Report, SiteCommand
+from chevupload.cli.sites import ChosenSite
+from chevupload.cli.values import GRACE
+from chevupload.errors import ConfigError
 
-def add_commands(commands: Commands, *, site: bool = True) -> None:
-    """Add ``sweep`` and ``check``, with options that name the site unless it is known."""
-    sweep_parser = add_command(
-        commands, "sweep", sweep, "remove expired, unfinished and half-deleted uploads", site=site
-    )
-    _add_grace(sweep_parser, "age from which an unfinished upload counts as abandoned")
-    check_parser = add_command(
-        commands, "check", check, "compare records with files; status 1 when some are missing, or too many", site=site
-    )
-    check_parser.add_argument(
-        "--repair",
-        action="store_true",
-        help="withdraw uploads without their original, render missing pictures, remove files without a record",
-    )
-    _add_grace(check_parser, "age from which a file without a record is nobody's")
+_SITES_OWN = "The site's own, an hour by default."
 
 
-def _add_grace(parser: argparse.ArgumentParser, help_text: str) -> None:
-    help_text += " (the site's own, an hour by default)"
-    parser.add_argument("--grace", type=_grace, metavar="SECONDS", help=help_text)
+@click.command("create-tables", cls=SiteCommand, help="Make the tables that are missing.")
+def create_tables(site: ChosenSite) -> Report:
+    """Make the tables that are missing."""
+    with site.open_component() as component:
+        create = getattr(component.catalog, "create_tables", None)
+        if create is None:
+            raise ConfigError("this catalog has no tables")
+        create()
+    return Report({}, "")
 
 
-def _grace(text: str) -> timedelta:
-    """Read a number of seconds."""
-    try:
-        grace = timedelta(seconds=float(text))
-        if grace >= timedelta(0):
-            # Beyond this, there is no time before now.
-            datetime.now(UTC) - grace
-            return grace
-    except (ValueError, OverflowError):
-        pass
-    raise argparse.ArgumentTypeError(f"not a number of seconds: {text}")
-
-
-def sweep(options: argparse.Namespace) -> int:
+@click.command("sweep", cls=SiteCommand, help="Remove expired, unfinished and half-deleted uploads.")
+@click.option("--grace", type=GRACE, help=f"Age from which an unfinished upload counts as abandoned. {_SITES_OWN}")
+def sweep(site: ChosenSite, grace: timedelta | None) -> Report:
     """Sweep once."""
-    with open_component(options) as component:
-        report = component.maintenance.sweep(grace=options.grace)
+    with site.open_component() as component:
+        report = component.maintenance.sweep(grace=grace)
     text = f"removed {report.uploads} uploads and {report.temporary_files} temporary files"
-    show(options, dataclasses.asdict(report), text + (f", {report.failed} failed" if report.failed else ""))
-    return 1 if report.failed else 0
+    failed = f", {report.failed} failed" if report.failed else ""
+    return Report(dataclasses.asdict(report), text + failed, status=1 if report.failed else 0)
 
 
-def check(options: argparse.Namespace) -> int:
+@click.command(
+    "check", cls=SiteCommand, help="Compare records with files; status 1 when some are missing, or too many."
+)
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Withdraw uploads without their original, render missing pictures, remove files without a record.",
+)
+@click.option("--grace", type=GRACE, help=f"Age from which a file without a record is nobody's. {_SITES_OWN}")
+def check(site: ChosenSite, grace: timedelta | None, *, repair: bool) -> Report:
     """Check every upload and every file."""
-    with open_component(options) as component:
-        report = component.maintenance.check(repair=options.repair, grace=options.grace)
+    with site.open_component() as component:
+        report = component.maintenance.check(repair=repair, grace=grace)
     lines = [f"missing {path} of upload {upload_id}" for upload_id, path in report.missing]
     lines += [f"no record of {path}" for path in report.strays]
     lines += [f"withdrawn {upload_id}" for upload_id in report.withdrawn]
     lines += [f"rendered again {upload_id}" for upload_id in report.rendered]
     lines += [f"removed {path}" for path in report.removed]
     foreign = f", {report.foreign} foreign files left alone" if report.foreign else ""
-    show(options, dataclasses.asdict(report), "\n".join([*lines, f"{report.uploads} uploads checked{foreign}"]))
-    return 1 if report.left else 0
+    lines.append(f"{report.uploads} uploads checked{foreign}")
+    return Report(dataclasses.asdict(report), "\n".join(lines), status=1 if report.left else 0)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.util
-import math
 import signal
-import sys
 from typing import TYPE_CHECKING
 
-from chevupload.cli.common import Commands, add_command, add_data_option, text, upload_address
+import click
+
 from chevupload.cli.log import set_up_log
-from chevupload.cli.sites import open_folder
+from chevupload.cli.sites import DEFAULT_FOLDER, ChosenSite
+from chevupload.cli.values import KEY, LINE, NUMBER, SECONDS, setting, upload_address
 from chevupload.config import Limits, Policy
 from chevupload.errors import ConfigError
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
+from chevupload.validation import BASE_URL, ORIGIN
 from chevupload.web.api_docs.client_configs import Account, curl_line
 from chevupload.web.pages import Pages
 
 if TYPE_CHECKING:
-    from chevupload.cli.server import ServerLimits
     from chevupload.data_folder import Site
 
 try:
@@ -29,139 +28,143 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 FIRST_USER = "admin"
+_LEAST_BODY_BYTES = 1_000_000
+"""With less room for bodies, hardly a picture would fit."""
 _OTHER_OPEN_FILES = 500
 """Open files besides those of connections, each of which has a socket and may have a file that is received or sent."""
 
 
-def add_commands(commands: Commands) -> None:
-    """Add ``serve``."""
-    parser = add_command(commands, "serve", serve, "run a server on the data folder", site=False, json_output=False)
-    add_data_option(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port to listen at; 0 picks a free one (%(default)s)")
-    parser.add_argument("--threads", type=int, default=12, help="requests served at a time (%(default)s)")
-    parser.add_argument("--connections", type=int, default=2_000, metavar="N", help="clients at a time (%(default)s)")
-    parser.add_argument(
-        "--connections-per-address",
-        type=int,
-        metavar="N",
-        help="of them, from one address or /64 network of IPv6; 0 for any (a fourth; any with --trusted-proxies)",
-    )
-    parser.add_argument(
-        "--read-timeout",
-        type=float,
-        default=20,
-        metavar="SECONDS",
-        help="for the headers of a request, and for each 20 kB of its body at the default (%(default)s)",
-    )
-    parser.add_argument(
-        "--body-bytes", type=int, default=2_000_000_000, metavar="N", help="bodies on disk at a time (%(default)s)"
-    )
-    parser.add_argument("--guest-key", type=text, metavar="KEY", help="let guests upload with this key")
-    parser.add_argument("--guest-page", action="store_true", help="let anybody upload on the page /upload")
-    parser.add_argument(
-        "--popup-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="a site, such as https://forum.example, that may open that page as a pop-up; may be repeated",
-    )
-    parser.add_argument("--site-name", default="chevupload", metavar="NAME", help="at the head of each page")
-    parser.add_argument("--base-url", metavar="URL", help="the server's address as clients see it")
-    parser.add_argument(
-        "--trusted-proxies", type=int, default=0, metavar="N", help="proxies in front that set X-Forwarded headers"
-    )
-    parser.add_argument(
-        "--sweep-minutes", type=float, default=10, metavar="N", help="sweep this often; 0 never does (%(default)s)"
-    )
-    parser.add_argument(
-        "--stop-seconds",
-        type=float,
-        default=30,
-        metavar="N",
-        help="at its end, let requests under way finish for so long (%(default)s)",
-    )
-    parser.add_argument("--log-json", action="store_true", help="log in lines of JSON, one for each upload among them")
-
-
-def serve(options: argparse.Namespace) -> int:
+@click.command("serve", help="Run a server on the data folder.")
+@click.option("--data", default=DEFAULT_FOLDER, metavar="FOLDER", show_default=True, help="Data folder.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0 picks a free one."
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=12, show_default=True, help="Requests that are served at a time."
+)
+@click.option("--connections", type=click.IntRange(1), default=2_000, show_default=True, help="Clients at a time.")
+@click.option(
+    "--connections-per-address",
+    type=click.IntRange(0),
+    help="Of them, from one address or /64 network of IPv6; 0 for any.  [default: a fourth; 0 behind proxies]",
+)
+@click.option(
+    "--read-timeout",
+    type=SECONDS,
+    default=20.0,
+    show_default=True,
+    help="For the headers of a request, and for each 20 kB of its body at the default.",
+)
+@click.option(
+    "--body-bytes",
+    type=click.IntRange(_LEAST_BODY_BYTES),
+    default=2_000_000_000,
+    show_default=True,
+    help="Bodies on disk at a time.",
+)
+@click.option("--guest-key", type=KEY, help="Let guests upload with this key.")
+@click.option("--guest-page", is_flag=True, help="Let anybody upload on the page /upload.")
+@click.option(
+    "--popup-origin",
+    type=setting("origin", ORIGIN),
+    multiple=True,
+    help="A site, such as https://forum.example, that may open that page as a pop-up; may be repeated.",
+)
+@click.option("--site-name", type=LINE, default="chevupload", show_default=True, help="At the head of each page.")
+@click.option("--base-url", type=setting("url", BASE_URL), help="The server's address as clients see it.")
+@click.option(
+    "--trusted-proxies",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Proxies in front that set X-Forwarded headers.",
+)
+@click.option("--sweep-minutes", type=NUMBER, default=10.0, show_default=True, help="Sweep this often; 0 never does.")
+@click.option(
+    "--stop-seconds",
+    type=NUMBER,
+    default=30.0,
+    show_default=True,
+    help="At its end, let requests under way finish for so long.",
+)
+@click.option("--log-json", is_flag=True, help="Log in lines of JSON, one for each upload among them.")
+def serve(
+    *,
+    data: str,
+    host: str,
+    port: int,
+    threads: int,
+    connections: int,
+    connections_per_address: int | None,
+    read_timeout: float,
+    body_bytes: int,
+    guest_key: str | None,
+    guest_page: bool,
+    popup_origin: tuple[str, ...],
+    site_name: str,
+    base_url: str | None,
+    trusted_proxies: int,
+    sweep_minutes: float,
+    stop_seconds: float,
+    log_json: bool,
+) -> None:
     """Serve until interrupted."""
     if importlib.util.find_spec("waitress") is None:
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
     from chevupload.cli.request_parser import ROUTES  # noqa: PLC0415  # waitress is an extra
-    from chevupload.cli.server import create_server, listen  # noqa: PLC0415
+    from chevupload.cli.server import ServerLimits, create_server, listen  # noqa: PLC0415
     from chevupload.cli.stopping import run  # noqa: PLC0415
 
-    _check(options)
-    limits = _server_limits(options)
-    set_up_log(as_json=options.log_json)
+    if connections_per_address and trusted_proxies:
+        raise click.UsageError("--connections-per-address would bound the proxies, not their clients: leave it to them")
+    connections = _connections(connections)
+    if connections_per_address is None:
+        # Behind proxies, all addresses are theirs.
+        connections_per_address = 0 if trusted_proxies else max(1, connections // 4)
+    set_up_log(as_json=log_json)
     _set_up_process()
     with contextlib.ExitStack() as stack:
         # Before a data folder is made: a taken port leaves nothing behind.
-        sockets = [stack.enter_context(socket) for socket in listen(options.host, options.port)]
-        site = stack.enter_context(open_folder(options, make=True))
+        sockets = [stack.enter_context(socket) for socket in listen(host, port)]
+        site = stack.enter_context(ChosenSite(data=data).open_folder(make=True))
         component = site.component(
-            guest_key=options.guest_key,
-            base_url=options.base_url,
-            trusted_proxies=options.trusted_proxies,
+            guest_key=guest_key,
+            base_url=base_url,
+            trusted_proxies=trusted_proxies,
             routes=ROUTES,
-            limits=_limits(options.threads),
-            fetcher=HttpFetcher(FetchRules(max_concurrent=_fetches(options.threads))),
-            policy=Policy(guest_page=options.guest_page, popup_origins=tuple(options.popup_origin)),
-            pages=Pages(site_name=options.site_name),
+            limits=_limits(threads),
+            fetcher=HttpFetcher(FetchRules(max_concurrent=_fetches(threads))),
+            policy=Policy(guest_page=guest_page, popup_origins=popup_origin),
+            pages=Pages(site_name=site_name),
         )
-        server, address = create_server(component, sockets, threads=options.threads, limits=limits)
+        limits = ServerLimits(
+            connections=connections,
+            connections_per_address=connections_per_address,
+            read_timeout=read_timeout,
+            body_bytes=body_bytes,
+        )
+        server, address = create_server(component, sockets, threads=threads, limits=limits)
         try:
-            _greet(site, options.base_url or address)
-            if options.sweep_minutes:
-                component.maintenance.sweep_every(options.sweep_minutes * 60)
-            run(server, stop_seconds=options.stop_seconds)
+            _greet(site, base_url or address)
+            if sweep_minutes:
+                component.maintenance.sweep_every(sweep_minutes * 60)
+            run(server, stop_seconds=stop_seconds)
         except KeyboardInterrupt:
             pass
         finally:
             component.close()
-    return 0
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Refuse what would make a server that does nothing, or not what was meant."""
-    if options.threads < 1:
-        raise ConfigError("--threads must be 1 or more")
-    if not 0 <= options.stop_seconds < math.inf:
-        raise ConfigError("--stop-seconds must be 0 or more")
-    if not 0 <= options.sweep_minutes < math.inf:
-        raise ConfigError("--sweep-minutes must be 0 or more")
-    if options.guest_key == "":
-        raise ConfigError("--guest-key must not be empty")
-
-
-def _server_limits(options: argparse.Namespace) -> ServerLimits:
-    """Return the limits that the options name.
-
-    Raises:
-        ConfigError: they make no sense, or not together.
-    """
-    from chevupload.cli.server import ServerLimits  # noqa: PLC0415  # waitress is an extra
-
-    connections, per_address = options.connections, options.connections_per_address
-    open_files = _allow_open_files(connections * 2 + _OTHER_OPEN_FILES)
-    if open_files < connections * 2 + _OTHER_OPEN_FILES:
-        connections = max(1, (open_files - _OTHER_OPEN_FILES) // 2)
-        print(
-            f"The system allows {open_files} open files, which are enough for {connections} connections.",
-            file=sys.stderr,
-        )
-    if per_address is None:
-        # Behind proxies, all addresses are theirs.
-        per_address = 0 if options.trusted_proxies else max(1, connections // 4)
-    elif per_address and options.trusted_proxies:
-        raise ConfigError("--connections-per-address would bound the proxies, not their clients: leave it to them")
-    return ServerLimits(
-        connections=connections,
-        connections_per_address=per_address,
-        read_timeout=options.read_timeout,
-        body_bytes=options.body_bytes,
-    )
+def _connections(wanted: int) -> int:
+    """Return how many connections the system's limit of open files allows, up to ``wanted``."""
+    files = wanted * 2 + _OTHER_OPEN_FILES
+    open_files = _allow_open_files(files)
+    if open_files >= files:
+        return wanted
+    connections = max(1, (open_files - _OTHER_OPEN_FILES) // 2)
+    click.echo(f"The system allows {open_files} open files, which are enough for {connections} connections.", err=True)
+    return connections
 
 
 def _fetches(threads: int) -> int:
@@ -199,7 +202,7 @@ def _allow_open_files(count: int) -> int:
 
 def _greet(site: Site, address: str) -> None:
     """Say where the server is and, on a first start, how to use it."""
-    print(f"Serving {site.folder} at {address}", flush=True)
+    click.echo(f"Serving {site.folder} at {address}")
     if site.accounts.list_users():
         return
     # Imported at this one start: Pillow belongs into the workers, not into the server's memory.
@@ -208,7 +211,7 @@ def _greet(site: Site, address: str) -> None:
     site.accounts.add_user(FIRST_USER, is_admin=True)
     key = site.accounts.add_key(FIRST_USER, label="first key").key
     example = write_example(site.folder / "example.jpg")
-    print(f"\nMade the user {FIRST_USER!r} with this key, which is shown only now:\n\n  {key}\n")
-    print(f"Upload with it in a browser:\n\n  {address.rstrip('/')}/upload\n")
+    click.echo(f"\nMade the user {FIRST_USER!r} with this key, which is shown only now:\n\n  {key}\n")
+    click.echo(f"Upload with it in a browser:\n\n  {address.rstrip('/')}/upload\n")
     account = Account(upload_url=upload_address(address).geturl(), key=key)
-    print(f"Or send a picture from here:\n\n  {curl_line(account, str(example))}\n", flush=True)
+    click.echo(f"Or send a picture from here:\n\n  {curl_line(account, str(example))}\n")

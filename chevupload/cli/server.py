@@ -48,11 +48,7 @@ _SELECTED = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """What all clients together may cost the server.
-
-    Raises:
-        ConfigError: a limit is zero or negative.
-    """
+    """What all clients together may cost the server."""
 
     connections: int = 2_000
     """Connections at a time. Browsers keep several open each."""
@@ -63,19 +59,6 @@ class ServerLimits:
     body_bytes: int = 2_000_000_000
     """Bodies that are on the disk of ``TMPDIR``, or in memory, at a time. Where connections of an address are bounded,
     it has half of these bytes, or one of the largest bodies."""
-
-    def __post_init__(self) -> None:
-        """Check every limit."""
-        for name in ("connections", "read_timeout", "body_bytes"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"{_option(name)} must be more than 0")
-        if self.connections_per_address < 0:
-            raise ConfigError(f"{_option('connections_per_address')} must be 0 or more")
-
-
-def _option(name: str) -> str:
-    """Return the option that sets a limit."""
-    return f"--{name.replace('_', '-')}"
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress is untyped
@@ -128,11 +111,9 @@ def listen(host: str, port: int) -> list[socket.socket]:
     Raises:
         ConfigError: there cannot be one.
     """
-    # The system would take every interface for no host, and the rest of a division for the port.
+    # The system would take every interface for no host.
     if not host:
         raise ConfigError("cannot listen at an empty --host; 0.0.0.0 is every interface")
-    if not 0 <= port <= 65535:
-        raise ConfigError(f"cannot listen at {_spelled(host)}:{port}: --port must be within 0 and 65535")
     sockets: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -1,16 +1,16 @@
-"""The site that a command works on: a data folder, or the component that an application made.
+"""The site that a command works on: a data folder, or the component of an application.
 
-All of it is loaded by the commands that open a site only.
+Everything of it is loaded only when a command opens the site.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,90 +19,150 @@ from chevupload.filesystem import local_path
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
+    from chevupload.cli.host_keys import HostKeys
     from chevupload.data_folder import Site
     from chevupload.db.accounts import Accounts
     from chevupload.db.catalog import SqlCatalog
 
+DEFAULT_FOLDER = "./chevupload-data"
 
-@contextlib.contextmanager
-def open_folder(options: argparse.Namespace, *, make: bool = False) -> Iterator[Site]:
-    """Open the data folder for one command, which makes it only when it is a first one's to make.
 
-    Raises:
-        ConfigError: there is no site in it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenSite:
+    """A site that is not open yet.
+
+    Attributes:
+        data: its data folder, if it has one.
+        app: ``MODULE:NAME`` of a component, or of a Flask or Pyramid application with one; ``NAME()`` makes it.
+        database_url: of the database, for commands that need nothing else.
+        component: that of the host whose command line this is. It stays open.
     """
-    from chevupload.data_folder import DATABASE, Site  # noqa: PLC0415  # SQLAlchemy comes with it
 
-    if not make and not (local_path(options.data) / DATABASE).exists():
-        raise ConfigError(f"there is no site in {options.data}; serve or user add makes one")
-    site = Site(options.data)
-    try:
-        yield site
-    finally:
-        site.close()
+    data: str | None = None
+    app: str | None = None
+    database_url: str | None = None
+    component: ChevUpload | None = None
 
+    @property
+    def _is_folder(self) -> bool:
+        return self.app is None and self.component is None
 
-@contextlib.contextmanager
-def open_component(options: argparse.Namespace) -> Iterator[ChevUpload]:
-    """Open the application's component, or that of the data folder; one that the host hands over stays open.
+    @property
+    def _name(self) -> str:
+        return self.app or "this application"
 
-    Raises:
-        ConfigError: there is none.
-    """
-    if (hosted := getattr(options, "component", None)) is not None:
-        yield hosted
-        return
-    with contextlib.ExitStack() as stack:
-        if options.app is not None:
-            component = _imported(options.app)
+    @contextlib.contextmanager
+    def open_folder(self, *, make: bool = False) -> Iterator[Site]:
+        """Open the data folder, which is made only by the commands that begin a site.
+
+        Raises:
+            ConfigError: there is no site in it.
+        """
+        from chevupload.data_folder import Site  # noqa: PLC0415  # SQLAlchemy comes with it
+
+        if not make:
+            self._database_file()
+        site = Site(self.data or DEFAULT_FOLDER)
+        try:
+            yield site
+        finally:
+            site.close()
+
+    @contextlib.contextmanager
+    def open_component(self) -> Iterator[ChevUpload]:
+        """Open the component.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.component is not None:
+            yield self.component
+        elif self.app is not None:
+            with contextlib.closing(_imported(self.app)) as component:
+                yield component
         else:
-            component = stack.enter_context(open_folder(options)).component()
-        yield stack.enter_context(contextlib.closing(component))
+            with self.open_folder() as site, contextlib.closing(site.component()) as component:
+                yield component
+
+    @contextlib.contextmanager
+    def open_accounts(self, *, make: bool = False) -> Iterator[Accounts]:
+        """Open the accounts, those of a new data folder with ``make``.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if self._is_folder:
+            with self.open_folder(make=make) as site:
+                yield site.accounts
+            return
+        component = self._hosted()
+        catalog = self._sql_catalog(component)
+        if not _has_own_users(component):
+            raise ConfigError(f"the users and keys of {self._name} are its own: they are made where it makes them")
+        from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+
+        yield Accounts(catalog.database, tables=catalog.tables)
+
+    @contextlib.contextmanager
+    def open_keys(self) -> Iterator[Accounts | HostKeys]:
+        """Open the keys of users, who are named by their ids where they are a host's.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if self._is_folder or _has_own_users(self._hosted()):
+            with self.open_accounts() as accounts:
+                yield accounts
+            return
+        from chevupload.cli.host_keys import HostKeys  # noqa: PLC0415
+
+        yield HostKeys(self._hosted().key_store)
+
+    def database(self) -> str:
+        """Return the URL of the database, as SQLAlchemy spells it.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.database_url is not None:
+            return self.database_url
+        if self._is_folder:
+            return f"sqlite:///{self._database_file()}"
+        return self._sql_catalog(self._hosted()).database.engine.url.render_as_string(hide_password=False)
+
+    def _database_file(self) -> Path:
+        from chevupload.data_folder import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
+
+        folder = self.data or DEFAULT_FOLDER
+        path = local_path(folder) / DATABASE
+        if not path.exists():
+            raise ConfigError(f"there is no site in {folder}; serve or user add makes one")
+        return path
+
+    def _hosted(self) -> ChevUpload:
+        """Return the component of an application."""
+        return self.component or _imported(str(self.app))
+
+    def _sql_catalog(self, component: ChevUpload) -> SqlCatalog:
+        from chevupload.db.catalog import SqlCatalog  # noqa: PLC0415  # SQLAlchemy comes with it
+
+        if not isinstance(component.catalog, SqlCatalog):
+            raise ConfigError(f"the records of {self._name} are not in tables of ours")
+        return component.catalog
 
 
-@contextlib.contextmanager
-def open_accounts(options: argparse.Namespace, *, make: bool = False) -> Iterator[Accounts]:
-    """Open the accounts of the application's component, or those of the data folder, which ``make`` makes.
+def _has_own_users(component: ChevUpload) -> bool:
+    """Whether users and keys are in the component's own tables."""
+    from chevupload.db.keys import SqlKeys  # noqa: PLC0415  # SQLAlchemy comes with it
 
-    Raises:
-        ConfigError: there are none.
-    """
-    if options.app is None:
-        with open_folder(options, make=make) as site:
-            yield site.accounts
-        return
-    from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
-    from chevupload.db.keys import SqlKeys  # noqa: PLC0415
-
-    component = _imported(options.app)
-    catalog, keys = _sql_catalog(component, options.app), component.parts["key_store"]
-    if not isinstance(keys, SqlKeys) or keys.users_elsewhere:
-        raise ConfigError(f"the users and keys of {options.app} are its own: they are made where it makes them")
-    yield Accounts(catalog.database, tables=catalog.tables)
-
-
-def sql_catalog_of(options: argparse.Namespace) -> SqlCatalog:
-    """Return the catalog of the application's component.
-
-    Raises:
-        ConfigError: it is not in a database of SQLAlchemy's.
-    """
-    return _sql_catalog(_imported(options.app), options.app)
-
-
-def _sql_catalog(component: ChevUpload, name: str) -> SqlCatalog:
-    from chevupload.db.catalog import SqlCatalog  # noqa: PLC0415  # SQLAlchemy comes with it
-
-    if not isinstance(component.catalog, SqlCatalog):
-        raise ConfigError(f"the records of {name} are not in tables of ours")
-    return component.catalog
+    keys = component.parts["key_store"]
+    return isinstance(keys, SqlKeys) and not keys.users_elsewhere
 
 
 def _imported(name: str) -> ChevUpload:
     """Return the component ``MODULE:NAME``, or that of the Flask or Pyramid application which it is.
 
-    ``MODULE:NAME()`` calls a function that makes the application. Modules are found from the current folder, as by
-    servers.
+    Modules are found from the current folder, as by servers.
 
     Raises:
         ConfigError: there is no such module, or the name in it is not a component's.

@@ -104,8 +104,12 @@ class Accounts:
         """
         return self._keys.add_key(self._known_user(user).id, label=label, style=style, expires_at=expires_at)
 
-    def list_keys(self) -> list[AccountKey]:
-        """Return every key, the oldest first; never its text or digest."""
+    def list_keys(self, user: str | None = None) -> list[AccountKey]:
+        """Return every key, or a user's, the oldest first; never its text or digest.
+
+        Raises:
+            UnknownName: there is no such user.
+        """
         keys, users = self._tables.keys.c, self._tables.users.c
         columns = (keys.id, keys.user_id, keys.label, keys.style, keys.created_at, keys.expires_at, keys.revoked_at)
         query = (
@@ -113,12 +117,18 @@ class Accounts:
             .join_from(self._tables.keys, self._tables.users, keys.user_id == users.id)
             .order_by(keys.created_at, keys.id)
         )
+        if user is not None:
+            query = query.where(keys.user_id == self._known_user(user).id)
         with self._database.connect() as connection:
             return [AccountKey(**row._mapping) for row in connection.execute(query)]
 
-    def revoke_key(self, key_id: str) -> bool:
-        """End a key for good. False when there is none of this id, or it was revoked before."""
-        return self._keys.revoke_key(key_id, user_id=ANYBODY)
+    def revoke_key(self, key_id: str, user: str | None = None) -> bool:
+        """End a key for good, of this user if one is named. False when there is none, or it was revoked before.
+
+        Raises:
+            UnknownName: there is no such user.
+        """
+        return self._keys.revoke_key(key_id, user_id=ANYBODY if user is None else self._known_user(user).id)
 
     def add_album(self, user: str, title: str) -> str:
         """Add an album to a user and return its id.

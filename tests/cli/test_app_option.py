@@ -10,6 +10,7 @@ from werkzeug.test import Client
 
 from chevupload.app import ChevUpload
 from chevupload.cli import main
+from chevupload.db.accounts import Accounts
 from tests.support import file
 
 SITE = """
@@ -144,7 +145,29 @@ def test_what_is_no_site_with_users_is_told(run, app, told):
     """In one line, which names the option."""
     status, output, errors = run("user", "add", "ann", app=app)
     assert (status, output, errors.count("\n")) == (1, "", 0)
-    assert errors.startswith(f"chevupload: {told}")
+    assert errors.startswith(f"Error: {told}")
+
+
+def test_keys_of_the_applications_own_users(run):
+    """Users are named by their ids; without one, and for a user who is not there, it is said."""
+    assert run("db", "upgrade", app="shop_others:hosted")[0] == 0
+    assert run("key", "list", app="shop_others:hosted") == (
+        *(1, ""),
+        "Error: the users are this application's own: name one, by the user's id",
+    )
+    assert run("key", "add", "7", app="shop_others:hosted") == (1, "", "Error: there is no such user, or not any more")
+    database = sys.modules["shop_others"].hosted.catalog.database
+    Accounts(database).add_user("ann")
+    user_id = Accounts(database).find_user("ann").id
+    key_id = json.loads(run("key", "add", user_id, "--json", app="shop_others:hosted")[1])["id"]
+    assert run("key", "list", user_id, app="shop_others:hosted")[1].splitlines()[1].split()[:3] == [
+        *(key_id, user_id, "usable")
+    ]
+    assert run("key", "revoke", user_id, key_id, app="shop_others:hosted") == (0, f"revoked {key_id}", "")
+    assert run("key", "revoke", user_id, key_id, app="shop_others:hosted") == (
+        *(1, ""),
+        f"Error: {key_id} was revoked already",
+    )
 
 
 def test_a_module_that_is_broken_says_how(run):
@@ -171,4 +194,4 @@ def test_what_has_no_component_is_told(run, name, advice):
     status, output, errors = run("check", app=f"shop_hosts:{name}")
     assert (status, output) == (1, "")
     told = "there is no component of this name, and no application that has one"
-    assert errors == f"chevupload: --app shop_hosts:{name}: {told}{advice}"
+    assert errors == f"Error: --app shop_hosts:{name}: {told}{advice}"

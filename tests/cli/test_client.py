@@ -12,17 +12,20 @@ import subprocess
 import sys
 import termios
 import threading
+from importlib import import_module
+from pathlib import Path
 
+import click
 import pytest
 import requests
 
-from chevupload.cli import client as client_module
 from chevupload.cli import main
 from chevupload.config import Limits
 from chevupload.errors import BackendError
 from chevupload.wsgi.form import body_limit
 from tests.support import environment, noise, picture
 
+client_module = import_module("chevupload.cli.client")
 LARGEST = body_limit("multipart/form-data", Limits().max_bytes)
 
 
@@ -119,40 +122,57 @@ def test_the_client_sends_every_parameter(server, tmp_path, capsys):
     assert "category" in capsys.readouterr().err.lower()
 
 
+def told(capsys):
+    """Return the last line of the errors."""
+    return capsys.readouterr().err.splitlines()[-1]
+
+
 @pytest.mark.parametrize("key", ["schlüssel", "a\nb", "caf\udce9"])
 def test_the_client_refuses_what_is_no_key(key, tmp_path, capsys):
     """No header could carry it."""
-    assert main(["upload", "--key", key, str(tmp_path / "a.png")]) == 1
-    assert capsys.readouterr().err == "chevupload: a key has only printable ASCII characters\n"
+    assert main(["upload", "--key", key, str(tmp_path / "a.png")]) == 2
+    assert told(capsys).startswith("Error: Invalid value for '--key'")
 
 
-def test_a_file_that_shrinks_is_told(tmp_path):
-    """The server is not left waiting for bytes that will never come."""
-    file = tmp_path / "a.png"
-    file.write_bytes(b"12345")
-    with file.open("rb") as content:
-        pieces = client_module._body(b"head", content, 6, b"tail")
-        assert [next(pieces), next(pieces)] == [b"head", b"12345"]
-        with pytest.raises(BackendError, match="shorter"):
-            next(pieces)
-        content.seek(0)
-        assert b"".join(client_module._body(b"<", content, 3, b">")) == b"<123>"
-    with open(os.open(file, os.O_WRONLY), "rb", buffering=0) as content, pytest.raises(BackendError, match="Bad file"):
-        list(client_module._body(b"head", content, 6, b"tail"))
+@pytest.mark.parametrize("size", [4, 6])
+def test_a_file_that_changes_is_told(tmp_path, size):
+    """Shorter or longer than was declared: the server is not left waiting, and gets no part as the whole."""
+    with click.progressbar(length=5, hidden=True) as bar:
+        pieces = client_module._followed([b"1234", b"56"[: size - 4]], 5, bar)
+        assert next(pieces) == b"1234"
+        with pytest.raises(BackendError, match="changed while it was sent"):
+            list(pieces)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path, capsys, server):
+    """The others are sent."""
+    file, good = Path("/proc/self/mem"), tmp_path / "a.png"
+    good.write_bytes(picture())
+    assert upload(server, file, good) == 1
+    captured = capsys.readouterr()
+    assert captured.err == f"{file}: Input/output error\n"
+    assert len(captured.out.split()) == 1
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://x", "http://", "http://x:port", "http://[x"])
 def test_the_client_refuses_strange_addresses(url, tmp_path, capsys):
     """Before anything is sent."""
-    assert main(["upload", "--url", url, "--key", "k", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.strip() == f"chevupload: not the address of a server: {url}"
+    assert main(["upload", "--url", url, "--key", "k", str(tmp_path)]) == 2
+    assert told(capsys).endswith(f": not the address of a server: {url}")
 
 
 def test_the_client_needs_a_key(monkeypatch, tmp_path, capsys):
     """As option or in the environment."""
     monkeypatch.delenv("CHEVUPLOAD_KEY", raising=False)
-    assert main(["upload", str(tmp_path / "a")]) == 1
-    assert "a key is needed" in capsys.readouterr().err
+    assert main(["upload", str(tmp_path / "a")]) == 2
+    assert told(capsys) == "Error: Missing option '--key' (env var: 'CHEVUPLOAD_KEY')."
+
+
+def test_the_client_says_what_to_install(monkeypatch, tmp_path, capsys):
+    """By the name of the extra."""
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    assert main(["upload", "--key", "k", str(tmp_path / "a")]) == 1
+    assert told(capsys) == "Error: upload needs httpx2: pip install 'chevupload[client]'"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +213,7 @@ def test_a_refused_connection(tmp_path, capsys):
         file.write_bytes(picture())
     url = "https://127.0.0.1:9"
     assert main(["upload", "--url", url, "--key", "k", *map(str, files)]) == 1
-    assert capsys.readouterr().err.splitlines() == [f"{file}: {url}: Connection refused" for file in files]
+    assert capsys.readouterr().err.splitlines() == [f"{file}: {url}/api/1/upload: Connection refused" for file in files]
 
 
 @contextlib.contextmanager
@@ -219,7 +239,7 @@ def test_a_failed_handshake(tmp_path, capsys):
     file.write_bytes(picture())
     with rude_server(b"HTTP/1.0 400 Bad Request\r\n\r\n") as address:
         assert main(["upload", "--url", f"https://{address}", "--key", "k", str(file)]) == 1
-    assert capsys.readouterr().err.startswith(f"{file}: https://{address}: ")
+    assert capsys.readouterr().err.startswith(f"{file}: https://{address}/api/1/upload: [SSL")
 
 
 def test_a_connection_that_is_lost(tmp_path, capsys):
@@ -229,8 +249,11 @@ def test_a_connection_that_is_lost(tmp_path, capsys):
         content.truncate(50_000_000)
     with rude_server(b"") as address:
         assert main(["upload", "--url", f"http://{address}", "--key", "k", str(file)]) == 1
-    reason = capsys.readouterr().err.removeprefix(f"{file}: http://{address}: ")
-    assert reason in ("Broken pipe\n", "Connection reset by peer\n")
+    url = f"http://{address}/api/1/upload"
+    assert capsys.readouterr().err in (
+        f"{file}: {url}: Connection reset by peer\n",
+        f"{file}: no HTTP answer from {url}\n",
+    )
 
 
 def watched_upload(server, file, columns):
@@ -252,26 +275,25 @@ def watched_upload(server, file, columns):
 
 
 def test_a_terminal_sees_a_progress_bar(server, tmp_path):
-    """From nothing to 100 %, never twice the same; it is gone when the link is there."""
+    """From nothing to 100 %, never twice the same; the link is on a line of its own."""
     file = tmp_path / "a.png"
     file.write_bytes(noise((1500, 1000)))
-    *drawn, rest = watched_upload(server, file, 80).split("\r\x1b[K")
-    assert re.fullmatch(rf"{server.address}/\S+\r\n", rest)
-    texts = "".join(drawn).removeprefix("\r").removesuffix("\x1b[K").split("\x1b[K\r")
-    percents = [int(re.fullmatch(r"[█░]{30} +(\d+)% a\.png", text)[1]) for text in texts]
-    assert percents == sorted(set(percents))
-    assert percents[-1] == 100
-    assert len(percents) > 10
+    shown, link = re.fullmatch(r"(.*)\x1b\[\?25h\r\n(\S+)\r\n", watched_upload(server, file, 80)).groups()
+    assert link.startswith(server.address)
+    texts = [text.rstrip() for text in shown.split("\r\x1b[?25l")[1:]]
+    percents = [int(re.fullmatch(r"1/1  \[#*-*\] +(\d+)%", text)[1]) for text in texts]
+    assert percents == sorted(set(percents)) or len(texts) == len(set(texts))
+    assert (percents[0], percents[-1]) == (0, 100)
+    assert len(texts) > 10
 
 
-@pytest.mark.parametrize(
-    ("columns", "name"), [(40, "x" * 90 + ".png"), (50, "図" * 40 + ".png"), (20, "\x1b\n.png"), (0, "a")]
-)
-def test_the_progress_bar_keeps_to_its_line(server, tmp_path, columns, name):
-    """Whatever the width of the terminal and the name of the file."""
-    file = tmp_path / name
+@pytest.mark.parametrize("columns", [40, 20, 0])
+def test_the_progress_bar_keeps_to_its_line(server, tmp_path, columns):
+    """Whatever the width of the terminal, and the name of the file."""
+    file = tmp_path / "\x1b\n図.png"
     file.write_bytes(picture())
-    *drawn, _ = watched_upload(server, file, columns).split("\r\x1b[K")
-    for text in filter(None, re.split("\r|\x1b\\[K", "".join(drawn))):
+    *drawn, _ = watched_upload(server, file, columns).split("\x1b[?25h\r\n")
+    for text in "".join(drawn).split("\r\x1b[?25l")[1:]:
+        assert text.isascii()
         assert text.isprintable()
-        assert sum(2 if character == "図" else 1 for character in text) < (columns or 80)
+        assert len(text) <= (columns or 80)

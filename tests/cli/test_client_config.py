@@ -153,6 +153,6 @@ def test_every_name_is_listed(capsys):
 
 @pytest.mark.parametrize("options", [["--url", "x.example"], ["--key", "a\nb"], ["--key", "ü"]])
 def test_what_cannot_be_is_said(options, capsys):
-    """Status 1 and one line."""
-    assert main(["client-config", "curl", *options]) == 1
-    assert capsys.readouterr().err.startswith("chevupload: ")
+    """With the option, and status 2."""
+    assert main(["client-config", "curl", *options]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"Error: Invalid value for '{options[0]}'")

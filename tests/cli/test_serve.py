@@ -55,7 +55,7 @@ def test_a_taken_port_is_told(server, tmp_path, capfd):
     port = urlsplit(server.address).port
     command = [sys.executable, "-m", "chevupload", "serve", "--port", str(port), "--data", str(tmp_path / "site")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
-    expected = f"chevupload: cannot listen at 127.0.0.1:{port}: Address already in use; choose another with --port\n"
+    expected = f"Error: cannot listen at 127.0.0.1:{port}: Address already in use; choose another with --port\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
     assert list(tmp_path.iterdir()) == []
 

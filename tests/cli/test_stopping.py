@@ -161,6 +161,6 @@ def test_a_senseless_time_is_told(seconds, capsys, tmp_path):
     """Before anything is made."""
     from chevupload.cli import main
 
-    assert main(["serve", "--data", str(tmp_path / "site"), "--stop-seconds", seconds]) == 1
-    assert "--stop-seconds must be 0 or more" in capsys.readouterr().err
+    assert main(["serve", "--data", str(tmp_path / "site"), "--stop-seconds", seconds]) == 2
+    assert "'--stop-seconds': not a number, 0 or more" in capsys.readouterr().err
     assert not (tmp_path / "site").exists()

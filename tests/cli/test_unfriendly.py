@@ -306,10 +306,11 @@ def head(length):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--connections", "0"], "--connections must be more than 0"),
-        (["--connections-per-address", "-1"], "--connections-per-address must be 0 or more"),
-        (["--read-timeout", "nan"], "--read-timeout must be more than 0"),
-        (["--body-bytes", "0"], "--body-bytes must be more than 0"),
+        (["--connections", "0"], "'--connections': 0 is not in the range x>=1."),
+        (["--connections-per-address", "-1"], "'--connections-per-address': -1 is not in the range x>=0."),
+        (["--read-timeout", "nan"], "'--read-timeout': not a number, 0 or more: nan"),
+        (["--read-timeout", "0"], "'--read-timeout': it must be more than 0"),
+        (["--body-bytes", "10"], "'--body-bytes': 10 is not in the range x>=1000000."),
         (["--connections-per-address", "9", "--trusted-proxies", "1"], "--connections-per-address would bound"),
     ],
 )
@@ -317,7 +318,7 @@ def test_limits_that_make_no_sense_are_told(tmp_path, capsys, options, told):
     """In one line, before there is a folder."""
     from chevupload.cli import main
 
-    assert main(["serve", "--port", "0", "--data", str(tmp_path / "site"), *options]) == 1
+    assert main(["serve", "--port", "0", "--data", str(tmp_path / "site"), *options]) == 2
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

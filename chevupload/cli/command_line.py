@@ -1,0 +1,129 @@
+"""What all commands share: the site that they work on, and how they say what they did and what went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from chevupload.cli.sites import DEFAULT_FOLDER, ChosenSite
+from chevupload.errors import ChevuploadError
+
+_AS_JSON = "chevupload.as_json"
+"""Where the context of every command keeps whether ``--json`` is among the words, before these are parsed."""
+_DATA = click.Option(["--data"], metavar="FOLDER", help=f"Data folder.  [default: {DEFAULT_FOLDER}]")
+_APP = click.Option(
+    ["--app"], metavar="MODULE:NAME", help="A component, or a Flask or Pyramid application with one; NAME() makes it."
+)
+_DATABASE_URL = click.Option(["--database-url"], metavar="URL", help="A database by SQLAlchemy's URL.")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command did or found: a value for programs, a text for people, and the exit status."""
+
+    value: Any
+    text: str
+    status: int = 0
+
+
+class CommandLine(click.Group):
+    """Commands that say what went wrong in one line, or with ``--json`` as ``{"error": {"message": "..."}}``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See whether what goes wrong is to be said in JSON."""
+        ctx.meta[_AS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. It ends with status 1 when it failed, 2 for wrong usage, 130 when it was interrupted."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            failure = error
+        except ChevuploadError as error:
+            failure = click.ClickException(str(error))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            subject = f"{error.filename}: " if error.filename else ""
+            failure = click.ClickException(f"{subject}{error.strerror or error}")
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        if not ctx.meta[_AS_JSON]:
+            raise failure
+        click.echo(_json({"error": {"message": failure.format_message()}}))
+        ctx.exit(failure.exit_code)
+
+
+class Command(click.Command):
+    """A command whose function returns a :class:`Report`."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        """Take ``--json`` besides its own options."""
+        super().__init__(*arguments, **settings)
+        self.params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."))
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Print the report, and end with its status."""
+        as_json = ctx.params.pop("as_json")
+        report: Report = super().invoke(ctx)
+        if as_json or report.text:
+            click.echo(_json(report.value) if as_json else report.text)
+        ctx.exit(report.status)
+
+
+class SiteCommand(Command):
+    """A command whose function gets a ``site``: the host's, or the one that its options name."""
+
+    site_options: Sequence[click.Option] = (_DATA, _APP)
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        """Take the options that name a site."""
+        super().__init__(*arguments, **settings)
+        self.params.extend(self.site_options)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Leave these options out where a host has said which site it is."""
+        params = super().get_params(ctx)
+        return params if ctx.obj is None else [one for one in params if one not in self.site_options]
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Find the site."""
+        values = {str(option.name): ctx.params.pop(str(option.name), None) for option in self.site_options}
+        given = [option.opts[0] for option in self.site_options if values[str(option.name)] is not None]
+        if len(given) > 1:
+            ctx.fail(f"{' and '.join(given)} are two sites: give one of them")
+        ctx.params["site"] = ctx.obj or ChosenSite(**values)
+        super().invoke(ctx)
+
+
+class DatabaseCommand(SiteCommand):
+    """A command on the database of a site, or on one that is named by itself."""
+
+    site_options = (_DATA, _APP, _DATABASE_URL)
+
+
+class SiteGroup(click.Group):
+    """Commands on a site, below one word."""
+
+    command_class = SiteCommand
+
+
+class DatabaseGroup(click.Group):
+    """Commands on a database, below one word."""
+
+    command_class = DatabaseCommand
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_spelled)
+
+
+def _spelled(value: Any) -> str:
+    """Spell what JSON has no word for; times in whole seconds."""
+    return str(value.replace(microsecond=0) if isinstance(value, datetime) else value)

@@ -1,0 +1,51 @@
+"""The keys of a host's own users, with the verbs of :class:`chevupload.db.accounts.Accounts`."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+
+from chevupload.db.accounts import AccountKey, UnknownName
+from chevupload.errors import ConfigError
+from chevupload.model import KeyStyle, NewKey
+from chevupload.protocols import KeyStore, UserKeyBackend
+
+
+class HostKeys:
+    """Keys of users who are named by their ids."""
+
+    def __init__(self, store: KeyStore) -> None:
+        """Work with ``store``."""
+        self._store = store
+
+    def add_key(self, user: str, *, label: str, style: KeyStyle, expires_at: datetime | None) -> NewKey:
+        """Make a key.
+
+        Raises:
+            UnknownName: there is no such user, as far as the store knows its users.
+        """
+        if isinstance(self._store, UserKeyBackend) and self._store.principal(user) is None:
+            raise UnknownName("there is no such user, or not any more")
+        return self._store.add_key(user, label=label, style=style, expires_at=expires_at)
+
+    def list_keys(self, user: str | None) -> list[AccountKey]:
+        """Return the keys of a user, the oldest first.
+
+        Raises:
+            ConfigError: no user is named.
+        """
+        found = self._store.keys_of(self._named(user))
+        return [AccountKey(user=one.user_id, **dataclasses.asdict(one)) for one in found]
+
+    def revoke_key(self, key_id: str, user: str | None) -> bool:
+        """End a key for good. False when this user has none of this id, or it was revoked before.
+
+        Raises:
+            ConfigError: no user is named.
+        """
+        return self._store.revoke_key(key_id, user_id=self._named(user))
+
+    def _named(self, user: str | None) -> str:
+        if user is None:
+            raise ConfigError("the users are this application's own: name one, by the user's id")
+        return user
