@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chevupload.testing.catalog import CatalogContract as CatalogContract
+    from chevupload.testing.commands import CommandContract as CommandContract
+    from chevupload.testing.commands import HostCommands as HostCommands
     from chevupload.testing.host import HostContract as HostContract
     from chevupload.testing.host import RunningHost as RunningHost
     from chevupload.testing.isolation import isolated as isolated
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdoptingStorageContract": "storage",
     "CatalogContract": "catalog",
+    "CommandContract": "commands",
+    "HostCommands": "commands",
     "HostContract": "host",
     "KeyBackendContract": "keys",
     "KeyStoreContract": "keys",

@@ -36,6 +36,8 @@ from chevupload.db import Database, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest
 from chevupload.testing import (
+    CommandContract,
+    HostCommands,
     HostContract,
     KeyBackendContract,
     KeyStoreContract,
@@ -147,29 +149,31 @@ class TestAround(HostContract):
                 yield running(address, request.param, chevupload, user)
 
 
-def test_a_management_command_finds_and_mends(tmp_path):
-    """What every host's check does, with the same options; and what is amiss is told by the status."""
-    with site(tmp_path) as chevupload:
-        command = type("Command", (UploadsCommand,), {"uploads": chevupload})
-        stray = tmp_path / "uploads" / "images" / "2026" / "01" / "01" / "stray.png"
-        stray.parent.mkdir(parents=True)
-        stray.write_bytes(picture())
+class TestCommands(CommandContract):
+    """By a management command."""
 
-        def run(*arguments):
-            output = io.StringIO()
-            try:
-                call_command(command(), *arguments, stdout=output)
-            except SystemExit as error:
-                return error.code, output.getvalue()
-            return 0, output.getvalue()
+    @pytest.fixture
+    def commands(self, tmp_path):
+        with site(tmp_path) as chevupload:
+            user, key = user_and_key(chevupload)
+            command = type("Command", (UploadsCommand,), {"uploads": chevupload})
 
-        assert run("create-tables") == (0, "")
-        assert run("sweep") == (0, "removed 0 uploads and 0 temporary files\n")
-        assert run("check", "--grace", "0") == (1, "no record of 2026/01/01/stray.png\n0 uploads checked\n")
-        assert run("check", "--repair", "--grace=0")[0] == 0
-        assert not stray.exists()
-        with pytest.raises(CommandError):
-            run("check", "--wrong")
+            def run(*words):
+                output = io.StringIO()
+                try:
+                    call_command(command(), *words, stdout=output)
+                except SystemExit as error:
+                    return error.code, output.getvalue()
+                except CommandError as error:
+                    return error.returncode, str(error)
+                return 0, output.getvalue()
+
+            yield HostCommands(
+                run=run,
+                upload=lambda sent: upload(Client(), sent or key).status_code,
+                images=tmp_path / "uploads" / "images",
+                user_id=str(user.pk),
+            )
 
 
 class TestDjangoKeys(KeyBackendContract):

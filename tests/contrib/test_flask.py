@@ -31,7 +31,7 @@ from chevupload.contrib.flask import ChevUpload, uploads
 from chevupload.db import Tables, UserColumns
 from chevupload.errors import StorageError
 from chevupload.storage.local import LocalStorage
-from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing import CommandContract, HostCommands, HostContract, RunningHost, serve, tell_sender
 from chevupload.testing.memory import MemoryCatalog
 from tests.support import BASE64, PNG, ROOT, UPLOAD, file, files_in, noise
 
@@ -822,43 +822,30 @@ def run(app, *words):
     return app.test_cli_runner().invoke(args=["chevupload", *words])
 
 
-def test_commands_make_and_end_keys(site):
-    """Of users who are there."""
-    made = run(site.app, "key", "add", "1", "--label", "server").output.strip()
-    assert site.send(key=made).status_code == 200
+class TestCommands(CommandContract):
+    """Of ``flask chevupload``."""
 
-    listed = run(site.app, "key", "list", "1").output
-    key_id = re.search(r"(\S+)  usable   \S+  server$", listed, re.MULTILINE)[1]
-    assert made not in listed
+    @pytest.fixture
+    def commands(self, site):
+        def run_command(*words):
+            result = run(site.app, *words)
+            return result.exit_code, result.output
 
-    assert run(site.app, "key", "revoke", "1", key_id).exit_code == 0
-    assert site.send(key=made).status_code == 401
-    assert f"{key_id}  revoked" in run(site.app, "key", "list", "1").output
-    again = run(site.app, "key", "revoke", "1", key_id)
-    assert (again.exit_code, again.output) == (1, "Error: this user has no such key, or not any more\n")
-    assert re.fullmatch(r"[A-Za-z0-9]{32}\n", run(site.app, "key", "add", "1", "--style", "imgbb").output)
-
-
-@pytest.mark.parametrize("user_id", ["2", "nobody", "01"])
-def test_nobody_gets_no_key(site, user_id):
-    """A key that opens nothing would be found out only when it is used."""
-    answer = run(site.app, "key", "add", user_id)
-
-    assert answer.exit_code == 1
-    assert re.fullmatch(r"Error: .+\n", answer.output)
-    component = site.app.extensions["chevupload"]
-    with component.key_store._database.connect() as connection:
-        rows = connection.execute(select(Tables.default().keys.c.id).where(Tables.default().keys.c.user_id == user_id))
-        assert rows.all() == [], "no row stays of it, a revoked one neither"
+        return HostCommands(
+            run=run_command,
+            upload=lambda key: site.send(key=key or site.key).status_code,
+            images=site.folder / "instance" / "chevupload" / "images",
+            user_id="1",
+        )
 
 
 def test_help_is_there_without_docstrings():
     """Python drops them with -OO."""
-    program = "from chevupload.contrib.flask_commands import keys; print([one.help for one in keys.commands.values()])"
+    program = "from chevupload.cli import commands; print(all(one.help for one in commands.commands.values()))"
     told = subprocess.run(
         [sys.executable, "-OO", "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    assert told == str(["Make a key, and print it this once.", "List a user's keys.", "End a key for good."]) + "\n"
+    assert told == "True\n"
 
 
 @pytest.mark.parametrize("db", [object(), "sqlite://", types.SimpleNamespace(metadata=None, init_app=None)])
@@ -866,31 +853,6 @@ def test_what_is_no_database_of_flask_is_told(db):
     """At once, and not by an attribute that it lacks."""
     with pytest.raises(ConfigError, match="db must be Flask-SQLAlchemy's object, such as SQLAlchemy"):
         ChevUpload(db=db)
-
-
-def test_commands_keep_records_and_files_together(site):
-    """The check finds what is gone and what is too many, with the options that every host has, and mends it."""
-    assert run(site.app, "check").output == "0 uploads checked\n"
-    assert site.send().status_code == 200
-    assert run(site.app, "check").output == "1 uploads checked\n"
-    assert run(site.app, "sweep").output == "removed 0 uploads and 0 temporary files\n"
-
-    os.unlink(site.folder / "instance" / "chevupload" / "images" / site.stored()[0])
-
-    (site.folder / "instance" / "chevupload" / "images" / "2026" / "01" / "01").mkdir(parents=True)
-    (site.folder / "instance" / "chevupload" / "images" / "2026" / "01" / "01" / "stray.png").write_bytes(PNG)
-
-    found = run(site.app, "check", "--grace", "0")
-    assert found.exit_code == 1
-    assert re.fullmatch(
-        r"missing \S+ of upload \S+\nno record of 2026/01/01/stray.png\n1 uploads checked\n", found.output
-    )
-    assert json.loads(run(site.app, "check", "--json").output)["uploads"] == 1
-    mended = run(site.app, "check", "--repair", "--grace=0")
-    assert (mended.exit_code, "removed 2026/01/01/stray.png" in mended.output) == (0, True)
-    assert site.stored() == []
-    assert run(site.app, "check", "--wrong").exit_code == 2
-    assert "--repair" in run(site.app, "check", "--help").output
 
 
 class Stuck(LocalStorage):
@@ -918,7 +880,7 @@ def test_create_tables_makes_what_is_missing(make):
     with site.app.app_context():
         site.db.drop_all()
     broken = run(site.app, "check")
-    assert (broken.exit_code, broken.output) == (1, "chevupload: the database cannot do its work\n")
+    assert (broken.exit_code, broken.output) == (1, "Error: the database cannot do its work\n")
 
     assert [run(site.app, "create-tables").exit_code for _ in (1, 2)] == [0, 0]
 
@@ -930,7 +892,7 @@ def test_commands_say_what_there_is_not(tmp_path):
     app = plain(tmp_path)
     ChevUpload(app, catalog=MemoryCatalog())
 
-    assert run(app, "create-tables").output == "chevupload: this catalog has no tables\n"
+    assert run(app, "create-tables").output == "Error: this catalog has no tables\n"
     assert run(app, "key", "list", "1").output == "Error: this application makes its keys elsewhere\n"
 
 

@@ -13,6 +13,7 @@ from wsgiref.validate import validator
 import pytest
 import transaction
 import zope.sqlalchemy
+from click.testing import CliRunner
 from pyramid.config import Configurator
 from pyramid.events import ContextFound, NewRequest
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationError
@@ -30,7 +31,7 @@ from chevupload.contrib.pyramid import main
 from chevupload.db import Database, Tables, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, Refusal, RequestDenied
 from chevupload.model import Principal
-from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing import CommandContract, HostCommands, HostContract, RunningHost, serve, tell_sender
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from tests.support import PNG, ROOT, UPLOAD, file, files_in
 
@@ -555,46 +556,26 @@ def make_application(global_config, **settings):
     return config.make_wsgi_app()
 
 
-class TestCommands:
-    """What a timer calls."""
+class TestCommands(CommandContract):
+    """Behind the ini file of the application."""
 
     @pytest.fixture
-    def ini(self, tmp_path):
-        """Return the path of an ini file."""
+    def commands(self, tmp_path):
         path = tmp_path / "site.ini"
         path.write_text(
             f"[app:main]\nuse = call:{__name__}:make_application\nchevupload.secret_keys = a-secret-of-this-test\n"
             "chevupload.guest_key = guests\nchevupload.decode = inline\nchevupload.folder = %(here)s/data\n"
             "chevupload.database_url = sqlite:///%(here)s/uploads.db\n"
         )
-        return str(path)
 
-    def test_tables_sweep_and_check(self, ini, capsys):
-        """One command each; those that find something amiss have status 1."""
-        assert main([ini, "create-tables"]) == 0
-        assert main([ini, "sweep"]) == 0
-        assert main([ini, "check"]) == 0
-        assert capsys.readouterr().out.splitlines() == [
-            "removed 0 uploads and 0 temporary files",
-            "0 uploads checked",
-        ]
+        def run(*words):
+            result = CliRunner().invoke(main, [str(path), *words])
+            return result.exit_code, result.output
 
-    def test_what_a_check_finds_is_told_and_mended(self, ini, tmp_path, capsys):
-        """With the options that every host has."""
-        main([ini, "create-tables"])
-        answer = Client(get_app(ini)).post(UPLOAD, data={"key": "guests", "source": file()})
-        upload_id = answer.json["image"]["id_encoded"]
-        next((tmp_path / "data" / "images").rglob("photo.png")).unlink()
-        stray = tmp_path / "data" / "images" / "2026" / "01" / "01" / "stray.png"
-        stray.parent.mkdir(parents=True)
-        stray.write_bytes(PNG)
-        assert main([ini, "check", "--grace", "0"]) == 1
-        missing, unknown, summary = capsys.readouterr().out.splitlines()
-        assert missing.startswith("missing ")
-        assert missing.endswith(f"photo.png of upload {upload_id}")
-        assert (unknown, summary) == ("no record of 2026/01/01/stray.png", "1 uploads checked")
-        assert main([ini, "check", "--repair", "--grace=0"]) == 0
-        assert not stray.exists()
+        def upload(key):
+            return Client(get_app(str(path))).post(UPLOAD, data={"key": "guests", "source": file()}).status_code
+
+        return HostCommands(run=run, upload=upload, images=tmp_path / "data" / "images")
 
 
 def test_a_missing_pyramid_is_told():
