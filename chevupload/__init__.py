@@ -73,16 +73,26 @@ if TYPE_CHECKING:
     from chevupload.model import Principal as Principal
     from chevupload.model import Upload as Upload
     from chevupload.protocols import AdoptingStorage as AdoptingStorage
+    from chevupload.protocols import AlbumRecords as AlbumRecords
     from chevupload.protocols import Catalog as Catalog
+    from chevupload.protocols import CategoryRecords as CategoryRecords
+    from chevupload.protocols import CheckableRecords as CheckableRecords
+    from chevupload.protocols import DuplicateRecords as DuplicateRecords
     from chevupload.protocols import Fetcher as Fetcher
+    from chevupload.protocols import IdempotentRecords as IdempotentRecords
+    from chevupload.protocols import JoinableRecords as JoinableRecords
     from chevupload.protocols import KeyBackend as KeyBackend
     from chevupload.protocols import KeyStore as KeyStore
     from chevupload.protocols import ListingStorage as ListingStorage
+    from chevupload.protocols import OwnedRecords as OwnedRecords
     from chevupload.protocols import ProbedStorage as ProbedStorage
     from chevupload.protocols import Renderer as Renderer
     from chevupload.protocols import SigningStorage as SigningStorage
     from chevupload.protocols import Storage as Storage
+    from chevupload.protocols import SweepableRecords as SweepableRecords
+    from chevupload.protocols import UploadRecords as UploadRecords
     from chevupload.protocols import UserKeyBackend as UserKeyBackend
+    from chevupload.protocols import ViewedRecords as ViewedRecords
     from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
     from chevupload.storage.local import LocalStorage as LocalStorage
     from chevupload.storage.paths import checked_path as checked_path
@@ -146,16 +156,26 @@ _NAMES = {
     ),
     "protocols": (
         "AdoptingStorage",
+        "AlbumRecords",
         "Catalog",
+        "CategoryRecords",
+        "CheckableRecords",
+        "DuplicateRecords",
         "Fetcher",
+        "IdempotentRecords",
+        "JoinableRecords",
         "KeyBackend",
         "KeyStore",
         "ListingStorage",
+        "OwnedRecords",
         "ProbedStorage",
         "Renderer",
         "SigningStorage",
         "Storage",
+        "SweepableRecords",
+        "UploadRecords",
         "UserKeyBackend",
+        "ViewedRecords",
     ),
     "storage.fsspec_storage": ("FsspecStorage",),
     "storage.local": ("LocalStorage",),

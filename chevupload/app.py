@@ -24,7 +24,7 @@ from chevupload.media.optional import check_usable
 from chevupload.media.sandbox.inline import InlineRenderer
 from chevupload.media.sandbox.pool import WorkerPool
 from chevupload.model import Owner, as_principal
-from chevupload.protocols import Catalog, Fetcher, KeyBackend, KeyStore, Renderer, Storage
+from chevupload.protocols import AlbumRecords, Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.spool import SpoolFolder
 from chevupload.storage.registry import ChooseStorage, Storages
@@ -78,7 +78,7 @@ class ChevUpload:
         self,
         *,
         keys: KeyBackend | KeyFunction,
-        catalog: Catalog,
+        catalog: UploadRecords,
         storage: Storage | Mapping[str, Storage],
         secret_keys: Sequence[str],
         limits: Limits | None = None,
@@ -343,12 +343,13 @@ class ChevUpload:
 
         Raises:
             BackendError: a part is away; asking again goes on where it ended.
+            ConfigError: the catalog cannot list the uploads of a user.
         """
         user_id = as_principal(owner).user_id
         if self._key_store is not None and user_id is not None:
             self._key_store.forget_keys(user_id)
         self.uploads.delete_all(owner)
-        if user_id is not None:
+        if user_id is not None and isinstance(self.catalog, AlbumRecords):
             self.catalog.forget_albums(user_id)
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
@@ -450,7 +451,7 @@ def _served(routes: Routes, *, has_keys_page: bool) -> Routes:
 
 
 _PARTS: Mapping[str, tuple[type, str]] = {
-    "catalog": (Catalog, "SqlCatalog(Database(engine))"),
+    "catalog": (UploadRecords, "SqlCatalog(Database(engine))"),
     "limits": (Limits, "Limits(max_bytes=5_000_000)"),
     "renditions": (Renditions, "Renditions(thumb_side=320)"),
     "originals": (Originals, "Originals(max_width=4_000)"),

@@ -26,7 +26,7 @@ from chevupload.db.keys import SqlKeys, UserColumns
 from chevupload.db.tables import Tables
 from chevupload.errors import ConfigError
 from chevupload.keys import GuestKey, KeyChain, KeyFunction
-from chevupload.protocols import Catalog, KeyBackend, Storage
+from chevupload.protocols import KeyBackend, Storage, UploadRecords
 from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
 from chevupload.storage.registry import ChooseStorage
@@ -61,7 +61,7 @@ class StoreParts(MoreParts, total=False):
     """These, and where keys, records and files stay: what an adapter takes that knows tables and users itself."""
 
     keys: KeyBackend | KeyFunction | None
-    catalog: Catalog | None
+    catalog: UploadRecords | None
     storage: Storage | Mapping[str, Storage] | None
     database: Database | None
 
@@ -77,7 +77,7 @@ def component_from(
     settings: Mapping[str, Any],
     *,
     keys: KeyBackend | KeyFunction | None = None,
-    catalog: Catalog | None = None,
+    catalog: UploadRecords | None = None,
     storage: Storage | Mapping[str, Storage] | None = None,
     database: Database | None = None,
     tables: Tables | None = None,
@@ -203,7 +203,7 @@ def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, gues
     return KeyChain(*backends)
 
 
-def _catalog(database: Database | None, tables: Tables | None) -> Catalog:
+def _catalog(database: Database | None, tables: Tables | None) -> UploadRecords:
     assert database is not None, "made where no catalog is given"
     return SqlCatalog(database, tables=tables)
 

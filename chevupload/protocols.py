@@ -194,11 +194,12 @@ class ListingStorage(Storage, Protocol):
 
 
 @runtime_checkable
-class Catalog(Protocol):
-    """Where records stay.
+class UploadRecords(Protocol):
+    """Where records stay: all that a site needs to take uploads, to serve them and to delete them.
 
     An upload is *pending* from ``reserve`` to ``publish``, then *ready*, and *deleting* from ``withdraw`` to
-    ``forget``. What a method did is lasting when it returns.
+    ``forget``. What a method did is lasting when it returns. Each further ability has a protocol of its own below; what
+    needs one that is absent is refused, or has no effect, as told there.
     """
 
     def reserve(self, upload: Upload) -> None:
@@ -207,7 +208,8 @@ class Catalog(Protocol):
         Raises:
             NameTaken: its id, or its stem in any mix of upper and lower case, belongs to another upload, or to one that
                 was forgotten within the last year.
-            RequestTaken: its ``request_digest`` belongs to another upload that is pending or ready.
+            RequestTaken: its ``request_digest``, which only :class:`IdempotentRecords` have to look at, belongs to
+                another upload that is pending or ready.
         """
         ...
 
@@ -227,28 +229,8 @@ class Catalog(Protocol):
         """Return the ready upload, expired or not, whose :attr:`~chevupload.model.Upload.stem` is ``stem``."""
         ...
 
-    def holders(self, stems: Collection[str]) -> Sequence[Upload]:
-        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
-        ...
-
-    def resize(self, upload: Upload) -> bool:
-        """Record the sizes of the derived files of a ready upload as ``upload`` has them. False when there is none."""
-        ...
-
-    def requested(self, request_digest: str) -> Upload | None:
-        """Return the pending or ready upload, expired or not, with this ``request_digest``."""
-        ...
-
-    def count_view(self, upload_id: str) -> None:
-        """Add one to a ready upload's views."""
-        ...
-
     def withdraw(self, upload_id: str) -> bool:
         """Mark a pending or ready upload as deleting: gone for every reader. False when there is none."""
-        ...
-
-    def abandon(self, upload_id: str) -> bool:
-        """Mark a pending upload as deleting, in one step with looking whether it is. False when there is none."""
         ...
 
     def forget(self, upload_id: str) -> None:
@@ -259,6 +241,84 @@ class Catalog(Protocol):
         """
         ...
 
+
+@runtime_checkable
+class OwnedRecords(UploadRecords, Protocol):
+    """Records that are listed by their owner. Without it, ``uploads.list`` and ``forget`` raise ConfigError."""
+
+    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> Sequence[Upload]:
+        """Return up to ``limit`` ready uploads of an owner that are not expired at ``now``, the newest first.
+
+        Those of one moment are in the order of their ids, the last one first. Those that follow the place ``before``
+        are returned, whether or not the upload that it was made of is still there.
+        """
+        ...
+
+
+@runtime_checkable
+class IdempotentRecords(UploadRecords, Protocol):
+    """Records that are found by the request that made them. Without it, a header ``Idempotency-Key`` is refused."""
+
+    def requested(self, request_digest: str) -> Upload | None:
+        """Return the pending or ready upload, expired or not, with this ``request_digest``."""
+        ...
+
+    def abandon(self, upload_id: str) -> bool:
+        """Mark a pending upload as deleting, in one step with looking whether it is. False when there is none."""
+        ...
+
+
+@runtime_checkable
+class DuplicateRecords(UploadRecords, Protocol):
+    """Records that are found by their content. Without it, ``Policy(duplicates="reject")`` is a ConfigError."""
+
+    def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
+        """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
+        ...
+
+
+@runtime_checkable
+class AlbumRecords(UploadRecords, Protocol):
+    """Albums beside the records. Without it, ``album_id`` is refused."""
+
+    def album(self, album_id: str) -> Album | None:
+        """Return an album."""
+        ...
+
+    def forget_albums(self, owner_id: str) -> None:
+        """Remove every album of an owner who is gone: whoever gets the same id later has none."""
+        ...
+
+
+@runtime_checkable
+class CategoryRecords(UploadRecords, Protocol):
+    """Categories beside the records. Without it, ``category_id`` is refused."""
+
+    def has_category(self, category_id: int) -> bool:
+        """Whether there is such a category."""
+        ...
+
+
+@runtime_checkable
+class ViewedRecords(UploadRecords, Protocol):
+    """Records that count their views. Without it, every upload has none."""
+
+    def count_view(self, upload_id: str) -> None:
+        """Add one to a ready upload's views."""
+        ...
+
+
+@runtime_checkable
+class SweepableRecords(UploadRecords, Protocol):
+    """Records whose leftovers can be found: expired, stalled and half-deleted uploads.
+
+    Without it, ``maintenance.sweep`` raises ConfigError: what expires is gone for readers, and its files stay.
+    """
+
+    def expired(self, now: datetime) -> Iterator[Upload]:
+        """Yield every ready upload that is expired at ``now``. The caller deletes them while it iterates."""
+        ...
+
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
         """Mark as deleting what is pending since ``pending_since`` or longer; give names free whose year is over.
 
@@ -267,12 +327,12 @@ class Catalog(Protocol):
         """
         ...
 
-    def expired(self, now: datetime) -> Iterator[Upload]:
-        """Yield every ready upload that is expired at ``now``. The caller deletes them while it iterates."""
-        ...
-
     def withdrawn_ids(self) -> Iterator[str]:
         """Yield the id of every upload in state deleting. The caller forgets them while it iterates."""
+        ...
+
+    def withdrawn(self, upload_id: str) -> Upload | None:
+        """Return an upload in state deleting, or None when it is forgotten already."""
         ...
 
     def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
@@ -287,49 +347,53 @@ class Catalog(Protocol):
         """Give back an upload that could not be removed: the next one to ask may claim it at once."""
         ...
 
-    def withdrawn(self, upload_id: str) -> Upload | None:
-        """Return an upload in state deleting, or None when it is forgotten already."""
-        ...
+
+@runtime_checkable
+class CheckableRecords(UploadRecords, Protocol):
+    """Records that can be compared with files. Without it, ``maintenance.check`` raises ConfigError."""
 
     def uploads(self) -> Iterator[Upload]:
         """Yield every ready upload, for a check; without holding a transaction open in between."""
         ...
 
-    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> Sequence[Upload]:
-        """Return up to ``limit`` ready uploads of an owner that are not expired at ``now``, the newest first.
-
-        Those of one moment are in the order of their ids, the last one first. Those that follow the place ``before``
-        are returned, whether or not the upload that it was made of is still there.
-        """
+    def holders(self, stems: Collection[str]) -> Sequence[Upload]:
+        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
         ...
 
-    def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
-        """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
-        ...
-
-    def album(self, album_id: str) -> Album | None:
-        """Return an album."""
-        ...
-
-    def forget_albums(self, owner_id: str) -> None:
-        """Remove every album of an owner who is gone: whoever gets the same id later has none."""
-        ...
-
-    def has_category(self, category_id: int) -> bool:
-        """Whether there is such a category."""
+    def resize(self, upload: Upload) -> bool:
+        """Record the sizes of the derived files of a ready upload as ``upload`` has them. False when there is none."""
         ...
 
 
 @runtime_checkable
-class JoiningCatalog(Catalog, Protocol):
-    """A catalog that can publish inside a transaction of the host."""
+class JoinableRecords(UploadRecords, Protocol):
+    """Records that can be published inside a transaction of the host. Without it, a ``session`` raises ConfigError."""
 
-    def joined(self, session: Any, when_over: Callable[[], None]) -> Catalog:
-        """Return a catalog whose ``publish`` lasts only if the host's transaction in ``session`` commits.
+    def joined(self, session: Any, when_over: Callable[[], None]) -> UploadRecords:
+        """Return records whose ``publish`` lasts only if the host's transaction in ``session`` commits.
 
         ``when_over`` is called once when that transaction is over, however it ended, from outside of it.
         """
         ...
+
+    def abandon(self, upload_id: str) -> bool:
+        """Mark a pending upload as deleting, in one step with looking whether it is. False when there is none."""
+        ...
+
+
+@runtime_checkable
+class Catalog(
+    OwnedRecords,
+    IdempotentRecords,
+    DuplicateRecords,
+    AlbumRecords,
+    CategoryRecords,
+    ViewedRecords,
+    SweepableRecords,
+    CheckableRecords,
+    Protocol,
+):
+    """Records with every ability but that of joining a host's transaction."""
 
 
 class Readable(Protocol):

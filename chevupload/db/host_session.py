@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, SessionTransaction, registry, scoped_session
 from chevupload.db.database import Database, database_errors
 from chevupload.errors import CatalogError, ConfigError, NameTaken
 from chevupload.model import Upload
-from chevupload.protocols import Catalog
+from chevupload.protocols import UploadRecords
 
 logger = logging.getLogger("chevupload")
 
@@ -170,21 +170,21 @@ def _tell(session: Session, transaction: SessionTransaction) -> None:
             logger.exception("an upload could not be settled after its transaction")
 
 
-class Joined:
-    """A catalog that publishes inside the host's transaction, and does everything else outside of it."""
+class JoinedRecords:
+    """Records that are published inside the host's transaction; everything else is done outside of it."""
 
-    def __init__(self, *, outside: Catalog, inside: Catalog, host: HostSession) -> None:
+    def __init__(self, *, outside: UploadRecords, inside: UploadRecords, host: HostSession) -> None:
         """Publish with ``inside``."""
         self._inside = inside
         self._outside = outside
         self._host = host
 
     def reserve(self, upload: Upload) -> None:
-        """Record ``upload`` as pending, outside.
+        """See UploadRecords.
 
         Raises:
-            NameTaken: its id or name belongs to another upload, of this transaction for example, which holds it: from
-                outside nobody learns whether it is taken before the transaction is over, which waits for the answer.
+            NameTaken: also if an upload of this transaction has the id or name: from outside nobody learns whether it
+                is taken before the transaction is over, which waits for the answer.
         """
         if self._host.is_taken(upload):
             raise NameTaken("id or name taken in this transaction")
@@ -195,6 +195,18 @@ class Joined:
         """Make a pending upload ready, when the host's transaction commits."""
         self._inside.publish(upload_id)
 
-    def __getattr__(self, name: str) -> Any:
-        """Do everything else outside."""
-        return getattr(self._outside, name)
+    def get(self, upload_id: str) -> Upload | None:
+        """See UploadRecords."""
+        return self._outside.get(upload_id)
+
+    def find(self, stem: str) -> Upload | None:
+        """See UploadRecords."""
+        return self._outside.find(stem)
+
+    def withdraw(self, upload_id: str) -> bool:
+        """See UploadRecords."""
+        return self._outside.withdraw(upload_id)
+
+    def forget(self, upload_id: str) -> None:
+        """See UploadRecords."""
+        self._outside.forget(upload_id)

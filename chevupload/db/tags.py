@@ -7,13 +7,12 @@ tags cannot lock each other out, and a tag without an upload does no harm.
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from chevupload.db.database import Database, Transactions
+from chevupload.db.database import Transactions
 from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError
 
@@ -21,9 +20,8 @@ from chevupload.errors import CatalogError
 class TagRows:
     """The rows of tags, and of tags on uploads."""
 
-    def __init__(self, database: Database, tables: Tables) -> None:
-        """Keep them in ``database``."""
-        self._database: Transactions = database
+    def __init__(self, tables: Tables) -> None:
+        """Keep them in ``tables``."""
         tags, links = tables.tags, tables.upload_tags
         self._insert_tag = insert(tags)
         self._select_tags = select(tags.c.name, tags.c.id).where(tags.c.name.in_(bindparam("names", expanding=True)))
@@ -36,25 +34,19 @@ class TagRows:
             .order_by(links.c.upload_id, links.c.position)
         )
 
-    def in_database(self, database: Transactions) -> TagRows:
-        """Return the same rows, in another transaction's sight."""
-        other = copy.copy(self)
-        other._database = database
-        return other
-
-    def ids(self, names: Sequence[str]) -> list[int]:
+    def ids(self, database: Transactions, names: Sequence[str]) -> list[int]:
         """Return the ids of tags in the order of ``names``, making those that are missing.
 
         Raises:
             CatalogError: a tag cannot be stored under its name.
         """
-        known = self._known(names)
+        known = self._known(database, names)
         if missing := [name for name in dict.fromkeys(names) if name not in known]:
             for name in missing:
                 # Made by somebody else in the meantime.
-                with contextlib.suppress(IntegrityError), self._database.begin() as connection:
+                with contextlib.suppress(IntegrityError), database.begin() as connection:
                     connection.execute(self._insert_tag, {"name": name})
-            known = self._known(names)
+            known = self._known(database, names)
         try:
             return [known[name] for name in names]
         except KeyError as error:
@@ -79,7 +71,7 @@ class TagRows:
                 found[upload_id] = (*found.get(upload_id, ()), name)
         return found
 
-    def _known(self, names: Sequence[str]) -> dict[str, int]:
-        with self._database.connect() as connection:
+    def _known(self, database: Transactions, names: Sequence[str]) -> dict[str, int]:
+        with database.connect() as connection:
             rows = connection.execute(self._select_tags, {"names": list(names)}).all()
         return {row.name: row.id for row in rows}

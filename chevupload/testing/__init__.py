@@ -13,7 +13,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chevupload.testing.catalog import AlbumRecordsContract as AlbumRecordsContract
     from chevupload.testing.catalog import CatalogContract as CatalogContract
+    from chevupload.testing.catalog import CategoryRecordsContract as CategoryRecordsContract
+    from chevupload.testing.catalog import CheckableRecordsContract as CheckableRecordsContract
+    from chevupload.testing.catalog import DuplicateRecordsContract as DuplicateRecordsContract
+    from chevupload.testing.catalog import IdempotentRecordsContract as IdempotentRecordsContract
+    from chevupload.testing.catalog import OwnedRecordsContract as OwnedRecordsContract
+    from chevupload.testing.catalog import SweepableRecordsContract as SweepableRecordsContract
+    from chevupload.testing.catalog import UploadRecordsContract as UploadRecordsContract
+    from chevupload.testing.catalog import ViewedRecordsContract as ViewedRecordsContract
     from chevupload.testing.commands import CommandContract as CommandContract
     from chevupload.testing.commands import HostCommands as HostCommands
     from chevupload.testing.host import HostContract as HostContract
@@ -35,18 +44,27 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AdoptingStorageContract": "storage",
+    "AlbumRecordsContract": "catalog",
     "CatalogContract": "catalog",
+    "CategoryRecordsContract": "catalog",
+    "CheckableRecordsContract": "catalog",
     "CommandContract": "commands",
+    "DuplicateRecordsContract": "catalog",
     "HostCommands": "commands",
     "HostContract": "host",
+    "IdempotentRecordsContract": "catalog",
     "KeyBackendContract": "keys",
     "KeyStoreContract": "keys",
     "MemoryCatalog": "memory",
     "MemoryStorage": "memory",
     "NOW": "records",
+    "OwnedRecordsContract": "catalog",
     "RunningHost": "host",
     "StaticKeys": "memory",
     "StorageContract": "storage",
+    "SweepableRecordsContract": "catalog",
+    "UploadRecordsContract": "catalog",
+    "ViewedRecordsContract": "catalog",
     "in_threads": "records",
     "isolated": "isolation",
     "new_upload": "records",

@@ -1,23 +1,38 @@
-"""What every catalog promises: one name for one upload, states in their order, and nothing lost on the way."""
+"""What records promise: one name for one upload, states in their order, and nothing lost on the way.
+
+There is a contract for each ability; a backend inherits from those of the abilities that it has, and gives one fixture.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta, timezone
 from itertools import chain
+from typing import Any, ClassVar
 
 import pytest
 
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.model import Upload
-from chevupload.protocols import Catalog
+from chevupload.protocols import (
+    AlbumRecords,
+    Catalog,
+    CategoryRecords,
+    CheckableRecords,
+    DuplicateRecords,
+    IdempotentRecords,
+    OwnedRecords,
+    SweepableRecords,
+    UploadRecords,
+    ViewedRecords,
+)
 from chevupload.testing.records import NOW, in_threads, new_upload
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 
 
-def ready(catalog: Catalog, *uploads: Upload) -> None:
+def ready(catalog: UploadRecords, *uploads: Upload) -> None:
     """Record uploads as ready."""
     for upload in uploads:
         catalog.reserve(upload)
@@ -29,23 +44,27 @@ def ids(uploads: Sequence[Upload]) -> list[str]:
     return [upload.id for upload in uploads]
 
 
-class CatalogContract:
-    """The promises of a :class:`~chevupload.protocols.Catalog`.
+class _Contract:
+    """What the contracts share. Uploads belong to ``user``, to ``other`` or to nobody."""
 
-    The fixture ``catalog`` gives the one under test: without uploads, with the album ``album`` of the owner ``user``,
-    and with the category 1. Uploads here belong to ``user``, to ``other`` or to nobody.
-    """
+    ability: ClassVar[Any]
 
     @pytest.fixture
-    def catalog(self) -> Catalog:
-        """Return a new catalog with one album and one category."""
+    def catalog(self) -> UploadRecords:
+        """Return new records without uploads."""
         raise NotImplementedError("the subclass gives a fixture `catalog`")
 
-    def test_it_has_every_method(self, catalog: Catalog) -> None:
-        """The component finds all that it calls, and says so at construction rather than at the first upload."""
-        assert isinstance(catalog, Catalog)
+    def test_it_has_every_method(self, catalog: UploadRecords) -> None:
+        """A site finds what it calls, and says so when it is put together rather than at the first upload."""
+        assert isinstance(catalog, self.ability)
 
-    def test_a_record_comes_back_as_it_went_in(self, catalog: Catalog) -> None:
+
+class UploadRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.UploadRecords`."""
+
+    ability = UploadRecords
+
+    def test_a_record_comes_back_as_it_went_in(self, catalog: UploadRecords) -> None:
         """Every field survives, long texts whole and tags in their order, an owner's as a guest's."""
         upload = new_upload(
             source_md5="1" * 32,
@@ -73,7 +92,7 @@ class CatalogContract:
         assert catalog.find(upload.stem) == upload
         assert catalog.get("a2") == guests
 
-    def test_times_of_any_zone_are_kept(self, catalog: Catalog) -> None:
+    def test_times_of_any_zone_are_kept(self, catalog: UploadRecords) -> None:
         """A time of any zone comes back as the same moment, and aware."""
         local = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
         ready(catalog, new_upload(created_at=local))
@@ -82,84 +101,21 @@ class CatalogContract:
         assert found.created_at == NOW
         assert found.created_at.utcoffset() is not None
 
-    def test_pending_is_invisible(self, catalog: Catalog) -> None:
+    def test_pending_is_invisible(self, catalog: UploadRecords) -> None:
         """Nobody is shown an upload before all of its files are there."""
         upload = new_upload()
         catalog.reserve(upload)
         assert catalog.get("a1") is None
         assert catalog.find(upload.stem) is None
-        assert list(catalog.uploads()) == []
-        assert catalog.withdrawn("a1") is None
 
-    def test_a_request_makes_one_upload(self, catalog: Catalog) -> None:
-        """Whoever asks once more finds the first one, on its way or there; without a digest none stands in the way."""
-        first = new_upload("a1", request_digest="d" * 64, request_md5="1" * 32)
-        assert catalog.requested("d" * 64) is None
-        catalog.reserve(first)
-        assert catalog.requested("d" * 64) == first
-        with pytest.raises(RequestTaken):
-            catalog.reserve(new_upload("a2", request_digest="d" * 64, tags=("t",)))
-        catalog.publish("a1")
-        assert catalog.requested("d" * 64) == first
-        with pytest.raises(RequestTaken):
-            catalog.reserve(new_upload("a2", request_digest="d" * 64))
-        assert catalog.requested("e" * 64) is None
-        ready(catalog, new_upload("a2", request_digest="e" * 64), new_upload("a3"), new_upload("a4"))
-
-    def test_a_request_is_free_again_when_its_upload_is_withdrawn(self, catalog: Catalog) -> None:
-        """However it went: deleted, abandoned or stalled; the next one with this digest is a new upload."""
-        digests = {"deleted": "1" * 64, "abandoned": "2" * 64, "stalled": "3" * 64}
-        for name, digest in digests.items():
-            catalog.reserve(new_upload(name, request_digest=digest, received_at=NOW - HOUR))
-        catalog.publish("deleted")
-        catalog.withdraw("deleted")
-        catalog.abandon("abandoned")
-        catalog.withdraw_stalled(now=NOW, pending_since=NOW - HOUR)
-        for name, digest in digests.items():
-            assert catalog.requested(digest) is None
-            ready(catalog, new_upload(f"{name} again", request_digest=digest))
-
-    def test_of_many_threads_one_gets_the_request(self, catalog: Catalog) -> None:
-        """Of the same request at the same moment, one makes an upload."""
-
-        def work(thread: int) -> bool:
-            try:
-                catalog.reserve(new_upload(f"u{thread}", request_digest="d" * 64))
-            except RequestTaken:
-                return False
-            return True
-
-        assert sum(in_threads(6, work)) == 1
-
-    def test_whoever_holds_a_name_is_found(self, catalog: Catalog) -> None:
-        """In whatever state and case, so that nobody's file is taken for one without a record."""
-        for upload_id in ("pending", "ready", "deleting", "other"):
-            catalog.reserve(new_upload(upload_id, tags=("t",)))
-        catalog.publish("ready")
-        catalog.withdraw("deleting")
-        stems = {new_upload(upload_id).stem.upper() for upload_id in ("pending", "ready", "deleting", "nobody")}
-        found = sorted(catalog.holders(stems), key=lambda upload: upload.id)
-        assert found == [new_upload(upload_id, tags=("t",)) for upload_id in ("deleting", "pending", "ready")]
-        assert list(catalog.holders(set())) == []
-
-    def test_derived_files_are_resized(self, catalog: Catalog) -> None:
-        """Of what readers see, and nothing else of it."""
-        ready(catalog, new_upload("a1", thumb_size=1, medium_size=2, frame_size=3, views=4))
-        catalog.reserve(new_upload("a2", thumb_size=1))
-        changed = {"thumb_size": 9, "medium_size": 0, "frame_size": 8, "title": "changed"}
-        assert [catalog.resize(new_upload(id_, **changed)) for id_ in ("a1", "a2", "nobody")] == [True, False, False]
-        assert catalog.get("a1") == new_upload("a1", thumb_size=9, medium_size=0, frame_size=8, views=4)
-        catalog.publish("a2")
-        assert catalog.get("a2") == new_upload("a2", thumb_size=1)
-
-    def test_find_is_exact(self, catalog: Catalog) -> None:
+    def test_find_is_exact(self, catalog: UploadRecords) -> None:
         """A link in another case finds nothing, though it cannot be taken either: a file has one address."""
         ready(catalog, new_upload(name="Name"))
         assert catalog.find("2026/03/04/Name") is not None
         assert catalog.find("2026/03/04/name") is None
         assert catalog.find("2026/03/04/other") is None
 
-    def test_ids_differ_by_case_and_names_do_not(self, catalog: Catalog) -> None:
+    def test_ids_differ_by_case_and_names_do_not(self, catalog: UploadRecords) -> None:
         """Ids are exact. Names are not: some disks take ``ONE`` and ``one`` in a folder for the same file."""
         catalog.reserve(new_upload("ab", name="one"))
         catalog.reserve(new_upload("AB", name="two"))
@@ -169,13 +125,13 @@ class CatalogContract:
             catalog.reserve(new_upload("ab", name="three", tags=("t",)))
         catalog.reserve(new_upload("cd", name="ONE", folder=""))
 
-    def test_one_name_serves_one_upload_whatever_its_extension(self, catalog: Catalog) -> None:
+    def test_one_name_serves_one_upload_whatever_its_extension(self, catalog: UploadRecords) -> None:
         """A stem belongs to one upload alone, so that the derived files of two can never meet."""
         catalog.reserve(new_upload("a", name="n", extension="png"))
         with pytest.raises(NameTaken):
             catalog.reserve(new_upload("b", name="n", extension="gif"))
 
-    def test_a_taken_name_changes_nothing(self, catalog: Catalog) -> None:
+    def test_a_taken_name_changes_nothing(self, catalog: UploadRecords) -> None:
         """Whoever comes second leaves the first one's record as it is, and can come again under another name."""
         first = new_upload("a", name="n", title="first", tags=("one",))
         ready(catalog, first)
@@ -188,7 +144,7 @@ class CatalogContract:
         ready(catalog, second)
         assert catalog.get("b") == second
 
-    def test_of_many_threads_one_gets_the_name(self, catalog: Catalog) -> None:
+    def test_of_many_threads_one_gets_the_name(self, catalog: UploadRecords) -> None:
         """Uploads of one moment never share a name, and each name is given to one of them."""
 
         def work(thread: int) -> list[int]:
@@ -205,7 +161,7 @@ class CatalogContract:
         wins = in_threads(6, work)
         assert sorted(chain(*wins)) == list(range(10))
 
-    def test_publish_needs_a_pending_upload(self, catalog: Catalog) -> None:
+    def test_publish_needs_a_pending_upload(self, catalog: UploadRecords) -> None:
         """What a sweep or an owner has withdrawn never comes back to life: its files may be gone already."""
         with pytest.raises(CatalogError):
             catalog.publish("nobody")
@@ -217,14 +173,13 @@ class CatalogContract:
             catalog.publish("a1")
         assert catalog.get("a1") is None
 
-    def test_withdrawn_is_gone_and_its_name_is_not_used_again(self, catalog: Catalog) -> None:
+    def test_withdrawn_is_gone_and_its_name_is_not_used_again(self, catalog: UploadRecords) -> None:
         """Readers lose a deleted upload at once; its name stays taken while caches may hold it; its id does not."""
         ready(catalog, new_upload(tags=("x",)))
         assert catalog.withdraw("a1") is True
         assert catalog.withdraw("a1") is False
         assert catalog.get("a1") is None
         assert catalog.find(new_upload().stem) is None
-        assert list(catalog.uploads()) == []
         with pytest.raises(NameTaken):
             catalog.reserve(new_upload())
         catalog.forget("a1")
@@ -235,30 +190,13 @@ class CatalogContract:
         ready(catalog, new_upload(name="other", tags=("y",)))
         assert catalog.get("a1") == new_upload(name="other", tags=("y",))
 
-    def test_withdraw_takes_pending_ones_and_tells_of_unknown_ones(self, catalog: Catalog) -> None:
+    def test_withdraw_takes_pending_ones_and_tells_of_unknown_ones(self, catalog: UploadRecords) -> None:
         """An upload that failed can be withdrawn before it was ready, and the caller learns whether there was one."""
         catalog.reserve(new_upload())
         assert catalog.withdraw("a1") is True
         assert catalog.withdraw("nobody") is False
 
-    def test_abandon_takes_what_is_pending_and_nothing_else(self, catalog: Catalog) -> None:
-        """What became ready in the meantime stays: somebody was told that it is there."""
-        catalog.reserve(new_upload("a1"))
-        catalog.reserve(new_upload("a2"))
-        catalog.publish("a2")
-        assert [catalog.abandon(upload_id) for upload_id in ("a1", "a1", "a2", "nobody")] == [True, False, False, False]
-        assert catalog.get("a2") == new_upload("a2")
-        assert list(catalog.withdrawn_ids()) == ["a1"]
-
-    def test_expired_ones_are_listed(self, catalog: Catalog) -> None:
-        """Ready ones whose time has come, and they alone."""
-        for upload_id, expires_at in (("now", NOW), ("later", NOW + HOUR), ("never", None), ("pending", NOW)):
-            catalog.reserve(new_upload(upload_id, expires_at=expires_at))
-            if upload_id != "pending":
-                catalog.publish(upload_id)
-        assert [upload.id for upload in catalog.expired(NOW)] == ["now"]
-
-    def test_forget_leaves_what_was_not_withdrawn(self, catalog: Catalog) -> None:
+    def test_forget_leaves_what_was_not_withdrawn(self, catalog: UploadRecords) -> None:
         """No record of an upload with files is lost by forgetting it in the wrong state."""
         ready(catalog, new_upload())
         catalog.reserve(new_upload("a2"))
@@ -267,7 +205,187 @@ class CatalogContract:
         assert catalog.get("a1") is not None
         catalog.publish("a2")
 
-    def test_views_are_counted_for_ready_uploads(self, catalog: Catalog) -> None:
+
+class OwnedRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.OwnedRecords`."""
+
+    ability = OwnedRecords
+
+    def test_an_owners_uploads_are_listed_from_the_newest(self, catalog: OwnedRecords) -> None:
+        """Newest is what came last, whatever date it shows, and each is told in full."""
+        uploads = [
+            new_upload("b", received_at=NOW, created_at=NOW - 1000 * HOUR, tags=("z", "y")),
+            new_upload("a", received_at=NOW - HOUR, created_at=NOW, tags=("x",)),
+            new_upload("c", received_at=NOW - 2 * HOUR),
+        ]
+        ready(catalog, uploads[1], uploads[0], uploads[2])
+        assert list(catalog.owned("user", now=NOW, limit=10)) == uploads
+        assert list(catalog.owned("user", now=NOW, limit=2)) == uploads[:2]
+
+    def test_pages_of_an_owners_uploads_leave_none_out_and_repeat_none(self, catalog: OwnedRecords) -> None:
+        """Page after page shows every upload once, though several came within one second."""
+        times = [0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 4]
+        uploads = [new_upload(f"u{(7 * n) % 13:02}", received_at=NOW - age * SECOND) for n, age in enumerate(times)]
+        ready(catalog, *uploads)
+        whole = list(catalog.owned("user", now=NOW, limit=100))
+        assert sorted(ids(whole)) == sorted(ids(uploads))
+        assert [upload.received_at for upload in whole] == [upload.received_at for upload in uploads]
+        for limit in (1, 2, 3, 13):
+            pages = [list(catalog.owned("user", now=NOW, limit=limit))]
+            while pages[-1]:
+                assert len(pages[-1]) <= limit
+                pages.append(list(catalog.owned("user", now=NOW, limit=limit, before=pages[-1][-1].cursor)))
+            assert list(chain(*pages)) == whole
+
+    def test_what_happens_between_two_pages_moves_none_of_them(self, catalog: OwnedRecords) -> None:
+        """A new upload shifts nothing, and a page can follow one whose last upload is gone."""
+        ready(catalog, *(new_upload(f"u{age}", received_at=NOW - age * SECOND) for age in range(5)))
+        first = catalog.owned("user", now=NOW, limit=2)
+        ready(catalog, new_upload("new", received_at=NOW + SECOND))
+        catalog.withdraw("u1")
+        catalog.forget("u1")
+        second = catalog.owned("user", now=NOW, limit=2, before=first[-1].cursor)
+        assert (ids(first), ids(second)) == (["u0", "u1"], ["u2", "u3"])
+
+    def test_an_owner_is_shown_their_own_living_uploads_only(self, catalog: OwnedRecords) -> None:
+        """No other owner's, no guest's, none that is not there yet, none that is going, and none that has expired."""
+        ready(
+            catalog,
+            new_upload("live"),
+            new_upload("later", expires_at=NOW + SECOND),
+            new_upload("expired", expires_at=NOW),
+            new_upload("deleting"),
+            new_upload("theirs", owner_id="other"),
+            new_upload("guests", owner_id=None),
+        )
+        catalog.reserve(new_upload("pending"))
+        catalog.withdraw("deleting")
+        assert sorted(ids(catalog.owned("user", now=NOW, limit=10))) == ["later", "live"]
+        assert ids(catalog.owned("other", now=NOW, limit=10)) == ["theirs"]
+        for nobody in ("USER", "use", "user%", "nobody"):
+            assert ids(catalog.owned(nobody, now=NOW, limit=10)) == []
+
+
+class IdempotentRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.IdempotentRecords`."""
+
+    ability = IdempotentRecords
+
+    def test_a_request_makes_one_upload(self, catalog: IdempotentRecords) -> None:
+        """Whoever asks once more finds the first one, on its way or there; without a digest none stands in the way."""
+        first = new_upload("a1", request_digest="d" * 64, request_md5="1" * 32)
+        assert catalog.requested("d" * 64) is None
+        catalog.reserve(first)
+        assert catalog.requested("d" * 64) == first
+        with pytest.raises(RequestTaken):
+            catalog.reserve(new_upload("a2", request_digest="d" * 64, tags=("t",)))
+        catalog.publish("a1")
+        assert catalog.requested("d" * 64) == first
+        with pytest.raises(RequestTaken):
+            catalog.reserve(new_upload("a2", request_digest="d" * 64))
+        assert catalog.requested("e" * 64) is None
+        ready(catalog, new_upload("a2", request_digest="e" * 64), new_upload("a3"), new_upload("a4"))
+
+    def test_a_request_is_free_again_when_its_upload_is_withdrawn(self, catalog: IdempotentRecords) -> None:
+        """However it went: deleted or abandoned; the next one with this digest is a new upload."""
+        digests = {"deleted": "1" * 64, "abandoned": "2" * 64}
+        for name, digest in digests.items():
+            catalog.reserve(new_upload(name, request_digest=digest, received_at=NOW - HOUR))
+        catalog.publish("deleted")
+        catalog.withdraw("deleted")
+        catalog.abandon("abandoned")
+        for name, digest in digests.items():
+            assert catalog.requested(digest) is None
+            ready(catalog, new_upload(f"{name} again", request_digest=digest))
+
+    def test_of_many_threads_one_gets_the_request(self, catalog: IdempotentRecords) -> None:
+        """Of the same request at the same moment, one makes an upload."""
+
+        def work(thread: int) -> bool:
+            try:
+                catalog.reserve(new_upload(f"u{thread}", request_digest="d" * 64))
+            except RequestTaken:
+                return False
+            return True
+
+        assert sum(in_threads(6, work)) == 1
+
+    def test_abandon_takes_what_is_pending_and_nothing_else(self, catalog: IdempotentRecords) -> None:
+        """What became ready in the meantime stays: somebody was told that it is there."""
+        catalog.reserve(new_upload("a1"))
+        catalog.reserve(new_upload("a2"))
+        catalog.publish("a2")
+        assert [catalog.abandon(upload_id) for upload_id in ("a1", "a1", "a2", "nobody")] == [True, False, False, False]
+        assert catalog.get("a2") == new_upload("a2")
+        with pytest.raises(CatalogError):
+            catalog.publish("a1")
+
+
+class DuplicateRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.DuplicateRecords`."""
+
+    ability = DuplicateRecords
+
+    def test_duplicates_are_found_by_owner_hash_and_time(self, catalog: DuplicateRecords) -> None:
+        """The hash as received or as stored will do; the time is that of receipt; others' and pending do not count."""
+        ready(
+            catalog,
+            new_upload("a", md5="1" * 32, source_md5="2" * 32, created_at=NOW - timedelta(days=900)),
+            new_upload("b", owner_id=None, md5="3" * 32),
+            new_upload("d", md5="5" * 32),
+        )
+        catalog.reserve(new_upload("c", md5="4" * 32))
+        catalog.withdraw("d")
+        assert catalog.has_duplicate("1" * 32, owner_id="user", since=NOW)
+        assert catalog.has_duplicate("2" * 32, owner_id="user", since=NOW)
+        assert catalog.has_duplicate("3" * 32, owner_id=None, since=NOW)
+        assert not catalog.has_duplicate("1" * 32, owner_id="user", since=NOW + SECOND)
+        assert not catalog.has_duplicate("1" * 32, owner_id="other", since=NOW)
+        assert not catalog.has_duplicate("1" * 32, owner_id=None, since=NOW)
+        assert not catalog.has_duplicate("4" * 32, owner_id="user", since=NOW)
+        assert not catalog.has_duplicate("5" * 32, owner_id="user", since=NOW)
+
+
+class AlbumRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.AlbumRecords`. The fixture has the album ``album`` of ``user``."""
+
+    ability = AlbumRecords
+
+    def test_albums_are_looked_up(self, catalog: AlbumRecords) -> None:
+        """An album tells whose it is, which decides who may upload into it; ids are exact."""
+        album = catalog.album("album")
+        assert album is not None
+        assert (album.id, album.owner_id) == ("album", "user")
+        assert catalog.album("ALBUM") is None
+        assert catalog.album("nobody") is None
+
+    def test_albums_end_with_their_owner(self, catalog: AlbumRecords) -> None:
+        """Whoever gets the same id later has none of them; those of others stay."""
+        catalog.forget_albums("other")
+        catalog.forget_albums("USER")
+        assert catalog.album("album") is not None
+        catalog.forget_albums("user")
+        assert catalog.album("album") is None
+        catalog.forget_albums("user")
+
+
+class CategoryRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.CategoryRecords`. The fixture has the category 1."""
+
+    ability = CategoryRecords
+
+    def test_categories_are_looked_up(self, catalog: CategoryRecords) -> None:
+        """By their exact numbers."""
+        assert catalog.has_category(1)
+        assert not catalog.has_category(2)
+
+
+class ViewedRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.ViewedRecords`."""
+
+    ability = ViewedRecords
+
+    def test_views_are_counted_for_ready_uploads(self, catalog: ViewedRecords) -> None:
         """Every view counts, of what can be viewed only; an unknown id is no error."""
         ready(catalog, new_upload())
         catalog.reserve(new_upload("a2"))
@@ -277,7 +395,7 @@ class CatalogContract:
         catalog.publish("a2")
         assert catalog.get("a2") == new_upload("a2", views=0)
 
-    def test_no_view_of_many_threads_is_lost(self, catalog: Catalog) -> None:
+    def test_no_view_of_many_threads_is_lost(self, catalog: ViewedRecords) -> None:
         """Two viewers at one moment are two views."""
         ready(catalog, new_upload())
 
@@ -288,7 +406,30 @@ class CatalogContract:
         in_threads(6, work)
         assert catalog.get("a1") == new_upload(views=60)
 
-    def test_stalled_is_what_is_pending_for_too_long(self, catalog: Catalog) -> None:
+
+class SweepableRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.SweepableRecords`."""
+
+    ability = SweepableRecords
+
+    def test_pending_and_ready_ones_are_not_withdrawn(self, catalog: SweepableRecords) -> None:
+        """Nothing is removed of what is still on its way, or there."""
+        catalog.reserve(new_upload("pending"))
+        ready(catalog, new_upload("ready"))
+        assert [catalog.withdrawn(upload_id) for upload_id in ("pending", "ready")] == [None, None]
+        assert list(catalog.withdrawn_ids()) == []
+        catalog.withdraw("pending")
+        assert list(catalog.withdrawn_ids()) == ["pending"]
+
+    def test_expired_ones_are_listed(self, catalog: SweepableRecords) -> None:
+        """Ready ones whose time has come, and they alone."""
+        for upload_id, expires_at in (("now", NOW), ("later", NOW + HOUR), ("never", None), ("pending", NOW)):
+            catalog.reserve(new_upload(upload_id, expires_at=expires_at))
+            if upload_id != "pending":
+                catalog.publish(upload_id)
+        assert [upload.id for upload in catalog.expired(NOW)] == ["now"]
+
+    def test_stalled_is_what_is_pending_for_too_long(self, catalog: SweepableRecords) -> None:
         """It is withdrawn beside what was being deleted, and nothing else is: what expired has an owner to be told."""
         ready(
             catalog,
@@ -311,7 +452,7 @@ class CatalogContract:
             catalog.publish("stalled")
         catalog.publish("fresh")
 
-    def test_a_sweep_sees_each_upload_once_while_it_forgets(self, catalog: Catalog) -> None:
+    def test_a_sweep_sees_each_upload_once_while_it_forgets(self, catalog: SweepableRecords) -> None:
         """However many there are, and whatever is forgotten on the way."""
         ready(catalog, *(new_upload(f"u{number:03}", expires_at=NOW, tags=("t",)) for number in range(450)))
         for number in range(450):
@@ -324,7 +465,7 @@ class CatalogContract:
         assert sorted(seen) == [f"u{number:03}" for number in range(450)]
         assert len(list(catalog.withdrawn_ids())) == 225
 
-    def test_what_is_to_be_removed_is_claimed_by_one(self, catalog: Catalog) -> None:
+    def test_what_is_to_be_removed_is_claimed_by_one(self, catalog: SweepableRecords) -> None:
         """Until it is given back, or its claim is older than the next one allows; what readers see, nobody claims."""
         ready(catalog, new_upload("live"), new_upload("gone"))
         catalog.withdraw("gone")
@@ -343,7 +484,7 @@ class CatalogContract:
         catalog.forget("gone")
         assert not catalog.claim("gone", now=NOW + HOUR, since=NOW)
 
-    def test_of_many_sweeps_each_claims_what_no_other_has(self, catalog: Catalog) -> None:
+    def test_of_many_sweeps_each_claims_what_no_other_has(self, catalog: SweepableRecords) -> None:
         """Nothing is removed twice, and nothing is left."""
         names = [f"u{number:02}" for number in range(40)]
         ready(catalog, *map(new_upload, names))
@@ -355,14 +496,14 @@ class CatalogContract:
 
         assert sorted(chain(*in_threads(4, work))) == names
 
-    def test_however_many_are_stalled_all_are_withdrawn(self, catalog: Catalog) -> None:
+    def test_however_many_are_stalled_all_are_withdrawn(self, catalog: SweepableRecords) -> None:
         """By several sweeps at once, too."""
         for number in range(450):
             catalog.reserve(new_upload(f"u{number:03}"))
         in_threads(3, lambda thread: catalog.withdraw_stalled(now=NOW, pending_since=NOW))
         assert len(list(catalog.withdrawn_ids())) == 450
 
-    def test_an_upload_is_published_or_swept_never_both(self, catalog: Catalog) -> None:
+    def test_an_upload_is_published_or_swept_never_both(self, catalog: SweepableRecords) -> None:
         """A sweep that comes while uploads are published takes each of them before, or leaves it alone."""
         names = [f"u{number:02}" for number in range(40)]
         for name in names:
@@ -381,107 +522,88 @@ class CatalogContract:
                 published.append(name)
 
         in_threads(2, work)
-        assert sorted(upload.id for upload in catalog.uploads()) == sorted(published)
+        assert [name for name in names if catalog.get(name) is not None] == sorted(published)
         assert sorted(catalog.withdrawn_ids()) == sorted(set(names) - set(published))
 
-    def test_uploads_yields_all_of_them_and_lets_writers_in(self, catalog: Catalog) -> None:
+
+class CheckableRecordsContract(_Contract):
+    """The promises of :class:`~chevupload.protocols.CheckableRecords`."""
+
+    ability = CheckableRecords
+
+    def test_whoever_holds_a_name_is_found(self, catalog: CheckableRecords) -> None:
+        """In whatever state and case, so that nobody's file is taken for one without a record."""
+        for upload_id in ("pending", "ready", "deleting", "other"):
+            catalog.reserve(new_upload(upload_id, tags=("t",)))
+        catalog.publish("ready")
+        catalog.withdraw("deleting")
+        stems = {new_upload(upload_id).stem.upper() for upload_id in ("pending", "ready", "deleting", "nobody")}
+        found = sorted(catalog.holders(stems), key=lambda upload: upload.id)
+        assert found == [new_upload(upload_id, tags=("t",)) for upload_id in ("deleting", "pending", "ready")]
+        assert list(catalog.holders(set())) == []
+
+    def test_derived_files_are_resized(self, catalog: CheckableRecords) -> None:
+        """Of what readers see, and nothing else of it."""
+        ready(catalog, new_upload("a1", thumb_size=1, medium_size=2, frame_size=3, views=4))
+        catalog.reserve(new_upload("a2", thumb_size=1))
+        changed = {"thumb_size": 9, "medium_size": 0, "frame_size": 8, "title": "changed"}
+        assert [catalog.resize(new_upload(id_, **changed)) for id_ in ("a1", "a2", "nobody")] == [True, False, False]
+        assert catalog.get("a1") == new_upload("a1", thumb_size=9, medium_size=0, frame_size=8, views=4)
+        catalog.publish("a2")
+        assert catalog.get("a2") == new_upload("a2", thumb_size=1)
+
+    def test_uploads_yields_all_of_them_and_lets_writers_in(self, catalog: CheckableRecords) -> None:
         """A check sees every upload, however many there are, and holds up nobody who writes meanwhile."""
         ready(catalog, *(new_upload(f"u{number:03}") for number in range(400)))
         seen = []
         for upload in catalog.uploads():
             seen.append(upload.id)
-            catalog.count_view(upload.id)
+            catalog.withdraw(upload.id)
         assert sorted(seen) == [f"u{number:03}" for number in range(400)]
 
-    def test_an_owners_uploads_are_listed_from_the_newest(self, catalog: Catalog) -> None:
-        """Newest is what came last, whatever date it shows, and each is told in full."""
-        uploads = [
-            new_upload("b", received_at=NOW, created_at=NOW - 1000 * HOUR, tags=("z", "y")),
-            new_upload("a", received_at=NOW - HOUR, created_at=NOW, tags=("x",)),
-            new_upload("c", received_at=NOW - 2 * HOUR),
-        ]
-        ready(catalog, uploads[1], uploads[0], uploads[2])
-        assert list(catalog.owned("user", now=NOW, limit=10)) == uploads
-        assert list(catalog.owned("user", now=NOW, limit=2)) == uploads[:2]
-
-    def test_pages_of_an_owners_uploads_leave_none_out_and_repeat_none(self, catalog: Catalog) -> None:
-        """Page after page shows every upload once, though several came within one second."""
-        times = [0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 4]
-        uploads = [new_upload(f"u{(7 * n) % 13:02}", received_at=NOW - age * SECOND) for n, age in enumerate(times)]
-        ready(catalog, *uploads)
-        whole = list(catalog.owned("user", now=NOW, limit=100))
-        assert sorted(ids(whole)) == sorted(ids(uploads))
-        assert [upload.received_at for upload in whole] == [upload.received_at for upload in uploads]
-        for limit in (1, 2, 3, 13):
-            pages = [list(catalog.owned("user", now=NOW, limit=limit))]
-            while pages[-1]:
-                assert len(pages[-1]) <= limit
-                pages.append(list(catalog.owned("user", now=NOW, limit=limit, before=pages[-1][-1].cursor)))
-            assert list(chain(*pages)) == whole
-
-    def test_what_happens_between_two_pages_moves_none_of_them(self, catalog: Catalog) -> None:
-        """A new upload shifts nothing, and a page can follow one whose last upload is gone or has new views."""
-        ready(catalog, *(new_upload(f"u{age}", received_at=NOW - age * SECOND) for age in range(5)))
-        first = catalog.owned("user", now=NOW, limit=2)
-        ready(catalog, new_upload("new", received_at=NOW + SECOND))
-        catalog.count_view("u2")
-        catalog.withdraw("u1")
-        catalog.forget("u1")
-        second = catalog.owned("user", now=NOW, limit=2, before=first[-1].cursor)
-        assert (ids(first), ids(second)) == (["u0", "u1"], ["u2", "u3"])
-
-    def test_an_owner_is_shown_their_own_living_uploads_only(self, catalog: Catalog) -> None:
-        """No other owner's, no guest's, none that is not there yet, none that is going, and none that has expired."""
-        ready(
-            catalog,
-            new_upload("live"),
-            new_upload("later", expires_at=NOW + SECOND),
-            new_upload("expired", expires_at=NOW),
-            new_upload("deleting"),
-            new_upload("theirs", owner_id="other"),
-            new_upload("guests", owner_id=None),
-        )
+    def test_what_is_not_ready_is_not_listed(self, catalog: CheckableRecords) -> None:
+        """Neither what is on its way nor what is going has all of its files."""
         catalog.reserve(new_upload("pending"))
+        ready(catalog, new_upload("deleting"))
         catalog.withdraw("deleting")
-        assert sorted(ids(catalog.owned("user", now=NOW, limit=10))) == ["later", "live"]
-        assert ids(catalog.owned("other", now=NOW, limit=10)) == ["theirs"]
-        for nobody in ("USER", "use", "user%", "nobody"):
-            assert ids(catalog.owned(nobody, now=NOW, limit=10)) == []
+        assert list(catalog.uploads()) == []
 
-    def test_duplicates_are_found_by_owner_hash_and_time(self, catalog: Catalog) -> None:
-        """The hash as received or as stored will do; the time is that of receipt; others' and pending do not count."""
-        ready(
-            catalog,
-            new_upload("a", md5="1" * 32, source_md5="2" * 32, created_at=NOW - timedelta(days=900)),
-            new_upload("b", owner_id=None, md5="3" * 32),
-            new_upload("d", md5="5" * 32),
-        )
-        catalog.reserve(new_upload("c", md5="4" * 32))
-        catalog.withdraw("d")
-        assert catalog.has_duplicate("1" * 32, owner_id="user", since=NOW)
-        assert catalog.has_duplicate("2" * 32, owner_id="user", since=NOW)
-        assert catalog.has_duplicate("3" * 32, owner_id=None, since=NOW)
-        assert not catalog.has_duplicate("1" * 32, owner_id="user", since=NOW + SECOND)
-        assert not catalog.has_duplicate("1" * 32, owner_id="other", since=NOW)
-        assert not catalog.has_duplicate("1" * 32, owner_id=None, since=NOW)
-        assert not catalog.has_duplicate("4" * 32, owner_id="user", since=NOW)
-        assert not catalog.has_duplicate("5" * 32, owner_id="user", since=NOW)
 
-    def test_albums_and_categories_are_looked_up(self, catalog: Catalog) -> None:
-        """An album tells whose it is, which decides who may upload into it; ids are exact."""
-        album = catalog.album("album")
-        assert album is not None
-        assert (album.id, album.owner_id) == ("album", "user")
-        assert catalog.album("ALBUM") is None
-        assert catalog.album("nobody") is None
-        assert catalog.has_category(1)
-        assert not catalog.has_category(2)
+class CatalogContract(
+    UploadRecordsContract,
+    OwnedRecordsContract,
+    IdempotentRecordsContract,
+    DuplicateRecordsContract,
+    AlbumRecordsContract,
+    CategoryRecordsContract,
+    ViewedRecordsContract,
+    SweepableRecordsContract,
+    CheckableRecordsContract,
+):
+    """The promises of a :class:`~chevupload.protocols.Catalog`, which has all of these abilities.
 
-    def test_albums_end_with_their_owner(self, catalog: Catalog) -> None:
-        """Whoever gets the same id later has none of them; those of others stay."""
-        catalog.forget_albums("other")
-        catalog.forget_albums("USER")
-        assert catalog.album("album") is not None
-        catalog.forget_albums("user")
-        assert catalog.album("album") is None
-        catalog.forget_albums("user")
+    The fixture ``catalog`` gives a new one without uploads, with the album ``album`` of the owner ``user``, and
+    with the category 1.
+    """
+
+    ability = Catalog
+
+    def test_a_request_is_free_again_when_its_upload_is_stalled(self, catalog: Catalog) -> None:
+        """Its client asks once more, and gets a new upload."""
+        catalog.reserve(new_upload("a1", request_digest="3" * 64, received_at=NOW - HOUR))
+        catalog.withdraw_stalled(now=NOW, pending_since=NOW - HOUR)
+        assert catalog.requested("3" * 64) is None
+        ready(catalog, new_upload("a2", request_digest="3" * 64))
+
+    def test_what_is_abandoned_is_swept(self, catalog: Catalog) -> None:
+        """Its files are removed like those of any other."""
+        catalog.reserve(new_upload("a1"))
+        catalog.abandon("a1")
+        assert list(catalog.withdrawn_ids()) == ["a1"]
+
+    def test_a_view_moves_nothing_in_a_list(self, catalog: Catalog) -> None:
+        """The next page follows the one before, whatever was looked at meanwhile."""
+        ready(catalog, *(new_upload(f"u{age}", received_at=NOW - age * SECOND) for age in range(4)))
+        first = catalog.owned("user", now=NOW, limit=2)
+        catalog.count_view("u2")
+        assert ids(catalog.owned("user", now=NOW, limit=2, before=first[-1].cursor)) == ["u2", "u3"]

@@ -33,7 +33,7 @@ class MemoryStorage:
         self._public_url = optional(BASE_URL).checked("public_url", public_url)
 
     def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
-        """Keep what ``file`` holds from its position to its end; an existing file is replaced."""
+        """See Storage."""
         checked_path(path)
         try:
             content = file.read()
@@ -44,39 +44,31 @@ class MemoryStorage:
         self._files[path], self._modified[path] = content, utc_now()
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file for reading.
-
-        Raises:
-            FileMissing: there is no such file.
-        """
+        """See Storage."""
         try:
             return BytesIO(self._files[checked_path(path)])
         except KeyError:
             raise FileMissing(f"no file at {path}") from None
 
     def delete(self, path: str) -> None:
-        """Remove a file; an absent one is fine."""
+        """See Storage."""
         self._files.pop(checked_path(path), None)
         self._modified.pop(path, None)
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file at ``path``."""
+        """See Storage."""
         return checked_path(path) in self._files
 
     def url(self, path: str) -> str | None:
-        """Return the file's address below the public URL, or None without one."""
+        """See Storage."""
         return joined_url(self._public_url, path)
 
     def files(self) -> Iterator[str]:
-        """Yield the path of every file."""
+        """See ListingStorage."""
         yield from list(self._files)
 
     def modified(self, path: str) -> datetime:
-        """Return when a file was stored.
-
-        Raises:
-            FileMissing: there is no such file.
-        """
+        """See ListingStorage."""
         try:
             return self._modified[checked_path(path)]
         except KeyError:
@@ -102,12 +94,7 @@ class MemoryCatalog:
         self._categories = {category.id for category in categories}
 
     def reserve(self, upload: Upload) -> None:
-        """Record ``upload`` as pending.
-
-        Raises:
-            NameTaken: its id, or its stem in any mix of upper and lower case, belongs or belonged to another upload.
-            RequestTaken: its ``request_digest`` belongs to another one.
-        """
+        """See UploadRecords."""
         stem = upload.stem.lower()
         with self._lock:
             if upload.request_digest is not None and self._of_request(upload.request_digest) is not None:
@@ -118,11 +105,7 @@ class MemoryCatalog:
             self._records[upload.id] = _Record(upload, "pending")
 
     def publish(self, upload_id: str) -> None:
-        """Make a pending upload ready.
-
-        Raises:
-            CatalogError: it is not pending any more.
-        """
+        """See UploadRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             if record is None or record.state != "pending":
@@ -130,23 +113,23 @@ class MemoryCatalog:
             record.state = "ready"
 
     def get(self, upload_id: str) -> Upload | None:
-        """Return a ready upload."""
+        """See UploadRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             return record.upload if record is not None and record.state == "ready" else None
 
     def find(self, stem: str) -> Upload | None:
-        """Return the ready upload with this stem."""
+        """See UploadRecords."""
         return next((upload for upload in self.uploads() if upload.stem == stem), None)
 
     def holders(self, stems: Collection[str]) -> list[Upload]:
-        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
+        """See CheckableRecords."""
         wanted = {stem.lower() for stem in stems}
         with self._lock:
             return [record.upload for record in self._records.values() if record.upload.stem.lower() in wanted]
 
     def resize(self, upload: Upload) -> bool:
-        """Record the sizes of the derived files of a ready upload. False when there is none."""
+        """See CheckableRecords."""
         with self._lock:
             record = self._records.get(upload.id)
             if record is None or record.state != "ready":
@@ -156,19 +139,19 @@ class MemoryCatalog:
             return True
 
     def requested(self, request_digest: str) -> Upload | None:
-        """Return the pending or ready upload with this ``request_digest``."""
+        """See IdempotentRecords."""
         with self._lock:
             return self._of_request(request_digest)
 
     def count_view(self, upload_id: str) -> None:
-        """Add one to a ready upload's views."""
+        """See ViewedRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             if record is not None and record.state == "ready":
                 record.upload = replace(record.upload, views=record.upload.views + 1)
 
     def withdraw(self, upload_id: str) -> bool:
-        """Mark a pending or ready upload as deleting. False when there is none."""
+        """See UploadRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             if record is None or record.state == "deleting":
@@ -177,7 +160,7 @@ class MemoryCatalog:
             return True
 
     def abandon(self, upload_id: str) -> bool:
-        """Mark a pending upload as deleting. False when there is none."""
+        """See IdempotentRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             if record is None or record.state != "pending":
@@ -186,7 +169,7 @@ class MemoryCatalog:
             return True
 
     def forget(self, upload_id: str) -> None:
-        """Remove the record of an upload in state deleting."""
+        """See UploadRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             if record is not None and record.state == "deleting":
@@ -194,24 +177,24 @@ class MemoryCatalog:
                 del self._records[upload_id]
 
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
-        """Mark as deleting what is pending for too long."""
+        """See SweepableRecords."""
         with self._lock:
             for record in self._records.values():
                 if record.state == "pending" and record.upload.received_at <= pending_since:
                     record.state = "deleting"
 
     def expired(self, now: datetime) -> Iterator[Upload]:
-        """Yield every ready upload that is expired."""
+        """See SweepableRecords."""
         return (upload for upload in self.uploads() if upload.is_expired(now))
 
     def withdrawn_ids(self) -> Iterator[str]:
-        """Yield the id of every upload in state deleting."""
+        """See SweepableRecords."""
         with self._lock:
             ids = [id_ for id_, record in self._records.items() if record.state == "deleting"]
         yield from ids
 
     def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
-        """Mark an upload in state deleting as the caller's to remove, unless another claimed it after ``since``."""
+        """See SweepableRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             if record is None or record.state != "deleting":
@@ -222,47 +205,47 @@ class MemoryCatalog:
             return True
 
     def unclaim(self, upload_id: str) -> None:
-        """Give back an upload that could not be removed."""
+        """See SweepableRecords."""
         with self._lock:
             if (record := self._records.get(upload_id)) is not None:
                 record.claimed_at = None
 
     def withdrawn(self, upload_id: str) -> Upload | None:
-        """Return an upload in state deleting."""
+        """See SweepableRecords."""
         with self._lock:
             record = self._records.get(upload_id)
             return record.upload if record is not None and record.state == "deleting" else None
 
     def uploads(self) -> Iterator[Upload]:
-        """Yield every ready upload."""
+        """See CheckableRecords."""
         with self._lock:
             ready = [record.upload for record in self._records.values() if record.state == "ready"]
         yield from ready
 
     def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
-        """Return up to ``limit`` ready uploads of an owner that are not expired, the newest first."""
+        """See OwnedRecords."""
         found = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
         ordered = sorted(found, key=_age, reverse=True)
         return [upload for upload in ordered if before is None or _age(upload) < _age(before)][:limit]
 
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
-        """Whether ``owner_id`` has a ready upload of these bytes since then."""
+        """See DuplicateRecords."""
         return any(
             upload.owner_id == owner_id and upload.received_at >= since and md5 in (upload.md5, upload.source_md5)
             for upload in self.uploads()
         )
 
     def album(self, album_id: str) -> Album | None:
-        """Return an album."""
+        """See AlbumRecords."""
         return self._albums.get(album_id)
 
     def forget_albums(self, owner_id: str) -> None:
-        """Remove every album of an owner."""
+        """See AlbumRecords."""
         with self._lock:
             self._albums = {album.id: album for album in self._albums.values() if album.owner_id != owner_id}
 
     def has_category(self, category_id: int) -> bool:
-        """Whether there is such a category."""
+        """See CategoryRecords."""
         return category_id in self._categories
 
     def _of_request(self, digest: str) -> Upload | None:

@@ -15,10 +15,10 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, BinaryIO, Literal
 
-from chevupload.errors import BackendError, FileMissing, Refusal, StorageError
+from chevupload.errors import BackendError, ConfigError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
 from chevupload.model import MediaFile, Principal, Upload
-from chevupload.protocols import AdoptingStorage, Catalog, ListingStorage, Storage
+from chevupload.protocols import AdoptingStorage, CheckableRecords, ListingStorage, Storage, UploadRecords
 from chevupload.storage.registry import Storages
 from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.persist import save_file
@@ -72,12 +72,18 @@ class CheckReport:
 class ConsistencyCheck:
     """Looks, and mends."""
 
-    def __init__(self, *, uploads: Uploads, catalog: Catalog, storages: Storages, dated: bool) -> None:
+    def __init__(self, *, uploads: Uploads, catalog: UploadRecords, storages: Storages, dated: bool) -> None:
         """Use these parts; ``dated`` says that every file of ours is in a folder of its date."""
         self._uploads = uploads
-        self._catalog = catalog
+        self._checkable = catalog if isinstance(catalog, CheckableRecords) else None
         self._storages = storages
         self._dated = dated
+
+    @property
+    def _records(self) -> CheckableRecords:
+        if self._checkable is None:
+            raise ConfigError("this catalog cannot be checked: it has none of the methods of CheckableRecords")
+        return self._checkable
 
     def check(self, oldest: datetime) -> CheckReport:
         """Look for every file of every ready upload and, where the storage can list them, for a record of every file.
@@ -90,12 +96,12 @@ class ConsistencyCheck:
         missing: list[tuple[str, str]] = []
         uploads: Counter[str] = Counter()
         originals: Counter[str] = Counter()
-        for upload in self._catalog.uploads():
+        for upload in self._records.uploads():
             uploads[upload.storage] += 1
             absent = [path for path in upload.sizes if not self._is_whole(upload, path)]
             originals[upload.storage] += upload.path not in absent
             # It may have been deleted since its page was read.
-            if absent and self._catalog.get(upload.id) is not None:
+            if absent and self._records.get(upload.id) is not None:
                 missing.extend((upload.id, path) for path in absent)
         strays, foreign = self._unknown_files(oldest)
         found = uploads + Counter(path.rpartition(":")[0] for path in strays)
@@ -132,7 +138,7 @@ class ConsistencyCheck:
     def _mend(self, upload_id: str, paths: Collection[str]) -> Literal["withdrawn", "rendered"] | None:
         """Mend one upload, and say how; None is not at all."""
         try:
-            upload = self._catalog.get(upload_id)
+            upload = self._records.get(upload_id)
             size = None if upload is None else self._size(upload, upload.path)
             if upload is None or size is None:
                 if upload is not None and self._uploads.delete(upload):
@@ -181,7 +187,7 @@ class ConsistencyCheck:
             else:
                 save_file(storage, again, path, file)
         # Deleted meanwhile, it may have left these behind already.
-        kept = again.paths if self._catalog.resize(again) else ()
+        kept = again.paths if self._records.resize(again) else ()
         for path in {*upload.paths, *again.paths} - {*kept}:
             storage.delete(path)
 
@@ -228,7 +234,7 @@ class ConsistencyCheck:
 
     def _unrecorded(self, paths: Collection[str]) -> Iterator[str]:
         """Yield those of the paths that no record knows, in whichever storage: two names may stand for one place."""
-        holders = self._catalog.holders({_STEM.sub("", path) for path in paths})
+        holders = self._records.holders({_STEM.sub("", path) for path in paths})
         known = {path for upload in holders for path in upload.paths}
         return (path for path in paths if path not in known)
 

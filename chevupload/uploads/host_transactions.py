@@ -9,7 +9,7 @@ from typing import Any
 
 from chevupload.errors import ConfigError, NameTaken, Taken
 from chevupload.model import MediaFile, Principal, Upload
-from chevupload.protocols import Catalog, JoiningCatalog
+from chevupload.protocols import JoinableRecords, UploadRecords
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.intent_log import IntentLog
@@ -21,10 +21,10 @@ class HostTransactions:
     """Follows uploads from their reservation to the end of the host's transaction, here or in a process that died."""
 
     def __init__(
-        self, *, catalog: Catalog, storages: Storages, writer: Writer, hooks: Hooks, intents: IntentLog
+        self, *, catalog: UploadRecords, storages: Storages, writer: Writer, hooks: Hooks, intents: IntentLog
     ) -> None:
         """Use these parts; ``writer`` takes away what was not committed."""
-        self._catalog = catalog
+        self._records = catalog if isinstance(catalog, JoinableRecords) else None
         self._storages = storages
         self._hooks = hooks
         self._writer = writer
@@ -41,8 +41,8 @@ class HostTransactions:
             BackendError: the host's database is away.
             ConfigError: a session that the catalog cannot join.
         """
-        if not isinstance(self._catalog, JoiningCatalog):
-            raise ConfigError("this catalog cannot join a session")
+        if self._records is None:
+            raise ConfigError("this catalog cannot join a session: it has no method joined")
         stored: list[Upload] = []
 
         def when_over() -> None:
@@ -51,7 +51,7 @@ class HostTransactions:
                 if self.settle(upload):
                     self._hooks.uploaded(upload, sender)
 
-        records = self._catalog.joined(session, when_over)
+        records = self._records.joined(session, when_over)
         return SessionWriter(
             records, self._storages, self._hooks, intents=self._intents, open_ids=self._open, stored=stored
         )
@@ -62,7 +62,7 @@ class HostTransactions:
 
     def older_than(self, moment: float) -> Iterator[Upload]:
         """Yield the uploads whose end nobody has seen since ``moment``, a time of the file system in seconds."""
-        return self._intents.older_than(moment)
+        return iter(()) if self._records is None else self._intents.older_than(moment)
 
     def settle(self, upload: Upload) -> bool:
         """Look how the host's transaction ended that was to publish ``upload``; take away what it did not.
@@ -72,15 +72,16 @@ class HostTransactions:
         Raises:
             BackendError: a part is away; the next sweep looks again.
         """
-        if self._catalog.get(upload.id) is None:
+        assert self._records is not None, "no upload was stored in a transaction"
+        if self._records.get(upload.id) is None:
             # Its reservation may have gone with the transaction: taken again, nobody else can meet its files. If the
             # transaction is still open, the database has us wait for its end, which may be that the upload is ready.
             # Its request may have been repeated since, and is not needed for what is only going to be removed.
             with contextlib.suppress(NameTaken):
-                self._catalog.reserve(replace(upload, request_digest=None))
-            if self._catalog.abandon(upload.id):
+                self._records.reserve(replace(upload, request_digest=None))
+            if self._records.abandon(upload.id):
                 self._writer.clear(upload)
-        is_ready = self._catalog.get(upload.id) is not None
+        is_ready = self._records.get(upload.id) is not None
         self._intents.remove(upload)
         return is_ready
 
@@ -90,7 +91,7 @@ class SessionWriter(Writer):
 
     def __init__(
         self,
-        records: Catalog,
+        records: UploadRecords,
         storages: Storages,
         hooks: Hooks,
         *,

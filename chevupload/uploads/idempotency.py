@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from chevupload.errors import InvalidParameter, RequestPending, RequestReused
 from chevupload.model import Principal, Upload
-from chevupload.protocols import Catalog
+from chevupload.protocols import IdempotentRecords
 from chevupload.uploads.host_transactions import HostTransactions
 from chevupload.uploads.persist import Writer
 
@@ -49,14 +49,14 @@ def request_digest(environ: WSGIEnvironment, principal: Principal) -> str | None
 
 
 def find_earlier(
-    digest: str, md5: str, *, catalog: Catalog, writer: Writer, transactions: HostTransactions, now: datetime
+    digest: str, md5: str, *, records: IdempotentRecords, writer: Writer, transactions: HostTransactions, now: datetime
 ) -> Upload | None:
     """Return the upload that a request with this ``digest`` has made, or None if there is none, or none any more.
 
     Args:
         digest: see :func:`request_digest`.
         md5: of what the request brings now.
-        catalog: has the records.
+        records: of all uploads.
         writer: takes an expired upload away that stands in the new one's way.
         transactions: in which an upload may be pending for as long as the host likes.
         now: an aware UTC time.
@@ -66,7 +66,7 @@ def find_earlier(
         RequestReused: the request brought something else the first time.
         BackendError: the catalog is away.
     """
-    upload = catalog.requested(digest)
+    upload = records.requested(digest)
     if upload is None:
         return None
     if upload.is_expired(now):
@@ -74,11 +74,11 @@ def find_earlier(
         return None
     if upload.request_md5 != md5:
         raise RequestReused
-    if catalog.get(upload.id) is not None:
+    if records.get(upload.id) is not None:
         # As it was when it was new: the answer is the first one's.
         return replace(upload, views=0)
     is_abandoned = upload.received_at <= now - _ABANDONED and not transactions.holds(upload)
-    if is_abandoned and catalog.abandon(upload.id):
+    if is_abandoned and records.abandon(upload.id):
         return None
     raise pending()
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, ConfigError
-from chevupload.protocols import Catalog
+from chevupload.protocols import SweepableRecords, UploadRecords
 from chevupload.spool import PREFIX
 from chevupload.storage.registry import Storages
 from chevupload.uploads.consistency import CheckReport, ConsistencyCheck
@@ -66,7 +66,7 @@ class Maintenance:
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        catalog: UploadRecords,
         storages: Storages,
         writer: Writer,
         transactions: HostTransactions,
@@ -76,7 +76,7 @@ class Maintenance:
         clock: Clock,
     ) -> None:
         """Use these parts; ``pending_grace`` is how old an unfinished upload gets before it is swept."""
-        self._catalog = catalog
+        self._records = catalog if isinstance(catalog, SweepableRecords) else None
         self._storages = storages
         self._writer = writer
         self._transactions = transactions
@@ -93,6 +93,7 @@ class Maintenance:
 
         Raises:
             BackendError: the catalog is away. One upload that cannot be removed is logged, counted and left for later.
+            ConfigError: the catalog cannot be swept.
         """
         return self._sweep(grace, None)
 
@@ -102,8 +103,9 @@ class Maintenance:
         A thread belongs to one process: under a server that forks, call this in its workers, after the fork.
 
         Raises:
-            ConfigError: the time is not positive, or it is done already.
+            ConfigError: the time is not positive, it is done already, or the catalog cannot be swept.
         """
+        self._swept()
         if not seconds > 0:
             raise ConfigError("the time between two sweeps must be positive")
         if self._regular is not None:
@@ -123,36 +125,42 @@ class Maintenance:
             regular.end()
 
     def _sweep(self, grace: timedelta | None, ending: threading.Event | None) -> SweepReport:
+        records = self._swept()
         now = self._clock()
         grace = self._pending_grace if grace is None else grace
         removed = failed = 0
-        for expired in self._until(ending, self._catalog.expired(now)):
+        for expired in self._until(ending, records.expired(now)):
             self._writer.withdraw(expired)
         self._settle_transactions(grace)
-        self._catalog.withdraw_stalled(now=now, pending_since=now - grace)
-        for upload_id in self._until(ending, self._catalog.withdrawn_ids()):
+        records.withdraw_stalled(now=now, pending_since=now - grace)
+        for upload_id in self._until(ending, records.withdrawn_ids()):
             # One by one: of several sweeps at once each takes what no other has taken. What one of them left when it
             # died is free again after the grace.
-            if self._catalog.claim(upload_id, now=self._clock(), since=now - grace):
-                is_removed = self._remove(upload_id)
+            if records.claim(upload_id, now=self._clock(), since=now - grace):
+                is_removed = self._remove(records, upload_id)
                 removed, failed = removed + is_removed, failed + (not is_removed)
         return SweepReport(uploads=removed, temporary_files=self._sweep_spools(grace), failed=failed)
+
+    def _swept(self) -> SweepableRecords:
+        if self._records is None:
+            raise ConfigError("this catalog cannot be swept: it has none of the methods of SweepableRecords")
+        return self._records
 
     @staticmethod
     def _until(ending: threading.Event | None, found: Iterator[T]) -> Iterator[T]:
         """Yield what is found, until the end is near."""
         return takewhile(lambda _: ending is None or not ending.is_set(), found)
 
-    def _remove(self, upload_id: str) -> bool:
+    def _remove(self, records: SweepableRecords, upload_id: str) -> bool:
         """Remove an upload that was claimed, or give it back. False when it could not be removed."""
         try:
-            upload = self._catalog.withdrawn(upload_id)
+            upload = records.withdrawn(upload_id)
             if upload is not None:
                 self._writer.clear(upload)
             return True
         except BackendError:
             logger.exception("upload %s could not be swept", upload_id)
-            self._catalog.unclaim(upload_id)
+            records.unclaim(upload_id)
             return False
 
     def check(self, *, repair: bool = False, grace: timedelta | None = None) -> CheckReport:
@@ -165,6 +173,7 @@ class Maintenance:
         Raises:
             BackendError: catalog or storage are away; or nothing at all is where it should be, and was to be mended;
                 or UnknownStorage, when a record names one that is not there.
+            ConfigError: the catalog cannot be checked.
         """
         oldest = datetime.now(UTC) - (self._pending_grace if grace is None else grace)
         report = self._consistency.check(oldest)

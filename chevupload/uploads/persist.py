@@ -15,7 +15,7 @@ from contextvars import copy_context
 
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
 from chevupload.model import MediaFile, Upload
-from chevupload.protocols import AdoptingStorage, Catalog, Storage
+from chevupload.protocols import AdoptingStorage, Storage, UploadRecords
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -27,7 +27,7 @@ logger = logging.getLogger("chevupload")
 class Writer:
     """Writes uploads into records and storages, and removes them again."""
 
-    def __init__(self, records: Catalog, storages: Storages, hooks: Hooks) -> None:
+    def __init__(self, records: UploadRecords, storages: Storages, hooks: Hooks) -> None:
         """Use these parts."""
         self._records = records
         self._storages = storages

@@ -17,6 +17,7 @@ from chevupload.clock import Clock
 from chevupload.config import Limits, Originals, Policy, Renditions
 from chevupload.errors import (
     CatalogError,
+    ConfigError,
     DuplicateUpload,
     EmptySource,
     ForeignAlbum,
@@ -37,7 +38,18 @@ from chevupload.model import (
     as_principal,
 )
 from chevupload.naming import new_id
-from chevupload.protocols import Catalog, KeyBackend, Readable, Renderer, Wrapper
+from chevupload.protocols import (
+    AlbumRecords,
+    CategoryRecords,
+    DuplicateRecords,
+    IdempotentRecords,
+    KeyBackend,
+    OwnedRecords,
+    Readable,
+    Renderer,
+    UploadRecords,
+    Wrapper,
+)
 from chevupload.spool import Spool, SpoolFolder
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -60,13 +72,17 @@ class SaveParameters(GivenParameters, total=False):
 
 
 class Uploads:
-    """Takes uploads in and takes them away again."""
+    """Takes uploads in and takes them away again.
+
+    Attributes:
+        is_idempotent: whether a request that is sent once more is known again, which needs a catalog for it.
+    """
 
     def __init__(
         self,
         *,
         keys: KeyBackend,
-        catalog: Catalog,
+        catalog: UploadRecords,
         storages: Storages,
         writer: Writer,
         transactions: HostTransactions,
@@ -82,6 +98,14 @@ class Uploads:
         """Use these parts; workers write where ``spools`` are, ``clock`` returns an aware UTC time."""
         self._keys = keys
         self._catalog = catalog
+        self.is_idempotent = isinstance(catalog, IdempotentRecords)
+        self._requests = catalog if isinstance(catalog, IdempotentRecords) else None
+        self._albums = catalog if isinstance(catalog, AlbumRecords) else None
+        self._categories = catalog if isinstance(catalog, CategoryRecords) else None
+        self._owned = catalog if isinstance(catalog, OwnedRecords) else None
+        self._contents = catalog if isinstance(catalog, DuplicateRecords) else None
+        if policy.duplicates == "reject" and self._contents is None:
+            raise ConfigError("Policy(duplicates='reject') needs a catalog with the method has_duplicate")
         self._storages = storages
         self._writer = writer
         self._transactions = transactions
@@ -224,9 +248,12 @@ class Uploads:
         Raises:
             InvalidParameter: a text that is no cursor.
             BackendError: the catalog is away.
+            ConfigError: the catalog cannot list them.
         """
         user_id, place = as_principal(owner).user_id, _cursor(before)
-        return [] if user_id is None else self._catalog.owned(user_id, now=self._clock(), limit=limit, before=place)
+        if self._owned is None:
+            raise ConfigError("this catalog cannot list the uploads of a user: it has no method owned")
+        return [] if user_id is None else self._owned.owned(user_id, now=self._clock(), limit=limit, before=place)
 
     def delete_all(self, owner: Owner) -> int:
         """Take every upload of a user away that readers can see, and return how many there were.
@@ -299,10 +326,11 @@ class Uploads:
                 Path(file.path).unlink(missing_ok=True)
 
     def _earlier(self, digest: str, source: Source) -> Upload | None:
+        assert self._requests is not None, "no digest without is_idempotent"
         return find_earlier(
             digest,
             source.spool.md5,
-            catalog=self._catalog,
+            records=self._requests,
             writer=self._writer,
             transactions=self._transactions,
             now=self._clock(),
@@ -313,17 +341,22 @@ class Uploads:
         if principal.is_guest and not self._policy.guests:
             raise RequestDenied
         if parameters.album_id is not None:
-            album = self._catalog.album(parameters.album_id)
+            if self._albums is None:
+                raise InvalidParameter("Invalid album_id, this site has no albums")
+            album = self._albums.album(parameters.album_id)
             if album is None or principal.is_guest or album.owner_id != principal.user_id:
                 raise ForeignAlbum
-        if parameters.category_id is not None and not self._catalog.has_category(parameters.category_id):
-            raise UnknownCategory
+        if parameters.category_id is not None:
+            if self._categories is None:
+                raise InvalidParameter("Invalid category_id, this site has no categories")
+            if not self._categories.has_category(parameters.category_id):
+                raise UnknownCategory
         self._refuse_duplicate(source.spool.md5, principal)
 
     def _refuse_duplicate(self, md5: str, principal: Principal) -> None:
-        if self._policy.duplicates == "reject" and not principal.is_admin:
+        if self._policy.duplicates == "reject" and self._contents is not None and not principal.is_admin:
             since = self._clock() - _DUPLICATE_WINDOW
-            if self._catalog.has_duplicate(md5, owner_id=principal.user_id, since=since):
+            if self._contents.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload
 
 

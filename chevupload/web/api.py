@@ -16,6 +16,7 @@ from chevupload.errors import (
     EmptySource,
     InvalidAction,
     InvalidKey,
+    InvalidParameter,
     InvalidVersion,
     MethodNotAllowed,
     MissingAction,
@@ -161,6 +162,8 @@ class UploadApi:
         form.read_query(environ, None)
         if method not in ("POST", "GET"):
             raise MethodNotAllowed(headers=(("Allow", _METHODS),))
+        if "HTTP_IDEMPOTENCY_KEY" in environ and not self._uploads.is_idempotent:
+            raise InvalidParameter("Idempotency-Key is not supported by this site")
         upload, links = self.receive(environ, form)
         return _upload_answer(answer_format(form.get("format")), describe(form, upload, links), upload, links)
 
@@ -211,7 +214,7 @@ class UploadApi:
             self._read_body(environ, form, sender, open_spool)
         principal = sender.identified()
         log.owner = principal.user_id
-        repeats = request_digest(environ, principal)
+        digest = request_digest(environ, principal) if self._uploads.is_idempotent else None
         parameters = check_parameters(form.get, principal, max_tags=self._limits.max_tags)
         source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
         if source.spool.size > self._uploads.max_bytes(principal):
@@ -223,7 +226,7 @@ class UploadApi:
             log=log,
             client=principal.user_id or client_network(environ.get("REMOTE_ADDR", "")),
             session=environ.get(SESSION),
-            request_digest=repeats,
+            request_digest=digest,
         )
         if log.is_repeated and principal.is_guest:
             # All guests are one sender: this one may be another than the first, whose delete link is the first's own.

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from chevupload.model import MAX_KEY_LENGTH
-from chevupload.protocols import Catalog, KeyBackend, ProbedStorage, Storage
+from chevupload.protocols import KeyBackend, ProbedStorage, Storage, UploadRecords
 from chevupload.storage.registry import Storages
 from chevupload.wsgi.responses import RETRY_SECONDS, answered, json_answer, refusal_answer
 from chevupload.wsgi.webob import Response
@@ -33,7 +33,7 @@ _PATIENCE_SECONDS = 5.0
 class Health:
     """Looks after the parts, once a second at most, however many ask."""
 
-    def __init__(self, *, catalog: Catalog, storages: Storages, keys: KeyBackend) -> None:
+    def __init__(self, *, catalog: UploadRecords, storages: Storages, keys: KeyBackend) -> None:
         """Look at these parts; ``keys`` says who may read which storage is away."""
         self._keys = keys
         self._looks: dict[str, Callable[[], object]] = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chevupload.clock import Clock
 from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import Gone, InvalidParameter, NotFound, UnsupportedFormat
-from chevupload.protocols import Catalog
+from chevupload.protocols import UploadRecords
 from chevupload.uploads.parameters import whole_number
 from chevupload.web.oembed_document import oembed_document
 from chevupload.web.pages import Pages
@@ -35,7 +35,7 @@ class Embeds:
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        catalog: UploadRecords,
         limits: Limits,
         renditions: Renditions,
         policy: Policy,

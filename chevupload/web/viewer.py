@@ -15,7 +15,7 @@ from chevupload.clock import Clock
 from chevupload.config import Policy, Renditions
 from chevupload.errors import BackendError, FileMissing, Gone, NotFound, Refusal
 from chevupload.model import Upload
-from chevupload.protocols import Catalog
+from chevupload.protocols import UploadRecords, ViewedRecords
 from chevupload.signing import DeleteTokens
 from chevupload.uploads.service import Uploads
 from chevupload.web.api_json import deleted_document
@@ -51,7 +51,7 @@ class Viewing:
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        catalog: UploadRecords,
         deliverer: Deliverer,
         uploads: Uploads,
         tokens: DeleteTokens,
@@ -63,6 +63,7 @@ class Viewing:
     ) -> None:
         """Use these parts; ``links`` builds URLs as a request's sender sees them."""
         self._catalog = catalog
+        self._views = catalog if isinstance(catalog, ViewedRecords) else None
         self._deliverer = deliverer
         self._uploads = uploads
         self._tokens = tokens
@@ -105,8 +106,8 @@ class Viewing:
         canonical = unquote(links.viewer(upload)[below_mount:])
         if path not in (canonical, links.short(upload)[below_mount:]):
             return redirect_answer(links.viewer_path(upload))
-        if environ["REQUEST_METHOD"] == "GET":
-            self._count_view(upload)
+        if environ["REQUEST_METHOD"] == "GET" and self._views is not None:
+            self._count_view(self._views, upload)
         return self._answers.page(environ, self._viewer_page(upload, links))
 
     def _viewer_page(self, upload: Upload, links: Links) -> Page:
@@ -119,9 +120,10 @@ class Viewing:
             headers=(_NOINDEX,) if upload.nsfw else (),
         )
 
-    def _count_view(self, upload: Upload) -> None:
+    @staticmethod
+    def _count_view(records: ViewedRecords, upload: Upload) -> None:
         try:
-            self._catalog.count_view(upload.id)
+            records.count_view(upload.id)
         except BackendError:
             logger.warning("a view could not be counted", exc_info=True)
 

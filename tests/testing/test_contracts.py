@@ -70,7 +70,7 @@ def test_a_defect_breaks_its_promise(contract, tmp_path):
 def test_every_promise_is_stated(name):
     """Whoever breaks one reads, in the docstring of the test that fails, what was promised."""
     contract = getattr(chevupload.testing, name)
-    promises = [test for test in vars(contract) if test.startswith("test_")]
+    promises = [test for test in dir(contract) if test.startswith("test_")]
     assert promises
     assert [promise for promise in promises if not inspect.getdoc(getattr(contract, promise))] == []
 

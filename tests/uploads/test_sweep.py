@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
+from chevupload.db import Database, SqlCatalog, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError, StorageError
-from chevupload.testing.memory import MemoryCatalog
 from chevupload.uploads.consistency import CheckReport
 from chevupload.uploads.intent_log import IntentLog
 from chevupload.uploads.maintenance import SweepReport
@@ -59,9 +59,11 @@ def test_a_deletion_that_cannot_be_finished_is_counted(make):
         assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=1)
 
 
-def test_an_intent_that_cannot_be_settled_does_not_stop_the_rest(make, caplog):
+def test_an_intent_that_cannot_be_settled_does_not_stop_the_rest(make, caplog, tmp_path):
     """The other entries are settled, what has expired goes, and the next sweep settles what is left."""
-    catalog = Failing(MemoryCatalog(), "get", CatalogError("away"), count=2, forever=False)
+    database = Database(sqlite_engine(tmp_path / "records.db"))
+    database.create_tables()
+    catalog = Failing(SqlCatalog(database), "get", CatalogError("away"), count=2, forever=False)
     stand = make(catalog=catalog)
     stand.upload(expiration="600")
     (expired,) = catalog.uploads()
@@ -74,6 +76,7 @@ def test_an_intent_that_cannot_be_settled_does_not_stop_the_rest(make, caplog):
     assert (len(files_in(stand.incoming)), stand.stored()) == (1, [])
     stand.component.maintenance.sweep(grace=timedelta(0))
     assert stand.left() == EMPTY
+    database.engine.dispose()
 
 
 def test_old_temporary_files_are_removed(stand):
@@ -130,7 +133,7 @@ def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplo
 def test_a_catalog_that_is_away_is_told(make):
     """There is nothing to sweep without records."""
     stand = make()
-    stand.component.maintenance._catalog = Failing(stand.catalog, "withdraw_stalled", CatalogError("away"))
+    stand.component.maintenance._records = Failing(stand.catalog, "withdraw_stalled", CatalogError("away"))
     with pytest.raises(CatalogError):
         stand.component.maintenance.sweep(grace=HOUR)
 

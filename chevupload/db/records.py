@@ -1,0 +1,150 @@
+"""Records of uploads in a database: the least that a site needs, in transactions of its own or of the host.
+
+Statements of an upload are built once, and compiled once by SQLAlchemy's cache. A transaction's first statement is a
+change, never a read, so that SQLite takes the write lock before anything can go stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Row, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from chevupload.clock import Clock
+from chevupload.db.columns import Unlocked
+from chevupload.db.database import Transactions
+from chevupload.db.tables import Tables
+from chevupload.db.tags import TagRows
+from chevupload.errors import CatalogError, NameTaken, RequestTaken
+from chevupload.model import Upload
+
+DELETING = {"state": "deleting", "request_digest": None}
+"""What is gone for readers stands in nobody's way who asks for it once more."""
+
+_FIELDS = tuple(field.name for field in fields(Upload) if field.name != "tags")
+
+
+class Statements:
+    """What is asked of the tables for one upload.
+
+    Attributes:
+        tables: which they are.
+        tags: the rows of tags.
+        select: of every column that a record has; a condition is to be added.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        """Build them for ``tables``."""
+        self.tables = tables
+        self.tags = TagRows(tables)
+        uploads, used = tables.uploads, tables.used_names
+        column = uploads.c
+        self.is_it = column.id == bindparam("upload_id")
+        self.is_live = column.state.in_(["pending", "ready"])
+        self.select: Any = select(*(column[name] for name in _FIELDS), column.has_tags)
+        self.insert = insert(uploads)
+        self.get = self.select.where(self.is_it, column.state == "ready")
+        self.withdrawn = self.select.where(self.is_it, column.state == "deleting")
+        self.find = self.select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
+        self.requested = self.select.where(column.request_digest == bindparam("request_digest"), self.is_live)
+        holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
+        self.is_taken = select(true()).where(holds)
+        self.is_used = select(true()).where(used.c.digest == bindparam("digest"))
+        # The one change that may be part of a host's transaction, which takes as long as the host likes.
+        self.publish = update(uploads).where(self.is_it, Unlocked(column.state) == "pending").values(state="ready")
+        self.withdraw = update(uploads).where(self.is_it, self.is_live).values(DELETING)
+        self.release = insert(used)
+        self.forget = delete(uploads).where(self.is_it, column.state == "deleting")
+
+
+class SqlRecords:
+    """Reserves, publishes and removes records; see :class:`~chevupload.protocols.UploadRecords`."""
+
+    def __init__(self, database: Transactions, statements: Statements, clock: Clock) -> None:
+        """Keep records in ``database``, which may be a transaction of the host."""
+        self._database = database
+        self._statements = statements
+        self._clock = clock
+
+    def reserve(self, upload: Upload) -> None:
+        """See UploadRecords."""
+        ask = self._statements
+        row = {name: getattr(upload, name) for name in _FIELDS}
+        row |= {"state": "pending", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
+        tag_ids = ask.tags.ids(self._database, upload.tags) if upload.tags else ()
+        try:
+            with self._database.begin() as connection:
+                connection.execute(ask.insert, row)
+                if connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None:
+                    raise NameTaken("name was taken")
+                if tag_ids:
+                    ask.tags.attach(connection, upload.id, tag_ids)
+        except IntegrityError as error:
+            if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
+                raise RequestTaken("an upload of this request is there") from error
+            if self._is_taken(upload):
+                raise NameTaken("id or name taken") from error
+            # A foreign key of the host's own tables, for example.
+            raise CatalogError("the record cannot be stored") from error
+
+    def publish(self, upload_id: str) -> None:
+        """See UploadRecords."""
+        if not self._change(self._statements.publish, upload_id):
+            raise CatalogError("the upload is not pending any more")
+
+    def get(self, upload_id: str) -> Upload | None:
+        """See UploadRecords."""
+        return self._one(self._statements.get, {"upload_id": upload_id})
+
+    def find(self, stem: str) -> Upload | None:
+        """See UploadRecords."""
+        upload = self._one(self._statements.find, {"stem_key": stem.lower()})
+        return upload if upload is not None and upload.stem == stem else None
+
+    def withdraw(self, upload_id: str) -> bool:
+        """See UploadRecords."""
+        return self._change(self._statements.withdraw, upload_id)
+
+    def forget(self, upload_id: str) -> None:
+        """See UploadRecords."""
+        ask = self._statements
+        upload = self._one(ask.withdrawn, {"upload_id": upload_id})
+        if upload is None:
+            return
+        with self._database.begin() as connection:
+            if connection.execute(ask.forget, {"upload_id": upload_id}).rowcount == 1:
+                ask.tags.detach(connection, upload_id)
+                connection.execute(ask.release, {"digest": _digest(upload.stem), "released_at": self._clock()})
+
+    def requested(self, request_digest: str) -> Upload | None:
+        """See IdempotentRecords."""
+        return self._one(self._statements.requested, {"request_digest": request_digest})
+
+    def _is_taken(self, upload: Upload) -> bool:
+        ask, names = self._statements, {"upload_id": upload.id, "stem_key": upload.stem.lower()}
+        with self._database.connect() as connection:
+            if connection.execute(ask.is_taken, names).first() is not None:
+                return True
+            return connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None
+
+    def _change(self, change: Executable, upload_id: str, **values: Any) -> bool:
+        """Change one record in a transaction. False when there is none that fits."""
+        with self._database.begin() as connection:
+            return connection.execute(change, {"upload_id": upload_id, **values}).rowcount == 1
+
+    def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
+        with self._database.connect() as connection:
+            row = connection.execute(query, parameters).first()
+            return None if row is None else self._with_tags(connection, [row])[0]
+
+    def _with_tags(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Upload]:
+        tags = self._statements.tags.of(connection, [row.id for row in rows if row.has_tags])
+        return [Upload(**dict(zip(_FIELDS, row, strict=False)), tags=tags.get(row.id, ())) for row in rows]
+
+
+def _digest(stem: str) -> str:
+    return hashlib.sha256(stem.lower().encode()).hexdigest()

@@ -1,0 +1,121 @@
+"""Six methods are a catalog: what else a site can do is refused in words where the catalog cannot."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from chevupload.config import Policy, Routes
+from chevupload.errors import ConfigError
+from chevupload.protocols import (
+    AlbumRecords,
+    CategoryRecords,
+    CheckableRecords,
+    DuplicateRecords,
+    IdempotentRecords,
+    JoinableRecords,
+    OwnedRecords,
+    SweepableRecords,
+    UploadRecords,
+    ViewedRecords,
+)
+from tests.support import PNG, assert_refusal, file, files_in
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
+ABILITIES = (
+    *(OwnedRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
+    *(SweepableRecords, CheckableRecords, JoinableRecords),
+)
+
+
+@pytest.fixture
+def catalog():
+    """Return the catalog that the documentation shows."""
+    (code,) = re.findall(r"^```python\n(import threading\n.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    names = {}
+    exec(code, names)
+    return names["DictRecords"]()
+
+
+@pytest.fixture
+def stand(make, catalog):
+    """Return a site with that catalog."""
+    return make(catalog=catalog, routes=Routes(upload_page="upload", oembed="oembed", health="health"))
+
+
+def test_it_has_the_six_methods_and_no_ability(catalog):
+    """So that nothing below is there by chance."""
+    assert isinstance(catalog, UploadRecords)
+    assert not [ability for ability in ABILITIES if isinstance(catalog, ability)]
+
+
+def test_uploads_are_taken_served_and_deleted(stand):
+    """By the API, with names of their own, and with nothing left of them."""
+    first, second = stand.upload(PNG, "a.png"), stand.upload(PNG, "a.png")
+    assert first["url"] != second["url"]
+    assert stand.open(first["url"]).data == PNG
+    for _ in range(2):
+        assert stand.open(first["url_viewer"]).status_code == 200
+    assert stand.component.uploads.get(first["id_encoded"]).views == 0
+    assert stand.open("/oembed", query_string={"url": first["url_viewer"]}).status_code == 200
+    assert stand.open("/health").json["status"] == "ok"
+    for image in (first, second):
+        assert stand.open(image["delete_url"], "POST").status_code == 200
+        assert stand.open(image["url"]).status_code == 404
+        assert stand.open(image["url_viewer"]).status_code == 404
+    assert (stand.stored(), files_in(stand.incoming)) == ([], [])
+
+
+def test_what_expires_is_gone_for_readers(stand):
+    """Its files stay, since nobody can ask for them."""
+    image = stand.upload(expiration="600")
+    stand.clock.move(hours=1)
+    assert stand.open(image["url"]).status_code == 410
+    assert stand.open(image["url_viewer"]).status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"album_id": "a"}, "Invalid album_id, this site has no albums"),
+        ({"category_id": "3"}, "Invalid category_id, this site has no categories"),
+    ],
+)
+def test_what_it_has_not_is_refused(stand, fields, message):
+    """In words that the client can read; nothing is stored."""
+    assert_refusal(stand.send({"source": file(), **fields}), 400, 400, message)
+    assert (stand.stored(), files_in(stand.incoming)) == ([], [])
+
+
+def test_a_request_that_shall_be_known_again_is_refused(stand):
+    """A client that relies on it would make two uploads; the page, whose script always asks for it, goes on."""
+    headers = {"Idempotency-Key": "k"}
+    answer = stand.send({"source": file()}, headers=headers)
+    assert_refusal(answer, 400, 400, "Idempotency-Key is not supported by this site")
+    assert stand.send({"source": file(), "format": "json"}, path="/upload", headers=headers).status_code == 200
+
+
+def test_duplicates_cannot_be_rejected(make, catalog):
+    """It is said when the site is put together."""
+    with pytest.raises(ConfigError, match="has_duplicate"):
+        make(catalog=catalog, policy=Policy(duplicates="reject"))
+
+
+def test_the_host_is_told_what_is_missing(stand):
+    """Lists, sweeps, checks and sessions."""
+    uploads, maintenance = stand.component.uploads, stand.component.maintenance
+    for call in (
+        lambda: uploads.list("user"),
+        lambda: uploads.delete_all("user"),
+        lambda: stand.component.forget("user"),
+        maintenance.sweep,
+        lambda: maintenance.sweep_every(1),
+        maintenance.check,
+        lambda: uploads.save(io.BytesIO(PNG), owner="user", session=object()),
+    ):
+        with pytest.raises(ConfigError, match="this catalog cannot"):
+            call()
+    assert files_in(stand.incoming) == []
