@@ -393,8 +393,7 @@ def test_a_deletion_that_is_finished_later_is_told_once(make):
 
 def test_a_catalog_that_is_away_is_told(make):
     """By its error, to the host's own code."""
-    stand = make()
-    stand.component.uploads._catalog = Failing(stand.catalog, "owned", CatalogError("away"))
+    stand = make(catalog=Failing(MemoryCatalog(), "owned", CatalogError("away")))
     with pytest.raises(CatalogError):
         stand.component.uploads.list("user")
 

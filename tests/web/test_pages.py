@@ -318,7 +318,7 @@ def test_a_page_is_shown_when_its_view_cannot_be_counted(make, caplog):
     """Reading does not depend on writing."""
     stand = make()
     image = stand.upload()
-    stand.component._viewing._catalog = Failing(stand.catalog, "count_view", CatalogError("locked"))
+    stand.component._viewing._views = Failing(stand.catalog, "count_view", CatalogError("locked"))
     assert stand.open(image["url_viewer"]).status_code == 200
     assert "could not be counted" in caplog.text
 
