@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 
@@ -22,11 +23,13 @@ class Format:
         name: in settings, logs and refusals; of a picture, Pillow's name.
         label: the name as people read it.
         mime: its content type.
+        kind: Chevereto's word for it.
         extensions: of stored files, the preferred one first. Nothing is stored where there are none.
         chosen_by: extensions that a file chooser is told besides the content type, which not every system knows.
         extra: what decodes it, None where Pillow does.
         is_framed: no picture on a page can have it, so a JPEG that can is stored beside it, and its thumbnail and
             medium picture are JPEG, too.
+        turns_itself: its container says how it is turned, not its Exif, so it stays upright without that.
         is_target: a still picture can be converted to it. AVIF is no target: its encoder takes more memory than a
             worker has from 30 megapixels on, and seconds for each ten of them.
         stored_as: the format that its pictures are stored in, because few browsers show it; None is itself.
@@ -35,28 +38,25 @@ class Format:
     name: str
     label: str
     mime: str
-    extensions: tuple[str, ...]
+    kind: Literal["image", "video"] = "image"
+    extensions: tuple[str, ...] = ()
     chosen_by: tuple[str, ...] = ()
     extra: Extra | None = None
     is_framed: bool = False
+    turns_itself: bool = False
     is_target: bool = False
     stored_as: str | None = None
 
-    @property
-    def kind(self) -> Literal["image", "video"]:
-        """What Chevereto calls its type."""
-        return "video" if self.mime.startswith("video/") else "image"
 
-
-_VIDEO = Extra("video", "av")
+_video = partial(Format, kind="video", extra=Extra("video", "av"), is_framed=True)
 
 _ROWS = (
     Format(name="JPEG", label="JPEG", mime="image/jpeg", extensions=("jpeg", "jpg"), is_target=True),
     Format(name="PNG", label="PNG", mime="image/png", extensions=("png",), is_target=True),
     Format(name="GIF", label="GIF", mime="image/gif", extensions=("gif",)),
     Format(name="WEBP", label="WebP", mime="image/webp", extensions=("webp",), is_target=True),
-    Format(name="AVIF", label="AVIF", mime="image/avif", extensions=("avif",)),
-    Format(name="BMP", label="BMP", mime="image/bmp", extensions=(), stored_as="PNG"),
+    Format(name="AVIF", label="AVIF", mime="image/avif", extensions=("avif",), turns_itself=True),
+    Format(name="BMP", label="BMP", mime="image/bmp", stored_as="PNG"),
     Format(
         name="HEIC",
         label="HEIC",
@@ -65,10 +65,11 @@ _ROWS = (
         chosen_by=(".heic", ".heif"),
         extra=Extra("heic", "pi_heif"),
         is_framed=True,
+        turns_itself=True,
     ),
-    Format(name="MP4", label="MP4", mime="video/mp4", extensions=("mp4",), extra=_VIDEO, is_framed=True),
-    Format(name="MOV", label="MOV", mime="video/quicktime", extensions=("mov",), extra=_VIDEO, is_framed=True),
-    Format(name="WEBM", label="WebM", mime="video/webm", extensions=("webm",), extra=_VIDEO, is_framed=True),
+    _video(name="MP4", label="MP4", mime="video/mp4", extensions=("mp4",)),
+    _video(name="MOV", label="MOV", mime="video/quicktime", extensions=("mov",)),
+    _video(name="WEBM", label="WebM", mime="video/webm", extensions=("webm",)),
 )
 
 FORMATS = {row.name: row for row in _ROWS}

@@ -37,7 +37,24 @@ def side_of(size: Size, side: Side) -> int:
     return size[0] if side == "width" else size[1]
 
 
+def medium_size(size: Size, pixels: int, side: Side, *, always: bool = False) -> Size | None:
+    """Return the size of the medium picture; None when that is no larger than ``pixels``, unless ``always``."""
+    if not always and side_of(size, side) <= pixels:
+        return None
+    return shrunk_to_side(size, pixels, side)
+
+
 def fitted(size: Size, box: Size) -> Size:
     """Return ``size`` shrunk into ``box``, never enlarged."""
     is_wider = size[0] * box[1] >= size[1] * box[0]
     return shrunk_to_side(size, box[0], "width") if is_wider else shrunk_to_side(size, box[1], "height")
+
+
+def boxed(size: Size, max_width: int | None, max_height: int | None) -> Size:
+    """Return ``size`` shrunk so that no side is longer than it may be; None is no limit."""
+    width, height = size
+    if max_width is not None and width > max_width:
+        width, height = to_width(size, max_width)
+    if max_height is not None and height > max_height:
+        width, height = to_height(size, max_height)
+    return width, height

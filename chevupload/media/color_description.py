@@ -10,38 +10,52 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO, TypeAlias
 
-from chevupload.media import icc
-from chevupload.media.color_space import SRGB, USUAL_PEAK, ColorSpace, HighDynamicRange, coded, numbered, shown
-from chevupload.media.properties import properties
+from chevupload.media.color_space import (
+    SRGB,
+    USUAL_PEAK,
+    ColorSpace,
+    HighDynamicRange,
+    coded,
+    icc_profile,
+    numbered,
+    shown,
+)
+from chevupload.media.containers import png
+from chevupload.media.containers.heif_items import properties
 
 Colors: TypeAlias = bytes | HighDynamicRange | None
 """What the values of pixels mean: an ICC profile tells it, or a range that is to be mapped to sRGB; None means sRGB."""
 
 _PNG_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"cLLI", b"mDCV")
-_MAX_CHUNKS = 1_000
-"""Chunks that are looked at; those that tell of colors come first."""
 _MAX_BMP_PROFILE_BYTES = 4_000_000
 _GRAY = ("1", "L", "LA", "I;16", "I")
 
 
-def source_colors(file: BinaryIO, name: str, profile: bytes | None, mode: str) -> Colors:
-    """Return what the pixels of a picture mean.
+def of_png(file: BinaryIO, profile: bytes | None, mode: str) -> Colors:
+    """See :data:`~chevupload.media.codecs.COLORS`."""
+    return _told(_png(file, _is_profile(profile)), profile, mode)
 
-    Args:
-        file: the whole file, of which ``name`` is the format.
-        profile: the ICC profile that its decoder found.
-        mode: of its pixels, in Pillow's names.
-    """
-    if name == "PNG":
-        told = _png(file, _is_profile(profile))
-    elif name == "BMP":
-        return _bmp_profile(file)
-    elif name in ("AVIF", "HEIC") and not _is_profile(profile):
-        told = _items(file)
-    else:
-        return profile
+
+def of_items(file: BinaryIO, profile: bytes | None, mode: str) -> Colors:
+    """See :data:`~chevupload.media.codecs.COLORS`; of AVIF and HEIC."""
+    return profile if _is_profile(profile) else _told(_items(file), profile, mode)
+
+
+def of_bmp(file: BinaryIO, profile: bytes | None, mode: str) -> Colors:
+    """See :data:`~chevupload.media.codecs.COLORS`; it is the header's fifth version that leads to a profile."""
+    file.seek(0)
+    header = file.read(14 + 124)
+    if len(header) < 14 + 124 or header[14] < 124 or header[70:74] != b"DEBM":
+        return None
+    at, size = struct.unpack_from("<II", header, 126)
+    file.seek(14 + at)
+    profile = file.read(min(size, _MAX_BMP_PROFILE_BYTES))
+    return profile if _is_profile(profile) else None
+
+
+def _told(told: ColorSpace | HighDynamicRange | None, profile: bytes | None, mode: str) -> Colors:
     if isinstance(told, ColorSpace):
-        return None if told == SRGB else icc.profile(told, is_gray=mode in _GRAY)
+        return None if told == SRGB else icc_profile(told, is_gray=mode in _GRAY)
     return profile if told is None else told
 
 
@@ -67,16 +81,11 @@ def _png(file: BinaryIO, has_profile: bool) -> ColorSpace | HighDynamicRange | N
 def _png_chunks(file: BinaryIO) -> dict[bytes, bytes]:
     """Return the chunks about colors, which stand before the pixels."""
     found: dict[bytes, bytes] = {}
-    at = 8
-    for _ in range(_MAX_CHUNKS):
-        file.seek(at)
-        head = file.read(8)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind in _PNG_CHUNKS and length <= 32:
-            found.setdefault(kind, file.read(length))
-        elif kind in (b"IDAT", b"IEND", b""):
+    for chunk in png.chunks(file):
+        if chunk.kind == b"IDAT":
             break
-        at += length + 12
+        if chunk.kind in _PNG_CHUNKS and chunk.length <= 32:
+            found.setdefault(chunk.kind, file.read(chunk.length))
     return found
 
 
@@ -100,15 +109,3 @@ def _items(file: BinaryIO) -> ColorSpace | HighDynamicRange | None:
         elif kind == b"mdcv":
             display = int.from_bytes(head[16:20], "big") / 10_000
     return None if code is None else shown(*code, peak=_peak(content, display))
-
-
-def _bmp_profile(file: BinaryIO) -> bytes | None:
-    """Return the profile that the fifth version of a BMP's header leads to."""
-    file.seek(0)
-    header = file.read(14 + 124)
-    if len(header) < 14 + 124 or header[14] < 124 or header[70:74] != b"DEBM":
-        return None
-    at, size = struct.unpack_from("<II", header, 126)
-    file.seek(14 + at)
-    profile = file.read(min(size, _MAX_BMP_PROFILE_BYTES))
-    return profile if _is_profile(profile) else None

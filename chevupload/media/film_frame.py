@@ -14,10 +14,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from PIL import Image
 
-from chevupload.media import icc
 from chevupload.media.color import opaque
-from chevupload.media.color_space import SRGB, USUAL_PEAK, ColorSpace, HighDynamicRange, shown
-from chevupload.media.resize import upright
+from chevupload.media.color_space import SRGB, USUAL_PEAK, ColorSpace, HighDynamicRange, icc_profile, shown
+from chevupload.media.derived import upright
 from chevupload.media.tone_mapping import tone_mapped
 
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -52,7 +51,7 @@ def picture_of(frame: VideoFrame, size: tuple[int, int]) -> tuple[Image.Image, b
     if isinstance(space, HighDynamicRange):
         image = tone_mapped(image, space)
     elif space != SRGB:
-        profile = icc.profile(space, is_gray=False)
+        profile = icc_profile(space, is_gray=False)
     return upright(image, _orientation(frame)), profile
 
 

@@ -47,7 +47,7 @@ class Texts:
 
     Attributes:
         title: of the picture.
-        description: likewise.
+        description: of the picture.
         taken_at: the date as ``YYYY-MM-DD HH:MM:SS``.
         camera: maker and model.
         is_360: an equirectangular panorama.
@@ -69,6 +69,8 @@ class Texts:
 
 def read_texts(exif: Exif, object_name: str | None = None, packet: object = None) -> Texts:
     """Read the texts: of IPTC's ``object_name``, of Exif and of an XMP packet the first that has one."""
+    if not exif.entries and packet is None:
+        return Texts(title=object_name)
     windows = exif.find("IFD0", 0x9C9B)
     dates = (exif.find("EXIF", 0x9003), exif.find("IFD0", 0x0132))
     taken = (_date(entry.data) for entry in dates if entry is not None)
@@ -149,7 +151,7 @@ def php_exif(
     exif: Exif, *, size: tuple[int, int], is_color: bool, comment: object = None, title: str | None = None
 ) -> dict[str, Any]:
     """Return the answer of PHP's reader for a JPEG of ``size`` as stored, without the file's name, date and size."""
-    width, height = (str(side) for side in size)
+    width, height = str(size[0]), str(size[1])
     computed = {
         "html": f'width="{width}" height="{height}"',
         "Height": height,
@@ -158,15 +160,15 @@ def php_exif(
     }
     if exif.is_motorola is not None:
         computed["ByteOrderMotorola"] = "1" if exif.is_motorola else "0"
-    if aperture := _aperture(exif):
-        computed["ApertureFNumber"] = aperture
     sections = _sections(exif)
+    if exif.entries and (aperture := _aperture(exif)):
+        computed["ApertureFNumber"] = aperture
     if isinstance(comment, bytes) and comment:
         sections["COMMENT"] = {"COMMENT": [_utf8(comment[:MAX_COMMENT_BYTES].rstrip(b"\0"))]}
     if thumbnail := sections["THUMBNAIL"]:
         sections["THUMBNAIL"] = {"THUMBNAIL": thumbnail}
     found = [name for name, tags in sections.items() if tags]
-    if any(entry.tag in _WINDOWS_TAGS for entry in exif.entries):
+    if exif.entries and any(entry.tag in _WINDOWS_TAGS for entry in exif.entries):
         found.append("WINXP")
     answer: dict[str, Any] = {
         "FileType": "2",
@@ -181,9 +183,8 @@ def php_exif(
 
 def _sections(exif: Exif) -> dict[str, dict[str, Any]]:
     """Group the tags in PHP's order of sections."""
-    sections: dict[str, dict[str, Any]] = {
-        name: {} for name in ("IFD0", "THUMBNAIL", "COMMENT", "EXIF", "GPS", "INTEROP")
-    }
+    sections: dict[str, dict[str, Any]]
+    sections = {"IFD0": {}, "THUMBNAIL": {}, "COMMENT": {}, "EXIF": {}, "GPS": {}, "INTEROP": {}}
     for entry in exif.entries:
         if entry.tag != _MAKER_NOTE:
             sections[entry.directory][_name(entry)] = _value(entry)

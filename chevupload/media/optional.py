@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from chevupload.errors import BackendError, ConfigError, MissingExtra, UnavailableFormat
-from chevupload.formats import FORMATS, NAMES
+from chevupload.formats import FORMATS, NAMES, Extra
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def check_usable(name: str, formats: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def extra(name: str, module: str) -> Iterator[None]:
-    """Import ``module`` in here, which the extra ``name`` installs.
+def extra(needed: Extra | None) -> Iterator[None]:
+    """Import what an extra brings in here.
 
     Raises:
         MissingExtra: it is not installed.
@@ -48,23 +48,15 @@ def extra(name: str, module: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == module:
-            raise MissingExtra(name) from error
-        raise BackendError(f"{module} cannot be loaded") from error
+        assert needed is not None
+        if isinstance(error, ModuleNotFoundError) and error.name == needed.module:
+            raise MissingExtra(needed.name) from error
+        raise BackendError(f"{needed.module} cannot be loaded") from error
 
 
-@contextmanager
-def explained() -> Iterator[None]:
-    """Tell the log, and not the client, which extra a refused file would need.
-
-    Raises:
-        UnavailableFormat: instead of MissingExtra.
-    """
-    try:
-        yield
-    except MissingExtra as error:
-        # In ASCII, for a worker that hostile bytes took over may have written it.
-        _log.warning(
-            "a file was refused that needs an extra: pip install 'chevupload[%s]'", ascii(error.message[:20])[1:-1]
-        )
-        raise UnavailableFormat from error
+def unavailable(error: MissingExtra) -> UnavailableFormat:
+    """Tell the log which extra a refused file would need, and return what the client is told."""
+    # In ASCII, for a worker that hostile bytes took over may have written it.
+    name = ascii(error.message[:20])[1:-1]
+    _log.warning("a file was refused that needs an extra: pip install 'chevupload[%s]'", name)
+    return UnavailableFormat()

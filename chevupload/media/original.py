@@ -1,7 +1,6 @@
-"""What becomes of an original: its size, its format, its metadata, and the file that is stored instead of it.
+"""What becomes of an original that is not stored as it is: its pixels, its metadata, and its file.
 
-Source: contract of the API, section 7, Chevereto V4, and what the operator chose,
-:class:`~chevupload.config.Originals`.
+What the operator chose is a :class:`~chevupload.config.Originals`.
 """
 
 from __future__ import annotations
@@ -11,48 +10,14 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from chevupload.errors import WidthTooLarge
-from chevupload.media import promises
+from chevupload.media.codecs import STRIP
 from chevupload.media.color import colored, continuous, displayable, opaque
 from chevupload.media.containers import exif as exif_block
-from chevupload.media.containers import raster as strip
 from chevupload.media.encode import Outbox
-from chevupload.model import MediaFile, MediaJob
-from chevupload.scaling import to_height, to_width
+from chevupload.model import MediaFile
 
-_MAX_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
-"""Longest side that an encoder writes, in pixels; PNG has no limit that a picture could meet."""
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]")
-
-
-def stored_size(full: tuple[int, int], job: MediaJob) -> tuple[int, int]:
-    """Return the size to store a still picture of size ``full`` in: the smaller of what request and operator say.
-
-    Raises:
-        WidthTooLarge: the request asks for more than there is.
-    """
-    size = _boxed(full, job.originals.max_width, job.originals.max_height)
-    if job.width is None:
-        return size
-    if job.width > full[0]:
-        raise WidthTooLarge
-    return to_width(full, job.width) if job.width < size[0] else size
-
-
-def _boxed(size: tuple[int, int], max_width: int | None, max_height: int | None) -> tuple[int, int]:
-    width, height = size
-    if max_width is not None and width > max_width:
-        width, height = to_width(size, max_width)
-    if max_height is not None and height > max_height:
-        width, height = to_height(size, max_height)
-    return width, height
-
-
-def converted_format(name: str, size: tuple[int, int], job: MediaJob) -> str | None:
-    """Return what the operator has still pictures of format ``name`` converted to; None where it does not fit."""
-    target = job.originals.target(name)
-    return None if target is None or max(size) > _MAX_SIDES.get(target, max(size)) else target
 
 
 def converted(image: Image.Image, profile: bytes | None, target: str) -> tuple[Image.Image, bytes | None]:
@@ -68,12 +33,16 @@ def converted(image: Image.Image, profile: bytes | None, target: str) -> tuple[I
 def kept_metadata(info: dict[Any, Any]) -> dict[str, bytes]:
     """Return the metadata that a rewritten original keeps.
 
-    Its pixels are upright, so it says no orientation; and nothing stands behind them, so it promises none of it.
+    Its pixels are upright, so it says no orientation; and nothing stands behind them, so it says nothing of that.
     """
-    kept = {"exif": exif_block.without_orientation(info.get("exif") or b"")}
+    kept = {}
+    if block := info.get("exif"):
+        kept["exif"] = exif_block.without_orientation(block)
     packet = info.get("xmp")
     if isinstance(packet, bytes):
-        kept["xmp"] = promises.without_promises(_XMP_ORIENTATION.sub(rb"\g<1>1", packet))
+        from chevupload.media import xmp  # noqa: PLC0415 - most pictures have no packet, and need no XML parser
+
+        kept["xmp"] = xmp.without_trailer(_XMP_ORIENTATION.sub(rb"\g<1>1", packet))
     return kept
 
 
@@ -81,7 +50,7 @@ def stripped(file: BinaryIO, name: str, outbox: Outbox) -> MediaFile | None:
     """Copy the file without metadata; None when there was none to remove."""
     path, target = outbox.create()
     with target:
-        is_changed = strip.strip(file, target, name)
+        is_changed = STRIP[name](file, target)
         size = target.tell()
     if not is_changed:
         outbox.drop(path)

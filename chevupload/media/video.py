@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import BinaryIO, TypeAlias
 
 import av
@@ -25,12 +26,15 @@ from PIL import Image
 
 from chevupload.errors import BrokenImage, BrokenVideo, ChevuploadError, TooCostly, UnavailableFormat
 from chevupload.media import original
-from chevupload.media.containers.ebml import document_type
+from chevupload.media.codecs import ENCODE
+from chevupload.media.containers.matroska import document_type
+from chevupload.media.decode import check_size
+from chevupload.media.derived import Picture, derived
 from chevupload.media.encode import Outbox, md5_of
 from chevupload.media.film_frame import display_size, picture_of
-from chevupload.media.probe import HEAD_BYTES, Structure
-from chevupload.media.resize import AGAIN, Picture, medium_size
+from chevupload.media.probe import HEAD_BYTES
 from chevupload.model import MediaFile, MediaJob, MediaResult
+from chevupload.scaling import medium_size
 
 _FRAME_QUALITY = 86
 """Of frames at most: a little less than of pictures, as Chevereto V4 has it, whose pages show the smaller file of frame
@@ -174,9 +178,8 @@ def _check_matroska(container: InputContainer, file: BinaryIO) -> None:
 def _check(width: int, height: int, job: MediaJob) -> None:
     if width < 1 or height < 1:
         raise BrokenVideo
-    Structure(width, height, 1).check(
-        max_pixels=job.max_pixels, max_total_pixels=job.max_pixels, max_frames=job.max_frames
-    )
+    # The limits of animations are no limits of films.
+    check_size(width, height, 1, replace(job, max_total_pixels=job.max_pixels))
 
 
 def _declared_seconds(container: InputContainer, stream: VideoStream) -> float | None:
@@ -248,11 +251,9 @@ def _rendered(
     job: MediaJob,
     outbox: Outbox,
 ) -> MediaResult:
-    base = Picture.of(image)
-    size = medium_size(image.size, job)
-    medium = None if size is None else base.resized(size)
-    enough = medium is not None and min(medium.size) >= job.thumb_side
-    thumb = (Picture.of(medium, AGAIN) if medium is not None and enough else base).square(job.thumb_side)
+    medium_box = medium_size(image.size, job.medium_side, job.medium_fixed)
+    thumb, medium = derived(Picture(image, image.size), medium_box, job)
+    save = ENCODE["JPEG"]
     return MediaResult(
         format=name,
         width=image.width,
@@ -266,8 +267,8 @@ def _rendered(
         original=stored,
         original_md5=md5_of(stored.path) if stored is not None else None,
         resized=False,
-        thumb=outbox.encode(thumb, "JPEG", job.quality, icc_profile=profile),
-        medium=outbox.encode(medium, "JPEG", job.quality, icc_profile=profile) if medium is not None else None,
-        frame=outbox.encode(image, "JPEG", min(job.quality, _FRAME_QUALITY), icc_profile=profile),
+        thumb=outbox.encode(thumb, save, job.quality, icc_profile=profile),
+        medium=outbox.encode(medium, save, job.quality, icc_profile=profile) if medium is not None else None,
+        frame=outbox.encode(image, save, min(job.quality, _FRAME_QUALITY), icc_profile=profile),
         duration=seconds,
     )

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from chevupload.media import icc
-from chevupload.media.color_space import ColorSpace, coded
+from chevupload.media.color_space import ColorSpace, coded, icc_profile
 from tests.appearance.cases import FILES
 from tests.formats.profiles import GRAY_CMYK
 from tests.media.heics import heic
@@ -63,9 +62,9 @@ LINEAR = ColorSpace(curve=(1, 1, 0, 0, 0, 0, 0))
 WIDE = coded(12, 13)
 assert isinstance(WIDE, ColorSpace)
 P3 = (b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
-PROFILE = icc.profile(LINEAR, is_gray=False)
-GRAY_PROFILE = icc.profile(ColorSpace(curve=(1.4, 1, 0, 0, 0, 0, 0)), is_gray=True)
-WIDE_PROFILE = icc.profile(WIDE, is_gray=False)
+PROFILE = icc_profile(LINEAR, is_gray=False)
+GRAY_PROFILE = icc_profile(ColorSpace(curve=(1.4, 1, 0, 0, 0, 0, 0)), is_gray=True)
+WIDE_PROFILE = icc_profile(WIDE, is_gray=False)
 
 
 def embedded(profile: bytes) -> tuple[bytes, bytes]:

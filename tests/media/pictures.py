@@ -38,10 +38,11 @@ DEFAULTS: dict[str, Any] = {
 
 def job(source: Path, **changes: Any) -> MediaJob:
     """Make a job on ``source`` that writes into a folder ``out`` beside it; originals by their fields' names."""
-    folder = source.parent / "out"
-    folder.mkdir(exist_ok=True)
+    if "folder" not in changes:
+        changes["folder"] = str(source.parent / "out")
+        Path(changes["folder"]).mkdir(exist_ok=True)
     chosen = {field.name: changes.pop(field.name) for field in fields(Originals) if field.name in changes}
-    return MediaJob(source=str(source), folder=str(folder), originals=Originals(**chosen), **DEFAULTS | changes)
+    return MediaJob(source=str(source), originals=Originals(**chosen), **DEFAULTS | changes)
 
 
 def photo(size: tuple[int, int] = (800, 600), mode: str = "RGB") -> Image.Image:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from chevupload.media import color
-from chevupload.media.encode import Outbox
+from chevupload.media.encode import Outbox, save_gif
 from tests.media.pictures import SRGB, encoded, photo, processed, psnr, shown
 
 MODES = {
@@ -108,7 +108,7 @@ def test_a_gif_of_few_colors_gets_shades(tmp_path: Path) -> None:
     assert [len(shown(result.thumb).convert("L").getcolors() or []) > 4 for result in results] == [True, True]
     picture = Image.new("RGBA", (40, 40), (200, 10, 10, 0))
     with Outbox(str(tmp_path)).create()[1]:
-        assert shown(Outbox(str(tmp_path)).encode(picture, "GIF", 90)).convert("RGBA").getpixel((3, 3))[3] == 0  # type: ignore[index]
+        assert shown(Outbox(str(tmp_path)).encode(picture, save_gif, 90)).convert("RGBA").getpixel((3, 3))[3] == 0  # type: ignore[index]
 
 
 def test_profiles_stay_only_where_they_fit(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chevupload.media.promises import has_promises, without_promises
+from chevupload.media.xmp import has_trailer, without_trailer
 from tests.media.films import film
 from tests.media.pictures import encoded, oriented, photo, processed, shown
 
@@ -75,14 +75,14 @@ def test_what_is_written_anew_promises_nothing(
     if orientation == 6:
         assert shown(result.original).height > shown(result.original).width
     if "keep_exif" not in chosen:
-        assert has_promises(data)
+        assert has_trailer(data)
 
 
 @pytest.mark.parametrize("packet", [HDR % 5, MOTION % 5])
 def test_nothing_else_of_a_packet_changes(packet: bytes) -> None:
     """Every other byte stays."""
-    left = without_promises(packet)
-    assert (has_promises(packet), has_promises(left)) == (True, False)
+    left = without_trailer(packet)
+    assert (has_trailer(packet), has_trailer(left)) == (True, False)
     assert left.startswith(packet[: packet.index(b"<rdf:Description") + 16])
     assert left.endswith(packet[packet.index(b"<dc:title>") :])
 
@@ -103,17 +103,17 @@ def test_nothing_else_of_a_packet_changes(packet: bytes) -> None:
 )
 def test_what_cannot_be_read_goes(packet: bytes, left: bytes) -> None:
     """A packet that promises something, but nobody knows where."""
-    assert without_promises(packet) == left
+    assert without_trailer(packet) == left
 
 
 def test_it_takes_no_longer_for_many_beginnings() -> None:
     """One that opens a hundred thousand directories is read once."""
     nested = b"<Container:Directory>" * 50_000
-    assert without_promises(b"<x>" + nested + b"</x>") == b""
-    assert without_promises(b"<x>" + b"<Container:Directory/>" * 50_000 + b"</x>") == b"<x></x>"
+    assert without_trailer(b"<x>" + nested + b"</x>") == b""
+    assert without_trailer(b"<x>" + b"<Container:Directory/>" * 50_000 + b"</x>") == b"<x></x>"
 
 
 def test_padding_is_read_once() -> None:
     """Writers leave kilobytes of blanks to edit in, and anybody may send megabytes."""
     padding = b" \n" * 500_000
-    assert without_promises(b"<x hdrgm:Version='1'>" + padding + b"</x>") == b"<x>" + padding + b"</x>"
+    assert without_trailer(b"<x hdrgm:Version='1'>" + padding + b"</x>") == b"<x>" + padding + b"</x>"

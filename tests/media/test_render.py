@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from chevupload import errors
 from chevupload.media import render as image
-from chevupload.media.resize import Picture
+from chevupload.media.codecs import OPEN
+from chevupload.media.decode import decoded
 from chevupload.scaling import to_width
 from tests.media.pictures import (
     NAMES,
@@ -149,15 +150,13 @@ def test_a_width_of_the_same_size_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(1920, 1280), (2400, 1800), (1920, 1080)])
 @pytest.mark.parametrize("name", ["JPEG", "PNG"])
-def test_small_pictures_look_like_careful_ones(size: tuple[int, int], name: str) -> None:
+def test_small_pictures_look_like_careful_ones(tmp_path: Path, size: tuple[int, int], name: str) -> None:
     """One decode at the needed scale loses no visible detail against LANCZOS on the full picture, not even grain."""
-    from chevupload.media.resize import open_picture
-
     data = encoded(textured(size), name, **({"quality": 92} if name == "JPEG" else {"compress_level": 1}))
     full = Image.open(io.BytesIO(data)).convert("RGB")
     scale = max(750 / size[0], 480 / min(size))
-    picture = Picture.decoded(open_picture(io.BytesIO(data), name), scale)
-    picture = picture.shrunk(scale * size[0] / picture.width)
+    picture = decoded(OPEN[name](io.BytesIO(data), job(tmp_path / "source")).image, scale)
+    picture = picture.reduced(scale * size[0] / picture.extent[0])
     assert picture.image.width < size[0]
     medium = to_width(size, 500)
     least = 38 if name == "JPEG" else 40

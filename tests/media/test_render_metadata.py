@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL.PngImagePlugin import PngInfo
 
-from chevupload.media.encode import Outbox
+from chevupload.media.encode import Outbox, save_jpeg
 from tests.media.heics import heic
 from tests.media.pictures import NAMES, SRGB, animation, encoded, exif, frames, oriented, photo, processed, shown
 
@@ -64,7 +64,7 @@ def test_metadata_of_a_jpeg_is_read(tmp_path: Path) -> None:
     assert result.exif is not None
     assert (result.exif["ImageDescription"], result.exif["width"]) == ("words", "700")
     assert b"tiff:Orientation='1'" in shown(result.original).info["xmp"]
-    long = Outbox(str(tmp_path)).encode(photo((9, 9)), "JPEG", 90, exif=block + b"\0" * 70_000, xmp=packet)
+    long = Outbox(str(tmp_path)).encode(photo((9, 9)), save_jpeg, 90, exif=block + b"\0" * 70_000, xmp=packet)
     assert ("exif" in shown(long).info, "xmp" in shown(long).info) == (False, True)
 
 

@@ -46,32 +46,24 @@ class Exif:
     Attributes:
         entries: in the order of the block: IFD0, then EXIF, GPS, INTEROP, THUMBNAIL.
         is_motorola: whether the byte order is big-endian; None without a readable block.
+        orientation: 1 to 8; 1 when absent or senseless, or of another type than browsers read.
     """
 
     entries: tuple[Entry, ...] = ()
     is_motorola: bool | None = None
+    orientation: int = 1
 
     def find(self, directory: str, tag: int) -> Entry | None:
         """Return a tag of a directory."""
         return next((entry for entry in self.entries if entry.tag == tag and entry.directory == directory), None)
 
-    @property
-    def orientation(self) -> int:
-        """1 to 8; 1 when absent or senseless, or of another type than browsers read."""
-        entry = self.find("IFD0", ORIENTATION)
-        if entry is None or entry.kind != 3 or not entry.data:
-            return 1
-        value = int(entry.numbers()[0])
-        return value if 1 <= value <= 8 else 1
-
 
 def read(block: bytes) -> Exif:
     """Read a block, with or without its ``Exif`` header; whatever is broken is left out."""
     tiff = block.removeprefix(HEADER)
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None or len(tiff) < 8:
+    order, start = _first_directory(tiff)
+    if not order:
         return Exif()
-    (start,) = struct.unpack_from(f"{order}I", tiff, 4)
     entries: list[Entry] = []
     waiting = [("IFD0", start)]
     seen = set()
@@ -87,7 +79,21 @@ def read(block: bytes) -> Exif:
         waiting += [(_POINTERS[e.tag], int(e.numbers()[0])) for e in found if e.tag in _POINTERS and e.kind == 4]
         if name == "IFD0" and (following := _next(tiff, at, order)):
             waiting.append(("THUMBNAIL", following))
-    return Exif(tuple(entries), order == ">")
+    return Exif(tuple(entries), order == ">", _orientation(entries))
+
+
+def _first_directory(tiff: bytes) -> tuple[str, int]:
+    """Return the byte order in the letters of ``struct``, empty where there is none, and where IFD0 begins."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4], "")
+    if not order or len(tiff) < 8:
+        return "", 0
+    return order, struct.unpack_from(f"{order}I", tiff, 4)[0]
+
+
+def _orientation(entries: list[Entry]) -> int:
+    told = next((entry for entry in entries if entry.tag == ORIENTATION and entry.directory == "IFD0"), None)
+    value = told.numbers()[0] if told is not None and told.kind == 3 else 1
+    return int(value) if 1 <= value <= 8 else 1
 
 
 def _directory(tiff: bytes, at: int, name: str, order: str, room: int) -> list[Entry]:
@@ -119,11 +125,8 @@ def without_orientation(block: bytes) -> bytes:
     """Return ``block`` without IFD0's orientation. Every other byte that an offset points to stays where it is."""
     header = len(block) - len(block.removeprefix(HEADER))
     tiff = block[header:]
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None or len(tiff) < 8:
-        return b""
-    (at,) = struct.unpack_from(f"{order}I", tiff, 4)
-    if at + 2 > len(tiff):
+    order, at = _first_directory(tiff)
+    if not order or at + 2 > len(tiff):
         return b""
     (count,) = struct.unpack_from(f"{order}H", tiff, at)
     end = at + 2 + 12 * count + 4

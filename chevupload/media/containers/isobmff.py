@@ -87,3 +87,11 @@ class Boxes:
         """Read the first bytes of a box's body, at most ``size`` of them."""
         self._file.seek(box.body)
         return self._file.read(min(size, box.end - box.body))
+
+
+def brands(head: bytes) -> list[bytes]:
+    """Return the brands that a file beginning with ``head`` has: its own, then those that it is compatible with."""
+    if head[4:8] != b"ftyp":
+        return []
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]

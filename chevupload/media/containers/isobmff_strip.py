@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import BinaryIO, TypeAlias
 
 from chevupload.errors import BrokenImage
-from chevupload.media.containers.fragments import runs, track_of
-from chevupload.media.containers.heif_items import FREE, erase_items
+from chevupload.media.containers.heif_items import FREE, clear_items
 from chevupload.media.containers.isobmff import Box, Boxes
-from chevupload.media.containers.patches import Erasure
-from chevupload.media.containers.sample_tables import chunks
+from chevupload.media.containers.patches import Patches
+from chevupload.media.containers.sample_tables import chunks, runs, track_of
 
 Kept: TypeAlias = Mapping[bytes, tuple[bytes, ...]]
 """The boxes that stay, by the box that they are in. Of those without a line of their own, all stays."""
@@ -55,26 +54,22 @@ _TIMED = (b"mvhd", b"tkhd", b"mdhd")
 _HANDLER_NAME_AT = 24
 
 
-def blank(source: BinaryIO, target: BinaryIO, kept: Kept) -> bool:
-    """Copy ``source`` to ``target``, open for reading too, and return whether there was anything to remove.
-
-    Raises:
-        BrokenImage: its boxes lie.
-    """
+def strip(source: BinaryIO, target: BinaryIO, kept: Kept) -> bool:
+    """Copy a file of boxes without its metadata; see :data:`~chevupload.media.codecs.STRIP`."""
     size = source.seek(0, 2)
-    walk = _Walk(Boxes(source), kept, Erasure(size))
+    walk = _Walk(Boxes(source), kept, Patches(size))
     try:
         end = walk.inside(Box(b"", 0, 0, size))
     except (struct.error, IndexError, KeyError) as error:
         raise BrokenImage from error
-    return walk.erasure.copied(source, target, end)
+    return walk.patches.copied(source, target, end)
 
 
 class _Walk:
     """One way through the boxes that stay, planning for those that go."""
 
-    def __init__(self, boxes: Boxes, kept: Kept, erasure: Erasure) -> None:
-        self._boxes, self._kept, self.erasure = boxes, kept, erasure
+    def __init__(self, boxes: Boxes, kept: Kept, patches: Patches) -> None:
+        self._boxes, self._kept, self.patches = boxes, kept, patches
         self._gone_tracks: set[int] = set()
 
     def inside(self, parent: Box) -> int:
@@ -90,42 +85,42 @@ class _Walk:
             if box.kind not in self._kept[parent.kind]:
                 self._free(box)
             elif box.kind == b"trak" and self._handler(box) not in _HANDLERS:
-                self._erase_track(box)
+                self._clear_track(box)
             elif box.kind == b"traf" and track_of(self._boxes, box) in self._gone_tracks:
-                self._erase(box, runs(self._boxes, parent, box))
+                self._clear(box, runs(self._boxes, parent, box))
             else:
                 found[box.kind] = box
                 self._keep(box)
         if parent.kind == b"meta":
-            erase_items(self._boxes, found, self.erasure)
+            clear_items(self._boxes, found, self.patches)
         return at
 
     def _keep(self, box: Box) -> None:
         if box.kind in _TIMED:
             wide = self._boxes.head(box, 1)[0]
-            self.erasure.clear(box.body + 4, min(box.body + (20 if wide else 12), box.end))
+            self.patches.clear(box.body + 4, min(box.body + (20 if wide else 12), box.end))
         elif box.kind == b"hdlr":
-            self.erasure.clear(box.body + _HANDLER_NAME_AT, box.end)
+            self.patches.clear(box.body + _HANDLER_NAME_AT, box.end)
         if box.kind in self._kept:
             last = self.inside(box)
-            self.erasure.clear(last, box.end)
+            self.patches.clear(last, box.end)
 
     def _handler(self, track: Box) -> bytes:
         """Return what kind of track it is."""
         handler = self._boxes.find(track, b"mdia", b"hdlr")
         return self._boxes.head(handler, 12)[8:] if handler else b""
 
-    def _erase_track(self, track: Box) -> None:
+    def _clear_track(self, track: Box) -> None:
         if header := self._boxes.find(track, b"tkhd"):
             table = self._boxes.head(header, 24)
             self._gone_tracks.add(int.from_bytes(table[20:24] if table[0] else table[12:16], "big"))
-        self._erase(track, chunks(self._boxes, track))
+        self._clear(track, chunks(self._boxes, track))
 
-    def _erase(self, box: Box, places: Iterable[tuple[int, int]]) -> None:
+    def _clear(self, box: Box, places: Iterable[tuple[int, int]]) -> None:
         for start, end in places:
-            self.erasure.clear(start, end)
+            self.patches.clear(start, end)
         self._free(box)
 
     def _free(self, box: Box) -> None:
-        self.erasure.write(box.start + 4, FREE)
-        self.erasure.clear(box.body, box.end)
+        self.patches.write(box.start + 4, FREE)
+        self.patches.clear(box.body, box.end)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -19,24 +20,32 @@ MAX_SEGMENTS = 10_000
 """Segments of one file. Pictures have about ten; those whose metadata fill megabytes, one for each 64 KB."""
 MAX_METADATA_BYTES = 4_194_304
 """Longest Exif block that is put together from several segments."""
-SOI, EOI, SOS, COM = b"\xff\xd8", 0xD9, 0xDA, 0xFE
+_PIECE = 65_536
+SOI, EOI, SOS, COM, SCAN_DATA = b"\xff\xd8", 0xD9, 0xDA, 0xFE, 0
 END = b"\xff\xd9"
 _XMP, _ICC, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0"
 _MARKER = re.compile(rb"\xff([^\x00\xff])")
 _MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
-ALONE = (0x01, *range(0xD0, 0xDA))
+_ALONE = (0x01, *range(0xD0, 0xDA))
 """Markers without a segment."""
-FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """Headers of a frame, one for each process of coding; the last is JPEG-LS'."""
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _SHOWN = (0xC0, 0xC1, 0xC2)
 _SUBSTITUTES = {0xC3: "PNG", 0xC9: "JPEG", 0xCA: "JPEG"}
 """What is stored instead where few browsers or none show the process: lossless and arithmetic coding."""
+_KEPT = (*_FRAMES, 0xC4, 0xCC, *range(0xDA, 0xE0))
+"""What decodes a JPEG; besides, :data:`_KEPT_APPLICATIONS` and color profiles are kept."""
+_KEPT_APPLICATIONS = {(0xE0, b"JFIF\0"): 14, (0xEE, b"Adobe"): 12}
+"""What tells a JPEG's colors and pixels' shape, by marker and name, and its length: a thumbnail may stand behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A marker, and where it, what it holds, and what follows it begin."""
+    """A marker, and where it, what it holds, and what follows it begin.
+
+    The data of a scan, which follow its header, are a segment with :data:`SCAN_DATA` for a marker.
+    """
 
     marker: int
     start: int
@@ -52,49 +61,66 @@ class Head:
         decoded: the least that tells a decoder size and components.
         metadata: Exif, XMP, color profile, comment and Photoshop's IPTC, by Pillow's names.
         substitute: the format to store the picture in, where browsers do not show it as it is.
+        has_one_scan: whether the first scan has every component, so that a decoder looks at no other.
     """
 
     decoded: bytes
     metadata: dict[str, Any]
     substitute: str | None
+    has_one_scan: bool
 
 
-def segment_after(file: BinaryIO, at: int) -> Segment | None:
-    """Return the next segment from ``at`` on, whatever stands before it; None where the file ends before."""
-    found = _found(file, at, _MARKER, 512)
-    if found is None:
-        return None
-    kind, body = found
-    if kind in ALONE:
-        return Segment(kind, body - 2, body, body)
-    file.seek(body)
-    head = file.read(2)
-    if len(head) < 2:
-        return None
-    # A length that does not even count itself holds nothing.
-    return Segment(kind, body - 2, body + 2, body + max(int.from_bytes(head, "big"), 2))
+def segments(file: BinaryIO) -> Iterator[Segment]:
+    """Read the segments up to the picture's end, or as far as there is a file.
 
+    What stands between them is passed over.
 
-def scan_end(file: BinaryIO, at: int) -> int:
-    """Return where a scan's data end that begin at ``at``: at a marker that is none of their own, or with the file."""
-    found = _found(file, at, _MARKER_IN_SCAN, 65_536)
-    return file.seek(0, io.SEEK_END) if found is None else found[1] - 2
-
-
-def _found(file: BinaryIO, at: int, marker: re.Pattern[bytes], size: int) -> tuple[int, int] | None:
-    """Return the next marker and where it ends; ``size`` is how much is read at once."""
+    Raises:
+        TooManyPixels: there are more than :data:`MAX_SEGMENTS`.
+    """
+    at, count = len(SOI), 0
     while True:
         file.seek(at)
-        piece = file.read(size)
+        head = file.read(4)
+        if _MARKER.match(head) is None:
+            at = _next_marker(file, at, _MARKER)
+            file.seek(at)
+            head = file.read(4)
+        if len(head) < 2 or head[1] == EOI:
+            return
+        count += 1
+        if count > MAX_SEGMENTS:
+            raise TooManyPixels(f"Image has too many segments - max {MAX_SEGMENTS}")
+        marker = head[1]
+        if marker in _ALONE:
+            yield Segment(marker, at, at + 2, at + 2)
+            at += 2
+            continue
+        if len(head) < 4:
+            return
+        # A length that does not even count itself holds nothing.
+        end = at + 2 + max(int.from_bytes(head[2:], "big"), 2)
+        yield Segment(marker, at, at + 4, end)
+        at = end
+        if marker == SOS:
+            at = _next_marker(file, end, _MARKER_IN_SCAN)
+            yield Segment(SCAN_DATA, end, end, at)
+
+
+def _next_marker(file: BinaryIO, at: int, marker: re.Pattern[bytes]) -> int:
+    """Return where the next marker begins, or where the file ends."""
+    while True:
+        file.seek(at)
+        piece = file.read(_PIECE)
         if found := marker.search(piece):
-            return found[1][0], at + found.end()
+            return at + found.start()
         if len(piece) < 2:
-            return None
+            return file.seek(0, io.SEEK_END)
         # It may be that only the next byte tells which marker this is.
         at += len(piece) - piece.endswith(b"\xff")
 
 
-def check_segments(file: BinaryIO, *, max_scans: int) -> None:
+def check_scans(file: BinaryIO, *, max_scans: int) -> None:
     """Refuse a JPEG of too many scans or segments, before anything is decoded.
 
     Each scan of a progressive picture makes a decoder go through all of its pixels again, and may be ten bytes long;
@@ -103,24 +129,21 @@ def check_segments(file: BinaryIO, *, max_scans: int) -> None:
     Raises:
         TooManyPixels: it has more than ``max_scans`` scans, or more segments than :data:`MAX_SEGMENTS`.
     """
-    at, segments, scans, components = len(SOI), 0, 0, 0
-    while (segment := segment_after(file, at)) is not None and segment.marker != EOI:
-        at = segment.end
-        segments += 1
-        if segments > MAX_SEGMENTS:
-            raise TooManyPixels(f"Image has too many segments - max {MAX_SEGMENTS}")
-        if segment.marker in FRAMES:
-            file.seek(segment.body)
-            frame = file.read(6)
-            components = frame[5] if segment.marker in _SEQUENTIAL and len(frame) == 6 else 0
+    scans, components = 0, 0
+    for segment in segments(file):
+        if segment.marker in _FRAMES:
+            components = _sequential_components(segment.marker, data(file, segment))
         elif segment.marker == SOS:
             scans += 1
             if scans > max_scans:
                 raise TooManyPixels(f"Image has too many scans - max {max_scans}")
-            file.seek(segment.body)
-            if file.read(1) == bytes((components,)):
+            if data(file, segment)[:1] == bytes((components,)):
                 return  # the only scan that a decoder looks at
-            at = scan_end(file, segment.end)
+
+
+def _sequential_components(marker: int, frame: bytes) -> int:
+    """Return how many components a sequential picture has; 0 for another, or a header that is cut off."""
+    return frame[5] if marker in _SEQUENTIAL and len(frame) > 5 else 0
 
 
 def data(file: BinaryIO, segment: Segment) -> bytes:
@@ -133,28 +156,28 @@ def read_head(file: BinaryIO) -> Head:
     """Read up to the first scan.
 
     Raises:
-        BrokenImage: there is none, or more than :data:`MAX_SEGMENTS` come before it.
+        BrokenImage: there is none.
+        TooManyPixels: more than :data:`MAX_SEGMENTS` come before it.
         UnavailableFormat: nothing at hand decodes this kind of JPEG, and no browser shows it.
     """
-    frame, substitute, at = b"", None, len(SOI)
+    frame, substitute, components = b"", None, 0
     metadata = _Metadata()
-    for _ in range(MAX_SEGMENTS):
-        segment = segment_after(file, at)
-        if segment is None or segment.marker == EOI:
-            break
-        at = segment.end
+    for segment in segments(file):
         if segment.marker == SOS:
-            return Head(SOI + frame + written(SOS, data(file, segment)), metadata.found(), substitute)
-        if segment.marker in FRAMES:
+            scan = data(file, segment)
+            decoded = SOI + frame + _written(SOS, scan)
+            return Head(decoded, metadata.found(), substitute, scan[:1] == bytes((components,)))
+        if segment.marker in _FRAMES:
             told = data(file, segment)
-            frame += written(segment.marker, told)
+            frame += _written(segment.marker, told)
+            components = _sequential_components(segment.marker, told)
             substitute = _substitute(segment.marker, told)
         elif segment.marker == COM or 0xE1 <= segment.marker <= 0xED:
             metadata.take(segment.marker, data(file, segment))
     raise BrokenImage
 
 
-def written(marker: int, told: bytes) -> bytes:
+def _written(marker: int, told: bytes) -> bytes:
     """Return a segment that holds ``told``."""
     return bytes((0xFF, marker)) + (len(told) + 2).to_bytes(2, "big") + told
 
@@ -229,14 +252,9 @@ def ended(file: BinaryIO, tail: bytes) -> BinaryIO:
 def has_every_scan(file: BinaryIO) -> bool:
     """Whether each coefficient of each component is sent to its last bit, in as many scans as it may take."""
     components, lowest_bit = b"", {}
-    at = len(SOI)
-    for _ in range(MAX_SEGMENTS):
-        segment = segment_after(file, at)
-        if segment is None:
-            break
-        at = scan_end(file, segment.end) if segment.marker == SOS else segment.end
+    for segment in segments(file):
         told = data(file, segment)
-        if segment.marker in FRAMES:
+        if segment.marker in _FRAMES:
             components = told[6::3]
         elif segment.marker == SOS and len(told) >= 4 + 2 * told[0]:
             count = told[0]
@@ -244,3 +262,36 @@ def has_every_scan(file: BinaryIO) -> bool:
             for component in told[1 : 1 + 2 * count : 2]:
                 lowest_bit.update({(component, number): bits & 15 for number in range(first, last + 1)})
     return bool(components) and not any(lowest_bit.get((name, n), 1) for name in components for n in range(64))
+
+
+def strip(file: BinaryIO, target: BinaryIO) -> bool:
+    """Copy a JPEG without its metadata; see :data:`~chevupload.media.codecs.STRIP`."""
+    copy, has_scan = Pieces(file), False
+    copy.insert(SOI)
+    for segment in segments(file):
+        if segment.marker == SCAN_DATA:
+            copy.add(segment.start, segment.end)
+            continue
+        has_scan |= segment.marker == SOS
+        told = data(file, segment)
+        if len(told) < segment.end - segment.body:
+            raise BrokenImage
+        kept = _kept(segment.marker, told)
+        if kept and kept == told:
+            copy.add(segment.start, segment.end)
+        elif kept is not None:
+            copy.insert(_written(segment.marker, kept))
+    if not has_scan:
+        raise BrokenImage
+    copy.insert(END)  # decoders forgive a missing end, and so do we
+    return copy.copied(target)
+
+
+def _kept(marker: int, told: bytes) -> bytes | None:
+    """Return what is kept of what a segment holds, None where all of it goes."""
+    if marker in _KEPT or (marker == 0xE2 and told.startswith(_ICC)):
+        return told
+    length = _KEPT_APPLICATIONS.get((marker, told[:5]))
+    if length is None or len(told) < length:
+        return None
+    return told[:12] + bytes(length - 12)

@@ -1,6 +1,7 @@
-"""Copies a WebM film without its metadata and without moving a byte: what goes becomes ``Void``, filled with zeros.
+"""Reads Matroska, which WebM is one kind of, and copies a film without its metadata and without moving a byte.
 
-What plays the film stays; everything else goes, known or not. Sources: RFC 8794 (EBML), RFC 9559 (Matroska).
+What goes becomes ``Void``, filled with zeros. What plays the film stays; everything else goes, known or not. Sources:
+RFC 8794 (EBML), RFC 9559 (Matroska).
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from chevupload.errors import BrokenImage
-from chevupload.media.containers import ebml
-from chevupload.media.containers.patches import Erasure
+from chevupload.media.containers.patches import Patches
 
 MAX_ELEMENTS = 1_000_000
 """Heads read of one file. A browser's recording, whose clusters have no length, has one for each frame."""
 
+_MAGIC = b"\x1a\x45\xdf\xa3"
+_DOCUMENT_TYPE = b"\x42\x82"
 _EBML, _SEGMENT, _CLUSTER, _SEEK_HEAD, _CUES = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x114D9B74, 0x1C53BB6B
 _INFO, _MUXING_APP, _WRITING_APP = 0x1549A966, 0x4D80, 0x5741
 _TRACKS, _TRACK, _NUMBER, _TYPE = 0x1654AE6B, 0xAE, 0xD7, 0x83
@@ -43,6 +45,41 @@ _MOVING, _SOUND = 1, 2
 _VOID = 0xEC
 
 
+def _number_bytes(first: int) -> int:
+    """Return how many bytes a number has, by its first; more than eight are none."""
+    return 9 - first.bit_length()
+
+
+def _number(data: bytes) -> tuple[int, int]:
+    """Read a number whose own length is told by its first bit that is set; return both."""
+    size = _number_bytes(data[0])
+    return int.from_bytes(data[:size], "big") & (1 << 7 * size) - 1, size
+
+
+def document_type(head: bytes) -> bytes:
+    """Return the document type that a file beginning with ``head`` has; nothing where there is none.
+
+    It may be padded with NUL, and other elements may stand before it.
+    """
+    if not head.startswith(_MAGIC):
+        return b""
+    try:
+        length, size = _number(head[len(_MAGIC) :])
+        at = len(_MAGIC) + size
+        end = min(at + length, len(head))
+        while at < end:
+            name = head[at : at + _number_bytes(head[at])]
+            at += len(name)
+            length, size = _number(head[at:])
+            at += size
+            if name == _DOCUMENT_TYPE:
+                return head[at : at + length].split(b"\0")[0]
+            at += length
+    except IndexError:
+        pass
+    return b""
+
+
 @dataclass(frozen=True, slots=True)
 class _Element:
     kind: int
@@ -53,26 +90,22 @@ class _Element:
     """It has no length, and ends where something begins that cannot be in it."""
 
 
-def void(source: BinaryIO, target: BinaryIO) -> bool:
-    """Copy ``source`` to ``target``, open for reading too, and return whether there was anything to remove.
-
-    Raises:
-        BrokenImage: its elements lie.
-    """
+def strip(source: BinaryIO, target: BinaryIO) -> bool:
+    """Copy a WebM without its metadata; see :data:`~chevupload.media.codecs.STRIP`."""
     size = source.seek(0, 2)
-    walk = _Walk(source, Erasure(size))
+    walk = _Walk(source, Patches(size))
     try:
         end = walk.inside(0, 0, size)
     except IndexError as error:
         raise BrokenImage from error
-    return walk.erasure.copied(source, target, end)
+    return walk.patches.copied(source, target, end)
 
 
 class _Walk:
     """One way through the elements that stay, planning for those that go."""
 
-    def __init__(self, file: BinaryIO, erasure: Erasure) -> None:
-        self._file, self.erasure = file, erasure
+    def __init__(self, file: BinaryIO, patches: Patches) -> None:
+        self._file, self.patches = file, patches
         self._count = 0
         self._gone_tracks: set[int] = set()
 
@@ -92,10 +125,10 @@ class _Walk:
 
     def _keep(self, element: _Element) -> None:
         if element.kind == _WRITING_APP:
-            self.erasure.clear(element.body, element.end)
+            self.patches.clear(element.body, element.end)
         elif element.kind in _KEPT and (element.kind != _CLUSTER or self._gone_tracks):
             last = self.inside(element.kind, element.body, element.end)
-            self.erasure.clear(last, element.end)
+            self.patches.clear(last, element.end)
 
     def _is_gone(self, element: _Element) -> bool:
         """Whether it is a track of neither pictures nor sound, which is noted, or a block of one."""
@@ -103,13 +136,13 @@ class _Walk:
             return bool(self._gone_tracks) and self._track_of(element) in self._gone_tracks
         if element.kind != _TRACK:
             return False
-        found = {inner.kind: self._number(inner) for inner in self._between(element.body, element.end)}
+        found = {inner.kind: self._value(inner) for inner in self._between(element.body, element.end)}
         if found.get(_TYPE) in (_MOVING, _SOUND):
             return False
         self._gone_tracks.add(found.get(_NUMBER, 0))
         return True
 
-    def _number(self, element: _Element) -> int:
+    def _value(self, element: _Element) -> int:
         self._file.seek(element.body)
         return int.from_bytes(self._file.read(min(8, element.end - element.body)), "big")
 
@@ -121,7 +154,7 @@ class _Walk:
                 return 0
             element = found
         self._file.seek(element.body)
-        return ebml.number(self._file.read(8))[0]
+        return _number(self._file.read(8))[0]
 
     def _between(self, at: int, end: int) -> Iterator[_Element]:
         """Read the heads of elements, up to what is none; of one without a length, what is in it comes next."""
@@ -140,10 +173,10 @@ class _Walk:
         head = self._file.read(12)  # a name of four bytes at most, and a length of eight
         name_bytes = 9 - head[0].bit_length()
         rest = head[name_bytes:]
-        if name_bytes > 4 or not rest or not rest[0] or len(rest) < ebml.number_bytes(rest[0]):
+        if name_bytes > 4 or not rest or not rest[0] or len(rest) < _number_bytes(rest[0]):
             return None
         kind = int.from_bytes(head[:name_bytes], "big")
-        length, length_bytes = ebml.number(rest)
+        length, length_bytes = _number(rest)
         body = at + name_bytes + length_bytes
         is_open = length == (1 << 7 * length_bytes) - 1
         stop = body if is_open else body + length
@@ -159,5 +192,5 @@ class _Walk:
         length_bytes = min(element.body - element.start - 1, 8)
         left = size - 1 - length_bytes
         length = left | 1 << 7 * length_bytes
-        self.erasure.write(element.start, bytes([_VOID]) + length.to_bytes(length_bytes, "big"))
-        self.erasure.clear(element.end - left, element.end)
+        self.patches.write(element.start, bytes([_VOID]) + length.to_bytes(length_bytes, "big"))
+        self.patches.clear(element.end - left, element.end)

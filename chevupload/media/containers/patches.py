@@ -22,7 +22,7 @@ MAX_STRETCHES = 1_000_000
 _PIECE = 65_536
 
 
-class Erasure:
+class Patches:
     """Collected first, and applied to a copy once the whole container has been looked at."""
 
     def __init__(self, size: int) -> None:

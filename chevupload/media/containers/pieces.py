@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING, BinaryIO
@@ -51,6 +52,18 @@ class Pieces(io.RawIOBase):
         """Return a reader at the beginning, quick for small reads."""
         self._at = 0
         return io.BufferedReader(self, _BUFFER_BYTES)
+
+    def copied(self, target: BinaryIO) -> bool:
+        """Copy all to ``target``, open for reading too; return whether that is another content than the file's."""
+        shutil.copyfileobj(self.opened(), target, _BUFFER_BYTES)
+        if self._length != self._size:
+            return True
+        self._file.seek(0)
+        target.seek(0)
+        steps = range(0, self._size, _BUFFER_BYTES)
+        is_changed = any(self._file.read(_BUFFER_BYTES) != target.read(_BUFFER_BYTES) for _ in steps)
+        target.seek(self._length)
+        return is_changed
 
     def readable(self) -> bool:
         """It is."""

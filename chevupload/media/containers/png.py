@@ -19,8 +19,6 @@ from chevupload.media.containers import exif
 from chevupload.media.containers.pieces import Pieces
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HEADER_BYTES = len(SIGNATURE) + 25
-"""The signature, and the header that is the first chunk."""
 MAX_CHUNKS = 100_000
 """Chunks of one file, as libpng writes 12,000 for 100 MB; each costs its decoder some microseconds."""
 MAX_METADATA_BYTES = 4_194_304
@@ -96,22 +94,23 @@ class Shown:
     metadata: list[tuple[Chunk, bool]] = field(default_factory=list)
 
 
-def shown(file: BinaryIO) -> Shown:
-    """Walk through a PNG.
+def shown(file: BinaryIO, profile: Chunk | None = None) -> Shown:
+    """Walk through a PNG; ``profile`` is a chunk to go into its pieces, too.
 
     Raises:
         BrokenImage: no browser shows it, or its pixels or frames are not all there.
     """
-    found, has_frames = _Walk(file).done()
+    found, has_frames = _Walk(file, profile).done()
     # An animation that tells of no frame is none, which is only known in the end.
-    return found if has_frames else _Walk(file, is_still=True).done()[0]
+    return found if has_frames else _Walk(file, profile, is_still=True).done()[0]
 
 
 class _Walk:
     """One way through the chunks, keeping what shows."""
 
-    def __init__(self, file: BinaryIO, *, is_still: bool = False) -> None:
+    def __init__(self, file: BinaryIO, profile: Chunk | None, *, is_still: bool = False) -> None:
         self._file = file
+        self._profile = profile
         self._is_still = is_still
         self._size = file.seek(0, io.SEEK_END)
         self._shown = Shown(Pieces(file))
@@ -159,6 +158,8 @@ class _Walk:
     def _keep(self, chunk: Chunk) -> None:
         self._seen.add(chunk.kind)
         self._shown.pieces.add(chunk.at, chunk.end)
+        if chunk.kind == b"IHDR" and self._profile is not None:
+            self._shown.pieces.add(self._profile.at, self._profile.end)
 
     def _take_pixels(self, chunk: Chunk) -> None:
         # What follows another chunk is no part of the pixels.
@@ -263,6 +264,13 @@ def metadata(file: BinaryIO, found: Shown) -> dict[str, bytes]:
         elif (value := _packet(data) if name == "xmp" else _profile(data)) is not None:
             told[name] = value
     return told
+
+
+def strip(file: BinaryIO, target: BinaryIO) -> bool:
+    """Copy a PNG without its metadata; see :data:`~chevupload.media.codecs.STRIP`."""
+    found = shown(file)
+    profile = profile_chunk(file, found)
+    return (found if profile is None else shown(file, profile)).pieces.copied(target)
 
 
 def profile_chunk(file: BinaryIO, found: Shown) -> Chunk | None:

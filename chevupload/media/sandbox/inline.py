@@ -7,7 +7,8 @@ A decoder's crash is the server's crash here and there is no deadline, so
 from __future__ import annotations
 
 from chevupload.config import Limits
-from chevupload.media.optional import explained
+from chevupload.errors import MissingExtra
+from chevupload.media.optional import unavailable
 from chevupload.media.sandbox.fair_semaphore import FairSemaphore
 from chevupload.model import MediaJob, MediaResult
 
@@ -29,12 +30,15 @@ class InlineRenderer:
         """
         from chevupload.media import render  # noqa: PLC0415 - a process that only serves files needs no decoder
 
-        with self._places.held(sender, seconds=self._limits.queue_seconds), explained():
-            return render.process(job)
+        with self._places.held(sender, seconds=self._limits.queue_seconds):
+            try:
+                return render.process(job)
+            except MissingExtra as error:
+                raise unavailable(error) from error
 
     def warm(self) -> None:
         """Import the decoder, so that no first upload waits for it."""
-        from chevupload.media import render  # noqa: F401, PLC0415 - likewise
+        from chevupload.media import render  # noqa: F401, PLC0415 - as above
 
     def close(self) -> None:
         """There is nothing to end."""

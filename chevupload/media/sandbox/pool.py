@@ -14,9 +14,10 @@ import weakref
 from collections.abc import Callable
 
 from chevupload.config import Limits
-from chevupload.media.optional import explained
+from chevupload.errors import MissingExtra
+from chevupload.media.optional import unavailable
 from chevupload.media.sandbox.fair_semaphore import FairSemaphore
-from chevupload.media.sandbox.process import Child, WorkerKilled, interpreter
+from chevupload.media.sandbox.process import Process, WorkerKilled, interpreter
 from chevupload.model import MediaJob, MediaResult
 
 logger = logging.getLogger("chevupload")
@@ -34,8 +35,8 @@ class WorkerPool:
         """
         self._limits = limits
         self._python = python or interpreter()
-        self._crew = _Crew(limits)
-        self._ending = weakref.finalize(self, _Crew.end, self._crew)
+        self._workers = _Workers(limits)
+        self._ending = weakref.finalize(self, _Workers.end, self._workers)
         os.register_at_fork(after_in_child=_forgetter(weakref.ref(self)))
 
     def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
@@ -48,13 +49,13 @@ class WorkerPool:
             Busy: no worker became free in time, or too many wait already.
             BackendError: workers cannot be started or are killed, or cannot read or write the files.
         """
-        crew = self._crew
-        with crew.places.held(sender, seconds=self._limits.queue_seconds), explained():
+        workers = self._workers
+        with workers.places.held(sender, seconds=self._limits.queue_seconds):
             try:
-                return self._attempt(crew, job)
+                return self._attempt(workers, job)
             except WorkerKilled as error:
                 logger.warning("%s; its picture is tried once more", error)
-                return self._attempt(crew, job)
+                return self._attempt(workers, job)
 
     def warm(self) -> None:
         """Start every worker and wait until each is ready, so that no first upload waits for it.
@@ -62,33 +63,35 @@ class WorkerPool:
         Raises:
             BackendError: a worker does not start.
         """
-        crew = self._crew
-        workers = [crew.hire(self._python) for _ in range(crew.missing())]
+        workers = self._workers
+        started = [workers.start(self._python) for _ in range(workers.missing())]
         try:
-            for worker in workers:
+            for worker in started:
                 worker.wait_until_ready()
         finally:
-            for worker in workers:
-                crew.give(worker)
+            for worker in started:
+                workers.give(worker)
 
     def close(self) -> None:
         """End every idle worker; one at work ends after its job. Closing twice is fine."""
-        self._crew.end()
+        self._workers.end()
 
-    def _attempt(self, crew: _Crew, job: MediaJob) -> MediaResult:
-        worker = crew.take() or crew.hire(self._python)
+    def _attempt(self, workers: _Workers, job: MediaJob) -> MediaResult:
+        worker = workers.take() or workers.start(self._python)
         try:
             worker.wait_until_ready()
             return worker.process(job, self._limits.decode_seconds)
+        except MissingExtra as error:
+            raise unavailable(error) from error
         finally:
-            crew.give(worker)
+            workers.give(worker)
 
     def _forget(self) -> None:
         """Let go of the parent's workers in a forked child: their pipes must not stay open here."""
         self._ending.detach()
-        self._crew.forget()
-        self._crew = _Crew(self._limits)
-        self._ending = weakref.finalize(self, _Crew.end, self._crew)
+        self._workers.forget()
+        self._workers = _Workers(self._limits)
+        self._ending = weakref.finalize(self, _Workers.end, self._workers)
 
 
 def _forgetter(reference: weakref.ref[WorkerPool]) -> Callable[[], None]:
@@ -100,53 +103,53 @@ def _forgetter(reference: weakref.ref[WorkerPool]) -> Callable[[], None]:
     return forget
 
 
-class _Crew:
+class _Workers:
     """The workers of one process: who may have one, and those that are idle.
 
     Attributes:
-        places: as many as there may be workers; each holder takes an idle worker, or hires one.
+        places: as many as there may be workers; each holder takes an idle worker, or starts one.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.places = FairSemaphore(limits.decode_workers, most_waiting=limits.waiting_uploads)
         self._limits = limits
         self._lock = threading.Lock()
-        self._all: set[Child] = set()
-        self._idle: list[Child] = []
+        self._all: set[Process] = set()
+        self._idle: list[Process] = []
         self._closed = False
 
-    def take(self) -> Child | None:
+    def take(self) -> Process | None:
         """Take an idle worker, if there is one."""
         while True:
             with self._lock:
                 if not self._idle:
                     return None
                 worker = self._idle.pop()
-            if worker.is_fit:
+            if worker.is_usable:
                 return worker
-            self._dismiss(worker)
+            self._retire(worker)
 
-    def hire(self, python: str) -> Child:
+    def start(self, python: str) -> Process:
         """Start a worker."""
-        worker = Child(python, self._limits)
+        worker = Process(python, self._limits)
         with self._lock:
             self._closed = False
             self._all.add(worker)
         return worker
 
     def missing(self) -> int:
-        """Return how many workers may still be hired."""
+        """Return how many workers may still be started."""
         with self._lock:
             return max(0, self._limits.decode_workers - len(self._all))
 
-    def give(self, worker: Child) -> None:
-        """Keep a worker for the next picture, or end one that is not fit for it, or not needed."""
+    def give(self, worker: Process) -> None:
+        """Keep a worker for the next picture, or end one that cannot be used for it, or is not needed."""
         with self._lock:
             is_needed = not self._closed and len(self._all) <= self._limits.decode_workers
-            if is_needed and worker.is_fit:
+            if is_needed and worker.is_usable:
                 self._idle.append(worker)
                 return
-        self._dismiss(worker)
+        self._retire(worker)
 
     def end(self) -> None:
         """End the idle workers, and the others when they are given back."""
@@ -154,7 +157,7 @@ class _Crew:
             self._closed = True
             idle, self._idle = self._idle, []
         for worker in idle:
-            self._dismiss(worker)
+            self._retire(worker)
 
     def forget(self) -> None:
         """Close this process's copies of the pipes and leave the workers alone; no lock, its holder is not here."""
@@ -163,7 +166,7 @@ class _Crew:
         self._all = set()
         self._idle = []
 
-    def _dismiss(self, worker: Child) -> None:
+    def _retire(self, worker: Process) -> None:
         worker.end()
         with self._lock:
             self._all.discard(worker)

@@ -76,7 +76,7 @@ def interpreter() -> str:
     return executable if is_python or not os.path.exists(beside) else beside
 
 
-class Child:
+class Process:
     """One process."""
 
     def __init__(self, python: str, limits: Limits) -> None:
@@ -109,13 +109,12 @@ class Child:
         self._received = b""
         self._jobs = 0
         self._is_ready = False
-        self._is_spent = False
+        self._is_broken = False
 
     @property
-    def is_fit(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether it may be given another job."""
-        is_usable = self._is_ready and not self._is_spent
-        return is_usable and self._jobs < MAX_JOBS and self._process.poll() is None
+        return self._is_ready and not self._is_broken and self._jobs < MAX_JOBS and self._process.poll() is None
 
     def wait_until_ready(self) -> None:
         """Wait until it takes jobs.
@@ -146,11 +145,11 @@ class Child:
         # Names of this job's own, so that they can be removed when it cannot tell any more.
         prefix = f"{PREFIX}{secrets.token_hex(8)}-"
         self._jobs += 1
-        self._is_spent = True  # until it has answered as it should
+        self._is_broken = True  # until it has answered as it should
         try:
             return self._result(job, prefix, seconds)
         except BaseException:
-            if self._is_spent:
+            if self._is_broken:
                 self.kill()
             for path in Path(job.folder).glob(f"{prefix}*"):
                 path.unlink(missing_ok=True)
@@ -169,7 +168,7 @@ class Child:
             _log.warning("media worker %d was killed, its answer was none", self._process.pid)
             raise BrokenImage from error
         # Where one picture was too much for it, another one may be, too.
-        self._is_spent = isinstance(outcome, TooCostly)
+        self._is_broken = isinstance(outcome, TooCostly)
         if isinstance(outcome, ChevuploadError):
             raise outcome
         return outcome

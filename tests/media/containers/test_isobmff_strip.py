@@ -14,7 +14,7 @@ from PIL import Image
 
 from chevupload.errors import BrokenImage
 from chevupload.media.containers import isobmff as boxes
-from chevupload.media.containers.isobmff_strip import FILM, PICTURE, Kept, blank
+from chevupload.media.containers.isobmff_strip import FILM, PICTURE, Kept, strip
 from tests.media.films import film, turned
 from tests.media.heics import box, heic
 from tests.media.located import PLACE, WRITERS, located, played
@@ -28,7 +28,7 @@ SECRETS = {"exif": oriented(6) + b"secret", "xmp": XMP, "icc_profile": SRGB}
 
 def blanked(data: bytes, kept: Kept = PICTURE) -> tuple[bytes, bool]:
     target = io.BytesIO()
-    is_changed = blank(io.BytesIO(data), target, kept)
+    is_changed = strip(io.BytesIO(data), target, kept)
     assert target.tell() == len(target.getvalue())
     return target.getvalue(), is_changed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageStat
 
-from chevupload.errors import BrokenImage
+from chevupload.errors import TooManyPixels
 from chevupload.media.containers import jpeg
 from tests.media.pictures import SRGB, encoded, exif, oriented, photo, processed, refused, shown, textured
 
@@ -197,5 +197,5 @@ def test_what_chromium_does_not_show_is_refused(tmp_path: Path, data: bytes) -> 
 def test_segments_are_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of empty ones costs no minutes."""
     monkeypatch.setattr(jpeg, "MAX_SEGMENTS", 20)
-    with pytest.raises(BrokenImage):
+    with pytest.raises(TooManyPixels):
         jpeg.read_head(io.BytesIO(led(*[segment(0xE5, b"")] * 20)))

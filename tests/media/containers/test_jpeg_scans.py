@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.errors import TooManyPixels
-from chevupload.media.containers.jpeg import MAX_SEGMENTS, Segment, check_segments, read_head, segment_after
+from chevupload.media.containers.jpeg import MAX_SEGMENTS, Segment, check_scans, read_head, segments
 from tests.media.pictures import encoded, photo, processed
 
 PROGRESSIVE = encoded(photo((64, 48)), "JPEG", progressive=True)
@@ -35,7 +35,7 @@ def with_scans(count: int) -> bytes:
 
 def is_refused(data: bytes, *, max_scans: int = 100) -> bool:
     try:
-        check_segments(io.BytesIO(data), max_scans=max_scans)
+        check_scans(io.BytesIO(data), max_scans=max_scans)
     except TooManyPixels:
         return True
     return False
@@ -93,9 +93,8 @@ def test_markers_alone_are_counted_too(marker: bytes) -> None:
 
 def test_a_long_fill_is_read_once() -> None:
     """However many bytes of it stand before a marker, the time for each is the same."""
-    assert segment_after(io.BytesIO(b"\xff" * 50_000_000 + b"\xda\0\2"), 0) == Segment(
-        0xDA, 49_999_999, 50_000_003, 50_000_003
-    )
+    first = next(segments(io.BytesIO(b"\xff" * 50_000_000 + b"\xda\0\2")))
+    assert first == Segment(0xDA, 49_999_999, 50_000_003, 50_000_003)
 
 
 def test_exif_in_ten_thousand_segments_is_put_together_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chevupload.errors import BrokenImage
 from chevupload.media.containers import matroska as module
-from chevupload.media.containers.matroska import void
+from chevupload.media.containers.matroska import strip
 from tests.media.films import film
 from tests.media.located import PLACE, WRITERS, located, played, shown
 from tests.media.mutations import mutated
@@ -20,7 +20,7 @@ SUBTITLES, NOTES = b"\x11", b"\x21"
 
 def voided(data: bytes) -> tuple[bytes, bool]:
     target = io.BytesIO()
-    is_changed = void(io.BytesIO(data), target)
+    is_changed = strip(io.BytesIO(data), target)
     assert target.tell() == len(target.getvalue())
     return target.getvalue(), is_changed
 
@@ -59,7 +59,7 @@ def element(name: str, *parts: bytes) -> bytes:
 HEAD = element("1a45dfa3", element("4282", b"webm"))
 
 
-def test_long_and_short_elements_become_void() -> None:
+def test_long_and_short_elements_become_strip() -> None:
     """An element of two bytes, and one whose length is spelled in eight bytes, are as long as they were."""
     long = bytes.fromhex("1254c367" + "01000000000000" + "06") + b"secret"
     result, _ = voided(HEAD + element("18538067", b"\xbf\x80", long, element("e7", b"kept")))

@@ -8,14 +8,14 @@ import pytest
 
 from chevupload.errors import BrokenImage
 from chevupload.media.containers import patches as module
-from chevupload.media.containers.patches import Erasure
+from chevupload.media.containers.patches import Patches
 
 DATA = b"0123456789" * 20_000
 
 
-def copied(erasure: Erasure, end: int = len(DATA)) -> tuple[bytes, bool]:
+def copied(patches: Patches, end: int = len(DATA)) -> tuple[bytes, bool]:
     target = io.BytesIO()
-    is_changed = erasure.copied(io.BytesIO(DATA), target, end)
+    is_changed = patches.copied(io.BytesIO(DATA), target, end)
     assert target.tell() == len(target.getvalue())
     return target.getvalue(), is_changed
 
@@ -33,45 +33,45 @@ class Counted(io.BytesIO):
 
 def test_stretches_and_marks_are_written_over() -> None:
     """Longer ones than are held at once, too, and those that reach out of the file."""
-    erasure = Erasure(len(DATA))
+    patches = Patches(len(DATA))
     for start, end in ((-5, 1), (10, 20), (20, 150_000), (len(DATA) - 3, len(DATA) + 50), (9, 9), (1 << 70, 1 << 71)):
-        erasure.clear(start, end)
-    erasure.write(2, b"ab")
+        patches.clear(start, end)
+    patches.write(2, b"ab")
     expected = b"\0" + b"1ab456789" + bytes(149_990) + DATA[150_000:-3] + bytes(3)
-    assert copied(erasure) == (expected, True)
+    assert copied(patches) == (expected, True)
 
 
 def test_stretches_may_overlap_and_be_told_twice() -> None:
     """Two boxes may point to the same metadata, which may be most of the file."""
-    erasure = Erasure(len(DATA))
+    patches = Patches(len(DATA))
     for start, end in ((100, 190_000), (50, 150), (100, 190_000), (0, 20), (180_000, 190_001)):
-        erasure.clear(start, end)
-    assert copied(erasure) == (bytes(20) + DATA[20:50] + bytes(189_951) + DATA[190_001:], True)
+        patches.clear(start, end)
+    assert copied(patches) == (bytes(20) + DATA[20:50] + bytes(189_951) + DATA[190_001:], True)
 
 
 def test_what_stands_there_already_is_no_change() -> None:
     """Then there is nothing to store anew."""
-    erasure = Erasure(len(DATA))
-    erasure.write(1, b"123")
-    assert copied(erasure) == (DATA, False)
-    assert copied(Erasure(len(DATA)), 7) == (b"0123456", True)
+    patches = Patches(len(DATA))
+    patches.write(1, b"123")
+    assert copied(patches) == (DATA, False)
+    assert copied(Patches(len(DATA)), 7) == (b"0123456", True)
 
 
 def test_more_than_there_is_cannot_be_erased(monkeypatch: pytest.MonkeyPatch) -> None:
     """One place told again and again costs no more than the file."""
-    erasure = Erasure(len(DATA))
+    patches = Patches(len(DATA))
     for _ in range(5):
         for start, end in ((50_000, len(DATA)), (7, 9), (0, 60_000)):
-            erasure.clear(start, end)
+            patches.clear(start, end)
     target = Counted()
-    assert erasure.copied(io.BytesIO(DATA), target, len(DATA))
+    assert patches.copied(io.BytesIO(DATA), target, len(DATA))
     assert (target.count, target.getvalue()) == (len(DATA), bytes(len(DATA)))
     monkeypatch.setattr(module, "MAX_STRETCHES", 10)
     monkeypatch.setattr(module, "MAX_MARKS", 10)
-    erasure = Erasure(len(DATA))
+    patches = Patches(len(DATA))
     for number in range(10):
-        erasure.clear(2 * number, 2 * number + 1)
-        erasure.write(number, b"a")
-    for once_more in (lambda: erasure.clear(50, 51), lambda: erasure.write(50, b"a")):
+        patches.clear(2 * number, 2 * number + 1)
+        patches.write(number, b"a")
+    for once_more in (lambda: patches.clear(50, 51), lambda: patches.write(50, b"a")):
         with pytest.raises(BrokenImage):
             once_more()

@@ -14,7 +14,7 @@ import pytest
 
 from chevupload import errors
 from chevupload.config import Limits
-from chevupload.media.sandbox import process as child
+from chevupload.media.sandbox import process
 from chevupload.media.sandbox.inline import InlineRenderer
 from chevupload.media.sandbox.pool import WorkerPool
 from tests.media.pictures import job, left, stored
@@ -88,7 +88,7 @@ def test_a_picture_whose_worker_is_killed_is_tried_once_more(tmp_path: Path, mom
 def test_a_picture_whose_workers_are_all_killed_is_not_blamed(tmp_path: Path, moment: str) -> None:
     """After the second one, the client is told to come back."""
     made = scripted(tmp_path, f"echo x >>{tmp_path}/starts; {moment}; kill -KILL $$")
-    with pytest.raises(child.WorkerKilled):
+    with pytest.raises(process.WorkerKilled):
         made.process(job(stored(tmp_path / "a", SMALL)))
     assert (tmp_path / "starts").read_text() == "x\nx\n"
     made.close()
@@ -206,6 +206,54 @@ def test_a_forked_process_has_workers_of_its_own(tmp_path: Path) -> None:
         assert made.process(job(tmp_path / "a")).width == 700
 
 
+def busy(folder: Path) -> tuple[WorkerPool, threading.Thread]:
+    """Return a pool whose only worker is at work in a thread, until a file ``go`` is there."""
+    until = f"touch {folder}/busy; while [ ! -e {folder}/go ]; do sleep 0.02; done"
+    refusal = """echo '{"error": "NotAnImage", "message": "m"}'"""
+    made = scripted(folder, f"read a; echo '{{}}'; while read b; do {until}; {refusal}; done")
+    request = job(stored(folder / "a", SMALL))
+
+    def work() -> None:
+        with pytest.raises(errors.NotAnImage):
+            made.process(request)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not (folder / "busy").exists():
+        time.sleep(0.01)
+    return made, thread
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_process_forked_while_workers_are_busy_has_every_place(tmp_path: Path) -> None:
+    """Those that the parent's uploads hold are never given back in the child."""
+    made, thread = busy(tmp_path)
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            (tmp_path / "go").touch()
+            made.process(job(tmp_path / "a"))
+        except errors.NotAnImage:
+            made.close()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    thread.join()
+    made.close()
+
+
+def test_a_busy_worker_ends_after_its_job_when_the_pool_is_closed(tmp_path: Path) -> None:
+    """It is not kept for a next one."""
+    made, thread = busy(tmp_path)
+    made.close()
+    assert len(workers()) == 1
+    (tmp_path / "go").touch()
+    thread.join()
+    assert workers() == set()
+
+
 def test_a_fork_after_the_pool_is_gone_is_no_concern() -> None:
     """A pool that is gone leaves nothing to forget."""
     made = WorkerPool(Limits(decode_workers=1))
@@ -218,7 +266,7 @@ def test_a_fork_after_the_pool_is_gone_is_no_concern() -> None:
 
 def test_workers_retire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its share of jobs a worker is replaced."""
-    monkeypatch.setattr(child, "MAX_JOBS", 2)
+    monkeypatch.setattr(process, "MAX_JOBS", 2)
     stored(tmp_path / "a", SMALL)
     with pool() as made:
         seen = set()

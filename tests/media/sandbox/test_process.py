@@ -15,7 +15,7 @@ import pytest
 
 from chevupload import errors
 from chevupload.config import Limits
-from chevupload.media.sandbox import process as child
+from chevupload.media.sandbox import process
 from tests.media.pictures import job, left, stored
 from tests.media.pools import SLOW, SMALL, pool, scripted, workers
 
@@ -52,14 +52,14 @@ def test_a_worker_that_dies_at_work_is_replaced(
 
 def test_a_worker_that_is_gone_before_it_was_asked_is_our_fault(tmp_path: Path) -> None:
     """The picture is not blamed, and may be tried by another one."""
-    worker = child.Child(sys.executable, Limits())
+    worker = process.Process(sys.executable, Limits())
     worker.wait_until_ready()
     (victim,) = workers()
     os.kill(victim, signal.SIGKILL)
     os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
-    with pytest.raises(child.WorkerKilled):
+    with pytest.raises(process.WorkerKilled):
         worker.process(job(stored(tmp_path / "a", SMALL)), 5)
-    assert not worker.is_fit
+    assert not worker.is_usable
     worker.end()
 
 
@@ -101,6 +101,29 @@ ANSWER: dict[str, Any] = {
     "duration": 0,
 }
 """What an honest worker says, but for the place of its thumb."""
+NAME = """$(echo "$b" | sed 's/.*"prefix": "\\([^"]*\\)".*/\\1/')x"""
+"""A file's name with the prefix of the job, which only its request tells, in a script that read it into ``b``."""
+
+
+def test_a_worker_cannot_name_a_link(tmp_path: Path) -> None:
+    """A link in the job's own folder may lead to any file of the server's."""
+    answer = json.dumps({"result": ANSWER})
+    steps = f"read b; file={tmp_path}/out/{NAME}; ln -s /etc/passwd $file; echo '{answer}' | sed \"s|@|$file|g\""
+    made = scripted(tmp_path, f"read a; echo '{{}}'; {steps}; exec cat >/dev/null")
+    with pytest.raises(errors.BrokenImage):
+        made.process(job(stored(tmp_path / "a", SMALL)))
+    assert left(tmp_path) == []
+    made.close()
+
+
+@pytest.mark.parametrize("ending", ["exit 3", """echo '{"error": "TooCostly", "message": "m"}'; exec cat >/dev/null"""])
+def test_nothing_is_left_of_a_job_that_failed(tmp_path: Path, ending: str) -> None:
+    """What its worker wrote goes, whether it could remove it or not."""
+    made = scripted(tmp_path, f"read a; echo '{{}}'; read b; touch {tmp_path}/out/{NAME}; {ending}")
+    with pytest.raises(errors.Refusal):
+        made.process(job(stored(tmp_path / "a", SMALL)))
+    assert left(tmp_path) == []
+    made.close()
 
 
 @pytest.mark.parametrize(
@@ -134,9 +157,7 @@ ANSWER: dict[str, Any] = {
 def test_every_value_of_an_answer_has_its_type(tmp_path: Path, lie: dict[str, Any]) -> None:
     """An answer is stored and shown: one that is right in all but one value is a broken picture's, without a fault."""
     answers = [json.dumps({"result": ANSWER | values}) for values in ({}, lie)]
-    # The prefix of a thumb's name has to be the job's, which only its request tells.
-    name = """$(echo "$b" | sed 's/.*"prefix": "\\([^"]*\\)".*/\\1/')"""
-    steps = "; ".join(f"read b; echo '{text}' | sed \"s|@|{tmp_path}/out/{name}x|g\"" for text in answers)
+    steps = "; ".join(f"read b; echo '{text}' | sed \"s|@|{tmp_path}/out/{NAME}|g\"" for text in answers)
     made = scripted(tmp_path, f"read a; echo '{{}}'; {steps}; exec cat >/dev/null")
     request = job(stored(tmp_path / "a", SMALL))
     assert made.process(request).width == 8
@@ -148,8 +169,8 @@ def test_every_value_of_an_answer_has_its_type(tmp_path: Path, lie: dict[str, An
 @pytest.mark.parametrize("start", ["echo '{}'; read b", ":"])
 def test_an_endless_answer_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
     """A worker that never ends its line is killed before it fills the memory, at work or at its start."""
-    monkeypatch.setattr(child, "MAX_ANSWER_BYTES", 200_000)
-    monkeypatch.setattr(child, "END_SECONDS", 0.1)
+    monkeypatch.setattr(process, "MAX_ANSWER_BYTES", 200_000)
+    monkeypatch.setattr(process, "END_SECONDS", 0.1)
     made = scripted(tmp_path, f"read a; {start}; exec cat /dev/zero")
     with pytest.raises(errors.BackendError if start == ":" else errors.BrokenImage):
         made.process(job(stored(tmp_path / "a", SMALL)))
@@ -160,7 +181,7 @@ def test_an_endless_answer_is_not_kept(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.timeout(20)
 def test_a_worker_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Closing does not wait for ever."""
-    monkeypatch.setattr(child, "END_SECONDS", 0.1)
+    monkeypatch.setattr(process, "END_SECONDS", 0.1)
     made = scripted(tmp_path, "read a; echo '{}'; exec sleep 60")
     made.warm()
     made.close()
@@ -209,7 +230,7 @@ def test_an_embedding_server_is_no_interpreter(
     """Where a server embeds Python, workers are started with the interpreter of its environment, if there is one."""
     monkeypatch.setattr(sys, "executable", executable)
     monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
-    assert child.interpreter() == (expected if expected.startswith("/") else executable or "")
+    assert process.interpreter() == (expected if expected.startswith("/") else executable or "")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").touch()
-    assert child.interpreter() == (expected if expected.startswith("/") else str(tmp_path / expected))
+    assert process.interpreter() == (expected if expected.startswith("/") else str(tmp_path / expected))

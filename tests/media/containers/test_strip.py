@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from chevupload.errors import BrokenImage
+from chevupload.errors import BrokenImage, TooManyPixels
+from chevupload.media.codecs import STRIP
 from chevupload.media.containers.jpeg import MAX_SEGMENTS
-from chevupload.media.containers.raster import strip
-from tests.media.pictures import chunk, encoded, oriented, photo
+from tests.media.pictures import chunk, encoded, oriented, photo, riff
 
 XMP = b"<x:xmpmeta>secret</x:xmpmeta>"
 PROFILE = b"\0" * 16 + b"RGB " + b"\0" * 108
@@ -18,7 +18,7 @@ PROFILE = b"\0" * 16 + b"RGB " + b"\0" * 108
 
 def stripped(data: bytes, name: str) -> bytes:
     target = io.BytesIO()
-    strip(io.BytesIO(data), target, name)
+    STRIP[name](io.BytesIO(data), target)
     return target.getvalue()
 
 
@@ -108,7 +108,7 @@ def test_nothing_hides_in_a_jpeg_where_no_decoder_looks() -> None:
 def test_a_jpeg_is_read_no_further_than_it_may_be_long() -> None:
     """Each of the scans behind the only one that counts would be looked for an end in 64 KB."""
     data = encoded(photo((30, 20)), "JPEG")[:-2]
-    with pytest.raises(BrokenImage):
+    with pytest.raises(TooManyPixels):
         stripped(data + b"\xff\xda\0\2" * MAX_SEGMENTS, "JPEG")
 
 
@@ -122,6 +122,20 @@ def test_odd_webp_chunks_keep_their_padding() -> None:
     """Chunk sizes and the file's size stay right."""
     result = stripped(with_metadata("WEBP"), "WEBP")
     assert int.from_bytes(result[4:8], "little") == len(result) - 8
+
+
+def test_an_odd_webp_chunk_goes_with_its_padding() -> None:
+    """What follows it is still found, and the picture shows."""
+    data = encoded(photo((90, 70)), "WEBP")
+    body = b"WEBP" + riff(b"JUNK", b"odd") + data[12:]
+    assert stripped(b"RIFF" + struct.pack("<I", len(body)) + body, "WEBP") == data
+
+
+def test_a_stripped_webp_says_that_it_has_no_metadata() -> None:
+    """Two flags of its first chunk told of Exif and XMP."""
+    data = with_metadata("WEBP")
+    assert (data[12:16], data[20] & 0x0C) == (b"VP8X", 0x0C)
+    assert stripped(data, "WEBP")[20] == data[20] & ~0x0C
 
 
 def test_gif_keeps_its_loop_and_loses_other_extensions() -> None:
