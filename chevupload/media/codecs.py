@@ -83,7 +83,7 @@ OPEN: Mapping[str, Callable[[BinaryIO, MediaJob], decode.Opened]] = {
     "BMP": decode.open_bmp,
     "HEIC": _open_heic,
 }
-"""Opens a picture. Films, of which one frame is decoded, are :mod:`chevupload.media.video`'s.
+"""Opens a picture, whose file is at its beginning. Films go to :mod:`chevupload.media.video`.
 
 Raises:
     Refusal: the picture is not accepted.

@@ -105,14 +105,12 @@ def open_webp(file: BinaryIO, job: MediaJob) -> Opened:
 
 def open_avif(file: BinaryIO, job: MediaJob) -> Opened:
     """Open an AVIF."""
-    file.seek(0)
     image = _Avif(file)
     return Opened(loaded(image, job, frames=image.n_frames), image.n_frames)
 
 
 def open_bmp(file: BinaryIO, job: MediaJob) -> Opened:
     """Open a BMP."""
-    file.seek(0)
     return Opened(loaded(BmpImageFile(file), job))
 
 

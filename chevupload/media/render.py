@@ -79,6 +79,7 @@ def _processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
         with extra(row.extra):
             from chevupload.media import video  # noqa: PLC0415 - an extra, and 17 MB that pictures do not need
         return video.processed(file, name, job, outbox)
+    file.seek(0)
     opened = OPEN[name](file, job)
     image, info = opened.image, opened.image.info
     exif = exif_block.read(info["exif"]) if info.get("exif") else exif_block.Exif()
