@@ -46,26 +46,24 @@ def local_path(path: str | os.PathLike[str], *, below: str | os.PathLike[str] = 
         raise ConfigError(f"{os.fspath(path)}: there is no such home folder") from error
 
 
-@contextlib.contextmanager
-def optional_step(step: str) -> Iterator[None]:
-    """Try what a file system may be unable to do: say so once in the log, and go on. Other faults of a disk pass."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _LACKING:
-            raise
-        _tell(step, error.strerror)
+def go_without(step: str, error: OSError) -> None:
+    """Log once that a file system is unable to do ``step``, if ``error`` says so; raise any other fault of a disk."""
+    if error.errno not in _LACKING:
+        raise error
+    _log_lack(step, error.strerror)
 
 
 @functools.cache
-def _tell(step: str, reason: str) -> None:
+def _log_lack(step: str, reason: str) -> None:
     logger.warning("the file system cannot %s (%s): going on without", step, reason)
 
 
 def sync_folder(folder: Path) -> None:
     """Make the names in ``folder`` lasting, where that can be asked for."""
-    with optional_step("sync a folder"):
+    try:
         sync(folder)
+    except OSError as error:
+        go_without("sync a folder", error)
 
 
 def sync(path: Path) -> None:
@@ -98,8 +96,10 @@ def add_mode(path: Path, mode: int) -> None:
     """Add permissions to those of a file or folder, if it has modes that can be changed."""
     present = path.stat().st_mode
     if present & mode != mode:
-        with optional_step("change modes"):
+        try:
             path.chmod(present & 0o7777 | mode)
+        except OSError as error:
+            go_without("change modes", error)
 
 
 def name_new(source: Path, target: Path) -> None:
@@ -127,8 +127,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
     """Let one process of this machine at a time look and rename in ``folder``, where it can be locked."""
     with contextlib.ExitStack() as stack:
         if fcntl is not None:
-            with optional_step("lock a folder"):
+            try:
                 descriptor = os.open(folder, os.O_RDONLY)
                 stack.callback(os.close, descriptor)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                go_without("lock a folder", error)
         yield

@@ -16,7 +16,7 @@ from chevupload.protocols import Readable, Wrapper
 from chevupload.uploads.service import SaveParameters
 from chevupload.web.api import SESSION
 from chevupload.web.urls import Links
-from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.form import ParsedForm, set_parsed_form
 from chevupload.wsgi.routing import route_paths
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "SESSION",
-    "HandedForm",
+    "ParsedForm",
     "RequestUploads",
     "below",
     "checked_prefix",
-    "hand_on",
     "route_paths",
+    "set_parsed_form",
 ]
 
 _PREFIX = re.compile(r"[A-Za-z0-9._~/-]*\Z")

@@ -134,6 +134,9 @@ class Spool:
             raise StorageError("a temporary file cannot be written") from error
         return len(data)
 
+    def finish(self) -> None:
+        """Take the end of a field, as a sink does: nothing is left to write."""
+
     def close(self) -> None:
         """Close and remove it; closing twice is fine, and so is a file that was adopted."""
         if self._budget is not None:

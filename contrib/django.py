@@ -45,7 +45,7 @@ from chevupload.errors import CatalogError, ConfigError
 from chevupload.factory import AllParts, component_from, database_from
 from chevupload.integration import RequestUploads, below, checked_prefix
 from chevupload.model import Principal
-from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.form import ParsedForm, set_parsed_form
 from chevupload.wsgi.routing import route_paths
 from chevupload.wsgi.webob import Request
 
@@ -255,7 +255,7 @@ def _view(component: core.ChevUpload, name: str, route: str) -> Callable[..., An
     def view(request: Any, rest: str = "") -> Any:
         environ, route_path = _environ(request), _wsgi(route.replace("{rest}", rest))
         environ = below(environ, environ["PATH_INFO"].removesuffix(route_path), route_path)
-        _hand_on(environ, request)
+        _pass_form(environ, request)
         response = component.respond(environ)
         if response is None:
             raise Http404
@@ -286,15 +286,15 @@ def _wsgi(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
-def _hand_on(environ: WSGIEnvironment, request: Any) -> None:
-    """Hand on what Django has made of the body, if a middleware looked into it."""
+def _pass_form(environ: WSGIEnvironment, request: Any) -> None:
+    """Pass on what Django has made of the body, if a middleware looked into it."""
     # Empty although there is a body: that has no declared length, and Django did not read it.
     if vars(request).get("_body"):
         environ["wsgi.input"] = io.BytesIO(request.body)
     elif request._read_started and (request.POST or request.FILES):
         fields = [(name, value) for name, values in request.POST.lists() for value in values]
         files = [(name, file.name or "", file) for name, values in request.FILES.lists() for file in values]
-        hand_on(environ, HandedForm(fields=fields, files=files))
+        set_parsed_form(environ, ParsedForm(fields=fields, files=files))
 
 
 def _answer(response: Any, environ: WSGIEnvironment, request: Any) -> Any:

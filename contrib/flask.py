@@ -34,7 +34,7 @@ from chevupload.filesystem import local_path
 from chevupload.integration import METHODS, RequestUploads, below, checked_prefix
 from chevupload.keys import CurrentUser
 from chevupload.model import Owner
-from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.form import ParsedForm, set_parsed_form
 from chevupload.wsgi.routing import route_paths
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _environ(request: flask.Request) -> WSGIEnvironment:
         environ["wsgi.input"] = io.BytesIO(data)
     elif "form" in read and (request.form or request.files):
         files = [(name, file.filename or "", cast(Any, file.stream)) for name, file in request.files.items(multi=True)]
-        hand_on(environ, HandedForm(fields=list(request.form.items(multi=True)), files=files))
+        set_parsed_form(environ, ParsedForm(fields=list(request.form.items(multi=True)), files=files))
     elif request.max_content_length is not None:
         # The host's own limit counts here, too.
         environ["wsgi.input"] = request.stream

@@ -6,7 +6,7 @@ from weakref import WeakValueDictionary
 
 from chevupload.config import Limits
 from chevupload.spool import Budget
-from chevupload.wsgi.form import body_limit
+from chevupload.wsgi.body import body_limit
 
 _ONE_BODY = body_limit("multipart/form-data", Limits().max_bytes)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from chevupload.cli.values import KEY, server_option
-from chevupload.filesystem import local_path, optional_step
+from chevupload.filesystem import go_without, local_path
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account
 
 
@@ -35,6 +35,8 @@ def _write_private(path: Path, text: str) -> None:
     """Write a file that nobody else can read, since it holds a key; a script can be run."""
     mode = stat.S_IRWXU if text.startswith("#!") else stat.S_IRUSR | stat.S_IWUSR
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-        with optional_step("change modes"):
+        try:
             os.fchmod(file.fileno(), mode)
+        except OSError as error:
+            go_without("change modes", error)
         file.write(text)

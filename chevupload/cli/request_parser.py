@@ -13,7 +13,7 @@ from chevupload.cli.chunks import ChunkedBody
 from chevupload.config import Limits, Routes
 from chevupload.errors import Busy
 from chevupload.spool import Budget
-from chevupload.wsgi.form import body_limit, parse_content_type
+from chevupload.wsgi.body import body_limit, parse_content_type
 
 ROUTES = Routes(
     upload_page="upload",

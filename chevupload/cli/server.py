@@ -25,7 +25,7 @@ from chevupload.cli.connections import Connections
 from chevupload.cli.task_queue import TaskQueue
 from chevupload.config import Limits
 from chevupload.errors import ConfigError
-from chevupload.wsgi.form import body_limit
+from chevupload.wsgi.body import body_limit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -20,6 +20,8 @@ from chevupload.errors import InvalidParameter
 from chevupload.model import Principal
 from chevupload.naming import normalized
 
+SOURCE_NAMES = ("source", "image")
+"""Chevereto's name for the file, and ImgBB's; the first wins."""
 MAX_TITLE = 100
 """Characters."""
 MAX_DESCRIPTION = 65_535

@@ -34,14 +34,14 @@ from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
 from chevupload.protocols import Fetcher, KeyBackend
 from chevupload.spool import Spool, SpoolFolder, format_bytes
 from chevupload.uploads.idempotency import request_digest
-from chevupload.uploads.parameters import TEXT_NAMES, check_parameters
+from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES, check_parameters
 from chevupload.uploads.record import Source
 from chevupload.uploads.service import Uploads
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.api_json import image_document, imgbb_document, success_document
 from chevupload.web.sender import Sender, Visitor, key_of
 from chevupload.web.urls import Links
-from chevupload.wsgi.form import SOURCE_NAMES, Form, Opener
+from chevupload.wsgi.form import Form, Opener
 from chevupload.wsgi.proxies import client_network
 from chevupload.wsgi.responses import (
     Document,
@@ -55,7 +55,7 @@ from chevupload.wsgi.responses import (
     refusal_answer,
     text_answer,
 )
-from chevupload.wsgi.text_source import SourceText
+from chevupload.wsgi.text_source import TextSource
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -144,12 +144,12 @@ class UploadApi:
         self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response], *, imgbb: bool = False
     ) -> Response:
         """Answer in the requested format, whatever goes wrong, and let pages of other origins read it."""
-        form = Form(self._limits, TEXT_NAMES)
+        form = Form(self._limits, text_names=TEXT_NAMES, file_names=SOURCE_NAMES)
         try:
             response = handler(environ, form)
         except Exception as error:
-            imgbb = imgbb or form.has_image
-            response = refusal_answer(answer_format(form.get("format")), as_refusal(error), imgbb=imgbb)
+            imgbb = imgbb or "image" in form.names
+            response = refusal_answer(answer_format(form.fields.get("format")), as_refusal(error), imgbb=imgbb)
         allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
         return response
 
@@ -165,7 +165,7 @@ class UploadApi:
         if "HTTP_IDEMPOTENCY_KEY" in environ and not self._uploads.is_idempotent:
             raise InvalidParameter("Idempotency-Key is not supported by this site")
         upload, links = self.receive(environ, form)
-        return _upload_answer(answer_format(form.get("format")), describe(form, upload, links), upload, links)
+        return _upload_answer(answer_format(form.fields.get("format")), describe(form, upload, links), upload, links)
 
     def document(self, form: Form, upload: Upload, links: Links) -> Document:
         """Describe an upload in Chevereto's dialect, as the sender of ``form`` expects it."""
@@ -174,9 +174,9 @@ class UploadApi:
             links,
             timezone=self._policy.timezone,
             renditions=self._renditions,
-            imgbb=form.has_image,
+            imgbb="image" in form.names,
         )
-        return success_document(document, imgbb=form.has_image)
+        return success_document(document, imgbb="image" in form.names)
 
     def _imgbb_document(self, form: Form, upload: Upload, links: Links) -> Document:
         return imgbb_document(upload, links)
@@ -215,7 +215,7 @@ class UploadApi:
         principal = sender.identified()
         log.owner = principal.user_id
         digest = request_digest(environ, principal) if self._uploads.is_idempotent else None
-        parameters = check_parameters(form.get, principal, max_tags=self._limits.max_tags)
+        parameters = check_parameters(form.fields.get, principal, max_tags=self._limits.max_tags)
         source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
         if source.spool.size > self._uploads.max_bytes(principal):
             raise TooLarge(f"File too big - max {format_bytes(self._uploads.max_bytes(principal))}")
@@ -306,8 +306,7 @@ def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener
         Refusal: the text is neither base64 nor a URL, or the fetcher refused.
     """
     files = [form.files[name] for name in SOURCE_NAMES if name in form.files]
-    chosen = next((file for file in files if file.spool is not None), None)
-    if chosen is not None and chosen.spool is not None:
+    if chosen := next((file for file in files if file.spool.size), None):
         return Source(chosen.spool, chosen.filename or None)
     texts = [form.texts[name] for name in SOURCE_NAMES if name in form.texts]
     if texts:
@@ -317,7 +316,7 @@ def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener
     raise EmptySource if files else MissingSource
 
 
-def _from_text(text: SourceText, *, method: str, fetcher: Fetcher, open_spool: Opener) -> Source:
+def _from_text(text: TextSource, *, method: str, fetcher: Fetcher, open_spool: Opener) -> Source:
     if method != "POST" and text.url is None:
         raise Base64NeedsPost
     text.check()

@@ -82,12 +82,12 @@ class KeySettings:
             return self._sign_in(environ)
         made = None
         if environ["REQUEST_METHOD"] == "POST":
-            form = Form(self._limits, names=_FIELDS)
+            form = Form(self._limits, text_names=_FIELDS)
             form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
-            if not self._tokens.verify(principal.user_id, form.get("token") or ""):
+            if not self._tokens.verify(principal.user_id, form.fields.get("token") or ""):
                 raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
-            if form.get("action") == "revoke":
-                return self._revoke(environ, principal.user_id, form.get("key") or "")
+            if form.fields.get("action") == "revoke":
+                return self._revoke(environ, principal.user_id, form.fields.get("key") or "")
             made = self._make(principal.user_id, form)
         now = self._clock()
         keys = sorted(self._keys.keys_of(principal.user_id), key=lambda key: (not key.is_usable(now), key.created_at))
@@ -117,13 +117,13 @@ class KeySettings:
 
     def _make(self, user_id: str, form: Form) -> NewKey:
         now = self._clock()
-        label = clean_text(form.get("label") or "").strip()[:MAX_LABEL]
-        style = _STYLES.get(form.get("style") or "chevereto")
-        if style is None or (form.get("lifetime") or "") not in LIFETIMES:
+        label = clean_text(form.fields.get("label") or "").strip()[:MAX_LABEL]
+        style = _STYLES.get(form.fields.get("style") or "chevereto")
+        if style is None or (form.fields.get("lifetime") or "") not in LIFETIMES:
             raise InvalidParameter("Unknown format or lifetime of a key")
         if sum(key.is_usable(now) for key in self._keys.keys_of(user_id)) >= MAX_KEYS:
             raise Refusal("Too many keys: revoke one that is not used any more")
-        return self._keys.add_key(user_id, label=label, style=style, expires_at=_end(form.get("lifetime"), now))
+        return self._keys.add_key(user_id, label=label, style=style, expires_at=_end(form.fields.get("lifetime"), now))
 
     def _revoke(self, environ: WSGIEnvironment, user_id: str, key_id: str) -> Response:
         if not self._keys.revoke_key(key_id, user_id=user_id):

@@ -59,13 +59,13 @@ class Embeds:
         return response
 
     def _describe(self, environ: WSGIEnvironment) -> Response:
-        form = Form(self._limits, names=_NAMES)
+        form = Form(self._limits, text_names=_NAMES)
         form.read_query(environ, None)
-        if (wanted := form.get("format")) == "xml":
+        if (wanted := form.fields.get("format")) == "xml":
             raise UnsupportedFormat
         if wanted not in (None, "json"):
             raise InvalidParameter("Invalid format, expected json")
-        if (url := form.get("url")) is None:
+        if (url := form.fields.get("url")) is None:
             raise InvalidParameter("Missing url, expected a viewer link of this site")
         links, now = self._links(environ), self._clock()
         upload_id = links.viewed_id(url)
@@ -79,8 +79,8 @@ class Embeds:
             links,
             self._renditions,
             self._pages,
-            max_width=_MAX_WIDTH.value_of(form.get("maxwidth")),
-            max_height=_MAX_HEIGHT.value_of(form.get("maxheight")),
+            max_width=_MAX_WIDTH.value_of(form.fields.get("maxwidth")),
+            max_height=_MAX_HEIGHT.value_of(form.fields.get("maxheight")),
             now=now,
         )
         return json_answer(document)

@@ -98,4 +98,4 @@ class Sender:
 def key_of(environ: WSGIEnvironment, form: Form) -> str | None:
     """Return the key of a request, the header's first, as far as it was read."""
     key: str = environ.get("HTTP_X_API_KEY", "")
-    return key.strip() or form.get("key")
+    return key.strip() or form.fields.get("key")

@@ -16,7 +16,7 @@ from chevupload.keys import SignedIn
 from chevupload.media.optional import usable
 from chevupload.model import Principal, Upload
 from chevupload.signing import FormTokens
-from chevupload.uploads.parameters import TEXT_NAMES
+from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
 from chevupload.uploads.service import Uploads
 from chevupload.web.api import UploadApi
 from chevupload.web.page import Page
@@ -60,7 +60,7 @@ class UploadPage:
 
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer the page, or take what its form brings: JSON for who asks for it, as the API has it, or a page."""
-        form = Form(self._limits, names=_NAMES)
+        form = Form(self._limits, text_names=_NAMES, file_names=SOURCE_NAMES)
 
         def refuse(refusal: Refusal) -> Response:
             if _is_program(environ, form):
@@ -98,7 +98,7 @@ class UploadPage:
         return Principal() if self._policy.guests and self._policy.guest_page else None
 
     def _check(self, form: Form, sender: Principal) -> None:
-        if not self._tokens.verify(sender.user_id, form.get("token") or ""):
+        if not self._tokens.verify(sender.user_id, form.fields.get("token") or ""):
             raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
 
     def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
@@ -130,7 +130,7 @@ class UploadPage:
 
 
 def _is_program(environ: WSGIEnvironment, form: Form) -> bool:
-    return form.get("format") == "json" or wants_json(environ)
+    return form.fields.get("format") == "json" or wants_json(environ)
 
 
 def _uploaded_page(upload: Upload, links: Links) -> Page:

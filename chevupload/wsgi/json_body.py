@@ -12,9 +12,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from chevupload.errors import MalformedRequest, TooLarge
-from chevupload.wsgi.charsets import NAMES, UTF_8
-from chevupload.wsgi.urlencoded import Field
+from chevupload.errors import MalformedRequest, Refusal, TooLarge
+from chevupload.wsgi.charsets import UTF_8, json_in_utf_8
+from chevupload.wsgi.decoders import Sink
 
 _MAX_NAME_BYTES = 1024
 _MAX_TOKEN_BYTES = 64
@@ -38,22 +38,19 @@ _PLAIN = re.compile(
     re.VERBOSE,
 )
 """Characters, escapes and whole surrogate pairs; some clients escape every slash of a base64 text, or every emoji."""
+_HALF_PAIR = re.compile(rb"\\u[Dd][89A-Fa-f][0-9A-Fa-f]{2}")
+_LONGEST_ESCAPE = 12
+"""Characters of a surrogate pair."""
 _NO_BRACKET = re.compile(rb'[^"\[\]{}]+')
 _TOKEN = re.compile(rb"[-+.0-9A-Za-z]+")
-_ESCAPED = {b'"': b'"', b"\\": b"\\", b"/": b"/", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-_HEX = re.compile(rb"[0-9A-Fa-f]{4}\Z")
+_BYTE_ORDER_MARK = re.compile(codecs.BOM_UTF8)
 
 
 class _Scanner:
-    """Reads ahead as far as a step needs, and forgets what was read.
+    """Reads ahead as far as a step needs, and forgets what was read."""
 
-    Attributes:
-        problems: what is wrong with characters, which keeps nobody from reading on.
-    """
-
-    def __init__(self, chunks: Iterable[bytes], problems: list[MalformedRequest]) -> None:
+    def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
-        self.problems = problems
         self._buffer = b""
         self._position = 0
         self._slow_steps = 0
@@ -68,13 +65,17 @@ class _Scanner:
         if self._slow_steps > _MAX_SLOW_STEPS:
             raise MalformedRequest(_TOO_SLOW)
 
+    def fill(self, count: int) -> bool:
+        """Have the next ``count`` bytes in one piece, or as many as there are; tell whether that took more of them."""
+        is_short = False
+        while len(self._buffer) - self._position < count and (chunk := next(self._chunks, None)) is not None:
+            self._buffer, self._position = self._buffer[self._position :] + chunk, 0
+            is_short = True
+        return is_short
+
     def peek(self) -> bytes:
         """Return the next byte, or nothing at the end."""
-        while self._position >= len(self._buffer):
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return b""
-            self._buffer, self._position = chunk, 0
+        self.fill(1)
         return self._buffer[self._position : self._position + 1]
 
     def take(self) -> bytes:
@@ -103,8 +104,8 @@ class _Scanner:
             pass
 
     def run(self, pattern: re.Pattern[bytes]) -> bytes:
-        """Take what matches ``pattern`` here in the current chunk, perhaps nothing."""
-        self.peek()
+        """Take what matches ``pattern`` here in the current piece, perhaps nothing."""
+        self.fill(1)
         found = pattern.match(self._buffer, self._position)
         if found is None:
             return b""
@@ -112,17 +113,17 @@ class _Scanner:
         return found.group()
 
 
-def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Field], *, codec: str = UTF_8) -> None:
-    """Write each member's value, in UTF-8, to what ``open_field`` returns for its name.
+def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Sink | None], *, codec: str = UTF_8) -> None:
+    """Write each member's value, in UTF-8, to what ``open_field`` returns for its name; None when nobody reads it.
 
     Raises:
         MalformedRequest: the body is something else than one flat object, or made to be slow to read; or it is not in
-            the charset of ``codec``, which is raised once everything is read.
+            the charset of ``codec``, or holds half of a surrogate pair, which is raised once everything is read.
         TooLarge: a name is longer than 1,024 bytes.
     """
-    problems: list[MalformedRequest] = []
+    problems: list[Refusal] = []
     try:
-        _read_object(_Scanner(_in_utf_8(chunks, codec, problems), problems), open_field)
+        _ObjectReader(json_in_utf_8(chunks, codec, problems), problems).read(open_field)
     except MalformedRequest:
         if not problems:
             raise
@@ -130,102 +131,105 @@ def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Field], *, co
         raise problems[0]
 
 
-def _in_utf_8(chunks: Iterable[bytes], codec: str, problems: list[MalformedRequest]) -> Iterator[bytes]:
-    """Yield text of another charset in UTF-8; what is in none stays as it is, and is a problem."""
-    chunks = iter(chunks)
-    decoder = codecs.getincrementaldecoder(codec)()
-    wrong = MalformedRequest(f"The JSON body is not {NAMES[codec]} text: send it in UTF-8")
-    start = b""
-    for chunk in chunks:
-        try:
-            text = decoder.decode(chunk)
-        except UnicodeDecodeError:
-            problems.append(wrong)
-            yield chunk
-            yield from chunks
-            return
-        start += chunk[: 4 - len(start)]
-        if b"\x00" in start:
-            # UTF-16 or UTF-32, in which every character of JSON's own holds one. Source: RFC 4627, section 3.
-            problems.append(wrong)
-        yield chunk if codec == UTF_8 else text.encode()
-    if decoder.getstate()[0]:
-        problems.append(wrong)
+class _ObjectReader:
+    """Reads one object; what is wrong with its characters goes to ``problems``."""
 
+    def __init__(self, chunks: Iterable[bytes], problems: list[Refusal]) -> None:
+        self._scanner = _Scanner(chunks)
+        self._problems = problems
 
-def _read_object(scanner: _Scanner, open_field: Callable[[str], Field]) -> None:
-    if scanner.peek() == codecs.BOM_UTF8[:1] and b"".join(scanner.take() for _ in range(3)) != codecs.BOM_UTF8:
-        raise MalformedRequest(_MALFORMED)
-    scanner.expect(b"{")
-    scanner.skip_space()
-    closed = scanner.peek() == b"}" and scanner.take() == b"}"
-    while not closed:
-        scanner.expect(b'"')
-        field = open_field(_name(scanner))
-        scanner.expect(b":")
+    def read(self, open_field: Callable[[str], Sink | None]) -> None:
+        scanner = self._scanner
+        scanner.fill(len(codecs.BOM_UTF8))
+        scanner.run(_BYTE_ORDER_MARK)
+        scanner.expect(b"{")
         scanner.skip_space()
-        if scanner.peek() in (b"{", b"[") and not field.is_wanted:
-            _skip_nested(scanner)
-        else:
-            for piece in _value(scanner):
-                field.write(piece)
-        field.finish()
-        closed = scanner.expect(b",}") == b"}"
-    scanner.skip_space()
-    if scanner.peek():
-        raise MalformedRequest(_MALFORMED)
+        closed = scanner.peek() == b"}" and scanner.take() == b"}"
+        while not closed:
+            scanner.expect(b'"')
+            sink = open_field(self._name())
+            scanner.expect(b":")
+            scanner.skip_space()
+            if sink is None and scanner.peek() in (b"{", b"["):
+                self._skip_nested()
+            else:
+                for piece in self._value():
+                    if sink is not None:
+                        sink.write(piece)
+            if sink is not None:
+                sink.finish()
+            closed = scanner.expect(b",}") == b"}"
+        scanner.skip_space()
+        if scanner.peek():
+            raise MalformedRequest(_MALFORMED)
 
-
-def _skip_nested(scanner: _Scanner) -> None:
-    """Move behind an object or array that nobody asked for."""
-    depth = 0
-    while True:
-        while scanner.run(_NO_BRACKET):
-            pass
-        byte = scanner.take()
-        scanner.count_slow_step()
-        if byte == b'"':
-            for _ in _string(scanner):
+    def _skip_nested(self) -> None:
+        """Move behind an object or array that nobody asked for."""
+        depth = 0
+        while True:
+            while self._scanner.run(_NO_BRACKET):
                 pass
-        elif byte in b"[{":
-            depth += 1
-            if depth > _MAX_DEPTH:
-                raise MalformedRequest(_TOO_SLOW)
-        else:
-            depth -= 1
-            if not depth:
+            byte = self._scanner.take()
+            self._scanner.count_slow_step()
+            if byte == b'"':
+                for _ in self._string():
+                    pass
+            elif byte in b"[{":
+                depth += 1
+                if depth > _MAX_DEPTH:
+                    raise MalformedRequest(_TOO_SLOW)
+            else:
+                depth -= 1
+                if not depth:
+                    return
+
+    def _name(self) -> str:
+        name = b""
+        for piece in self._string():
+            name += piece
+            if len(name) > _MAX_NAME_BYTES:
+                raise TooLarge("Field name too long")
+        return name.decode("utf-8", "replace")
+
+    def _value(self) -> Iterator[bytes]:
+        if self._scanner.peek() == b'"':
+            self._scanner.take()
+            yield from self._string()
+            return
+        token = b""
+        while len(token) <= _MAX_TOKEN_BYTES and (piece := self._scanner.run(_TOKEN)):
+            token += piece
+        try:
+            if len(token) > _MAX_TOKEN_BYTES:
+                raise ValueError(token)
+            value = json.loads(token, parse_constant=_refuse)
+        except ValueError:
+            raise MalformedRequest(_MALFORMED) from None
+        # A boolean stays a word: taken for a number, it would be one of seconds, too.
+        if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+            # JSON has one kind of number, in which 60.0 is 60.
+            token = b"%d" % int(value)
+        if value is not None:
+            yield token
+
+    def _string(self) -> Iterator[bytes]:
+        """Yield the decoded pieces of a string whose opening quote was taken, up to its closing one."""
+        scanner = self._scanner
+        while True:
+            if piece := scanner.run(_PLAIN):
+                yield _unescaped(piece) if b"\\" in piece else piece
+            elif scanner.peek() != b"\\":
+                if scanner.take() != b'"':
+                    raise MalformedRequest(_MALFORMED)
                 return
-
-
-def _name(scanner: _Scanner) -> str:
-    name = b""
-    for piece in _string(scanner):
-        name += piece
-        if len(name) > _MAX_NAME_BYTES:
-            raise TooLarge("Field name too long")
-    return name.decode("utf-8", "replace")
-
-
-def _value(scanner: _Scanner) -> Iterator[bytes]:
-    if scanner.peek() == b'"':
-        scanner.take()
-        yield from _string(scanner)
-        return
-    token = b""
-    while len(token) <= _MAX_TOKEN_BYTES and (piece := scanner.run(_TOKEN)):
-        token += piece
-    try:
-        if len(token) > _MAX_TOKEN_BYTES:
-            raise ValueError(token)
-        value = json.loads(token, parse_constant=_refuse)
-    except ValueError:
-        raise MalformedRequest(_MALFORMED) from None
-    # A boolean stays a word: taken for a number, it would be one of seconds, too.
-    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
-        # JSON has one kind of number, in which 60.0 is 60.
-        token = b"%d" % int(value)
-    if value is not None:
-        yield token
+            elif scanner.fill(_LONGEST_ESCAPE):
+                continue
+            elif scanner.run(_HALF_PAIR):
+                scanner.count_slow_step()
+                if not self._problems:
+                    self._problems.append(MalformedRequest(_HALF))
+            else:
+                raise MalformedRequest(_MALFORMED)
 
 
 def _refuse(constant: str) -> None:
@@ -233,60 +237,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _string(scanner: _Scanner) -> Iterator[bytes]:
-    """Yield the decoded pieces of a string whose opening quote was taken, up to its closing one."""
-    while True:
-        if piece := scanner.run(_PLAIN):
-            yield _unescaped(piece) if b"\\" in piece else piece
-            continue
-        byte = scanner.take()
-        if byte == b'"':
-            return
-        if byte != b"\\":
-            raise MalformedRequest(_MALFORMED)
-        yield from _escape(scanner)
-
-
 def _unescaped(plain: bytes) -> bytes:
     """Decode a run of whole escapes in one step; bytes that are no UTF-8, or cut by the end of a chunk, stay."""
     text: str = json.loads(f'"{plain.decode("utf-8", "surrogateescape")}"')
     return text.encode("utf-8", "surrogateescape")
-
-
-def _escape(scanner: _Scanner) -> Iterator[bytes]:
-    """Yield what the escape behind a backslash stands for; half of a surrogate pair is a problem.
-
-    Only for what no run takes: halves of pairs, and escapes that the end of a chunk cuts.
-    """
-    half = ""
-    while (byte := scanner.take()) == b"u":
-        unit = chr(_code_unit(scanner))
-        if not "\ud800" <= unit <= "\udbff":
-            yield _utf8(scanner, half + unit)
-            return
-        yield _utf8(scanner, half)
-        half = unit
-        if scanner.peek() != b"\\":
-            yield _utf8(scanner, half)
-            return
-        scanner.take()
-    if byte not in _ESCAPED:
-        raise MalformedRequest(_MALFORMED)
-    yield _utf8(scanner, half) + _ESCAPED[byte]
-
-
-def _utf8(scanner: _Scanner, text: str) -> bytes:
-    try:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16").encode()
-    except UnicodeDecodeError:
-        if not scanner.problems:
-            scanner.problems.append(MalformedRequest(_HALF))
-        return b""
-
-
-def _code_unit(scanner: _Scanner) -> int:
-    scanner.count_slow_step()
-    digits = b"".join(scanner.take() for _ in range(4))
-    if not _HEX.match(digits):
-        raise MalformedRequest(_MALFORMED)
-    return int(digits, 16)

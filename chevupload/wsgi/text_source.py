@@ -6,13 +6,12 @@ still read: an unknown key is the better refusal, and ``format`` may come last.
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Callable
-from typing import Protocol
 
 from chevupload.errors import Busy, EmptySource, InvalidBase64, InvalidUrl, Refusal, TooLarge
 from chevupload.spool import Spool
+from chevupload.wsgi.decoders import WHITE_SPACE, Base64Decoder
 
 _HEAD_BYTES = 32
 """Enough to recognise ``data:`` and every URL scheme; shorter texts are recognised at their end."""
@@ -20,68 +19,19 @@ _MAX_DATA_HEADER = 1024
 _MAX_URL = 8192
 _URL = re.compile(rb"[a-z][a-z0-9+.-]{0,19}://", re.IGNORECASE)
 _DATA = re.compile(rb"data:[^,]*;base64\Z", re.IGNORECASE)
-_URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_WHITE_SPACE = b" \t\r\n\v\f"
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 """No text holds any of these; every format that is taken has one within its first 32 bytes."""
 
 
-class Sink(Protocol):
-    """Takes bytes, in pieces."""
-
-    def write(self, data: bytes) -> object:
-        """Take the next piece."""
-
-
-class Base64Writer:
-    """Decodes base64 piece by piece: either alphabet, white space ignored, padding optional."""
-
-    def __init__(self, sink: Sink) -> None:
-        """Decode into ``sink``."""
-        self._sink = sink
-        self._rest = b""
-        self._padding = 0
-
-    def write(self, data: bytes) -> None:
-        """Decode what is complete of ``data``.
-
-        Raises:
-            InvalidBase64: a character outside the alphabets, or text behind the padding.
-        """
-        text = data.translate(_URL_SAFE, _WHITE_SPACE)
-        text, pad, behind = text.partition(b"=")
-        if (text and self._padding) or behind.strip(b"="):
-            raise InvalidBase64
-        self._padding += len(pad) + len(behind)
-        text = self._rest + text
-        whole = len(text) - len(text) % 4
-        self._decode(text[:whole])
-        self._rest = text[whole:]
-
-    def finish(self) -> None:
-        """Decode the last, unpadded group.
-
-        Raises:
-            InvalidBase64: it is one character long, or there is more padding than base64 knows.
-        """
-        if self._padding > 2 or len(self._rest) == 1:
-            raise InvalidBase64
-        self._decode(self._rest + b"=" * (-len(self._rest) % 4))
-
-    def _decode(self, text: bytes) -> None:
-        try:
-            self._sink.write(binascii.a2b_base64(text, strict_mode=True))
-        except binascii.Error:
-            raise InvalidBase64 from None
-
-
-class SourceText:
+class TextSource:
     """One text source while it arrives, and what became of it.
 
     Attributes:
         url: the URL, if it is one.
         spool: the file's bytes, if it is anything else.
     """
+
+    keeps_plus = True
 
     def __init__(self, open_spool: Callable[[], Spool], *, is_raw: bool = False) -> None:
         """Decode into what ``open_spool`` makes, should it be base64.
@@ -93,7 +43,7 @@ class SourceText:
         self._is_raw = is_raw
         self._head = b""
         self._sink: Callable[[bytes], object] = self._collect_head
-        self._decoder: Base64Writer | None = None
+        self._decoder: Base64Decoder | None = None
         self._error: Refusal | None = None
         self.url: str | None = None
         self.spool: Spool | None = None
@@ -138,7 +88,7 @@ class SourceText:
 
     def _collect_head(self, data: bytes) -> None:
         # A form may have spelled leading spaces as plus signs; no picture's base64 starts with one.
-        self._head = (self._head + data).lstrip(_WHITE_SPACE + b"+")
+        self._head = (self._head + data).lstrip(WHITE_SPACE + b"+")
         if len(self._head) >= _HEAD_BYTES:
             self._recognise()
 
@@ -157,7 +107,7 @@ class SourceText:
 
     def _start_base64(self) -> None:
         self.spool = self._open_spool()
-        self._decoder = Base64Writer(self.spool)
+        self._decoder = Base64Decoder(self.spool.write)
         self._sink = self._decoder.write
 
     def _collect_url(self, data: bytes) -> None:
@@ -189,6 +139,6 @@ class SourceText:
 
     def _text_url(self) -> str:
         try:
-            return self._head.strip(_WHITE_SPACE).decode()
+            return self._head.strip(WHITE_SPACE).decode()
         except UnicodeDecodeError:
             raise InvalidUrl("Malformed URL: it is not UTF-8") from None

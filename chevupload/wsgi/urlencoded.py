@@ -6,100 +6,75 @@ forgot to encode it is understood all the same.
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from chevupload.errors import TooLarge
+from chevupload.wsgi.decoders import UNFINISHED_PERCENT, EscapeDecoder, Sink, unquote, unquote_plus
 
 _MAX_NAME_BYTES = 1024
-_ESCAPES = bytes.maketrans(b"%", b"=")
-_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _EMPTY_FIELDS = re.compile(rb"&&+")
-_UNFINISHED = re.compile(rb"%[0-9A-Fa-f]?\Z")
 
 
-class Field(Protocol):
-    """Takes one field's value, in pieces."""
+class FieldSink(Sink, Protocol):
+    """Takes the value of a field in any kind of body."""
 
     keeps_plus: bool
-    is_wanted: bool
-
-    def write(self, data: bytes) -> None:
-        """Take the next piece."""
-
-    def finish(self) -> None:
-        """Take the end."""
+    """Whether ``+`` in an urlencoded value is a plus sign, and not a space."""
 
 
-class _Unquoting:
-    """Percent-decodes pieces that may end inside an escape, and hands them to a field."""
-
-    def __init__(self, field: Field) -> None:
-        self._field = field
-        self._rest = b""
-
-    def write(self, data: bytes) -> None:
-        data = self._rest + data
-        unfinished = _UNFINISHED.search(data)
-        end = unfinished.start() if unfinished else len(data)
-        self._rest = data[end:]
-        self._field.write(unquote(data[:end], keeps_plus=self._field.keeps_plus))
-
-    def finish(self) -> None:
-        if self._rest:
-            self._field.write(self._rest)
-        self._field.finish()
+OpenField = Callable[[str], FieldSink | None]
+"""Opens a sink for the field of a name; None when nobody reads it."""
 
 
-def unquote(data: bytes, *, keeps_plus: bool = False) -> bytes:
-    """Decode percent escapes, and ``+`` as a space unless ``keeps_plus``; what only looks like an escape stays.
-
-    Quoted-printable differs from percent-encoding by its escape character only, and the standard library decodes it
-    in C: a quarter of the time of its URL decoder.
-    """
-    if not keeps_plus:
-        data = data.replace(b"+", b" ")
-    if b"%" not in data:
-        return data
-    return binascii.a2b_qp(_BROKEN.sub(b"%25", data).replace(b"=", b"%3D").translate(_ESCAPES))
-
-
-def read_urlencoded(chunks: Iterable[bytes], open_field: Callable[[str], Field]) -> None:
+def read_urlencoded(chunks: Iterable[bytes], open_field: OpenField) -> None:
     """Split ``chunks`` into fields and write each value to what ``open_field`` returns for its name.
 
     Raises:
         TooLarge: a field's name is longer than 1,024 bytes.
     """
-    name, field = b"", None
+    field = _Field(open_field)
     for chunk in chunks:
-        *pieces, last = _EMPTY_FIELDS.sub(b"&", chunk).split(b"&")
-        for piece in pieces:
-            name, field = _feed(piece, name, field, open_field)
-            _end(name, field, open_field)
-            name, field = b"", None
-        name, field = _feed(last, name, field, open_field)
-    _end(name, field, open_field)
+        first, *others = _EMPTY_FIELDS.sub(b"&", chunk).split(b"&")
+        field.write(first)
+        for piece in others:
+            field.finish()
+            field = _Field(open_field)
+            field.write(piece)
+    field.finish()
 
 
-def _feed(
-    piece: bytes, name: bytes, field: _Unquoting | None, open_field: Callable[[str], Field]
-) -> tuple[bytes, _Unquoting | None]:
-    if field is None:
-        start, equals, piece = piece.partition(b"=")
-        name += start
-        if len(name) > _MAX_NAME_BYTES:
-            raise TooLarge("Field name too long")
-        if not equals:
-            return name, None
-        field = _Unquoting(open_field(unquote(name).decode("utf-8", "replace")))
-    field.write(piece)
-    return name, field
+class _Field:
+    """Reads one field: its name, and its value once there is an equals sign."""
 
+    def __init__(self, open_field: OpenField) -> None:
+        self._open_field = open_field
+        self._name = b""
+        self._is_open = False
+        self._decoder: EscapeDecoder | None = None
 
-def _end(name: bytes, field: _Unquoting | None, open_field: Callable[[str], Field]) -> None:
-    if field is not None:
-        field.finish()
-    elif name:
-        open_field(unquote(name).decode("utf-8", "replace")).finish()
+    def write(self, piece: bytes) -> None:
+        if not self._is_open:
+            start, equals, piece = piece.partition(b"=")
+            self._name += start
+            if len(self._name) > _MAX_NAME_BYTES:
+                raise TooLarge("Field name too long")
+            if not equals:
+                return
+            self._open()
+        if self._decoder is not None:
+            self._decoder.write(piece)
+
+    def finish(self) -> None:
+        if self._name and not self._is_open:
+            self._open()
+        if self._decoder is not None:
+            self._decoder.finish()
+
+    def _open(self) -> None:
+        self._is_open = True
+        sink = self._open_field(unquote_plus(self._name).decode("utf-8", "replace"))
+        if sink is not None:
+            decode = unquote if sink.keeps_plus else unquote_plus
+            self._decoder = EscapeDecoder(sink, UNFINISHED_PERCENT, decode)

@@ -22,7 +22,7 @@ import requests
 from chevupload.cli import main
 from chevupload.config import Limits
 from chevupload.errors import BackendError
-from chevupload.wsgi.form import body_limit
+from chevupload.wsgi.body import body_limit
 from tests.support import environment, noise, picture
 
 client_module = import_module("chevupload.cli.client")

@@ -14,7 +14,7 @@ import requests
 from chevupload.cli import main
 from chevupload.config import Limits
 from chevupload.data_folder import Site
-from chevupload.wsgi.form import body_limit
+from chevupload.wsgi.body import body_limit
 from tests.support import picture
 
 

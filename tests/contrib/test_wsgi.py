@@ -16,7 +16,7 @@ from chevupload.keys import KeyChain
 from chevupload.storage.local import LocalStorage
 from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 from chevupload.testing.memory import MemoryCatalog, StaticKeys
-from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.form import ParsedForm, set_parsed_form
 
 MAX_BYTES = 2_000_000
 ANN = Principal(
@@ -92,7 +92,7 @@ class Reading:
         if request.mimetype == "application/json":
             return
         files = [(name, file.filename, file.stream) for name, file in request.files.items(multi=True)]
-        hand_on(environ, HandedForm(fields=list(request.form.items(multi=True)), files=files))
+        set_parsed_form(environ, ParsedForm(fields=list(request.form.items(multi=True)), files=files))
 
 
 class _Spent:

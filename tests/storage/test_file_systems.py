@@ -39,7 +39,7 @@ def poor(tmp_path_factory):
 @pytest.fixture
 def log(caplog):
     """Return what is logged from now on, as if nothing had been said before."""
-    folders._tell.cache_clear()
+    folders._log_lack.cache_clear()
     with caplog.at_level(logging.WARNING, logger="chevupload"):
         yield caplog
 

@@ -13,7 +13,7 @@ import pytest
 from chevupload.config import Limits
 from chevupload.errors import MalformedRequest, TooLarge
 from chevupload.spool import Spool
-from chevupload.uploads.parameters import TEXT_NAMES
+from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
 from chevupload.wsgi.form import Form
 
 BOUNDARY = "limit-9"
@@ -95,7 +95,7 @@ class Reading:
     def __init__(self, folder, limits=None, max_bytes=100_000_000):
         self.folder = Path(folder)
         self.max_bytes = max_bytes
-        self.form = Form(limits or Limits(), TEXT_NAMES)
+        self.form = Form(limits or Limits(), text_names=TEXT_NAMES, file_names=SOURCE_NAMES)
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -124,7 +124,7 @@ def read(folder, request, **limits):
     """Read one body and return what it says, with every source's bytes."""
     with Reading(folder, Limits(**limits)) as reading:
         form = reading.body(request)
-        files = {name: (file.filename, file.spool and content(file.spool)) for name, file in form.files.items()}
+        files = {name: (file.filename, content(file.spool)) for name, file in form.files.items()}
         texts = {name: text.url or (text.spool and content(text.spool)) for name, text in form.texts.items()}
         return form.fields, files, texts
 

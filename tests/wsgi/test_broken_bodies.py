@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chevupload.config import Limits
 from chevupload.errors import MalformedRequest, Refusal, SlowBody, StorageError
-from chevupload.wsgi.form import read_chunks
+from chevupload.wsgi.body import read_chunks
 from tests.wsgi.bodies import (
     BOUNDARY,
     JSON,

@@ -114,8 +114,8 @@ def test_a_body_may_declare_its_charset(tmp_path, body, kind):
 def test_a_query_may_declare_its_charset(tmp_path):
     """Forms are sent by GET, too; the body has a charset of its own."""
     with Reading(tmp_path) as reading:
-        assert reading.query("_charset_=windows-1252&title=Caf%E9").get("title") == "Café"
-        assert reading.body(environ(multipart(part("description", "ü".encode())))).get("description") == "ü"
+        assert reading.query("_charset_=windows-1252&title=Caf%E9").fields["title"] == "Café"
+        assert reading.body(environ(multipart(part("description", "ü".encode())))).fields["description"] == "ü"
 
 
 def test_the_charset_comes_before_its_texts(tmp_path):
@@ -166,7 +166,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path, body, kind):
         with Reading(tmp_path) as reading:
             with pytest.raises(Refusal, match=r"not (UTF-8|windows-1252) text|surrogate pair") as refused:
                 reading.body(request)
-            assert (refused.value.status, reading.form.get("format")) == (400, "txt")
+            assert (refused.value.status, reading.form.fields.get("format")) == (400, "txt")
 
 
 @pytest.mark.parametrize("query", ["title=caf%E9&format=txt", "title=caf\xe9&format=txt", "format=txt&title=%ED%A0%80"])
@@ -175,7 +175,7 @@ def test_a_query_that_is_no_text_is_refused(tmp_path, query):
     with Reading(tmp_path) as reading:
         with pytest.raises(InvalidParameter, match="Invalid title, its bytes are not UTF-8 text"):
             reading.query(query)
-        assert reading.form.get("format") == "txt"
+        assert reading.form.fields.get("format") == "txt"
 
 
 def test_what_nobody_reads_may_be_anything(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from chevupload.config import Limits
 from chevupload.errors import InvalidParameter, TooLarge
-from chevupload.wsgi.form import body_limit, read_chunks
+from chevupload.wsgi.body import body_limit, read_chunks
 from tests.wsgi.bodies import (
     JSON,
     MULTIPART,

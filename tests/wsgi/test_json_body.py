@@ -105,6 +105,8 @@ def test_odd_spellings(text, expected, size):
         (b'{"\\ud83d":1}', "surrogate"),
         (b'{"a":"\\ude00\\ud83d"}', "surrogate"),
         (b'{"a":"\\ud83dx"}', "surrogate"),
+        (b'{"a":"\\ud83d\\x"}', "surrogate"),
+        (b'{"a":"\\ud83d\\u12"}', "surrogate"),
         (b'{"a":"\\ud83d\\n\\"x"}', "surrogate"),
         (b'{"a":"\\ud83d\\u0041"}', "surrogate"),
         (b'{"a":"\\ud800\\ud83d\\ude00"}', "surrogate"),
@@ -158,8 +160,6 @@ def test_what_is_no_character_is_refused(text, message, size):
         b'{"a":"\\u12"}',
         b'{"a":"\\u12G4"}',
         b'{"a":"\\u+123"}',
-        b'{"a":"\\ud83d\\x"}',
-        b'{"a":"\\ud83d\\u12"}',
         b'{"a":"line\nbreak"}',
         b'{"a":"\x00"}',
         b"\xef\xbb\xbf\xef\xbb\xbf{}",
@@ -183,7 +183,7 @@ def test_what_nobody_asked_for_may_be_nested(value, sizes):
     """Unknown names are skipped whatever they hold."""
     kept = Kept()
     text = json.dumps({"unknown": value, "title": "kept", "other": [value]}).encode()
-    read_json(split(text, sizes), lambda name: kept if name == "title" else Kept(is_wanted=False))
+    read_json(split(text, sizes), lambda name: kept if name == "title" else None)
     assert kept.value == b"kept"
 
 
@@ -191,12 +191,12 @@ def test_what_nobody_asked_for_may_be_nested(value, sizes):
 def test_nested_values_have_to_end(text):
     """Whatever is skipped has to be there."""
     with pytest.raises(MalformedRequest, match="one object"):
-        read_json([text], lambda name: Kept(is_wanted=False))
+        read_json([text], lambda name: None)
 
 
 def skipped(value):
     """Read one member that nobody asked for."""
-    read_json(split(b'{"unknown": ' + value + b"}", [65_536]), lambda name: Kept(is_wanted=False))
+    read_json(split(b'{"unknown": ' + value + b"}", [65_536]), lambda name: None)
 
 
 def test_nesting_has_a_depth():

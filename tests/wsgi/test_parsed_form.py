@@ -7,14 +7,14 @@ import io
 import pytest
 
 from chevupload.errors import TooLarge
-from chevupload.wsgi.parsed_form import HandedForm, hand_on
+from chevupload.wsgi.form import ParsedForm, set_parsed_form
 from tests.wsgi.bodies import MULTIPART, PICTURE, TEXT, URLENCODED, Reading, Untouchable, read
 
 
-def handed(content_type, fields=(), files=()):
-    """Make an environ whose body is gone and whose form was handed on."""
+def parsed(content_type, fields=(), files=()):
+    """Make an environ whose body is gone and whose form the host has parsed."""
     environ = {"wsgi.input": Untouchable(), "CONTENT_TYPE": content_type, "CONTENT_LENGTH": "999"}
-    hand_on(environ, HandedForm(fields=fields, files=files))
+    set_parsed_form(environ, ParsedForm(fields=fields, files=files))
     return environ
 
 
@@ -23,7 +23,7 @@ def test_fields_and_files_are_taken(tmp_path):
     content = io.BytesIO(PICTURE)
     content.seek(0, io.SEEK_END)
     fields, files = [("title", "ü"), ("other", "x")], [("source", "a.png", content), ("other", "b", io.BytesIO(b"b"))]
-    assert read(tmp_path, handed(MULTIPART, fields, files)) == ({"title": "ü"}, {"source": ("a.png", PICTURE)}, {})
+    assert read(tmp_path, parsed(MULTIPART, fields, files)) == ({"title": "ü"}, {"source": ("a.png", PICTURE)}, {})
 
 
 @pytest.mark.parametrize("kind", [MULTIPART, URLENCODED])
@@ -33,14 +33,14 @@ def test_base64_is_decoded(tmp_path, kind):
     assert "+" in text
     if kind == URLENCODED:
         text = text.replace("+", " ")
-    assert read(tmp_path, handed(kind, [("source", text)])) == ({}, {}, {"source": PICTURE})
+    assert read(tmp_path, parsed(kind, [("source", text)])) == ({}, {}, {"source": PICTURE})
 
 
 def test_limits_hold(tmp_path):
     """What the host let in is bounded all the same."""
     many = [("title", "t")] * 5
     with pytest.raises(TooLarge, match="Too many fields"):
-        read(tmp_path, handed(MULTIPART, many), max_fields=4)
-    large = handed(MULTIPART, (), [("source", "a", io.BytesIO(PICTURE))])
+        read(tmp_path, parsed(MULTIPART, many), max_fields=4)
+    large = parsed(MULTIPART, (), [("source", "a", io.BytesIO(PICTURE))])
     with Reading(tmp_path, max_bytes=100) as reading, pytest.raises(TooLarge, match="File too big"):
         reading.body(large)

@@ -109,7 +109,7 @@ def test_base64_that_is_none_is_refused(tmp_path, text, filename):
     with Reading(tmp_path) as reading:
         with pytest.raises(InvalidBase64):
             reading.body(environ(body))
-        assert reading.form.get("format") == "txt"
+        assert reading.form.fields.get("format") == "txt"
 
 
 @pytest.mark.parametrize("encoding", ["uuencode", "x-gzip", "chunked", "base64, base64", "utf-8"])
@@ -120,7 +120,7 @@ def test_other_encodings_are_refused(tmp_path, encoding):
         with Reading(tmp_path) as reading:
             with pytest.raises(UnsupportedBody, match="Content-Transfer-Encoding"):
                 reading.body(environ(body))
-            assert reading.form.get("format") == "txt"
+            assert reading.form.fields.get("format") == "txt"
     assert read(tmp_path, environ(multipart(encoded("other", b"x", encoding)))) == ({}, {}, {})
 
 
@@ -181,7 +181,7 @@ def test_a_compressed_part_is_refused(tmp_path, filename):
     with Reading(tmp_path) as reading:
         with pytest.raises(EncodedBody):
             reading.body(environ(body))
-        assert reading.form.get("format") == "txt"
+        assert reading.form.fields.get("format") == "txt"
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, gzip", "x"])

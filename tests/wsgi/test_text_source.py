@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chevupload.errors import EmptySource, InvalidBase64, TooLarge
 from chevupload.spool import Spool
-from chevupload.wsgi.text_source import SourceText
+from chevupload.wsgi.text_source import TextSource
 from tests.wsgi.bodies import content, split
 
 ABC = b"QUJD"
@@ -27,7 +27,7 @@ def read(tmp_path):
         return open_spool
 
     def read_text(*pieces, max_bytes=1_000_000):
-        text = SourceText(opener(max_bytes))
+        text = TextSource(opener(max_bytes))
         for piece in pieces:
             text.write(piece)
         text.finish()
@@ -67,7 +67,7 @@ def test_whatever_was_encoded_comes_back(tmp_path_factory, data, url_safe, paddi
         position = min(position, len(text))
         text = text[:position] + space + text[position:]
     with Spool(str(tmp_path_factory.mktemp("spool")), 1000) as spool:
-        source = SourceText(lambda: spool)
+        source = TextSource(lambda: spool)
         for piece in split(header + text, sizes):
             source.write(piece)
         source.finish()

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.errors import TooLarge
-from chevupload.wsgi.urlencoded import read_urlencoded, unquote
+from chevupload.wsgi.decoders import unquote_plus
+from chevupload.wsgi.urlencoded import read_urlencoded
 from tests.wsgi.bodies import split
 
 
 class Kept:
     """Keeps one field's value."""
 
-    def __init__(self, keeps_plus=False, is_wanted=True):
+    def __init__(self, keeps_plus=False):
         self.keeps_plus = keeps_plus
-        self.is_wanted = is_wanted
         self.value = b""
         self.finished = False
 
@@ -106,4 +106,4 @@ def test_an_endless_name_is_refused(size):
 @given(st.binary(max_size=50))
 def test_unquoting_undoes_quoting(data):
     """The quick decoder neither loses nor changes any byte."""
-    assert unquote(quote_plus(data).encode()) == data
+    assert unquote_plus(quote_plus(data).encode()) == data

@@ -82,13 +82,13 @@ class Describing:
         if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
             # Another site could have somebody upload into an account that is not theirs.
             raise RequestDenied("This form was not sent from here")
-        form = Form(self._limits, names=_FIELDS)
+        form = Form(self._limits, text_names=_FIELDS)
         form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
         try:
-            account = Account(upload_url=account.upload_url, key=(form.get("key") or PLACEHOLDER).strip())
+            account = Account(upload_url=account.upload_url, key=(form.fields.get("key") or PLACEHOLDER).strip())
         except InvalidParameter as refusal:
             return self._answers.page(environ, _api_page(service, account, problem=refusal.message))
-        if (name := form.get("download")) is None:
+        if (name := form.fields.get("download")) is None:
             return self._answers.page(environ, _api_page(service, account))
         if name not in CLIENTS:
             raise InvalidParameter("Unknown client")
