@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import re
+from importlib import resources
 from urllib.parse import quote
 
 import jsonschema
@@ -354,3 +356,35 @@ def test_nothing_secret_is_told(described):
     """Neither a key nor a path."""
     text = described.stand.open(ROUTE).text
     assert [word for word in (SECRET, "user-key", str(described.stand.folder), BASE64) if word in text] == []
+
+
+def references(node):
+    """Return what every ``$ref`` of a document says."""
+    if isinstance(node, list):
+        return {one for item in node for one in references(item)}
+    if isinstance(node, dict):
+        own = {node["$ref"]} if "$ref" in node else set()
+        return own | {one for value in node.values() for one in references(value)}
+    return set()
+
+
+@pytest.mark.parametrize("off", [(), ("viewer",), ("viewer", "video", "keys", "assets")])
+def test_what_is_named_is_there(make, off):
+    """Schemas, and the operations that links lead to; no member is one that OpenAPI does not know."""
+    answer = make(routes=Routes(**dict.fromkeys(off))).open(ROUTE)
+    document = answer.json
+    assert references(document) <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert '"x-' not in answer.text
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    links = [link for one in operations for link in one["responses"].get("200", {}).get("links", {}).values()]
+    assert {link["operationId"] for link in links} == (set() if "viewer" in off else {"showPicture"})
+
+
+def test_the_file_holds_nothing_that_is_not_used():
+    """Each of its parts is somewhere in the document."""
+    whole = json.loads(resources.files("chevupload.web.api_docs").joinpath("openapi.json").read_text())
+    used = references(whole)
+    assert {name for name in whole["x-parts"] if not any(one.startswith(f"#/x-parts/{name}") for one in used)} == {
+        # Chosen between by a setting.
+        *("ask-to-delete", "source-text", "source-text-without-url"),
+    }

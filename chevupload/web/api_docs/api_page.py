@@ -20,7 +20,6 @@ from chevupload.uploads.parameters import PARAMETERS
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account, curl_line
 from chevupload.web.api_docs.openapi import openapi_document
 from chevupload.web.api_docs.reference import EXPIRATIONS, Service, limits_of, refusals
-from chevupload.web.api_docs.schemas import component_schemas
 from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.urls import Links
@@ -120,7 +119,7 @@ def _api_page(service: Service, account: Account, *, problem: str | None = None)
         "takes_urls": service.policy.url_sources != "nobody",
         "parameters": PARAMETERS,
         "expirations": EXPIRATIONS,
-        "members": component_schemas()["Image"]["properties"],
+        "members": openapi_document(service, "")["components"]["schemas"]["Image"]["properties"],
         "refusals": refusals(),
         "formats": service.formats,
         "limits": limits_of(service),

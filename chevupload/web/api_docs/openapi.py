@@ -1,157 +1,167 @@
 """The OpenAPI 3.1 document of a server, as it is set up.
 
-Source: OpenAPI 3.1.1. The document says what the server does, also where that is more than a client should rely on:
-an empty parameter is an absent one, unknown ones are ignored.
+``openapi.json`` beside this module is the document of a server with every route, its paths named by the fields of
+:class:`~chevupload.config.Routes`. Besides what OpenAPI has, it may hold:
+
+- ``$ref`` anywhere: what it points to stands in its place, and the members beside it win. It may point to the rest of
+  the file, to ``x-parts`` and to ``x-values``, which are the values of this module. A reference to one of
+  ``components/schemas`` stays one.
+- ``x-refusals``: the answers of these kinds of refusal, or of all except some; ``besides`` is their media type for
+  clients that do not read JSON.
+- ``x-optional``: the properties that an object may lack. The others become ``required``.
+
+Source: OpenAPI 3.1.1.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
+from functools import cache
+from http import HTTPStatus
+from importlib import resources
+from typing import Any, TypeAlias
 
 from chevupload import errors
+from chevupload.config import Routes
+from chevupload.errors import Refusal
 from chevupload.formats import MIME_TYPES
-from chevupload.web.api_docs.openapi_pages import api_page, assets, delete, home, keys_page, pup, viewer
-from chevupload.web.api_docs.openapi_parts import BUSY, GONE, Node, headers, readable, redirect, ref, refusals, response
-from chevupload.web.api_docs.openapi_uploads import upload, upload_page
-from chevupload.web.api_docs.reference import Service, limits_of
-from chevupload.web.api_docs.schemas import component_schemas
+from chevupload.model import MAX_KEY_LENGTH
+from chevupload.uploads.parameters import PARAMETERS, Parameter
+from chevupload.web.api_docs.client_configs import CLIENTS
+from chevupload.web.api_docs.reference import Service, limits_of, refusals
+from chevupload.web.keys_page import LIFETIMES
+
+Node: TypeAlias = dict[str, Any]
+
+_SCHEMA = re.compile("#/components/schemas/[A-Za-z]+")
 
 
 def openapi_document(service: Service, version: str) -> Node:
-    """Describe the routes that are switched on."""
-    return {
-        "openapi": "3.1.1",
-        "info": {
-            "title": "Upload API",
-            "version": "1.1",
-            "description": _description(service, version),
-        },
+    """Return the document of the routes that are switched on."""
+    whole = {**_whole(), "x-values": _values(service)}
+    paths = {_path(service.routes, name): path for name, path in whole["paths"].items() if _is_on(service.routes, name)}
+    limits = "\n".join(f"- {name}: {value}" for name, value in limits_of(service))
+    about = whole["info"]["description"].format(formats=", ".join(service.formats), limits=limits, version=version)
+    document = {
+        "openapi": whole["openapi"],
+        "info": {**whole["info"], "description": about},
         "servers": [{"url": service.base_url}],
-        "paths": dict(_paths(service)),
-        "components": {
-            "schemas": component_schemas(),
-            "securitySchemes": {
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-                "query": {"type": "apiKey", "in": "query", "name": "key"},
-            },
-        },
+        "paths": paths,
+        "components": whole["components"],
+    }
+    operations = {operation["operationId"] for path in paths.values() for operation in path.values()}
+    filled: Node = _filled(document, whole, operations)
+    return filled
+
+
+@cache
+def _whole() -> Node:
+    text = resources.files(__package__).joinpath("openapi.json").read_text(encoding="utf-8")
+    whole: Node = json.loads(text)
+    return whole
+
+
+def _is_on(routes: Routes, name: str) -> bool:
+    return getattr(routes, name.partition("/")[0]) is not None
+
+
+def _path(routes: Routes, name: str) -> str:
+    """Return a path below the mount point, by its name in the file: ``viewer/{upload}`` is ``/image/{upload}``."""
+    field, slash, rest = name.partition("/")
+    return f"/{getattr(routes, field).strip('/')}{slash}{rest}"
+
+
+def _values(service: Service) -> Node:
+    """Return what the document takes from elsewhere in the code, and from settings."""
+    takes_urls = service.policy.url_sources != "nobody"
+    mimes = sorted(set(MIME_TYPES.values()))
+    return {
+        "text-parameters": {row.name: _text_schema(row) for row in PARAMETERS},
+        "json-parameters": {row.name: _json_schema(row) for row in PARAMETERS},
+        "query-parameters": [_query_parameter(row) for row in PARAMETERS if row.name != "key"],
+        "source-text": {"$ref": "#/x-parts/source-text" if takes_urls else "#/x-parts/source-text-without-url"},
+        "get-delete-link": {"$ref": "#/x-parts/delete" if service.policy.delete_on_get else "#/x-parts/ask-to-delete"},
+        "extensions": [*MIME_TYPES],
+        "mimes": mimes,
+        "file-content": {mime: {} for mime in mimes},
+        "max-key-length": MAX_KEY_LENGTH,
+        "key-lifetimes": [*LIFETIMES],
+        "clients": [*CLIENTS],
     }
 
 
-def _description(service: Service, version: str) -> str:
-    rows = "\n".join(f"- {name}: {value}" for name, value in limits_of(service))
-    return (
-        "Chevereto V4's API V1.1, and ImgBB's. A key goes into the header `X-API-Key`, or into the parameter `key` of"
-        " query or body. A value in the body wins over one in the query, unknown names are ignored, and an empty value"
-        " is an absent one. A source may be called `source` or `image` on both routes. Both answer with a slash behind"
-        " them, too.\n\n"
-        f"Accepted formats: {', '.join(service.formats)}.\n\n{rows}\n\nServed by chevupload {version}."
-    )
+def _filled(node: Any, whole: Node, operations: Iterable[str]) -> Any:
+    """Return a part of the document without what OpenAPI does not know, and without links to other ``operations``."""
+    if isinstance(node, list):
+        items = [_filled(item, whole, operations) for item in node]
+        # What stands for several items is a list among them.
+        return [one for item in items for one in (item if isinstance(item, list) else [item])]
+    if not isinstance(node, dict):
+        return node
+    filled: Node = {}
+    for name, value in node.items():
+        if name == "$ref" and not _SCHEMA.fullmatch(value):
+            target = _filled(_found(value, whole), whole, operations)
+            if not isinstance(target, dict):
+                return target
+            filled |= {key: item for key, item in target.items() if key not in node}
+        elif name == "x-refusals":
+            filled |= _refusals(**_filled(value, whole, operations))
+        elif name == "x-optional":
+            filled["required"] = [key for key in filled["properties"] if key not in value]
+        elif name == "links":
+            links = {key: link for key, link in value.items() if link["operationId"] in operations}
+            filled |= {"links": links} if links else {}
+        else:
+            filled[name] = _filled(value, whole, operations)
+    return filled
 
 
-def _paths(service: Service) -> Iterable[tuple[str, Node]]:
-    routes = service.routes
-    if routes.upload:
-        yield f"/{routes.upload}", upload(service, "upload", "Chevereto's dialect", "source")
-    if routes.imgbb:
-        yield f"/{routes.imgbb}", upload(service, "uploadToImgbb", "ImgBB's dialect", "image")
-    for kind, route in (("Picture", routes.viewer), ("Video", routes.video)):
-        if route:
-            yield f"/{route}/{{upload}}", viewer(kind)
-            yield f"/{route}/{{upload}}/delete/{{token}}", delete(service, kind)
-    if routes.files:
-        yield f"/{routes.files}/{{path}}", _file()
-    if routes.health:
-        yield f"/{routes.health}", _health()
-    if routes.liveness:
-        yield f"/{routes.liveness}", _liveness()
-    if routes.oembed and (routes.viewer or routes.video):
-        yield f"/{routes.oembed}", _oembed()
-    if routes.openapi:
-        yield f"/{routes.openapi}", _openapi()
-    if routes.home:
-        yield "/" if routes.home == "/" else f"/{routes.home}", home()
-    if routes.upload_page:
-        yield f"/{routes.upload_page}", upload_page(service)
-    if routes.pup:
-        yield f"/{routes.pup}", pup()
-    if routes.keys:
-        yield f"/{routes.keys}", keys_page()
-    if routes.api_page:
-        yield f"/{routes.api_page}", api_page()
-    if routes.assets:
-        yield f"/{routes.assets}/{{version}}/{{name}}", assets()
+def _found(pointer: str, whole: Node) -> Any:
+    """Return what a JSON Pointer leads to."""
+    found: Any = whole
+    for step in pointer.removeprefix("#/").split("/"):
+        found = found[step.replace("~1", "/")]
+    return found
 
 
-def _file() -> Node:
-    where = [
-        {
-            "name": "path",
-            "in": "path",
-            "required": True,
-            "description": "Folders and name; slashes stand for themselves.",
-            "schema": {"type": "string"},
-        }
-    ]
-    part = headers("Content-Range")
-    content: Node = {mime: {} for mime in sorted(set(MIME_TYPES.values()))}
-    responses = {
-        "200": response("The file.", content),
-        "206": {**response("The part of it that `Range` asked for.", content), "headers": part},
-        "302": redirect("The file's address in the storage."),
-        "304": {"description": "Unchanged."},
-        "412": response(
-            "`If-Match` or `If-Unmodified-Since` asked for another file.", {"text/plain": {"type": "string"}}
-        ),
-        "416": {**response("There is no such range.", {"text/plain": {"type": "string"}}), "headers": part},
-        **refusals(GONE),
-    }
-    return readable("getFile", {"summary": "A stored file", "parameters": where, "responses": responses})
+def _refusals(*, besides: str | None = None, **which: list[str]) -> Node:
+    """Return the answers of refusals by their status."""
+    if "kinds" in which:
+        kinds: list[type[Refusal]] = [getattr(errors, name) for name in which["kinds"]]
+    else:
+        kinds = [kind for kind in refusals() if kind.__name__ not in which["except"]]
+    content: Node = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    if besides is not None:
+        content[besides] = {"schema": {"type": "string"}}
+    answers: Node = {}
+    for status in sorted({kind.status for kind in kinds}):
+        alike = [kind for kind in kinds if kind.status == status]
+        texts = "\n".join(f"- {kind.code}: {kind.text}" for kind in alike)
+        answer: Node = {"description": f"{HTTPStatus(status).phrase}.\n\n{texts}", "content": content}
+        if status in (409, 503):
+            answer["headers"] = {"Retry-After": {"required": False, "schema": {"type": "string"}}}
+        if errors.EncodedBody in alike:
+            answer["headers"] = {"Accept-Encoding": {"required": False, "schema": {"type": "string"}}}
+        answers[str(status)] = answer
+    return answers
 
 
-def _health() -> Node:
-    answer = {"application/json": ref("Health")}
-    away = {**response("A part is away.", answer), "headers": headers("Retry-After")}
-    operation: Node = {
-        "summary": "Whether database and storage answer; each storage by its name, for an admin's key",
-        "security": [{}, {"header": []}],
-        "responses": {"200": response("Every part is there.", answer), "503": away},
-    }
-    return readable("checkHealth", operation)
+def _query_parameter(parameter: Parameter) -> Node:
+    example = {"example": parameter.example} if parameter.example else {}
+    return {"name": parameter.name, "in": "query", **example, "schema": _text_schema(parameter)}
 
 
-def _liveness() -> Node:
-    answer = response("The process answers.", {"application/json": ref("Liveness")})
-    return readable("checkLiveness", {"summary": "Whether the process answers", "responses": {"200": answer}})
+def _text_schema(parameter: Parameter) -> Node:
+    pattern = {"pattern": rf"^\s*{parameter.pattern}\s*$"} if parameter.pattern else {}
+    return {"type": "string", "description": parameter.about, **pattern}
 
 
-def _oembed() -> Node:
-    side: Node = {"type": "string", "pattern": r"^\s*[0-9]{0,9}\s*$"}
-    query = [
-        {
-            "name": "url",
-            "in": "query",
-            "required": True,
-            "description": "A viewer link of this site.",
-            "schema": {"type": "string", "minLength": 1},
-        },
-        {"name": "maxwidth", "in": "query", "description": "In pixels.", "schema": side},
-        {"name": "maxheight", "in": "query", "description": "In pixels.", "schema": side},
-        {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["json", ""]}},
-    ]
-    refused = (errors.InvalidParameter, errors.UnsupportedFormat, *GONE)
-    answer = response("What to show.", {"application/json": ref("Embed")})
-    return readable(
-        "embed",
-        {
-            "summary": "What other sites show of a viewer link, as oEmbed 1.0",
-            "parameters": query,
-            "responses": {"200": answer, **refusals(refused, html=False)},
-        },
-    )
-
-
-def _openapi() -> Node:
-    answer = response("This document.", {"application/json": {"type": "object"}})
-    responses = {"200": answer, **refusals(BUSY, html=False)}
-    return readable("describe", {"summary": "This document", "responses": responses})
+def _json_schema(parameter: Parameter) -> Node:
+    text = _text_schema(parameter)
+    # A boolean is its word, which is no number and no duration.
+    takes_words = parameter.pattern is None or re.fullmatch(parameter.pattern, "true") is not None
+    other = {"type": ["boolean", "null"]} if takes_words else {"type": "null"}
+    return {"description": text.pop("description"), "anyOf": [text, *parameter.json_types, other]}

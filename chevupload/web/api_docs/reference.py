@@ -48,17 +48,6 @@ def refusals() -> list[type[Refusal]]:
     return sorted(told, key=lambda kind: (kind.status, kind.code, kind.text))
 
 
-_NOT_OF_UPLOADS = (
-    *(errors.MissingVersion, errors.MissingAction, errors.InvalidVersion, errors.InvalidAction),
-    *(errors.NotFound, errors.Gone, errors.MethodNotAllowed, errors.UnsupportedFormat),
-)
-
-
-def upload_refusals() -> list[type[Refusal]]:
-    """Return the refusals that an upload may meet."""
-    return [kind for kind in refusals() if kind not in _NOT_OF_UPLOADS]
-
-
 def limits_of(service: Service) -> list[tuple[str, str]]:
     """Return the limits that uploaders care for: what is limited, and how."""
     limits, policy = service.limits, service.policy
