@@ -103,17 +103,19 @@ def _inspected(file: BinaryIO, name: str, job: MediaJob) -> tuple[_Seen, int]:
         if name == "WEBM":
             _check_matroska(container, file)
         stream = _film(container, job)
-        seconds = _declared_seconds(container, stream)
-    if seconds is None:
-        with _opened(file, name, job) as container:
-            seconds = _counted_seconds(container, _film(container, job))
-    if not 0 < seconds <= MAX_SECONDS:
-        raise BrokenVideo
-    # Where nothing can be decoded from the wanted moment on, the film begins with what can.
-    for moment in (int(seconds / 4), 0):
+        declared = _declared_seconds(container, stream)
+        seconds = _counted_seconds(container, stream) if declared is None else declared
+        if not 0 < seconds <= MAX_SECONDS:
+            raise BrokenVideo
+        moment = int(seconds / 4)
+        if declared is not None and (frame := _frame_at(container, stream, moment, job)) is not None:
+            return _pixels(frame, stream, job), int(seconds)
+    # From its end a film without an index leads nowhere. Where nothing can be decoded from the wanted moment on, the
+    # film begins with what can.
+    for start in (moment, 0) if declared is None else (0,):
         with _opened(file, name, job) as container:
             stream = _film(container, job)
-            if (frame := _frame_at(container, stream, moment, job)) is not None:
+            if (frame := _frame_at(container, stream, start, job)) is not None:
                 return _pixels(frame, stream, job), int(seconds)
     raise BrokenVideo
 
@@ -208,7 +210,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, moment: int, job: 
         with suppress(av.error.FFmpegError):
             container.seek(wanted, stream=stream)
     found, pixels = None, 0
-    for frame in _frames(container, stream, _decoder(stream, job)):
+    for frame in _frames(container, stream, _decoder(stream, job), wanted):
         found = frame
         pixels += max(MIN_FRAME_PIXELS, frame.width * frame.height)
         if frame.pts is None or frame.pts >= wanted or pixels >= MAX_DECODED_PIXELS:
@@ -226,9 +228,17 @@ def _decoder(stream: VideoStream, job: MediaJob) -> VideoCodecContext:
     return _single_threaded(decoder, job)
 
 
-def _frames(container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> Iterator[VideoFrame]:
-    """Decode what can be decoded: players pass over damage, too."""
+def _frames(
+    container: InputContainer, stream: VideoStream, decoder: VideoCodecContext, wanted: int
+) -> Iterator[VideoFrame]:
+    """Decode what can be decoded: players pass over damage, too.
+
+    Before ``wanted``, in the stream's own unit of time, only those frames are decoded that others need: a third less
+    work for films of H.264.
+    """
     for packet in container.demux(stream):
+        is_before = packet.pts is not None and packet.pts < wanted
+        decoder.skip_frame = "NONREF" if is_before else "DEFAULT"
         try:
             yield from decoder.decode(packet)
         except av.error.InvalidDataError:
