@@ -46,6 +46,7 @@ from chevupload.web.keys_page import KeySettings
 from chevupload.web.oembed import Embeds
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.pages import Pages
+from chevupload.web.site_links import SiteLinks
 from chevupload.web.upload_page import UploadPage
 from chevupload.web.urls import VIEWER, Links
 from chevupload.web.viewer import Viewing
@@ -183,7 +184,9 @@ class ChevUpload:
         self._base_url = base_url
         self._trusted_proxies = trusted_proxies
         self._assets = Assets(self.routes.assets)
-        self._answers = PageAnswers(pages or Pages(), self._assets, mount=self._mount)
+        self._answers = PageAnswers(
+            pages or Pages(), site=partial(self._site_links, login_url=policy.login_url, current_user=current_user)
+        )
         self.renderer = _renderer(decode, limits)
         hooks = Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete)
         writer = Writer(catalog, storages, hooks)
@@ -393,6 +396,10 @@ class ChevUpload:
 
     def _mount(self, environ: WSGIEnvironment) -> str:
         return mount_path(environ) if self._base_url is None else urlsplit(self._base_url).path.rstrip("/")
+
+    def _site_links(self, environ: WSGIEnvironment, **known: Any) -> SiteLinks:
+        mount = self._mount(environ)
+        return SiteLinks(environ, mount=mount, routes=self.routes, assets=self._assets.folder(mount), **known)
 
     def _upload(self, environ: WSGIEnvironment, rest: str) -> Response | None:
         """Answer what is below the viewers' routes: a viewer, or a delete link."""

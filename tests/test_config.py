@@ -173,7 +173,7 @@ def test_unknown_words_are_refused(settings, message):
         (lambda: Originals(keep_exif="no"), "Originals.keep_exif must be True or False"),
         (lambda: Originals(max_width=100.0), "Originals.max_width must be"),
         (lambda: Pages(site_name=b"Pictures"), "Pages.site_name must be a text"),
-        (lambda: Pages(stylesheets="pages.css"), "Pages.stylesheets must be a tuple of style sheets"),
+        (lambda: Pages(stylesheets="style.css"), "Pages.stylesheets must be a tuple of style sheets"),
         (lambda: Pages(stylesheets=("own.css",)), "Pages.stylesheets must be"),
         (lambda: Pages(home_url="home"), "Pages.home_url must be a path from the root"),
         (lambda: Limits(max_tags=0), "Limits.max_tags must be a whole number above 0"),

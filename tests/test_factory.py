@@ -93,7 +93,7 @@ def test_every_frozen_setting_has_a_name(make):
             "popup_origins": "https://forum.example",
             "site_name": "Pictures",
             "home_url": "/",
-            "stylesheets": "pages.css /own.css",
+            "stylesheets": "style.css /own.css",
             "video_route": "",
             "base_url": "https://site.example/up",
             "trusted_proxies": "2",
@@ -117,7 +117,7 @@ def test_every_frozen_setting_has_a_name(make):
         tag_url="/tags/{tag}",
         guest_lifetime=timedelta(days=1),
     )
-    pages = Pages(site_name="Pictures", home_url="/", stylesheets=("pages.css", "/own.css"))
+    pages = Pages(site_name="Pictures", home_url="/", stylesheets=("style.css", "/own.css"))
     assert component._answers.pages == pages
     assert component.routes == Routes(
         viewer="v", video=None, keys=None, upload_page="upload", home="/", pup="sdk/pup.js"

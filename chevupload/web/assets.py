@@ -1,4 +1,4 @@
-"""The style sheet and the scripts of the pages, as the files beside this module.
+"""The style sheet, the scripts and the icons of the pages, as the files beside this module.
 
 Their URL holds a digest of them all, so that browsers keep what they have until it changes, and a script finds those
 that it imports beside itself.
@@ -13,13 +13,13 @@ from pathlib import Path
 from chevupload.errors import MethodNotAllowed, NotFound
 from chevupload.wsgi.webob import Response
 
-STYLE = "pages.css"
+STYLE = "style.css"
 """Our own style sheet."""
 
 PUP = "pup.js"
 """The script that other sites load, by a route of its own."""
 
-_TYPES = {".css": "text/css", ".js": "text/javascript"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _YEAR = 31_536_000
 
 
@@ -30,9 +30,9 @@ class Assets:
         """Serve them at ``route`` below the mount point; None serves none."""
         self._route = route
 
-    def url(self, mount: str, name: str) -> str | None:
-        """Return the path of a file where the mount point is ``mount``; None when they are not served."""
-        return None if self._route is None else f"{mount}/{self._route}/{self._version}/{name}"
+    def folder(self, mount: str) -> str | None:
+        """Return the path of their folder where the mount point is ``mount``; None when they are not served."""
+        return None if self._route is None else f"{mount}/{self._route}/{self._version}"
 
     def answer(self, method: str, path: str) -> Response:
         """Send the file at ``path`` below the route.

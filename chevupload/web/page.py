@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from chevupload.web.site_links import SiteLinks
+
 _NOTHING = Markup("")
 
 
@@ -25,6 +27,7 @@ class Page:
         head: HTML for the document's head: style sheets, scripts, and what others may know of the page. It is there
             once the page comes to a layout, and so is ``body``.
         body: HTML of the page itself, in one element of class ``chevupload``.
+        site: where the page leads, and who is signed in; there as ``head`` is.
     """
 
     name: str
@@ -36,3 +39,4 @@ class Page:
     headers: tuple[tuple[str, str], ...] = ()
     head: Markup = _NOTHING
     body: Markup = _NOTHING
+    site: SiteLinks | None = None

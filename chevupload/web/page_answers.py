@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chevupload.errors import Refusal, ServerFault
-from chevupload.web.assets import STYLE, Assets
+from chevupload.web.assets import STYLE
 from chevupload.web.page import Page
 from chevupload.web.pages import Pages
+from chevupload.web.site_links import SiteLinks
 from chevupload.wsgi.responses import reason, text_answer
 from chevupload.wsgi.webob import Response
 
@@ -27,17 +28,16 @@ class PageAnswers:
         pages: how they look.
     """
 
-    def __init__(self, pages: Pages, assets: Assets, *, mount: Callable[[WSGIEnvironment], str]) -> None:
-        """Use these parts; ``mount`` returns the path of a request's mount point, without a slash behind it."""
+    def __init__(self, pages: Pages, *, site: Callable[[WSGIEnvironment], SiteLinks]) -> None:
+        """Use these parts; ``site`` tells where the pages lead that answer a request."""
         self.pages = pages
-        self._assets = assets
-        self._mount = mount
+        self._site = site
 
     def page(self, environ: WSGIEnvironment, page: Page) -> Response:
         """Answer with a page."""
-        mount = self._mount(environ)
-        styles = [self._assets.url(mount, name) if name == STYLE else name for name in self.pages.stylesheets]
-        scripts = [self._assets.url(mount, name) for name in page.scripts]
+        page = replace(page, site=(site := self._site(environ)))
+        styles = [site.asset(name) if name == STYLE else name for name in self.pages.stylesheets]
+        scripts = [site.asset(name) for name in page.scripts]
         # Nothing is served by a route that is switched off.
         loaded = {"styles": list(filter(None, styles)), "scripts": list(filter(None, scripts))}
         whole = replace(

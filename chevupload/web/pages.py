@@ -36,7 +36,7 @@ class Pages:
     home_url: str | None = setting(None, optional(PAGE_URL))
     """Where that name leads: a path on the same host, or a URL."""
     stylesheets: tuple[str, ...] = setting((STYLE,), each("style sheets", _STYLE_SHEET))
-    """Style sheets in their order: ``pages.css`` is our own, every other is a URL. One behind ours changes what it
+    """Style sheets in their order: ``style.css`` is our own, every other is a URL. One behind ours changes what it
     likes; without ours, a site has a style all of its own."""
     templates: str | None = setting(None, optional(FOLDER))
     """A folder with Jinja2 templates, each of which stands in for ours of the same name."""

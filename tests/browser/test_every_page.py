@@ -45,7 +45,7 @@ def test_a_script_in_a_title_does_not_run(open_page, served):
     title = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
     stage.see(stage.links.viewer(stage.save(title=title, filename="script.jpg")))
     assert page.get_by_role("heading", level=1).text_content() == title
-    assert page.title() == title
+    assert page.title() == f"{title} – Pictures of Ann"
 
     told = page.evaluate(
         """() => new Promise((done) => {
@@ -56,7 +56,7 @@ def test_a_script_in_a_title_does_not_run(open_page, served):
         })"""
     )
     assert told == "script-src-elem"
-    assert page.title() == title
+    assert page.title() == f"{title} – Pictures of Ann"
 
 
 def test_links_of_the_viewer_are_copied(open_page, served):
@@ -99,7 +99,7 @@ def test_what_is_hidden_is_shown_when_it_is_asked_for(open_page, served):
 def test_colours_are_changed_by_properties(open_page, served):
     """In a style sheet behind ours, which then holds in both themes."""
     for scheme in ("light", "dark"):
-        page = open_page(color_scheme=scheme)
+        page = open_page(color_scheme=scheme, reduced_motion="reduce")
         stage = served.stage(page)
         stage.see("/upload")
         page.evaluate(

@@ -16,7 +16,7 @@ NAMES = sorted(path.name for path in FOLDER.iterdir())
 
 def folder_of(stand):
     """Return the path of the current version, below the mount point."""
-    return re.search(r'href="([^"]*)/pages\.css"', stand.open("/nothing").text).group(1).removeprefix(stand.prefix)
+    return re.search(r'href="([^"]*)/style\.css"', stand.open("/nothing").text).group(1).removeprefix(stand.prefix)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -24,7 +24,8 @@ def test_files_are_served_as_they_are(stand, name):
     """With their type, for a year, to GET and HEAD."""
     answer = stand.open(f"{folder_of(stand)}/{name}")
     assert (answer.status_code, answer.data) == (200, (FOLDER / name).read_bytes())
-    assert answer.content_type == {"css": "text/css", "js": "text/javascript"}[name[-3:].strip(".")] + "; charset=utf-8"
+    kinds = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+    assert answer.content_type == kinds[name.rpartition(".")[2]] + "; charset=utf-8"
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     head = stand.open(f"{folder_of(stand)}/{name}", "HEAD")
@@ -40,11 +41,11 @@ def test_scripts_import_what_is_there():
 
 def test_another_version_gets_what_there_is(stand):
     """A page that was open during an update goes on; nothing of it is kept."""
-    answer = stand.open("/chevupload-assets/0123/pages.css")
+    answer = stand.open("/chevupload-assets/0123/style.css")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-cache")
 
 
-@pytest.mark.parametrize("path", ["x", "x/none.css", "x/../page.py", "x/assets/pages.css", "pages.css", "x/", "x/a/é"])
+@pytest.mark.parametrize("path", ["x", "x/none.css", "x/../page.py", "x/assets/style.css", "style.css", "x/", "x/a/é"])
 def test_nothing_else_is_there(stand, path):
     """Only those files, by their names."""
     assert stand.open(f"/chevupload-assets/{path}").status_code == 404
@@ -52,7 +53,7 @@ def test_nothing_else_is_there(stand, path):
 
 def test_they_are_only_read(stand):
     """405 with what there is."""
-    answer = stand.open("/chevupload-assets/x/pages.css", "POST")
+    answer = stand.open("/chevupload-assets/x/style.css", "POST")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
@@ -60,8 +61,8 @@ def test_the_address_changes_with_the_content(monkeypatch):
     """With that of any of the files."""
     one, other = Assets("a"), Assets("a")
     other._files = {**one._files, "copy.js": b"// another"}
-    assert one.url("/m", "pages.css") != other.url("/m", "pages.css")
-    assert one.url("/m", "pages.css").startswith("/m/a/")
+    assert one.folder("/m") != other.folder("/m")
+    assert one.folder("/m").startswith("/m/a/")
 
 
 def test_without_a_route_pages_load_nothing(make):
@@ -70,7 +71,7 @@ def test_without_a_route_pages_load_nothing(make):
     answer = stand.open(stand.upload()["url_viewer"])
     assert "<script" not in answer.text
     assert "stylesheet" not in answer.text
-    assert stand.component.respond({"PATH_INFO": "/chevupload-assets/x/pages.css", "REQUEST_METHOD": "GET"}) is None
+    assert stand.component.respond({"PATH_INFO": "/chevupload-assets/x/style.css", "REQUEST_METHOD": "GET"}) is None
 
 
 def test_they_come_from_where_the_page_is(make):

@@ -237,3 +237,20 @@ def test_a_long_lifetime_is_counted_by_the_calendar(site):
     (key,) = site.keys.keys_of("ann ü")
     assert key.expires_at.date().isoformat() == "2026-02-28"
     assert key.expires_at - site.clock.now < timedelta(days=31)
+
+
+def test_the_layout_leads_to_every_page_there_is(make, database):
+    """To the page of keys for who is signed in, to signing in for who is not; the page that is shown is marked."""
+    routes = Routes(upload_page="upload", api_page="about", home="/")
+    site = Site(make, database, routes=routes, policy=Policy(login_url="/login"))
+    prefix, here = site.stand.prefix, ' aria-current="page"'
+
+    def seen(path):
+        header = re.search("(?s)<header>.*</header>", site.stand.open(path).text)[0]
+        return re.findall(r'<a href="([^"]*)"(.*?)>', re.sub("<svg.*?</svg>", "", header))
+
+    start, upload = (f"{prefix}/", ""), (f"{prefix}/upload", "")
+    assert seen(PAGE) == [start, upload, (f"{prefix}{PAGE}", here), (f"{prefix}/about", "")]
+    site.user = None
+    assert seen("/nothing") == [start, upload, (f"{prefix}/about", ""), (f"/login?next={prefix}/nothing", "")]
+    assert seen("/about") == [start, upload, (f"{prefix}/about", here), (f"/login?next={prefix}/about", "")]

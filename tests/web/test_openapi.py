@@ -338,11 +338,11 @@ def test_the_page_of_the_api_and_what_pages_load(pages):
         assert described.check(pages.open("/api-v1", "POST", data=fields)).status_code == status
     described.check(pages.open("/api-v1", "HEAD"))
     shown = described.check(pages.open("/api-v1"))
-    style = re.search(r'href="([^"]*pages.css)"', shown.text)[1].removeprefix(pages.prefix)
+    style = re.search(r'href="([^"]*style.css)"', shown.text)[1].removeprefix(pages.prefix)
     assert described.check(pages.open(style)).status_code == 200
     assert described.check(pages.open(style, "HEAD")).status_code == 200
-    assert described.check(pages.open(style.replace("pages.css", "copy.js"))).status_code == 200
-    assert described.check(pages.open(style.replace("pages.css", "none.js"))).status_code == 404
+    assert described.check(pages.open(style.replace("style.css", "copy.js"))).status_code == 200
+    assert described.check(pages.open(style.replace("style.css", "none.js"))).status_code == 404
 
 
 def test_operations_have_names_of_their_own(pages):

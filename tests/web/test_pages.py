@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -131,11 +130,18 @@ def test_what_is_tall_is_shown_by_its_width(stand, size, is_tall):
 
 def test_the_tab_has_a_picture(stand):
     """An empty one is asked for again with every page."""
-    icon = html.unescape(re.search(r'<link rel="icon" href="([^"]*)">', stand.open("/nothing").text)[1])
-    kind, _, content = icon.partition(",")
-    assert kind == "data:image/svg+xml"
-    assert ElementTree.fromstring(unquote(content)).tag == "{http://www.w3.org/2000/svg}svg"
-    assert "data:" in policy_of(stand.open("/nothing"))["img-src"]
+    icon = re.search(r'<link rel="icon" href="([^"]*)" type="image/svg\+xml">', stand.open("/nothing").text)[1]
+    answer = stand.open(icon.removeprefix(stand.prefix))
+    assert answer.mimetype == "image/svg+xml"
+    assert ElementTree.fromstring(answer.data).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_every_icon_of_a_page_is_there(stand):
+    """By its name, in the file that it names."""
+    text = stand.open("/nothing").text
+    uses = re.findall(r'<use href="([^"]*)#([^"]*)"', text)
+    for file, name in uses:
+        assert f'<symbol id="{name}"' in stand.open(file.removeprefix(stand.prefix)).text
 
 
 def test_a_small_picture_has_no_row_for_a_medium(stand):
