@@ -33,6 +33,7 @@ class Principal:
         lifetime: of this user's uploads that ask for none, within five minutes and a year; None keeps them. Source:
             Chevereto's setting of an account.
         data: whatever the host wants to find again in its own hooks; nothing here looks at it.
+        is_guest: whether uploads of this principal have no owner.
     """
 
     user_id: str | None = None
@@ -42,6 +43,7 @@ class Principal:
     originals: Originals | None = None
     lifetime: timedelta | None = None
     data: Any = field(default=None, compare=False, repr=False)
+    is_guest: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the id, which is compared with text everywhere, and the lifetime.
@@ -56,11 +58,7 @@ class Principal:
             raise TypeError(f"a lifetime is a timedelta, not {type(self.lifetime).__name__}")
         if self.lifetime is not None and self.lifetime <= timedelta(0):
             raise ValueError(f"a lifetime is longer than nothing: {self.lifetime!r}")
-
-    @property
-    def is_guest(self) -> bool:
-        """Whether uploads of this principal have no owner."""
-        return self.user_id is None
+        object.__setattr__(self, "is_guest", self.user_id is None)
 
 
 MAX_KEY_LENGTH = 512
@@ -263,6 +261,11 @@ class Upload:
         request_digest: of the request that it came with, if that may be repeated; no two uploads share it.
         request_md5: hash of what that request brought, whatever was made of it before it was stored.
         storage: name of the storage that has its files; empty where the site has one only.
+        type: image or video, by the stored extension; ``mime`` is the content type of the original.
+        stem: folder and base name: what no two uploads share, whatever their extensions.
+        path: storage path of the original; ``medium_path``, ``thumb_path`` and ``frame_path`` are those of the derived
+            pictures, None for one that was not made. They are JPEG where the original cannot stand on a page.
+        paths: of every file, the original first.
     """
 
     id: str
@@ -298,61 +301,39 @@ class Upload:
     request_md5: str | None = None
     storage: str = ""
 
+    type: Literal["image", "video"] = field(init=False, compare=False, repr=False)
+    mime: str = field(init=False, compare=False, repr=False)
+    stem: str = field(init=False, compare=False, repr=False)
+    path: str = field(init=False, compare=False, repr=False)
+    medium_path: str | None = field(init=False, compare=False, repr=False)
+    thumb_path: str | None = field(init=False, compare=False, repr=False)
+    frame_path: str | None = field(init=False, compare=False, repr=False)
+    paths: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Compute what follows from extension, folder, name and sizes, once for all who ask."""
+        row = BY_EXTENSION[self.extension]
+        stem = f"{self.folder}/{self.name}" if self.folder else self.name
+        shown = "jpeg" if row.is_framed else self.extension
+        paths = {
+            "path": f"{stem}.{self.extension}",
+            "medium_path": f"{stem}.md.{shown}" if self.medium_size else None,
+            "thumb_path": f"{stem}.th.{shown}" if self.thumb_size else None,
+            "frame_path": f"{stem}.fr.jpeg" if self.frame_size else None,
+        }
+        values = {"type": row.kind, "mime": row.mime, "stem": stem, **paths}
+        for name, value in {**values, "paths": tuple(filter(None, paths.values()))}.items():
+            object.__setattr__(self, name, value)
+
     @property
     def cursor(self) -> Cursor:
         """Place behind this upload in the list of its owner's."""
         return Cursor(self.received_at, self.id)
 
     @property
-    def type(self) -> Literal["image", "video"]:
-        """Image or video, by the stored extension."""
-        return BY_EXTENSION[self.extension].kind
-
-    @property
-    def mime(self) -> str:
-        """Content type of the stored original."""
-        return BY_EXTENSION[self.extension].mime
-
-    @property
     def display_title(self) -> str:
         """What pages call it: its title, or else its file's name. Source: Chevereto V4, field of this name."""
         return self.title or f"{self.name}.{self.extension}"
-
-    @property
-    def stem(self) -> str:
-        """Folder and base name: what no two uploads share, whatever their extensions."""
-        return f"{self.folder}/{self.name}" if self.folder else self.name
-
-    @property
-    def derived_extension(self) -> str:
-        """Extension of thumb and medium: the original's, or jpeg where a frame is shown instead of it."""
-        return "jpeg" if BY_EXTENSION[self.extension].is_framed else self.extension
-
-    @property
-    def path(self) -> str:
-        """Storage path of the original."""
-        return f"{self.stem}.{self.extension}"
-
-    @property
-    def thumb_path(self) -> str | None:
-        """Storage path of the thumbnail, if there is one."""
-        return f"{self.stem}.th.{self.derived_extension}" if self.thumb_size else None
-
-    @property
-    def medium_path(self) -> str | None:
-        """Storage path of the medium picture, if there is one."""
-        return f"{self.stem}.md.{self.derived_extension}" if self.medium_size else None
-
-    @property
-    def frame_path(self) -> str | None:
-        """Storage path of the frame, if there is one."""
-        return f"{self.stem}.fr.jpeg" if self.frame_size else None
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Storage paths of every file, the original first."""
-        derived = (self.medium_path, self.thumb_path, self.frame_path)
-        return (self.path, *(path for path in derived if path is not None))
 
     @property
     def sizes(self) -> dict[str, int]:

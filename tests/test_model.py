@@ -69,7 +69,8 @@ def test_types_follow_the_extension(extension):
     upload = replace(PICTURE, extension=extension)
     kind = "video" if extension in ("mp4", "mov", "webm") else "image"
     assert (upload.type, upload.mime.partition("/")[0]) == (kind, kind)
-    assert upload.derived_extension == ("jpeg" if kind == "video" or extension == "heic" else extension)
+    derived = "jpeg" if kind == "video" or extension == "heic" else extension
+    assert upload.thumb_path == f"2026/03/04/cat.th.{derived}"
 
 
 @pytest.mark.parametrize(

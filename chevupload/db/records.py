@@ -25,7 +25,7 @@ from chevupload.model import Upload
 DELETING = {"state": "deleting", "request_digest": None}
 """What is gone for readers stands in nobody's way who asks for it once more."""
 
-_FIELDS = tuple(field.name for field in fields(Upload) if field.name != "tags")
+_FIELDS = tuple(field.name for field in fields(Upload) if field.init and field.name != "tags")
 
 
 class Statements:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
@@ -40,7 +40,8 @@ class IntentLog:
         Raises:
             StorageError: it cannot be written.
         """
-        text = json.dumps(asdict(upload), default=datetime.isoformat).encode()
+        values = {field.name: getattr(upload, field.name) for field in fields(upload) if field.init}
+        text = json.dumps(values, default=datetime.isoformat).encode()
         try:
             with open(self._path(upload), "xb", opener=_private) as file:
                 file.write(self._signer.sign(text))
