@@ -72,6 +72,8 @@ if TYPE_CHECKING:
     from chevupload.model import Owner as Owner
     from chevupload.model import Principal as Principal
     from chevupload.model import Upload as Upload
+    from chevupload.naming import checked_path as checked_path
+    from chevupload.naming import joined_url as joined_url
     from chevupload.protocols import AdoptingStorage as AdoptingStorage
     from chevupload.protocols import AlbumRecords as AlbumRecords
     from chevupload.protocols import Catalog as Catalog
@@ -95,8 +97,6 @@ if TYPE_CHECKING:
     from chevupload.protocols import ViewedRecords as ViewedRecords
     from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
     from chevupload.storage.local import LocalStorage as LocalStorage
-    from chevupload.storage.paths import checked_path as checked_path
-    from chevupload.storage.paths import joined_url as joined_url
     from chevupload.web.api_docs.client_configs import CLIENTS as CLIENTS
     from chevupload.web.api_docs.client_configs import Account as Account
     from chevupload.web.page import Page as Page
@@ -154,6 +154,7 @@ _NAMES = {
         "Principal",
         "Upload",
     ),
+    "naming": ("checked_path", "joined_url"),
     "protocols": (
         "AdoptingStorage",
         "AlbumRecords",
@@ -179,7 +180,6 @@ _NAMES = {
     ),
     "storage.fsspec_storage": ("FsspecStorage",),
     "storage.local": ("LocalStorage",),
-    "storage.paths": ("checked_path", "joined_url"),
     "web.api_docs.client_configs": ("Account", "CLIENTS"),
     "web.page": ("Page",),
     "web.pages": ("Pages",),

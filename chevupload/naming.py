@@ -1,4 +1,4 @@
-"""Names: public ids, stored base names, default titles and viewer slugs.
+"""Names: public ids, stored base names, storage paths, default titles and viewer slugs.
 
 Source: Chevereto V4's rules for file names, default titles and viewer slugs.
 """
@@ -10,6 +10,8 @@ import secrets
 import string
 import unicodedata
 from urllib.parse import quote
+
+from chevupload.errors import StorageError
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 """Alphabet of ids: every character is itself in a URL, a file name and a double click."""
@@ -35,6 +37,9 @@ _LETTERS = str.maketrans(
     }
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+STORAGE_PATH = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]+)*\Z")
+"""Paths are made of safe characters already. This is the second line: no mistake above can traverse folders, name a
+glob that a file system would expand, or reach ``~`` and URL chains."""
 _OWN_SUFFIX = re.compile(r"\.(th|md|fr|original|lg)$", re.IGNORECASE)
 
 
@@ -87,6 +92,22 @@ def _without_own_suffix(name: str) -> str:
 def with_suffix(name: str) -> str:
     """Append 16 random hexadecimal digits, cutting the name so that the whole stays within its length."""
     return name[: MAX_NAME - 16] + secrets.token_hex(8)
+
+
+def checked_path(path: str) -> str:
+    """Return ``path`` when it is relative, in ``[A-Za-z0-9_./-]``, and without empty, ``.`` or ``..`` segments.
+
+    Raises:
+        StorageError: it is anything else.
+    """
+    if not STORAGE_PATH.match(path):
+        raise StorageError("not a storage path")
+    return path
+
+
+def joined_url(public_url: str | None, path: str) -> str | None:
+    """Return the URL of ``path`` below ``public_url``, or None without one. A checked path has nothing to quote."""
+    return None if public_url is None else f"{public_url.rstrip('/')}/{checked_path(path)}"
 
 
 def viewer_slug(title: str | None) -> str:

@@ -193,8 +193,9 @@ class SqlCatalog(SqlRecords):
         """
         host = HostSession(session, self._uploads, self.database)
         host.when_over(when_over)
-        inside = SqlRecords(host, self._statements, self._clock)
-        return inside if host.writes_alone else JoinedRecords(outside=self, inside=inside, host=host)
+        if host.writes_alone:
+            return SqlRecords(host, self._statements, self._clock)
+        return JoinedRecords(self.database, self._statements, self._clock, host)
 
     def _change_found(self, query: Executable, since: datetime, change: Executable, name: str) -> None:
         """Change what ``query`` finds, which then finds it no more: a page in each short transaction.

@@ -16,10 +16,11 @@ from sqlalchemy import URL, Connection, Delete, Engine, Table, delete, event, fa
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction, registry, scoped_session
 
+from chevupload.clock import Clock
 from chevupload.db.database import Database, database_errors
+from chevupload.db.records import SqlRecords, Statements
 from chevupload.errors import CatalogError, ConfigError, NameTaken
 from chevupload.model import Upload
-from chevupload.protocols import UploadRecords
 
 logger = logging.getLogger("chevupload")
 
@@ -170,14 +171,14 @@ def _tell(session: Session, transaction: SessionTransaction) -> None:
             logger.exception("an upload could not be settled after its transaction")
 
 
-class JoinedRecords:
+class JoinedRecords(SqlRecords):
     """Records that are published inside the host's transaction; everything else is done outside of it."""
 
-    def __init__(self, *, outside: UploadRecords, inside: UploadRecords, host: HostSession) -> None:
-        """Publish with ``inside``."""
-        self._inside = inside
-        self._outside = outside
+    def __init__(self, database: Database, statements: Statements, clock: Clock, host: HostSession) -> None:
+        """Publish inside the transaction of ``host``."""
+        super().__init__(database, statements, clock)
         self._host = host
+        self._inside = SqlRecords(host, statements, clock)
 
     def reserve(self, upload: Upload) -> None:
         """See UploadRecords.
@@ -188,25 +189,9 @@ class JoinedRecords:
         """
         if self._host.is_taken(upload):
             raise NameTaken("id or name taken in this transaction")
-        self._outside.reserve(upload)
+        super().reserve(upload)
         self._host.take(upload)
 
     def publish(self, upload_id: str) -> None:
         """Make a pending upload ready, when the host's transaction commits."""
         self._inside.publish(upload_id)
-
-    def get(self, upload_id: str) -> Upload | None:
-        """See UploadRecords."""
-        return self._outside.get(upload_id)
-
-    def find(self, stem: str) -> Upload | None:
-        """See UploadRecords."""
-        return self._outside.find(stem)
-
-    def withdraw(self, upload_id: str) -> bool:
-        """See UploadRecords."""
-        return self._outside.withdraw(upload_id)
-
-    def forget(self, upload_id: str) -> None:
-        """See UploadRecords."""
-        self._outside.forget(upload_id)

@@ -17,9 +17,9 @@ from fsspec.spec import AbstractFileSystem
 
 from chevupload.errors import ChevuploadError, ConfigError, FileExists, FileMissing, StorageError
 from chevupload.model import FileHeaders
+from chevupload.naming import checked_path, joined_url
 from chevupload.storage.cloud import Backend, SaveOptions, backend_of
 from chevupload.storage.fsspec_io import Access
-from chevupload.storage.paths import checked_path, joined_url
 from chevupload.validation import BASE_URL, SECONDS, check_function, optional
 
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError, FileExistsError)

@@ -21,10 +21,10 @@ from fsspec.implementations.local import LocalFileSystem
 from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
 from chevupload.filesystem import add_mode, local_path, make_readable_folder, name_new, sync, sync_folder
 from chevupload.model import FileHeaders
+from chevupload.naming import STORAGE_PATH
 from chevupload.spool import PREFIX
 from chevupload.storage.fsspec_io import CHUNK_BYTES
 from chevupload.storage.fsspec_storage import FsspecStorage, translated
-from chevupload.storage.paths import checked_path
 
 
 class LocalStorage(FsspecStorage):
@@ -72,8 +72,8 @@ class LocalStorage(FsspecStorage):
             raise ConfigError("a local storage and its incoming folder must be on the same file system")
 
     def _target(self, path: str) -> Path:
-        target = os.path.join(self._folder, checked_path(path))
-        if target.startswith(self._unfinished):
+        target = os.path.join(self._folder, path)
+        if not STORAGE_PATH.match(path) or target.startswith(self._unfinished):
             raise StorageError("not a storage path")
         return Path(target)
 
@@ -85,9 +85,7 @@ class LocalStorage(FsspecStorage):
             StorageError: nothing was stored.
         """
         with translated("save", path):
-            target = self._target(path)
-            with contextlib.ExitStack() as stack:
-                self._place(self._receive(file, self.incoming, stack), target, stack)
+            self._copy(file, self._target(path))
 
     def adopt(self, path: str, file_path: str) -> None:
         """Move the local file ``file_path`` to ``path``.
@@ -98,11 +96,14 @@ class LocalStorage(FsspecStorage):
         """
         with translated("adopt a file as", path):
             target, source = self._target(path), Path(file_path)
-            with contextlib.ExitStack() as stack:
-                self._finish(source)
-                self._place(source, target, stack)
-            with contextlib.suppress(FileNotFoundError):  # renamed already, where there are no links
-                source.unlink()
+            try:
+                self._place(source, target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                with source.open("rb") as file:
+                    self._copy(file, target)
+            source.unlink(missing_ok=True)  # renamed already, where there are no links
 
     def open(self, path: str) -> BinaryIO:
         """Open a stored file for reading; the caller closes it. It has a descriptor, for servers that send files.
@@ -173,42 +174,32 @@ class LocalStorage(FsspecStorage):
             raise StorageError("the storage's folder is away")
         return True
 
-    def _receive(self, file: BinaryIO, folder: Path, stack: contextlib.ExitStack) -> Path:
-        """Copy ``file`` into a temporary file that ``stack`` removes."""
-        descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
+    def _copy(self, file: BinaryIO, target: Path) -> None:
+        """Copy ``file`` into a temporary one, which gets the name ``target`` when it is complete."""
+        descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=self.incoming)
         temporary = Path(name)
-        stack.callback(temporary.unlink, missing_ok=True)
-        # Buffered: an unbuffered file writes what fits on a full disk, and says so in a number that nobody looks at.
-        with os.fdopen(descriptor, "wb") as target:
-            shutil.copyfileobj(file, target, CHUNK_BYTES)
-        self._finish(temporary)
-        return temporary
-
-    def _finish(self, file: Path) -> None:
-        """Make a complete file readable for a web server beside us, and lasting."""
-        add_mode(file, 0o644)
-        if self._fsync:
-            sync(file)
-
-    def _place(self, source: Path, target: Path, stack: contextlib.ExitStack) -> None:
-        """Give a finished file its final name."""
         try:
-            _link(source, target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            with source.open("rb") as file:
-                _link(self._receive(file, self.incoming, stack), target)
+            # Buffered: an unbuffered file writes what fits on a full disk, and tells it by a number that nobody sees.
+            with os.fdopen(descriptor, "wb") as copy:
+                shutil.copyfileobj(file, copy, CHUNK_BYTES)
+            self._place(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _place(self, source: Path, target: Path) -> None:
+        """Give a complete file its final name: readable for a web server beside us, and lasting with ``fsync``.
+
+        Its old name may be gone afterwards.
+        """
+        add_mode(source, 0o644)
+        if self._fsync:
+            sync(source)
+        if not target.parent.is_dir():
+            make_readable_folder(target.parent)
+        try:
+            name_new(source, target)
+        except FileExistsError as error:
+            raise FileExists("a file with this name exists") from error
         if self._fsync:
             for folder in target.parents[: len(target.relative_to(self._folder).parts)]:
                 sync_folder(folder)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give ``source`` the name ``target`` if nothing has it; the old name may be gone afterwards."""
-    if not target.parent.is_dir():
-        make_readable_folder(target.parent)
-    try:
-        name_new(source, target)
-    except FileExistsError as error:
-        raise FileExists("a file with this name exists") from error

@@ -16,7 +16,7 @@ from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
-from chevupload.storage.paths import checked_path, joined_url
+from chevupload.naming import checked_path, joined_url
 from chevupload.validation import BASE_URL, optional
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.errors import StorageError
+from chevupload.naming import checked_path, joined_url
 from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
-from chevupload.storage.paths import checked_path, joined_url
 from chevupload.testing.memory import MemoryStorage
 from chevupload.testing.storage import PNG
 
