@@ -41,12 +41,24 @@ def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
 
 
+def anchors(page: Path) -> set[str]:
+    """Return what GitHub makes of the headings: small letters, no punctuation, spaces as hyphens."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = [re.sub(r"\]\([^)]*\)", "", one) for one in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Each relative link of a page leads to a file."""
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    """Each relative link of a page leads to a file, and to a heading of it if it names one."""
+    lost = []
+    for link in re.findall(r"\]\((?!https?:)([^)]+)", page.read_text()):
+        file, _, heading = link.partition("#")
+        target = page.parent / file if file else page
+        if not target.exists() or (heading and heading not in anchors(target)):
+            lost.append(link)
 
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    assert lost == []
 
 
 def test_example_is_the_readmes(tmp_path: Path) -> None:
