@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TypeAlias
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from chevupload.media import png_writer
 from chevupload.media.containers.exif import HEADER
 from chevupload.model import MediaFile
 from chevupload.spool import PREFIX
@@ -89,8 +90,17 @@ def save_jpeg(image: Image.Image, file: BinaryIO, quality: int, options: dict[st
 
 
 def save_png(image: Image.Image, file: BinaryIO, quality: int, options: dict[str, Any]) -> None:
-    """Write a PNG; it has no quality. Level 3 costs 5 to 10 % less processor time than 6; photographs grow by 1 %."""
-    if packet := options.pop("xmp"):
+    """Write a PNG; it has no quality.
+
+    Originals, and what has a palette or metadata, go through Pillow, whose level 3 costs 5 to 10 % less processor time
+    than 6; photographs grow by 1 %.
+    """
+    packet = options.pop("xmp")
+    is_plain = image.mode in png_writer.COLOR_TYPES and "transparency" not in image.info
+    if is_plain and not packet and not options["exif"] and image.width * image.height <= png_writer.MAX_PIXELS:
+        png_writer.write(image, file, icc_profile=options["icc_profile"])
+        return
+    if packet:
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.decode("utf-8", "ignore"))
     image.save(file, "PNG", compress_level=3, **options)
