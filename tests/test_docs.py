@@ -61,6 +61,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert lost == []
 
 
+def test_the_index_has_every_page() -> None:
+    """Under the task that it is read for."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {page.name for page in PAGES} - {"README.md"}
+
+    assert {page for page in pages if f"]({page})" not in index} == set()
+
+
 def test_example_is_the_readmes(tmp_path: Path) -> None:
     """The example runs, and shows the line that the README shows."""
     example = (ROOT / "examples" / "plain_wsgi.py").read_text()
