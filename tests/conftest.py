@@ -1,6 +1,10 @@
-"""What every test that sends requests shares."""
+"""What every test that sends requests shares, and the marks that folders and fixtures give to their tests."""
 
 from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,11 +15,57 @@ from tests.support import EMPTY, Stand
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Hundreds of processes are started here. Without bytecode on disk each of them compiles the whole package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
-@pytest.fixture(params=["", "/sub/app"], ids=["root", "prefix"])
-def prefix(request):
-    """Return where the component is mounted: at the root, and below a prefix."""
-    return request.param
+HERE = Path(__file__).parent
+FOLDERS = {
+    HERE / "appearance": "browser",
+    HERE / "browser": "browser",
+    HERE / "clients": "clients",
+    HERE / "contrib": "slow",
+    HERE / "endurance": "slow",
+    HERE / "examples": "servers",
+    HERE / "formats": "slow",
+    HERE / "fresh": "slow",
+    HERE / "media" / "sandbox": "slow",
+    HERE / "servers": "servers",
+}
+"""The mark that a folder gives to its tests. What the marks mean is in pyproject.toml."""
+DATABASES = {"postgres", "pgbouncer", "mariadb"}
+SERVERS = DATABASES | {f"{name}_database" for name in DATABASES} | {"s3", "minio", "gcs", "azure", "start"}
+"""Fixtures that start a real server; tests that name one as a parameter get it by this name."""
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not even import the tests of a folder that are not wanted."""
+    mark = FOLDERS.get(collection_path)
+    return True if mark and f"not {mark}" in config.option.markexpr else None
+
+
+def pytest_collection_modifyitems(items):
+    """Give each test the marks of its folder and of its fixtures."""
+    for item in items:
+        for folder in item.path.parents:
+            if folder in FOLDERS:
+                item.add_marker(FOLDERS[folder])
+        parameters = getattr(item, "callspec", None)
+        named = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
+        if SERVERS & {*item.fixturenames, *named}:
+            item.add_marker("servers")
+
+
+def pytest_generate_tests(metafunc):
+    """Run what is marked with ``mounts`` at the root of a host, too."""
+    if "prefix" in metafunc.fixturenames and metafunc.definition.get_closest_marker("mounts"):
+        metafunc.parametrize("prefix", ["", "/sub/app"], ids=["root", "prefix"])
+
+
+@pytest.fixture
+def prefix():
+    """Return where the component is mounted: below a prefix, where it is harder to be right."""
+    return "/sub/app"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import os
 import signal
@@ -63,8 +64,9 @@ def picture(size: tuple[int, int] = (8, 6), format: str = "PNG", color: Any = (2
     return file.getvalue()
 
 
+@functools.cache
 def noise(size: tuple[int, int] = (400, 300)) -> bytes:
-    """Encode a picture that no encoder makes small."""
+    """Encode a picture that no encoder makes small: of each size the same, however often it is asked for."""
     file = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise(size, 90) for _ in range(3)]).save(file, "PNG")
     return file.getvalue()

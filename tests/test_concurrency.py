@@ -12,6 +12,8 @@ import pytest
 from chevupload.data_folder import Site
 from tests.support import Stand, environment, files_in, picture
 
+pytestmark = pytest.mark.slow
+
 PROCESSES, THREADS, EACH = 4, 2, 25
 
 

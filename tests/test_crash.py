@@ -14,6 +14,8 @@ from chevupload.cli import main
 from chevupload.data_folder import Site
 from tests.support import FOREVER, NEVER, Server, files_in, noise
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 3
 SENDERS = 6
 

@@ -23,6 +23,7 @@ def python_blocks(page: Path) -> str:
     return "\n\n".join(re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=lambda page: page.name)
 def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
     """The Python of a page runs from top to bottom in an empty folder, without a warning."""
@@ -69,6 +70,15 @@ def test_the_index_has_every_page() -> None:
     assert {page for page in pages if f"]({page})" not in index} == set()
 
 
+def test_the_test_command_is_the_makefiles() -> None:
+    """The README tells of the command that ``make test`` runs."""
+    section = (ROOT / "README.md").read_text().partition("## Test it\n")[2]
+    command = section.partition("```sh\n")[2].partition("\n```")[0]
+
+    assert f"\ntest:\n\t{command}\n" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.slow
 def test_example_is_the_readmes(tmp_path: Path) -> None:
     """The example runs, and shows the line that the README shows."""
     example = (ROOT / "examples" / "plain_wsgi.py").read_text()

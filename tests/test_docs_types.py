@@ -10,6 +10,8 @@ import pytest
 
 from tests.test_docs import PAGES
 
+pytestmark = pytest.mark.slow
+
 UNTYPED = (
     *("bottle", "django", "flask_login", "flask_sqlalchemy", "flask_wtf", "fsspec", "pyramid", "waitress", "webob"),
     "zope",

@@ -47,6 +47,7 @@ def test_a_folder_is_enough(make, tmp_path):
     assert isinstance(component.key_store, SqlKeys)
 
 
+@pytest.mark.slow
 def test_a_tilde_is_the_home_folder(make, tmp_path, monkeypatch):
     """As in a shell, which reads no ini file: for folders, and for the file of a database."""
     (tmp_path / "home").mkdir()
@@ -148,6 +149,7 @@ def test_values_may_have_their_types_already(make):
     assert (component._api._policy, component._api._limits) == (expected, Limits(max_bytes=5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -215,6 +217,7 @@ def test_what_is_missing_is_told(settings, parts, told):
         component_from(settings, **parts)
 
 
+@pytest.mark.slow
 def test_secrets_are_the_oldest_first(make):
     """Links signed with any of them delete, and the last one signs."""
     old, new = "the-first-of-the-secrets", "the-second-of-the-secrets"
@@ -261,6 +264,7 @@ def test_how_a_storage_is_built_and_delivers_by_settings(make):
         assert delivery == Delivery(by="x_accel", location="/stored", signed_seconds=120)
 
 
+@pytest.mark.slow
 def test_an_s3_signs_for_the_address_that_readers_have(make):
     """While the server reaches it by another."""
     component = make(

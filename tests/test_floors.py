@@ -74,6 +74,7 @@ def below(name, home):
     return name == home or name.startswith(home + ".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "path"), MODULES)
 def test_each_library_has_one_home(name, path):
     """Outside the adapters a library is imported in its home only, so whoever replaces it knows where to look."""
@@ -113,6 +114,7 @@ def test_importing_the_package_loads_no_library():
     assert loaded(f"import {PACKAGE}") & heavy == set()
 
 
+@pytest.mark.slow
 def test_the_mount_loads_no_database_and_no_host():
     """A site with a catalog and a server of its own loads neither SQLAlchemy nor h11 nor Jinja2 nor waitress nor any
     framework.
@@ -121,6 +123,7 @@ def test_the_mount_loads_no_database_and_no_host():
     assert loaded(f"import {PACKAGE}.app") & heavy == set()
 
 
+@pytest.mark.slow
 def test_an_api_alone_loads_no_templates(tmp_path):
     """A site that is asked for JSON never has Jinja2 in memory, however its pages are set up."""
     statement = f"""
@@ -135,6 +138,7 @@ assert Client(component).get("/api/1/openapi.json").status_code == 200
     assert "jinja2" in loaded(f"{statement}\nassert Client(component).get('/image/none').status_code == 404")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "path"), MODULES)
 def test_every_picture_is_opened_with_a_list_of_formats(name, path):
     """Otherwise Pillow tries every decoder that it has."""

@@ -127,6 +127,7 @@ SUFFIXES = st.lists(
 ).map("".join)
 
 
+@pytest.mark.slow
 @given(SUFFIXES | st.text(max_size=300) | st.integers(180, 210).flatmap(lambda n: SUFFIXES.map(lambda s: "x" * n + s)))
 def test_every_stored_name_is_safe(filename):
     """Plain characters, bounded, no dots at its ends, no derivative's suffix."""
@@ -169,6 +170,7 @@ def test_slugs(title, slug):
     assert viewer_slug(title) == slug
 
 
+@pytest.mark.slow
 @given(st.text(max_size=100))
 def test_every_slug_is_safe_in_a_link(title):
     """Unreserved characters and escapes only: no header, path or host can be made of it."""

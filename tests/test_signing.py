@@ -62,6 +62,7 @@ def test_junk_inside_is_refused(junk):
     assert not TOKENS.verify("abc", token[:5] + junk + token[5:])
 
 
+@pytest.mark.slow
 @given(st.text(max_size=50) | st.text("AEIaei019-_", min_size=43, max_size=43))
 def test_a_guess_is_refused(token):
     """No text deletes anything without the secret, not even one in the form of a token."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,7 +15,6 @@ from chevupload.web.page import Page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-    from jinja2 import Environment
 
 _STYLE_SHEET = Kind(
     f"{STYLE!r}, or {PAGE_URL.expected}", lambda value: value if value == STYLE else PAGE_URL.take(value)
@@ -63,13 +61,10 @@ class Pages:
 
     def render(self, template: str, **values: object) -> Markup:
         """Return the HTML that a template makes of these values, which it escapes."""
-        return Markup(self._environment.get_template(template).render(values))  # noqa: S704
-
-    @cached_property
-    def _environment(self) -> Environment:
         from chevupload.web.templating import environment  # noqa: PLC0415 - Jinja2 comes with it
 
-        return environment(self.templates, site_name=self.site_name, home_url=self.home_url)
+        found = environment(self.templates).get_template(template)
+        return Markup(found.render(values, site_name=self.site_name, home_url=self.home_url))  # noqa: S704
 
 
 def _origins(*urls: str) -> Sequence[str]:

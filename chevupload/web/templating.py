@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
@@ -13,8 +14,9 @@ from chevupload.web.api_json import duration_time
 _UNITS = ((1440, "day"), (60, "hour"), (1, "minute"))
 
 
-def environment(folder: str | None, **variables: object) -> Environment:
-    """Return what finds and renders templates; all of them have these ``variables``.
+@cache
+def environment(folder: str | None) -> Environment:
+    """Return what finds and compiles templates; it is one for all components of a process that use this ``folder``.
 
     A template in ``folder`` stands in for ours of the same name, and reaches ours below ``chevupload/``.
     """
@@ -29,7 +31,6 @@ def environment(folder: str | None, **variables: object) -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(bytes=format_bytes, date=spell_date, duration=duration_time, time_span=spell_time)
-    made.globals.update(variables)
     return made
 
 

@@ -95,6 +95,7 @@ def upload(component, key, name="a.png"):
     return Client(component).post("/api/1/upload", data={"source": file(name=name)}, headers={"X-API-Key": key})
 
 
+@pytest.mark.slow
 def test_tables_users_keys_albums_and_categories(run, component, tmp_path):
     """In the component's own database, and no folder is made."""
     revision = run("db", "current")[1]
@@ -110,6 +111,7 @@ def test_tables_users_keys_albums_and_categories(run, component, tmp_path):
     assert not (tmp_path / "chevupload-data").exists()
 
 
+@pytest.mark.slow
 def test_sweep_check_and_the_end_of_a_user(run, component, tmp_path):
     """With the component's own storage."""
     run("user", "add", "ann")
@@ -148,6 +150,7 @@ def test_what_is_no_site_with_users_is_told(run, app, told):
     assert errors.startswith(f"Error: {told}")
 
 
+@pytest.mark.slow
 def test_keys_of_the_applications_own_users(run):
     """Users are named by their ids; without one, and for a user who is not there, it is said."""
     assert run("db", "upgrade", app="shop_others:hosted")[0] == 0
@@ -176,6 +179,7 @@ def test_a_module_that_is_broken_says_how(run):
         run("sweep", app="shop_broken:component")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flask_app", "make_flask()", "pyramid_app"])
 def test_an_application_stands_for_its_component(run, name):
     """Of Flask and Pyramid; what makes one is called with brackets behind its name."""
@@ -185,6 +189,7 @@ def test_an_application_stands_for_its_component(run, name):
     assert run("check", app=app) == (0, "0 uploads checked", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "advice"),
     [("make_flask", "; if make_flask makes one, write make_flask()"), ("nothing()", ""), ("flask()", "")],

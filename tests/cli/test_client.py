@@ -175,6 +175,7 @@ def test_the_client_says_what_to_install(monkeypatch, tmp_path, capsys):
     assert told(capsys) == "Error: upload needs httpx2: pip install 'chevupload[client]'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "message"),
     [

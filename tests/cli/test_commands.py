@@ -65,6 +65,7 @@ def test_a_tilde_is_the_home_folder(run, tmp_path, monkeypatch, capsys):
     assert os.listdir(tmp_path) == ["pictures"]
 
 
+@pytest.mark.slow
 def test_a_user_is_disabled_and_deleted(run, tmp_path):
     """Keys open nothing while a user is disabled; a deleted one leaves no key, album or picture."""
     site = Site(tmp_path / "site")
@@ -92,6 +93,7 @@ def test_a_user_is_disabled_and_deleted(run, tmp_path):
     site.close()
 
 
+@pytest.mark.slow
 def test_keys(run):
     """Shown once; listed without their text; ended for good."""
     run("user", "add", "ann")
@@ -183,6 +185,7 @@ def test_the_space_around_a_name_is_none_of_it(run):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "is_gone", "told"),
     [
@@ -208,6 +211,7 @@ def test_a_user_is_deleted_after_a_question(run, monkeypatch, answer, is_gone, t
     assert ("ann" in run("user", "list")[1], key.split("_")[1] in run("key", "list")[1]) == (not is_gone, not is_gone)
 
 
+@pytest.mark.slow
 def test_where_nobody_can_be_asked_a_user_is_deleted_with_yes_only(run, monkeypatch):
     """In a script, and nothing is asked for a user who is not there."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
@@ -265,6 +269,7 @@ def test_categories(run):
     assert run("category", "add", "Cats") == (1, "", "Error: there is a category 'Cats' already")
 
 
+@pytest.mark.slow
 def test_sweep_and_check(run, tmp_path):
     """They say what they found, and fail when something is missing or cannot be removed."""
     site = Site(tmp_path / "site")
@@ -301,6 +306,7 @@ def test_sweep_and_check(run, tmp_path):
     site.close()
 
 
+@pytest.mark.slow
 def test_a_sweep_has_the_sites_own_grace(run, tmp_path):
     """Without --grace, a young temporary file is left alone."""
     site = Site(tmp_path / "site")
@@ -313,6 +319,7 @@ def test_a_sweep_has_the_sites_own_grace(run, tmp_path):
     assert as_json(run("sweep", "--json"))["temporary_files"] == 1
 
 
+@pytest.mark.slow
 def test_a_failed_sweep_says_so(run, tmp_path):
     """Status 1, and how many."""
     site = Site(tmp_path / "site")
@@ -410,6 +417,7 @@ def test_an_interrupted_command(run, monkeypatch):
     assert run("user", "list") == (130, "", "")
 
 
+@pytest.mark.slow
 def test_python_m(tmp_path):
     """``python -m chevupload`` is the command line."""
     command = [sys.executable, "-m", "chevupload", "category", "add", "x", "--data", str(tmp_path / "site")]
@@ -417,6 +425,7 @@ def test_python_m(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["upload", "--key", "k", "--url", "http://127.0.0.1:9", "none.png"]])
 def test_only_what_opens_a_site_loads_its_database(arguments):
     """Help and upload start without SQLAlchemy, Pillow and the server."""

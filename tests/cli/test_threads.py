@@ -26,6 +26,7 @@ def test_neither_waiting_nor_fetching_takes_every_thread(threads):
         assert limits.decode_workers + limits.waiting_uploads + fetches < threads
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_an_upload_is_answered_while_urls_are_fetched(tmp_path):
     """As many fetches as may be hang, others are told to come back at once, and four threads do for the rest."""

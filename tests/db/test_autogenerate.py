@@ -9,6 +9,8 @@ import pytest
 
 from tests.support import environment
 
+pytestmark = pytest.mark.slow
+
 IMPORTS = [
     "from flask_migrate import Migrate, init, migrate, upgrade",
     "from chevupload.contrib.flask import ChevUpload",

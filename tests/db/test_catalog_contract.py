@@ -18,6 +18,7 @@ class TestMemoryCatalog(CatalogContract):
         return MemoryCatalog(albums=[Album("album", "user", "Cats")], categories=[Category(1, "Animals")])
 
 
+@pytest.mark.slow
 class TestSqlCatalog(CatalogContract):
     """The catalog in a database, on SQLite and on PostgreSQL."""
 

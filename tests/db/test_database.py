@@ -47,6 +47,7 @@ print(" ".join(wins))
 """
 
 
+@pytest.mark.slow
 def test_of_many_processes_one_gets_each_name_and_none_is_locked_out(tmp_path):
     """A server's processes may all start on a file that does not exist yet and write at once:
     each name has one winner, every tag is there, and nobody fails because another one writes."""
@@ -145,6 +146,7 @@ def test_tables_that_cannot_be_made_are_a_catalog_error(tmp_path, monkeypatch):
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_switching_to_wal_waits_for_others(tmp_path):
     """A process that starts beside a busy one waits as long as it was told to, and no longer."""
     path = tmp_path / "busy.db"
@@ -165,6 +167,7 @@ def test_switching_to_wal_waits_for_others(tmp_path):
     patient.dispose()
 
 
+@pytest.mark.slow
 def test_a_writer_waits_for_another(database, make_upload, tmp_path):
     """An upload waits for another one's transaction instead of failing on a locked database."""
     other = sqlite3.connect(tmp_path / "records.db", isolation_level=None, check_same_thread=False)

@@ -179,6 +179,7 @@ def test_what_cannot_be_taken_away_at_once_the_sweep_takes(make, host):
     assert stand.left() == EMPTY
 
 
+@pytest.mark.slow
 def test_a_sweep_waits_for_a_transaction_that_is_still_open(stand, host):
     """However old it is: what is committed in the end is there, and what was told stays true."""
     with Session(host.engine) as session, ThreadPoolExecutor(1) as threads:
@@ -238,6 +239,7 @@ def _die_inside(folder, database_path):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_inside_leaves_nothing_after_a_sweep(make, tmp_path, database):
     """On SQLite, where the record dies with the transaction, a note says which files it had."""
     folder = tmp_path / "other"

@@ -79,6 +79,7 @@ def test_the_revision_that_is_noted_is_the_newest():
     assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
 
 
+@pytest.mark.slow
 def test_tables_that_are_made_have_their_revision_noted(engine, make_upload):
     """So that the next version's upgrade knows where to begin, though by then it expects other tables."""
     database, migrations = Database(engine), Migrations(engine)

@@ -106,6 +106,7 @@ def full_scans(database, statements):
     return scans
 
 
+@pytest.mark.slow
 def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, statements):
     """Key, album, category, duplicate, record, tags, viewer, files, list, delete link: each is a look at an index."""
     stand, accounts, key = site
@@ -126,6 +127,7 @@ def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, stat
     assert full_scans(each_database, noted) == {}
 
 
+@pytest.mark.slow
 def test_a_sweep_reads_no_table_whole(site, each_database, statements):
     """A site with millions of uploads is swept every few minutes, for the few that have expired or were left."""
     stand, _, _ = site

@@ -12,6 +12,8 @@ from chevupload.errors import CatalogError, ConfigError
 from chevupload.factory import database_engine
 from tests.databases import new_database
 
+pytestmark = pytest.mark.slow
+
 SHOW = text("SHOW statement_timeout")
 SLEEP = text("SELECT pg_sleep(20)")
 

@@ -9,6 +9,8 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from chevupload.app import ChevUpload
 from chevupload.db import Database, SqlCatalog, engine_from
 from chevupload.storage.local import LocalStorage
@@ -16,6 +18,8 @@ from chevupload.testing.memory import StaticKeys
 from chevupload.testing.records import NOW, new_upload
 from chevupload.testing.storage import PNG
 from tests.support import SECRET, environment, files_in, records
+
+pytestmark = pytest.mark.slow
 
 PROCESSES = 4
 HOUR = timedelta(hours=1)

@@ -88,6 +88,7 @@ class PictureKeyword(UploadTagMixin, HostBase):
     __tablename__ = "picture_keywords"
 
 
+@pytest.mark.slow
 def test_the_catalog_works_on_a_hosts_own_tables(tmp_path, make_upload):
     """A host has uploads and tags in tables of its own, with its own columns and keys; ours fill in the rest."""
     engine = sqlite_engine(tmp_path / "host.db")
@@ -113,6 +114,7 @@ def test_the_catalog_works_on_a_hosts_own_tables(tmp_path, make_upload):
     engine.dispose()
 
 
+@pytest.mark.slow
 class TestHostsTables(CatalogContract):
     """On tables of a host, with foreign keys to its users, the catalog keeps every promise."""
 

@@ -168,6 +168,7 @@ def test_a_connection_that_breaks(world):
         world.fetch()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["200 OK", "302 Found", "103 X", "204 X", "x"]),
@@ -200,6 +201,7 @@ def test_any_answer_is_a_file_or_a_refusal(world, status, headers, body):
     assert set(world.dialled) <= {(PUBLIC, 80)}
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_file_or_a_refusal(world, data):

@@ -27,6 +27,7 @@ def refused(world, url, refusal=UrlRefused):
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hosts", list(INSIDE.values()), ids=list(INSIDE))
 def test_no_spelling_of_a_private_address_is_dialled(world, hosts):
     """However it is spelled, and even where a resolver takes every text for a public name."""
@@ -291,6 +292,7 @@ def test_the_body_of_a_redirect_is_not_read(world):
     assert world.fetch(max_bytes=10)[0] == b"file"
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text() | URLS | URLS.map("http://{}".format) | st.from_regex(r"https?://[^/]{1,12}/?\Z"))
 @example("http://in.example/")

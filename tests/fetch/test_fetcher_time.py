@@ -12,6 +12,7 @@ from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from tests.fetch.hostile import OTHER, PUBLIC, QUICK, URL, Counter, answer, redirect
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
     [
@@ -52,6 +53,7 @@ def test_a_slow_server_ends_at_the_deadline(worlds, page):
     assert caught.value.status == 504
 
 
+@pytest.mark.slow
 def test_a_server_that_never_reads(worlds):
     """A long request to a server with deaf ears is over in time, too."""
     world = worlds(seconds=QUICK)
@@ -60,6 +62,7 @@ def test_a_server_that_never_reads(worlds):
         world.fetch("http://good.example/" + "a" * 8000)
 
 
+@pytest.mark.slow
 def test_an_endless_file_ends_at_the_deadline(worlds):
     """A sink without a limit does not make it endless."""
 
@@ -74,6 +77,7 @@ def test_an_endless_file_ends_at_the_deadline(worlds):
         world.fetcher.fetch(URL, Counter())
 
 
+@pytest.mark.slow
 def test_a_slow_resolver_ends_at_the_deadline(worlds):
     """Resolving cannot be interrupted, so it is left behind, and counts until it has ended."""
     release = threading.Event()

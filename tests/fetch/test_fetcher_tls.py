@@ -70,6 +70,7 @@ def test_a_server_without_tls(world):
         world.fetch("https://good.example/a.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drops", [b"", b"\x16\x03\x03\x40\x00" + bytes(9999)], ids=["silence", "drops"])
 def test_a_handshake_without_end(worlds, drops):
     """It ends at the deadline, too."""

@@ -24,6 +24,7 @@ def test_what_is_behind_a_url_is_stored(fetching):
     assert NOW.strftime("%Y/%m/%d") in image["url"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "status"),
     [

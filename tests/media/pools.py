@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from chevupload.media.sandbox.pool import WorkerPool
 from tests.media.pictures import encoded, photo
 
 SMALL = encoded(photo((700, 500)), "JPEG")
-SLOW = encoded(Image.effect_noise((3_000, 3_000), 90).convert("RGB"), "JPEG", progressive=True, quality=95)
+
+
+@cache
+def slow() -> bytes:
+    """Return a picture that takes long to render."""
+    return encoded(Image.effect_noise((3_000, 3_000), 90).convert("RGB"), "JPEG", progressive=True, quality=95)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from chevupload.media import color
 from chevupload.media.encode import Outbox, save_gif
 from tests.media.pictures import SRGB, encoded, photo, processed, psnr, shown
 
+pytestmark = pytest.mark.slow
+
 MODES = {
     "JPEG": ("L", "RGB", "CMYK", "YCbCr"),
     "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),

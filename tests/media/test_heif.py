@@ -19,6 +19,8 @@ from tests.media.heics import heic
 from tests.media.pictures import exif, job, left, oriented, photo, processed, psnr, refused, shown, sizes, stored
 from tests.media.pools import SMALL, pool, workers
 
+pytestmark = pytest.mark.slow
+
 GPS = exif([(0x010E, 2, 7, b"A text\0"), (0x0132, 2, 20, b"2024:05:06 07:08:09\0"), (0x8825, 4, 1, bytes(4))])
 
 

@@ -15,6 +15,7 @@ from tests.media.pictures import encoded, photo, processed, sizes
 Size = tuple[int, int]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "medium"),
     [

@@ -124,6 +124,7 @@ def test_directories_in_a_circle_are_read_once() -> None:
     assert answer(block)["SectionsFound"] == "ANY_TAG, IFD0"
 
 
+@pytest.mark.slow
 def test_hostile_blocks_never_raise() -> None:
     """Any bytes at all give an answer, texts, and a block without orientation."""
     whole = exif([(0x010F, 2, 6, b"Canon\0"), (0x0112, 3, 1, b"\0\6"), (0x8769, 4, 1, b"\0\0\0\x20")])

@@ -31,6 +31,8 @@ from tests.media.pictures import (
 )
 from tests.media.pools import pool
 
+pytestmark = pytest.mark.slow
+
 
 def still(name: str, image: Image.Image | None = None, **options: Any) -> bytes:
     """Encode a still picture in any of the formats."""

@@ -170,6 +170,7 @@ def test_a_gif_may_lack_its_trailer() -> None:
     assert measured(encoded(photo((40, 30)), "GIF")[:-1], "GIF") == (40, 30, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "blocks", [b";", b"?", b"!\xfe\3abc\0;", b",\0\0", b"!\xfe" + b"\1a" * (MAX_PIECES + 1) + b"\0;"]
 )
@@ -267,6 +268,7 @@ def test_limits_hold_for_pixels_frames_and_their_product(size: tuple[int, int, i
         check_size(*size, limited)
 
 
+@pytest.mark.slow
 def test_chunks_are_counted_up_to_a_limit() -> None:
     """A file of empty chunks costs its decoder seconds: it is refused before."""
     pixels = chunk(b"IDAT", b"") + chunk(b"IEND", b"")

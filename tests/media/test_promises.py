@@ -106,6 +106,7 @@ def test_what_cannot_be_read_goes(packet: bytes, left: bytes) -> None:
     assert without_trailer(packet) == left
 
 
+@pytest.mark.slow
 def test_it_takes_no_longer_for_many_beginnings() -> None:
     """One that opens a hundred thousand directories is read once."""
     nested = b"<Container:Directory>" * 50_000
@@ -113,6 +114,7 @@ def test_it_takes_no_longer_for_many_beginnings() -> None:
     assert without_trailer(b"<x>" + b"<Container:Directory/>" * 50_000 + b"</x>") == b"<x></x>"
 
 
+@pytest.mark.slow
 def test_padding_is_read_once() -> None:
     """Writers leave kilobytes of blanks to edit in, and anybody may send megabytes."""
     padding = b" \n" * 500_000

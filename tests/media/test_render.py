@@ -32,6 +32,8 @@ from tests.media.pictures import (
     textured,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_is_rendered_in_its_own(tmp_path: Path, name: str) -> None:

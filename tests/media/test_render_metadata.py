@@ -13,6 +13,7 @@ from tests.media.heics import heic
 from tests.media.pictures import NAMES, SRGB, animation, encoded, exif, frames, oriented, photo, processed, shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES[:5])
 def test_derived_pictures_carry_no_metadata(tmp_path: Path, name: str) -> None:
     """No Exif, XMP or comment in thumb and medium; the profile stays where the format has one."""
@@ -25,6 +26,7 @@ def test_derived_pictures_carry_no_metadata(tmp_path: Path, name: str) -> None:
         assert shown(file).info.get("icc_profile") == (None if name == "GIF" else SRGB)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES[:5])
 @pytest.mark.parametrize("value", [1, 6])
 def test_metadata_is_removed_when_not_kept(tmp_path: Path, name: str, value: int) -> None:
@@ -121,6 +123,7 @@ DAMAGED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARRIERS)
 @pytest.mark.parametrize("damage", DAMAGED)
 @pytest.mark.parametrize("chosen", [{}, {"width": 20}, {"keep_exif": False}], ids=["as-it-is", "smaller", "stripped"])

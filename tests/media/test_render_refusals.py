@@ -12,6 +12,7 @@ from PIL import Image
 from tests.media.pictures import NAMES, PNG, chunk, encoded, photo, processed, refused, riff, textured
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("part", [0.3, 0.7, 0.95])
 def test_truncated_pictures_are_refused(tmp_path: Path, name: str, part: float) -> None:
@@ -77,6 +78,7 @@ def test_bombs_are_refused_before_decoding(tmp_path: Path, name: str) -> None:
     assert (error.status, "max" in error.message) == (413, True)
 
 
+@pytest.mark.slow
 def test_pixels_below_the_limit_need_no_leave_of_pillow(tmp_path: Path) -> None:
     """A site's own limit counts, above Pillow's warnings too."""
     data = encoded(Image.new("1", (9_500, 9_500)), "PNG")

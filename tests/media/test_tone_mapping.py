@@ -11,6 +11,7 @@ from chevupload.media.color_space import HighDynamicRange, coded
 from chevupload.media.tone_mapping import tone_mapped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", [16, 18])
 @pytest.mark.parametrize("primaries", [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22])
 def test_any_primaries_are_mapped(primaries: int, transfer: Literal[16, 18]) -> None:

@@ -34,6 +34,8 @@ from tests.media.located import PLACE, located, played
 from tests.media.pictures import job, left, photo, shown, sizes, stored, textured
 from tests.media.pools import SMALL, pool, workers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_format_is_told_by_its_content(tmp_path: Path, name: str) -> None:

@@ -19,6 +19,8 @@ from chevupload.testing import AdoptingStorageContract
 from tests.storage.file_system import mounted
 from tests.support import picture
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = ("modes", "links", "sync", "times")
 
 

@@ -16,6 +16,8 @@ from chevupload.testing import StorageContract
 from chevupload.testing.storage import PNG, content, put
 from tests.storage.object_stores import S3, Azure, Gcs, Minio
 
+pytestmark = pytest.mark.servers
+
 BLOCK = 5_242_880
 
 

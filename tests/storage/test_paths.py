@@ -59,6 +59,7 @@ def test_plain_paths_pass(path):
     assert checked_path(path) == path
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40) | st.text("ab./-~*", max_size=12))
 def test_whatever_passes_is_safe(path):
     """For any text the rule is the alphabet and the three forbidden segments, no more and no less."""
@@ -80,6 +81,7 @@ def storages(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 @given(path=st.text(max_size=20).filter(lambda text: not re.fullmatch(r"[A-Za-z0-9_./-]+", text)))
 def test_no_storage_touches_such_a_path(storages, path):
     """Every method of every storage checks for itself, so that no mistake above reaches a file system."""

@@ -41,6 +41,7 @@ def catalog(request, tmp_path):
     database.engine.dispose()
 
 
+@pytest.mark.slow
 def test_each_upload_goes_where_the_host_says(make, catalog):
     """Saving, reading, links, checking and deleting happen in the upload's own storage, and in no other."""
     storages = two()
@@ -105,6 +106,7 @@ def test_a_choice_that_is_none_of_them_is_our_fault(make, caplog):
     assert stand.left() == EMPTY
 
 
+@pytest.mark.slow
 def test_a_storage_that_is_not_there_any_more_loses_nothing(make, caplog):
     """Its files answer 503, pages still list its uploads, and deleting waits in the sweep until it is back."""
     storages = two()
@@ -161,6 +163,7 @@ def test_the_files_of_an_upload_are_written_at_the_same_time(make):
     assert len(stand.storage._files) == 3
 
 
+@pytest.mark.slow
 def test_an_undo_waits_for_every_write(make):
     """When one file cannot be written, what the others write meanwhile is removed, too, however late it is there."""
 
@@ -181,6 +184,7 @@ def test_an_undo_waits_for_every_write(make):
     assert stand.left() == EMPTY
 
 
+@pytest.mark.slow
 def test_a_strangers_file_is_left_alone_and_the_next_name_taken(make):
     """A store that has such a file already says so; what was written beside it goes, and the upload gets a new name."""
 
@@ -199,6 +203,7 @@ def test_a_strangers_file_is_left_alone_and_the_next_name_taken(make):
     assert sorted(storage._files) == sorted(next(iter(stand.catalog.uploads())).paths)
 
 
+@pytest.mark.slow
 def test_a_strangers_file_does_not_hide_a_fault(make):
     """A store that fails for one file is away, even if another file of the upload only needs another name."""
 

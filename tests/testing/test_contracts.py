@@ -14,6 +14,8 @@ import pytest
 import chevupload.testing
 from tests.testing import defective
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """
 import pytest

@@ -23,6 +23,7 @@ def save(component, owner="1"):
     return component.uploads.save(io.BytesIO(picture()), owner=owner, filename="a.png")
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_where_it_is_live(tmp_path):
     """Neither files nor records nor keys; and what was there before is not seen, and there again."""
     component = embedded(tmp_path / "live", decode="inline")
@@ -46,6 +47,7 @@ def test_nothing_is_kept_where_it_is_live(tmp_path):
     assert save(component) in component.uploads.list("1")
 
 
+@pytest.mark.slow
 def test_one_in_another_and_after_a_failure(tmp_path):
     """Each ends with what was before it, whatever the test did."""
     component = embedded(tmp_path / "live", decode="inline")
@@ -108,6 +110,7 @@ def test_a_live_folder_is_not_swept_meanwhile(tmp_path):
         assert save(component)
 
 
+@pytest.mark.slow
 def test_no_pytest_is_needed():
     """For unittest and Django's test runner."""
     code = (

@@ -85,6 +85,7 @@ def test_a_missing_picture_is_rendered_again(stand, told, damage):
     assert (told, stand.left()["spools"]) == ([], [])
 
 
+@pytest.mark.slow
 def test_all_derived_pictures_may_be_rendered_again(stand):
     """Whoever removes them all, because others are wanted, gets them; what an upload did not have, it does not get."""
     for number in range(12):

@@ -198,6 +198,7 @@ def test_a_duration_that_cannot_be_meant_is_refused(text):
         parse_expiration(text)
 
 
+@pytest.mark.slow
 @given(
     text=st.from_regex(
         r"P(\d{1,6}Y)?(\d{1,6}M)?(\d{1,6}W)?(\d{1,6}D)?(T(\d{1,9}H)?(\d{1,9}M)?(\d{1,9}S)?)?", fullmatch=True
@@ -423,6 +424,7 @@ def test_a_value_of_another_type_is_refused_by_name(name, given):
 TEXTS = st.none() | st.text() | st.characters(categories=["Cs", "Cc", "Nd", "No"]).map(lambda text: text * 3)
 
 
+@pytest.mark.slow
 @given(
     fields=st.fixed_dictionaries(
         dict.fromkeys((field.name for field in dataclasses.fields(Parameters)), TEXTS) | {"name": TEXTS}

@@ -38,6 +38,7 @@ def save(stand, content=PNG, owner="user", **parameters):
     return stand.component.uploads.save(io.BytesIO(content), owner=owner, **parameters)
 
 
+@pytest.mark.slow
 def test_a_file_is_saved_with_everything_that_can_be_said(stand):
     """As the API's parameters mean it."""
     upload = save(
@@ -183,6 +184,7 @@ def test_an_upload_is_deleted_by_itself_or_by_its_id(stand):
     assert stand.left() == EMPTY
 
 
+@pytest.mark.slow
 def test_all_of_a_user_is_taken_away(make):
     """Uploads of one owner, however many pages of them, and with the component the keys as well."""
 

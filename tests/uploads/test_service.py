@@ -88,6 +88,7 @@ def test_a_swept_upload_is_not_acknowledged(make, catalog):
     assert stand.left() == EMPTY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_an_interruption_after_a_file_was_written_leaves_nothing(make, catalog, count):
     """What is not an error at all, such as an exit, is undone like one: also the file that was just written."""
@@ -197,6 +198,7 @@ def half_done(stand, *, files, state):
     return upload
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "state"),
     [(0, "pending"), (1, "pending"), (2, "pending"), (3, "pending"), (3, "deleting"), (1, "deleting"), (0, "deleting")],
@@ -221,6 +223,7 @@ def test_a_young_unfinished_upload_is_left_alone(make, catalog):
     assert len(stand.stored()) == 1
 
 
+@pytest.mark.slow
 def test_a_published_upload_stays(make, catalog):
     """The sweep does not touch it."""
     stand = make(catalog=catalog)

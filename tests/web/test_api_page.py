@@ -20,6 +20,8 @@ from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER
 from chevupload.web.api_docs.reference import refusals
 from tests.support import file
 
+pytestmark = pytest.mark.mounts
+
 PAGE = "/api-v1"
 KEY = "chv_abcdef_0123456789"
 
@@ -189,6 +191,7 @@ def test_with_imgbbs_route_alone(make):
     assert f"{stand.base}/1/upload</code> with your key" in stand.open(PAGE).text
 
 
+@pytest.mark.slow
 def test_without_docstrings_the_page_is_the_same(tmp_path):
     """Python drops them with -OO: what people read is none."""
     program = """

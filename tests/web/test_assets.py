@@ -10,6 +10,8 @@ from chevupload import Routes
 from chevupload.web.assets import Assets
 from tests.support import ROOT
 
+pytestmark = pytest.mark.mounts
+
 FOLDER = ROOT / "chevupload" / "web" / "static"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 

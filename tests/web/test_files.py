@@ -156,6 +156,7 @@ def test_a_storage_that_signs_nothing_is_told_at_construction(make, delivery):
         make(delivery=delivery)
 
 
+@pytest.mark.slow
 def test_s3_answers_whoever_was_sent_there(make):
     """Followed from here, a signed URL gives the file, its parts and its headers, and only to GET."""
     with S3() as server:
@@ -173,6 +174,7 @@ def test_s3_answers_whoever_was_sent_there(make):
         assert requests.get(location, headers={"If-None-Match": tag}, timeout=30).status_code == 304
 
 
+@pytest.mark.slow
 def test_through_the_component_s3_is_read_in_parts(make):
     """A range of a large file costs that range, HEAD and what is not modified cost nothing of it, and all is right."""
     content = PNG + os.urandom(3_000_000)
@@ -198,6 +200,7 @@ def _length(text):
     return int(stop) - int(start) + 1
 
 
+@pytest.mark.slow
 def test_a_store_that_hangs_is_503(make):
     """Uploads and readers are told to come back, and nothing of the upload stays but what the sweep takes."""
     from chevupload.storage.fsspec_storage import FsspecStorage
@@ -274,6 +277,7 @@ def behind(folder):
         yield lambda **delivery: Behind(folder, stack, **delivery)
 
 
+@pytest.mark.slow
 @needs_nginx
 def test_nginx_sends_what_it_is_told(behind):
     """With its own ranges and validators, the component's type, name and times, and only through the component."""
@@ -298,6 +302,7 @@ def test_nginx_sends_what_it_is_told(behind):
 _MODULES = "/usr/lib/apache2/modules"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not os.path.exists(f"{_MODULES}/mod_xsendfile.so"),
     reason="Apache's mod_xsendfile is not installed: apt-get install apache2 libapache2-mod-xsendfile",

@@ -14,6 +14,8 @@ from chevupload.db import Database, SqlCatalog, sqlite_engine
 from chevupload.storage.local import LocalStorage
 from tests.support import UPLOAD, assert_refusal, file, noise, records
 
+pytestmark = pytest.mark.slow
+
 PAGE = 4_096
 
 

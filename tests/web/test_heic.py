@@ -20,6 +20,7 @@ def content() -> bytes:
     return heic(photo((640, 480)), exif=oriented(6))
 
 
+@pytest.mark.slow
 def test_it_is_stored_as_it_is_and_shown_as_jpeg(stand, content):
     """Whatever name it comes by; every address that a page shows leads to a JPEG."""
     image = stand.upload(content, "IMG_0001.JPG")

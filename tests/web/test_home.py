@@ -10,6 +10,8 @@ from chevupload import Pages, Routes
 from chevupload.cli.request_parser import ROUTES
 from tests.support import Stand
 
+pytestmark = pytest.mark.mounts
+
 
 def test_they_are_off_by_default(stand):
     """Around a host, its own paths stay its own."""

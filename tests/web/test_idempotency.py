@@ -19,6 +19,7 @@ def send(stand, content=PNG, *, key="user-key", headers=KEY, path=UPLOAD, **fiel
     return stand.send({"source": file(content), **fields}, key=key, headers=headers, path=path)
 
 
+@pytest.mark.slow
 def test_the_first_answer_comes_again(stand):
     """Byte for byte, though it was looked at in between and though time went by; nothing is stored twice."""
     first = send(stand, noise((600, 400)), title="A", tags="x,y", expiration="P1D")
@@ -136,6 +137,7 @@ def test_an_upload_on_its_way_is_waited_for(make):
     assert send(stand).json == first.result().json
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", range(3))
 def test_many_at_once_make_one_upload(tmp_path, prefix, times):
     """Whoever comes second is told of the first one's upload, or to come again."""

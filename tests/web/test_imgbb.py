@@ -39,6 +39,7 @@ def send(stand, data, *, key="user-key", path=ROUTE, **request):
     return stand.open(f"{path}?key={key}", "POST", data=data, **request)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "medium"), [((8, 6), False), ((800, 600), True)])
 def test_every_member_has_its_type(stand, size, medium):
     """Numbers are numbers, success is true, and nothing is null, whether there is a medium picture or not."""

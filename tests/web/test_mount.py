@@ -9,7 +9,10 @@ from chevupload.errors import ConfigError
 from chevupload.testing.memory import MemoryStorage
 from tests.support import assert_refusal, file, noise
 
+pytestmark = pytest.mark.mounts
 
+
+@pytest.mark.slow
 def test_links_follow_the_mount_point(stand):
     """Every link is below the host and prefix of the request, and works."""
     image = stand.upload(noise((600, 400)), title="A cat")

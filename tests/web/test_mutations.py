@@ -25,6 +25,8 @@ from tests.media.pictures import SRGB, animation, encoded, job, left, oriented, 
 from tests.media.pools import pool
 from tests.support import Server, files_in
 
+pytestmark = pytest.mark.slow
+
 COUNT = int(os.environ.get("CHEVUPLOAD_MUTATIONS", "200"))
 SEED = os.environ.get("CHEVUPLOAD_MUTATION_SEED", "11")
 ANSWER_SECONDS = 10.0

@@ -11,6 +11,8 @@ from chevupload.config import Routes
 from tests.media.films import film
 from tests.support import assert_refusal, noise
 
+pytestmark = pytest.mark.mounts
+
 ROUTE = "/oembed"
 
 
@@ -47,6 +49,7 @@ def test_a_picture(stand):
         assert ask(stand, other).json == answer.json
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("box", "size", "file"),
     [

@@ -97,6 +97,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("fields", FIELDS)
 def test_uploads(described, content, fields):
@@ -180,6 +181,7 @@ def test_health(make):
     assert described.check(stand.open("/health", "OPTIONS")).status_code == 204
 
 
+@pytest.mark.slow
 def test_pages_files_and_links(described):
     """Viewer, files and delete links, there and gone, for people and for programs."""
     stand = described.stand
@@ -296,6 +298,7 @@ def pages(make, tmp_path):
 ANN = {"X-User": "ann"}
 
 
+@pytest.mark.slow
 def test_the_page_of_keys(pages):
     """Shown, sent and refused, and for nobody."""
     described = Described(pages)
@@ -318,6 +321,7 @@ def test_the_page_of_keys(pages):
     assert described.check(pages.open(page, "POST", data=fields, headers=ANN)).status_code == 303
 
 
+@pytest.mark.slow
 def test_the_upload_page(pages):
     """For people and for programs; taken and refused."""
     described = Described(pages)

@@ -52,6 +52,7 @@ def test_of_width_and_box_the_smaller_counts(make):
     assert_refusal(answer, 400, 610)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "target", "extension", "mime"),
     [
@@ -100,6 +101,7 @@ def test_animations_are_stored_as_they_came(make):
     assert (stored(stand, image)[1], image["width"], image["source_md5"]) == (content, 20, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decode", ["worker", "inline"])
 def test_a_sender_may_have_a_way_of_its_own(make, decode):
     """It replaces the site's as a whole, in a worker as inline."""
@@ -132,6 +134,7 @@ def names(image):
     return [tag["name"] for tag in image["tags"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("maker", "model", "expected"),
     [

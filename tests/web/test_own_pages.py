@@ -12,6 +12,8 @@ from chevupload import Page, Pages, Routes
 from chevupload.errors import ConfigError
 from tests.support import LEAKS
 
+pytestmark = pytest.mark.mounts
+
 
 class Own(Pages):
     """Pages in another layout, with no policy."""

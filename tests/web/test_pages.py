@@ -19,6 +19,8 @@ from chevupload.web.urls import Links
 from tests.media.films import film
 from tests.support import EMPTY, NOW, SECRET, Failing, noise, picture
 
+pytestmark = pytest.mark.mounts
+
 VEILED = r"<details><summary>(<span class=\"\w+\">[^<]*</span>)*</summary><figure>.*</figure></details>"
 HOSTILE = "<script>alert('x')</script>\"&\u202e<!--{0}%s{title}"
 
@@ -118,6 +120,7 @@ def test_a_film_has_codes_that_play_it(stand):
     assert rows["markdown"] == f'[![A "film"]({frame})]({page})'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "is_tall"), [((40, 81), True), ((40, 80), False), ((400, 30), False), ((1, 900), True)]
 )
@@ -166,6 +169,7 @@ def test_other_slugs_are_redirected(stand, slug):
     assert stand.catalog.get(image["id_encoded"]).views == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["A cat", "日本 % # ; 100%", "a.b.c", "...", "<b>", "x" * 100, "é\u202e"])
 def test_viewer_and_short_link_show_the_page(stand, title):
     """Whatever the title spells in the link."""
@@ -277,6 +281,7 @@ def test_get_asks_and_deletes_nothing(stand):
     assert stand.open(image["url"]).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html,application/json"])
 def test_post_and_delete_delete(stand, method, accept):
@@ -337,6 +342,7 @@ def test_two_deletes_at_once(stand):
     assert stand.open(image["delete_url"], "POST").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ["wrong", "x" * 200, "x" * 201, "", "é", "a.b", "\0"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_wrong_tokens(stand, token, method):
@@ -378,6 +384,7 @@ def test_delete_on_get(make):
 # Expiring
 
 
+@pytest.mark.slow
 def test_expired_is_gone_at_once(stand):
     """410 from that second, 404 after the sweep, for every link and every method."""
     from datetime import timedelta

@@ -44,6 +44,7 @@ def test_a_picture(stand):
     assert f'<link rel="canonical" href="{image["url_viewer"]}">' in stand.open(image["url_viewer"]).text
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_files(stand):
     """What a preview makes room for is what it then gets."""
     from io import BytesIO
@@ -100,6 +101,7 @@ def test_other_sites_are_told_where_to_ask(make):
     assert "oembed" not in without.open(without.upload()["url_viewer"]).text
 
 
+@pytest.mark.slow
 def test_renditions_decide(make):
     """The medium picture is as wide as the site has it, or as high."""
     for renditions, width, height in (

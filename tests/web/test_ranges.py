@@ -141,6 +141,7 @@ def test_if_range(stand, url):
 LATER, EARLIER = "Thu, 05 Mar 2026 05:06:07 GMT", "Fri, 28 Nov 2014 00:00:00 GMT"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -198,6 +199,7 @@ def test_caches_forget_in_time(stand):
         assert stand.open(image[name]["url"]).headers["Cache-Control"] == "public, max-age=499"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

@@ -103,6 +103,7 @@ def address(stand, prefix):
         yield origin + prefix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SENT)
 def test_the_url_is_where_the_client_looks(name, address):
     """In an answer that is JSON and no redirect, and there are the bytes that it sent."""

@@ -93,6 +93,7 @@ class Parked:
         yield self._content[-100:]
 
 
+@pytest.mark.slow
 def test_all_that_is_kept_at_a_time_is_bounded(make, caplog):
     """One more is told to come back, in one line of the log; who has no key leaves room for those who have one."""
     stand = make(limits=Limits(spool_bytes=1_000_000))

@@ -14,6 +14,8 @@ from PIL import Image
 from chevupload.config import Policy
 from tests.support import BASE64, JSON_TYPE, NOW, PNG, UPLOAD, assert_refusal, file, noise, picture
 
+pytestmark = pytest.mark.mounts
+
 
 @pytest.mark.parametrize(
     ("data", "content_type"),
@@ -92,6 +94,7 @@ def test_chunked_bodies_are_read(stand):
     assert (answer.status_code, answer.json["image"]["name"]) == (200, "a")
 
 
+@pytest.mark.slow
 def test_worker_processes_decode_by_default(make):
     """The default renderer gives the same answer as the inline one."""
     stand = make(decode="worker")
@@ -102,6 +105,7 @@ def test_worker_processes_decode_by_default(make):
     assert stand.upload()["chain"] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize(
     ("url_sources", "fetching", "refused"),
@@ -159,6 +163,7 @@ def test_what_is_changed_before_it_is_stored_is_a_duplicate_too(make, name):
     assert len(list(stand.catalog.uploads())) == 1
 
 
+@pytest.mark.slow
 def test_duplicates_may_be_refused(make):
     """With ``duplicates="reject"`` the same bytes of one owner are taken once a day; admins and others may."""
     stand = make(policy=Policy(duplicates="reject"))

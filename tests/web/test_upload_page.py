@@ -14,6 +14,8 @@ from chevupload.model import Principal
 from chevupload.web.templating import spell_time
 from tests.support import EMPTY, PNG, Failing, file, noise
 
+pytestmark = pytest.mark.mounts
+
 PAGE = "/upload"
 ON = Routes(upload_page="upload")
 ANN, BOB = Principal(user_id="user"), Principal(user_id="other")
@@ -68,6 +70,7 @@ def test_it_is_there_only_when_it_is_asked_for(stand, make):
     assert elsewhere.open("/pictures/new").status_code == 200
 
 
+@pytest.mark.slow
 def test_who_is_signed_in_uploads_without_a_key(site):
     """A page with every link follows, and the upload is theirs."""
     answer = site.send(expiration="P1D", nsfw="1")
@@ -81,6 +84,7 @@ def test_who_is_signed_in_uploads_without_a_key(site):
     assert site.stand.open(html.unescape(rows["delete"]), "POST").status_code == 200
 
 
+@pytest.mark.slow
 def test_programs_are_answered_as_by_the_api(site):
     """Whether they ask by header or by parameter; the document is the same."""
     answers = [site.send(accept=JSON), site.send(format="json")]
@@ -94,6 +98,7 @@ def test_programs_are_answered_as_by_the_api(site):
     assert [list(answer.json["image"]) for answer in answers] == [list(by_api["image"])] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", [None, ANN])
 def test_a_key_counts_for_its_user(site, user):
     """Whoever else is signed in, and needs no token."""

@@ -113,6 +113,7 @@ def agrees(expected: Any, found: Any) -> bool:
     return (type(found), found) == (type(expected), expected)
 
 
+@pytest.mark.slow
 def test_the_answer_is_the_specifications_example(make):
     """Every member, its type, and its value wherever that does not come from the bytes."""
     clock = Clock(datetime(2024, 10, 10, 19, 58, tzinfo=UTC))

@@ -12,6 +12,8 @@ from chevupload.config import Routes
 from chevupload.testing.memory import MemoryStorage
 from tests.support import UPLOAD, Trickle, picture
 
+pytestmark = pytest.mark.mounts
+
 
 class Host:
     """A host that keeps every environ it sees."""
@@ -26,6 +28,7 @@ class Host:
         return [b"host"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

@@ -167,6 +167,7 @@ FUZZ = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FUZZ)
 @given(data=st.data(), sizes=st.lists(st.integers(1, 30), min_size=1, max_size=4), chunked=st.booleans())
 def test_nothing_but_a_refusal_leaves(tmp_path_factory, kind, data, sizes, chunked):
@@ -179,6 +180,7 @@ def test_nothing_but_a_refusal_leaves(tmp_path_factory, kind, data, sizes, chunk
         reading.body(request)
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=60))
 def test_any_content_type_is_read_or_refused(text):
     """Nothing that a client writes into this header causes an error of ours."""

@@ -188,6 +188,7 @@ def large_bodies(megabytes):
     yield MULTIPART, (part("source", filename="f").removesuffix(b"\r\n"), *text_pieces(megabytes, b"/"), tail)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(5), ids=["text", "urlencoded", "json", "json-u", "file"])
 def test_memory_does_not_grow_with_the_source(tmp_path, number):
     """25 MB cost no more memory than one: nothing is whole in memory."""
@@ -206,6 +207,7 @@ def test_memory_does_not_grow_with_the_source(tmp_path, number):
     assert large < small + 1_000_000
 
 
+@pytest.mark.slow
 def test_a_large_source_with_escapes_is_read(tmp_path):
     """PHP escapes every slash; a large body of that kind is read all the same."""
     pieces = list(large_bodies(MEGABYTES))[2][1]

@@ -47,6 +47,7 @@ VALUES = (
 )
 
 
+@pytest.mark.slow
 @given(
     document=st.dictionaries(st.text(max_size=10), VALUES, max_size=6),
     ascii_only=st.booleans(),
@@ -178,6 +179,7 @@ NESTED = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(value=NESTED, sizes=SIZES)
 def test_what_nobody_asked_for_may_be_nested(value, sizes):
     """Unknown names are skipped whatever they hold."""
@@ -206,6 +208,7 @@ def test_nesting_has_a_depth():
         skipped(b'[{"a":' * 16 + b"[]" + b"}]" * 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [b"[],", b'"",', b'{"a":"b"},'])
 def test_slow_steps_are_bounded(step):
     """A thousand nested values pass; a hundred thousand are made to keep the processor busy."""
@@ -214,6 +217,7 @@ def test_slow_steps_are_bounded(step):
         skipped(b"[" + step * 100_000 + b"0]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [b"\\ud83d", b"\\ude00", b"\\ud83dx"])
 def test_broken_escapes_are_bounded(half):
     """Halves of surrogate pairs are read one by one, and not to their end where there are too many of them."""
@@ -223,6 +227,7 @@ def test_broken_escapes_are_bounded(half):
     assert next(pieces)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("escape", ["\\ud83d\\ude00", "\\/", "\\u00e9", "\\uD83D\\uDE00x\\n"])
 def test_whole_escapes_are_not_counted(escape):
     """Some clients escape every slash or emoji: however many there are, they are read."""
@@ -230,6 +235,7 @@ def test_whole_escapes_are_not_counted(escape):
     assert members(split(b'{"a":"' + text.encode() + b'"}', [65_536])) == [("a", json.loads(f'"{text}"'))]
 
 
+@pytest.mark.slow
 @given(text=st.text('{}":,\\u0deD8 1tn[', max_size=40).map(str.encode) | st.binary(max_size=40), sizes=SIZES)
 def test_what_python_refuses_is_refused(text, sizes):
     """Whatever is read is JSON, and means what Python says it means."""

@@ -114,6 +114,7 @@ def test_content_that_looks_like_the_boundary_is_kept(tmp_path):
     assert read(tmp_path, environ(multipart(part("source", tricky, "f"))))[1] == {"source": ("f", tricky)}
 
 
+@pytest.mark.slow
 @given(content=st.binary(max_size=300), sizes=st.lists(st.integers(1, 50), min_size=1, max_size=5))
 def test_any_content_survives_any_chunking(tmp_path_factory, content, sizes):
     """What a file part holds does not depend on how it arrives."""
@@ -123,6 +124,7 @@ def test_any_content_survives_any_chunking(tmp_path_factory, content, sizes):
     assert (fields, files) == ({"title": "t"}, {"source": ("f", content)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filler", [b"x", b" \t"])
 def test_a_form_may_be_cut_anywhere(tmp_path, filler):
     """A network packet may end inside a boundary: no byte of it becomes content."""
@@ -137,6 +139,7 @@ def test_a_form_may_be_cut_anywhere(tmp_path, filler):
 DISPOSITION = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x"'.encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -52,6 +52,7 @@ def test_what_encodes_nothing_changes_nothing(tmp_path, encoding):
     assert read(tmp_path, environ(body)) == ({"title": "Caf=C3=A9"}, {"source": ("a", PICTURE)}, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 3, 64, 100_000])
 def test_base64_is_decoded(tmp_path, size):
     """In lines or not, of files and texts."""
@@ -61,6 +62,7 @@ def test_base64_is_decoded(tmp_path, size):
         assert read(tmp_path, streamed(split(body, [size]))) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 100_000])
 def test_quoted_printable_is_decoded(tmp_path, size):
     """Soft line breaks and escapes, wherever a chunk ends; what only looks like an escape stays."""
@@ -73,6 +75,7 @@ def test_quoted_printable_is_decoded(tmp_path, size):
     assert (fields, files) == ({"title": "Café 100% = =zz "}, {"source": ("a.png", PICTURE)})
 
 
+@pytest.mark.slow
 @given(content=st.binary(min_size=1, max_size=200), sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4))
 def test_any_content_comes_back(tmp_path_factory, content, sizes):
     """Whatever the bytes and the chunks."""
@@ -131,6 +134,7 @@ def test_the_decoded_file_is_bounded(tmp_path):
         reading.body(environ(body))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
 def test_a_large_part_is_streamed(tmp_path, encoding):
     """Lines or not: one line of 20 megabytes needs no more memory than many."""

@@ -45,6 +45,7 @@ def decoded(text):
     return content(text.spool)
 
 
+@pytest.mark.slow
 @given(
     data=st.binary(min_size=1, max_size=200),
     url_safe=st.booleans(),

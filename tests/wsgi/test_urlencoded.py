@@ -44,6 +44,7 @@ SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 NAMES = st.text(max_size=8)
 
 
+@pytest.mark.slow
 @given(pairs=st.lists(st.tuples(NAMES, st.text(max_size=30)), max_size=6), sizes=SIZES)
 def test_what_was_encoded_comes_back(pairs, sizes):
     """In any pieces, also when they end inside an escape."""
@@ -51,6 +52,7 @@ def test_what_was_encoded_comes_back(pairs, sizes):
     assert fields(split(text, sizes)) == pairs
 
 
+@pytest.mark.slow
 @given(
     text=st.lists(
         st.sampled_from([b"&", b"=", b"%", b"+", b"%4", b"%41", b"%zz", b"%C3%A9", b"%ff", b"a", b"\n", b"\r\n", b"_"])

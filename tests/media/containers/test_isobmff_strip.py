@@ -218,6 +218,7 @@ def test_a_heic_picture_loses_its_items(phone: bytes) -> None:
     assert blanked(result) == (result, False)
 
 
+@pytest.mark.slow
 def test_damage_ends_in_a_copy_or_a_refusal(phone: bytes) -> None:
     """Whatever stands in the boxes, the copy is no longer than the file."""
     whole = [(STILL, PICTURE), (MOVING, PICTURE), (phone, PICTURE), *((located(writer), FILM) for writer in FILMS)]

@@ -59,6 +59,7 @@ CUT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CUT)
 @pytest.mark.parametrize("chosen", [{}, {"keep_exif": False}, {"width": 32}], ids=["kept", "removed", "smaller"])
 def test_no_cut_segment_fails_an_upload(tmp_path: Path, what: str, chosen: dict[str, object]) -> None:
@@ -105,6 +106,7 @@ TAKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [{}, {"keep_exif": False}, {"width": 32}], ids=["kept", "removed", "smaller"])
 @pytest.mark.parametrize("name", TAKEN)
 def test_a_picture_whose_pixels_are_there_is_taken(tmp_path: Path, name: str, chosen: dict[str, object]) -> None:

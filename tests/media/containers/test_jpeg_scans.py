@@ -49,6 +49,7 @@ def test_a_picture_of_too_many_scans_is_refused(tmp_path: Path) -> None:
     assert processed(tmp_path, with_scans(101), max_scans=101).width == 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [b"\xff", b"\xff" * 70_000, b"stray", b"\xff\xd0", b"\xff\x01", b"x" * 65_535])
 def test_scans_are_found_behind_whatever_a_decoder_passes_over(fill: bytes) -> None:
     """Fill bytes, stray ones, restarts, also where a piece that is read ends among them."""
@@ -91,6 +92,7 @@ def test_markers_alone_are_counted_too(marker: bytes) -> None:
     assert is_refused(BASELINE[:2] + marker * MAX_SEGMENTS + BASELINE[2:])
 
 
+@pytest.mark.slow
 def test_a_long_fill_is_read_once() -> None:
     """However many bytes of it stand before a marker, the time for each is the same."""
     first = next(segments(io.BytesIO(b"\xff" * 50_000_000 + b"\xda\0\2")))
@@ -104,6 +106,7 @@ def test_exif_in_ten_thousand_segments_is_put_together_once() -> None:
     assert head.metadata["exif"] == b"Exif\0\0" + b"a" * (63 * 65_000) + b"b" * 9_900
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from([b"\xff", b"\xda", b"\xff\xda", b"\xff\xc0", REFINEMENT, b"\0\0", b"\0\x08", PROGRESSIVE[:200]])

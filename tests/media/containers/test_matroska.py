@@ -113,6 +113,7 @@ def test_elements_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         voided(HEAD + element("18538067", element("1549a966", b"\xec\x80" * 2_000)))
 
 
+@pytest.mark.slow
 def test_damage_ends_in_a_copy_or_a_refusal() -> None:
     """Whatever stands in the elements, the copy is no longer than the file."""
     whole = [located(writer, timed=NOTES) for writer in FILMS]

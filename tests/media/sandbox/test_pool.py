@@ -18,7 +18,7 @@ from chevupload.media.sandbox import process
 from chevupload.media.sandbox.inline import InlineRenderer
 from chevupload.media.sandbox.pool import WorkerPool
 from tests.media.pictures import job, left, stored
-from tests.media.pools import SLOW, SMALL, pool, scripted, workers
+from tests.media.pools import SMALL, pool, scripted, slow, workers
 
 
 def test_workers_start_with_the_first_picture_and_end_with_close(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_picture_whose_worker_is_killed_is_tried_once_more(tmp_path: Path, mom
         if moment == "at work":
             made.warm()
         done: list[int] = []
-        request = job(stored(tmp_path / "slow", SLOW))
+        request = job(stored(tmp_path / "slow", slow()))
         thread = threading.Thread(target=lambda: done.append(made.process(request).width))
         thread.start()
         while not (first := workers()):
@@ -121,7 +121,7 @@ def test_starting_a_worker_keeps_no_signal_from_the_server() -> None:
 
 def test_another_senders_picture_comes_before_a_second_one(tmp_path: Path) -> None:
     """However many pictures one sender sends, another one's waits for one of them only."""
-    stored(tmp_path / "slow", SLOW)
+    stored(tmp_path / "slow", slow())
     stored(tmp_path / "a", SMALL)
     order: list[str] = []
     with pool(waiting_uploads=3) as made:
@@ -153,7 +153,7 @@ def test_another_senders_picture_comes_before_a_second_one(tmp_path: Path) -> No
 
 def test_waiting_for_a_worker_is_bounded(tmp_path: Path) -> None:
     """When every worker is taken for too long the answer is Busy, inline too."""
-    stored(tmp_path / "slow", SLOW)
+    stored(tmp_path / "slow", slow())
     for made in (
         WorkerPool(Limits(decode_workers=1, queue_seconds=0.05)),
         InlineRenderer(Limits(decode_workers=1, queue_seconds=0.05)),

@@ -17,7 +17,7 @@ from chevupload import errors
 from chevupload.config import Limits
 from chevupload.media.sandbox import process
 from tests.media.pictures import job, left, stored
-from tests.media.pools import SLOW, SMALL, pool, scripted, workers
+from tests.media.pools import SMALL, pool, scripted, slow, workers
 
 
 def test_a_deadline_kills_the_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -26,7 +26,7 @@ def test_a_deadline_kills_the_worker(tmp_path: Path, caplog: pytest.LogCaptureFi
         made.warm()
         first = workers()
         with pytest.raises(errors.TooCostly):
-            made.process(job(stored(tmp_path / "slow", SLOW), width=2_900))
+            made.process(job(stored(tmp_path / "slow", slow()), width=2_900))
         assert (left(tmp_path), workers()) == ([], set())
         made.process(job(stored(tmp_path / "a", SMALL)))
         assert workers().isdisjoint(first)
@@ -44,7 +44,7 @@ def test_a_worker_that_dies_at_work_is_replaced(
         timer = threading.Timer(0.1, os.kill, (victim, number))
         timer.start()
         with pytest.raises(kind):
-            made.process(job(stored(tmp_path / "slow", SLOW), width=2_900))
+            made.process(job(stored(tmp_path / "slow", slow()), width=2_900))
         timer.join()
         assert left(tmp_path) == []
         assert made.process(job(stored(tmp_path / "a", SMALL))).width == 700
