@@ -18,6 +18,9 @@ COLOR_TYPES = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
 """The modes that are written here, with their number in the file."""
 MAX_PIXELS = 1_000_000
 """Of a larger picture, which is an original, a photograph's file would grow by up to 30 %."""
+_LEVEL = 2
+"""Small drawings are up to a fifth larger than Pillow's; at level 1 a third, at level 3 a tenth in half as much time
+again."""
 _TRIED_ROWS = 8
 _Way = tuple[int, int]
 """The number of a filter, and a strategy of zlib."""
@@ -59,7 +62,7 @@ def _compressed(image: Image.Image, way: _Way) -> bytes:
     row_bytes = image.width * len(image.getbands())
     mark = bytes([number])
     rows = (pixels[start : start + row_bytes] for start in range(0, len(pixels), row_bytes))
-    stream = zlib.compressobj(1, strategy=strategy)
+    stream = zlib.compressobj(_LEVEL, strategy=strategy)
     return stream.compress(mark + mark.join(rows)) + stream.flush()
 
 
