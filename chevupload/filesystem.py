@@ -1,7 +1,7 @@
-"""Folders and files of the server's own disk, whatever its file system can do.
+"""Folders and files of the server's own disk, on any file system.
 
-CIFS, FUSE, memory cards and Android's storage have no hard links, or no modes, or cannot sync a folder. What the site
-can do without is tried; it never decides whether the site works.
+CIFS, FUSE, memory cards and Android's storage have no hard links, or no modes, or cannot sync a folder. Where one of
+these fails, the site works without it.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def sync(path: Path) -> None:
 
 
 def make_readable_folder(folder: Path) -> None:
-    """Make a folder and its parents, each open to readers whatever the umask says.
+    """Make a folder and its parents, each open to readers, also where the umask says otherwise.
 
-    What the umask and the parent give besides stays: write access of a group, setgid, access lists.
+    More rights from the umask and the parent stay: write access of a group, setgid, access lists.
     """
     if folder.is_dir():
         return

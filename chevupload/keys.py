@@ -52,7 +52,7 @@ def digest(key: str) -> str:
     """Return the SHA-256 of the whole key in hexadecimal digits: the only form in which a key is stored.
 
     A fast hash is right here. Slow ones make guessing of weak passwords costly; a key has more than 128 random bits, so
-    nobody guesses it, and a slow hash on every upload would only help whoever floods the site.
+    nobody guesses it, and a slow hash on every upload would only help somebody who floods the site.
     """
     # Text from a request may hold lone surrogates: an unknown key then, not an error.
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

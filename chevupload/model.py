@@ -28,11 +28,11 @@ class Principal:
         user_id: the owner of what is uploaded, in the host's own spelling; None is a guest.
         is_admin: may use ``use_file_date`` and upload duplicates.
         max_bytes: a limit of this user's own, instead of the site's.
-        max_pixels: likewise, for width times height.
+        max_pixels: a limit of width times height of this user's own.
         originals: how this user's originals are stored, instead of the site's way.
         lifetime: of this user's uploads that ask for none, within five minutes and a year; None keeps them. Source:
             Chevereto's setting of an account.
-        data: whatever the host wants to find again in its own hooks; nothing here looks at it.
+        data: anything that the host wants to find again in its own hooks; nothing here looks at it.
         is_guest: whether uploads of this principal have no owner.
     """
 
@@ -145,7 +145,7 @@ class MediaJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFile:
-    """A file that a media worker wrote; whoever receives it owns it and moves or removes it. ``size`` is in bytes."""
+    """A file that a media worker wrote. Its receiver owns it, and moves or removes it. ``size`` is in bytes."""
 
     path: str
     size: int
@@ -157,14 +157,14 @@ class MediaResult:
 
     Attributes:
         format: name of the stored original's format, so PNG for a BMP that nothing else is chosen for.
-        width: of the stored original in pixels, upright.
-        height: likewise.
+        width: of the stored original in pixels, when it is shown upright.
+        height: of the same.
         frames: 1 for a still picture, and for a video.
         is_360: an equirectangular panorama, by its XMP packet.
         title: embedded title, or None.
         description: embedded description, or None.
-        exif: what PHP's Exif reader would say as a JSON-able dict without the file's name and date; None when
-            there is none or it was removed.
+        exif: what PHP's Exif reader returns, as values for JSON, without the file's name and date; None when the file
+            has no Exif, or when it was removed.
         taken_at: the Exif date as ``YYYY-MM-DD HH:MM:SS``, or None.
         original: the file to store instead of the source, or None to store the source as it is.
         original_md5: its hash, when there is one.
@@ -231,7 +231,7 @@ class Cursor:
         """Read a cursor.
 
         Raises:
-            ValueError: this is none.
+            ValueError: it is not a cursor.
         """
         found = _CURSOR.match(text)
         if found is None:
@@ -248,21 +248,21 @@ class Upload:
         id: its public id, used in viewer, short and delete links.
         owner_id: the principal's user id, or None for a guest's.
         created_at: the date it shows, which ``use_file_date`` takes from the picture.
-        received_at: when it came, whatever date it shows.
+        received_at: when it came.
         folder: ``YYYY/MM/DD``, or the empty string.
         name: stored base name without extension.
         size: bytes of the stored original; width and height are its pixels.
         md5: of the stored original; ``source_md5`` of what was received, when a resize or a chosen
             conversion changed it.
         original_exifdata: JSON text, or None.
-        thumb_size: bytes; medium_size and frame_size likewise, 0 when there is no such file.
+        thumb_size: bytes of the thumbnail. ``medium_size`` and ``frame_size`` are 0 when there is no such file.
         duration: whole seconds, 0 for pictures.
         expires_at: None lives for ever.
         request_digest: of the request that it came with, if that may be repeated; no two uploads share it.
-        request_md5: hash of what that request brought, whatever was made of it before it was stored.
+        request_md5: hash of the file as that request sent it.
         storage: name of the storage that has its files; empty where the site has one only.
         type: image or video, by the stored extension; ``mime`` is the content type of the original.
-        stem: folder and base name: what no two uploads share, whatever their extensions.
+        stem: folder and base name without the extension, which no two uploads share.
         path: storage path of the original; ``medium_path``, ``thumb_path`` and ``frame_path`` are those of the derived
             pictures, None for one that was not made. They are JPEG where the original cannot stand on a page.
         paths: of every file, the original first.

@@ -45,8 +45,8 @@ class KeyBackend(Protocol):
 class UserKeyBackend(KeyBackend, Protocol):
     """A key backend that knows its users by their ids, too.
 
-    With it, what a user may do is the same whichever way an upload comes: with a key, by the upload page from who is
-    signed in at the host, or from the host's own code by a user's id.
+    With it, a user may do the same with a key, on the upload page when signed in at the host, and where the host's own
+    code names the user's id.
     """
 
     def principal(self, user_id: str) -> Principal | None:
@@ -76,7 +76,7 @@ class KeyStore(Protocol):
         ...
 
     def forget_keys(self, user_id: str) -> None:
-        """Remove every key of a user who is gone: whoever gets the same id later has none."""
+        """Remove every key of a deleted user, so that a later user with the same id has none."""
         ...
 
 
@@ -151,7 +151,7 @@ class AdoptingStorage(Storage, Protocol):
 
         Raises:
             FileExists: ``path`` is taken, and ``file_path`` is left alone.
-            StorageError: likewise.
+            StorageError: it failed, and ``file_path`` is left alone.
         """
         ...
 
@@ -286,7 +286,7 @@ class AlbumRecords(UploadRecords, Protocol):
         ...
 
     def forget_albums(self, owner_id: str) -> None:
-        """Remove every album of an owner who is gone: whoever gets the same id later has none."""
+        """Remove every album of a deleted owner, so that a later owner with the same id has none."""
         ...
 
 
@@ -338,8 +338,8 @@ class SweepableRecords(UploadRecords, Protocol):
     def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
         """Mark an upload in state deleting as the caller's to remove.
 
-        False when there is none, or when another caller's ``now`` was after ``since`` and it has not given it back: of
-        several that ask at once, one is told True.
+        Of several callers at once, one gets True. Returns False when there is no such upload, or when another caller
+        has claimed it after ``since`` and has not given it back.
         """
         ...
 
@@ -357,7 +357,7 @@ class CheckableRecords(UploadRecords, Protocol):
         ...
 
     def holders(self, stems: Collection[str]) -> Sequence[Upload]:
-        """Return the uploads, in whatever state, that hold one of these stems, in any mix of upper and lower case."""
+        """Return the uploads of any state that hold one of these stems, in any mix of upper and lower case."""
         ...
 
     def resize(self, upload: Upload) -> bool:

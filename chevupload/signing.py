@@ -50,7 +50,7 @@ class DeleteTokens:
 class FormTokens:
     """Signs and checks what a form carries to show that this site gave it to this user, in the last hours.
 
-    Users are named by their ids; None is whoever is not signed in.
+    Users are named by their ids; None is a visitor who is not signed in.
     """
 
     def __init__(self, secret_keys: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """A bounded temporary file that counts and hashes what is written to it.
 
-Everything a client sends lands here first, on disk, whatever its size: memory stays the same for one byte and for the
-largest file, and a media worker can open it by its path.
+Everything that a client sends is written to such a file first. So memory does not depend on its size, and a media
+worker can open it by its path.
 """
 
 from __future__ import annotations

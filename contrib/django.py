@@ -88,7 +88,7 @@ class ChevUpload:
             url_prefix: where the component is mounted outside of the project's urls, or they have it in a namespace
                 of their own; by default the place of :attr:`urls` in them. ``URL_PREFIX`` wins.
             principal: a function of a user that returns what they may do, such as one that gives them limits of their
-                own; it is asked of whoever sends a key or is signed in.
+                own; it is asked for each user who sends a key or is signed in.
             parts: keywords of :func:`~chevupload.factory.component_from`. Without ``keys``, keys are those of
                 :class:`DjangoKeys`.
 

@@ -1,4 +1,4 @@
-"""A waitress server that no client can stop: whoever lets it wait holds a connection, and nothing else for long.
+"""A waitress server that no client can stop: a slow client holds a connection, and nothing else for long.
 
 Its own refusals speak JSON: no client of this API can read waitress's plain-text pages.
 """

@@ -118,8 +118,8 @@ def _without_index(element: Unindexed, compiler: SQLCompiler, **options: Any) ->
 class Unlocked(Unindexed):
     """A column as it is, in a change of one row that is found by its key.
 
-    With few rows, MySQL and MariaDB would find it by the column's own index instead, and lock the gaps around it until
-    the transaction is over: whoever adds a row would wait for that.
+    With few rows, MySQL and MariaDB would find it by the column's own index instead, and lock the gaps around it, so
+    that nobody could add a row until the transaction is over.
     """
 
     inherit_cache = True

@@ -65,7 +65,7 @@ class Database:
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Use ``engine``, whichever way it was made."""
+        """Use ``engine``."""
         self.engine = engine
         self._process = os.getpid()
         self._locks: dict[int, threading.Lock] = {}

@@ -129,7 +129,7 @@ def _is_same(one: Engine, other: Engine) -> bool:
 
 
 def _place(url: URL) -> tuple[object, ...]:
-    """Return which database ``url`` is, whatever driver and user it names."""
+    """Return which database ``url`` leads to; its driver and user make no difference."""
     # Two names for one dialect.
     backend = url.get_backend_name().replace("mariadb", "mysql")
     return backend, url.host, url.port, url.database, *map(url.query.get, ("host", "port", "service", "unix_socket"))
@@ -145,8 +145,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def _end_sqlite(driver: Any, *state: Any) -> None:
     """Roll back what a failed commit left open, before anybody else gets the connection.
 
-    SQLite keeps the transaction, for a deferred foreign key for example, and SQLAlchemy takes it for ended: whoever
-    came next would see, and could commit, what its owner believes to be gone.
+    SQLite keeps the transaction, for a deferred foreign key for example, and SQLAlchemy takes it for ended. The next
+    user of the connection would see the changes, and could commit them.
     """
     if driver is not None and driver.in_transaction:
         driver.rollback()
@@ -156,8 +156,8 @@ def _tell(session: Session, transaction: SessionTransaction) -> None:
     if transaction.parent is not None:
         return
     everybody: list[_Waiting] = session.info.pop(_WAITING, [])
-    # A transaction that was begun around the session, as in a host's tests, is not over: whoever looked from outside
-    # would see nothing, or wait for it for ever. They are told at the session's next end.
+    # A transaction that was begun around the session, as in a host's tests, is not over: a look from outside would
+    # see nothing, or wait for ever. They are told at the session's next end.
     held = [waiting for waiting in everybody if waiting.connection.in_transaction()]
     if held:
         session.info[_WAITING] = held

@@ -1,7 +1,7 @@
 """API keys kept in a database, by their digests: in a table of keys, or in a column of the host's own users.
 
-Source: contract of the API, section 2. Whatever is wrong with a key, the same statement was run and the same
-comparison made: neither answer nor time tells an unknown key from a revoked one.
+Source: contract of the API, section 2. Every key costs the same statement and the same comparison, so neither the
+answer nor its time tells an unknown key from a revoked one.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _NO_DIGEST = "0" * 64
-"""What a key is compared with that nobody has."""
+"""Stands for the digest where no key was found."""
 
 ANYBODY: Any = object()
-"""Whose key may be ended by whoever runs the site."""
+"""Every user: the operator of a site may revoke any key."""
 
 _ID_BITS = 63
 """What fits into an integer column; drivers fail on more."""
@@ -270,7 +270,7 @@ class SqlKeys:
             return connection.execute(change).rowcount == 1
 
     def forget_keys(self, user_id: str) -> None:
-        """Remove every key of a user who is gone: whoever gets the same id later has none."""
+        """See KeyStore."""
         owner = self._owner(user_id)
         if owner is not None:
             with self._database.begin() as connection:

@@ -1,7 +1,7 @@
 """The tables: as mixins for a host's own declarative base, and as a ready set on ours.
 
-The mixins declare no foreign keys, because whoever subclasses them names the tables, and a user may live in a table
-of the host; a subclass may add its own.
+The mixins declare no foreign keys, because subclasses name the tables, and users may be in a table of the host. A
+subclass may add its own.
 """
 
 from __future__ import annotations

@@ -35,12 +35,12 @@ class DisabledFetcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRules:
-    """Where and how a site fetches. Private addresses it never reaches, whatever is set here.
+    """Where and how a site fetches. No setting lets it reach private addresses.
 
     Host patterns are names in lower case; one that starts with a dot stands for that name and all below it.
 
     Raises:
-        ConfigError: a number is out of its range, or a host, network or header value is none.
+        ConfigError: a number is out of its range, or a host, network or header value cannot be one.
     """
 
     allow_hosts: tuple[str, ...] | Literal["*"] = "*"

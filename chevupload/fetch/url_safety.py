@@ -103,7 +103,7 @@ def parse_url(url: str) -> ParsedUrl:
     """Read an http or https URL.
 
     Raises:
-        InvalidUrl: it is none, or holds user names, back slashes, blanks or control characters.
+        InvalidUrl: it is not a URL, or holds user names, back slashes, blanks or control characters.
     """
     _check_characters(url)
     match = _URL.fullmatch(url)

@@ -1,8 +1,8 @@
 """Two ways to work with an fsspec file system: as every one can be used, and as object stores should be.
 
 Source: fsspec's specifications of ``AbstractFileSystem`` and ``AsyncFileSystem``. Object stores are called by the
-methods behind fsspec's, because only these calls can be given an end: a store that takes a connection and never
-answers would otherwise hold its caller for ever, whatever its library's own time limits say.
+methods behind fsspec's, because only these can have a time limit: a store that takes a connection and never answers
+would otherwise hold its caller for ever, despite its library's own time limits.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Access(Protocol):
         ...
 
     def probe(self, root: str) -> None:
-        """Ask whether files can be kept below ``root``; raise whatever says that they cannot."""
+        """Ask whether files can be kept below ``root``; raise any error if they cannot."""
         ...
 
 

@@ -28,7 +28,7 @@ _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError, FileExistsE
 
 @contextlib.contextmanager
 def translated(action: str, path: str) -> Iterator[None]:
-    """Turn whatever a file system raises inside into :class:`~chevupload.errors.StorageError`, keeping its cause."""
+    """Turn every error of a file system inside into :class:`~chevupload.errors.StorageError`, keeping its cause."""
     try:
         yield
     except ChevuploadError:
@@ -243,7 +243,7 @@ def _checked_endpoint(url: str, filesystem: AbstractFileSystem | str, backend: B
     """Return a second address for signing.
 
     Raises:
-        ConfigError: it is none, or the storage's file system has no use for it.
+        ConfigError: it is not an address, or the storage's file system does not sign.
     """
     if not isinstance(filesystem, str) or not backend.endpoints:
         raise ConfigError("signing_endpoint is for storages with a URL of S3: s3://bucket/folder")

@@ -1,4 +1,4 @@
-"""The headers of a stored file that the file itself decides, whoever serves it.
+"""The headers of a stored file that depend on the file alone, and not on the server that sends it.
 
 Sources: RFC 6266 (disposition), RFC 8246 (immutable).
 """
@@ -19,7 +19,7 @@ _NOT_PLAIN = re.compile(r"[^A-Za-z0-9 ._()+,-]")
 
 SAFETY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    # Opened by itself, a file runs nothing and loads nothing, whatever a browser takes it for.
+    # Opened by itself, a file runs nothing and loads nothing, also if a browser takes it for a page.
     # The style is what a browser itself puts around a picture that it shows alone.
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"

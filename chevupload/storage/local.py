@@ -44,8 +44,8 @@ class LocalStorage(FsspecStorage):
     ) -> None:
         """Keep files in ``folder``; it and ``incoming`` are made when they are missing.
 
-        New folders below it get mode 0755 and files 0644, whatever the umask says. What umask and parent give to
-        folders besides stays: write access of a group, setgid, access lists.
+        New folders below it get mode 0755 and files 0644 with any umask. More rights from the umask and the parent
+        folder stay: write access of a group, setgid, access lists.
 
         Args:
             folder: where the files go; a leading ``~`` is the home folder.
@@ -92,7 +92,7 @@ class LocalStorage(FsspecStorage):
 
         Raises:
             FileExists: ``path`` is taken, and ``file_path`` is left alone.
-            StorageError: likewise.
+            StorageError: it failed, and ``file_path`` is left alone.
         """
         with translated("adopt a file as", path):
             target, source = self._target(path), Path(file_path)

@@ -1,6 +1,6 @@
 """The storages of a site: one, or several by name, with a host's choice among them for each upload.
 
-A record keeps the name of the storage that has its files, so that whatever is done with them later is done there.
+A record keeps the name of the storage that has its files, so that they are found there later.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Storages:
 
         Raises:
             Refusal: the host's choice is to take it nowhere.
-            StorageError: the host's choice is none of the storages.
+            StorageError: the host's choice names no storage of the site.
         """
         name = self._default if self._choose is None else self._choose(upload, principal)
         if name not in self.by_name:

@@ -116,8 +116,8 @@ class ConsistencyCheck:
     def repair(self, report: CheckReport) -> CheckReport:
         """Mend what ``report`` has found, each as far as it is still so, and return what was done.
 
-        An upload without its original is withdrawn, as if it was deleted. One whose original has another size is left:
-        whatever happened to it, it may be the only copy. Derived pictures are rendered anew. A file that no record
+        An upload without its original is withdrawn, as if it was deleted. One whose original has another size is left,
+        because it may be the only copy. Derived pictures are rendered anew. A file that no record
         knows is removed. What cannot be mended is logged, and left.
 
         Raises:
@@ -158,7 +158,7 @@ class ConsistencyCheck:
         """Render the derived pictures of an upload from its original, in place of those there are.
 
         Raises:
-            Refusal: the original is none that would be accepted now.
+            Refusal: the original would not be accepted now.
             BackendError: a part is away; asking again goes on where it ended.
         """
         storage = self._storages.of(upload)
@@ -174,7 +174,7 @@ class ConsistencyCheck:
     def _replace_derived(self, upload: Upload, storage: Storage, files: Mapping[str, MediaFile | None]) -> None:
         """Put ``files`` in place of the derived ones there are.
 
-        What there is none of stays away: whoever deletes the upload at this moment knows the paths that it had.
+        Only files that were there before are written: a deletion at this moment knows the paths that the upload had.
         """
         made = {name: file for name, file in files.items() if file and getattr(upload, f"{name}_size")}
         sizes: dict[str, Any] = {f"{name}_size": made[name].size if name in made else 0 for name in files}
@@ -233,7 +233,7 @@ class ConsistencyCheck:
         return found is not None and (found["folder"] is not None or not self._dated)
 
     def _unrecorded(self, paths: Collection[str]) -> Iterator[str]:
-        """Yield those of the paths that no record knows, in whichever storage: two names may stand for one place."""
+        """Yield those of the paths that no record knows in any storage: two names may stand for one place."""
         holders = self._records.holders({_STEM.sub("", path) for path in paths})
         known = {path for upload in holders for path in upload.paths}
         return (path for path in paths if path not in known)

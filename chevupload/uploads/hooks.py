@@ -19,7 +19,8 @@ OnUpload: TypeAlias = Callable[[Upload, Principal], None]
 """Told once of each upload that readers can see from now on; not if the process dies at that moment."""
 
 OnDelete: TypeAlias = Callable[[Upload], None]
-"""Told once of each upload that is gone: deleted by its link or by the host, or expired and swept; likewise."""
+"""Told once of each upload that is gone: deleted by its link or by the host, or expired and swept; not if the process
+dies at that moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Hooks:
                 self.before_store(upload, principal, file)
 
     def uploaded(self, upload: Upload, principal: Principal) -> None:
-        """Tell of an upload. What goes wrong there is logged: the upload is there, whatever the host makes of it."""
+        """Tell of an upload. An error of the hook is logged: the upload is there."""
         if self.on_upload is not None:
             try:
                 self.on_upload(upload, principal)
@@ -49,7 +50,7 @@ class Hooks:
                 logger.exception("on_upload failed for %s", upload.id)
 
     def deleted(self, upload: Upload) -> None:
-        """Tell of a deletion; likewise."""
+        """Tell of a deletion. An error of the hook is logged: the upload is gone."""
         if self.on_delete is not None:
             try:
                 self.on_delete(upload)

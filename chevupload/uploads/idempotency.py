@@ -51,7 +51,7 @@ def request_digest(environ: WSGIEnvironment, principal: Principal) -> str | None
 def find_earlier(
     digest: str, md5: str, *, records: IdempotentRecords, writer: Writer, transactions: HostTransactions, now: datetime
 ) -> Upload | None:
-    """Return the upload that a request with this ``digest`` has made, or None if there is none, or none any more.
+    """Return the upload that a request with this ``digest`` has made, or None if it is not there, or not any more.
 
     Args:
         digest: see :func:`request_digest`.

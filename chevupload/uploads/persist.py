@@ -69,7 +69,7 @@ class Writer:
         storage = self._storages.of(upload)
         self._records.reserve(upload)
         log.done("reserve")
-        # Filled before a file is there: whatever interrupts the writing, nothing is forgotten.
+        # Filled before a file is there, so that an interruption at any moment leaves no unknown file.
         written: list[str] = []
         try:
             if isinstance(storage, AdoptingStorage):

@@ -107,7 +107,7 @@ def candidates(record: Upload, policy: Policy) -> Iterator[Upload]:
 
 
 def _file_date(media: MediaResult, timezone: tzinfo) -> datetime | None:
-    """Return the picture's own date, unless it is none, or none that the site's time zone can spell."""
+    """Return the picture's own date; None if there is none, or if the site's time zone cannot express it."""
     if media.taken_at is None:
         return None
     try:

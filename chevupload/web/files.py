@@ -1,4 +1,4 @@
-"""How a stored file reaches whoever asks for it: from here, from the storage by a signed URL, or by the web server.
+"""How a stored file reaches its readers: from here, from the storage by a signed URL, or by the web server.
 
 Sources: nginx's ``X-Accel-Redirect``, and ``X-Sendfile`` of Apache's mod_xsendfile and of Lighttpd. Whether a file
 may be seen was decided before.

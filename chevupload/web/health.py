@@ -1,6 +1,6 @@
-"""Whether database and storage answer, for load balancers and whoever watches a site.
+"""Whether database and storage answer, for load balancers and monitoring.
 
-What is wrong with a part is for the log; whoever asks learns which one it is.
+The answer names the part that is away; what is wrong with it is in the log.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """WebOb, loaded without a warning: a host's own tests may take each one for an error.
 
-Whoever needs it imports it from here.
+Other modules import it from here.
 """
 
 from __future__ import annotations
