@@ -131,7 +131,10 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
     deadline = time.monotonic() + seconds
     received = 0
     try:
-        _rewind(environ["wsgi.input"])
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            # A server that has read it into a file, or a host that has looked into it, may have left it at its end.
+            # What can be sought is a file of this body alone.
+            environ["wsgi.input"].seek(0)
         stream = cast(BinaryIO, get_input_stream(environ, max_content_length=max_bytes))
         while chunk := stream.read(_READ_BYTES):
             received += len(chunk)
@@ -170,12 +173,3 @@ def _least_bytes(environ: WSGIEnvironment) -> int:
     """Return how long the body is at least: nobody sends chunks without any content."""
     is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
     return get_content_length(environ) or (1 if is_chunked else 0)
-
-
-def _rewind(stream: object) -> None:
-    """Go back to the start of a body that was read into a file, by the server or by a host that has looked into it.
-
-    Servers that hand over what can be sought hand over a file of this body alone.
-    """
-    with contextlib.suppress(AttributeError, OSError, ValueError):
-        cast(BinaryIO, stream).seek(0)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -31,32 +31,24 @@ _RARE_FILENAME = re.compile(r"[*\\]|=\?")
 """``filename*``, a Windows path or encoded words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """What the headers of a part say.
+class OpenPart(Protocol):
+    """Returns what takes the content of a part; None when nobody reads it."""
 
-    Attributes:
-        name: of the field; empty without one.
-        filename: the client's name of the file, perhaps with folders; None when the part names no file.
-        content_type: the media type in lower case; empty without one.
-        charset: the charset of a text, if it is declared.
-    """
+    def __call__(self, name: str, *, filename: str | None, content_type: str, charset: str | None) -> Sink | None:
+        """Open the part ``name``, empty without a name.
 
-    name: str
-    filename: str | None
-    content_type: str = ""
-    charset: str | None = None
+        Args:
+            name: of the field.
+            filename: the client's name of the file, perhaps with folders; None when the part names no file.
+            content_type: the media type in lower case; empty without one.
+            charset: the charset of a text, if it is declared.
+        """
 
 
 def read_multipart(
-    chunks: Iterable[bytes],
-    boundary: str,
-    *,
-    max_parts: int,
-    open_part: Callable[[Part], Sink | None],
-    problems: list[Refusal],
+    chunks: Iterable[bytes], boundary: str, open_part: OpenPart, *, max_parts: int, problems: list[Refusal]
 ) -> None:
-    """Write the content of each part to what ``open_part`` returns for it; None when nobody reads it.
+    """Write the content of each part to what ``open_part`` returns for it.
 
     A part in a charset or an encoding that is not read here is skipped and added to ``problems``, so that the rest of
     the form is still read.
@@ -121,9 +113,7 @@ def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
     yield None
 
 
-def _open(
-    event: multipart.File | multipart.Field, open_part: Callable[[Part], Sink | None], problems: list[Refusal]
-) -> Sink | None:
+def _open(event: multipart.File | multipart.Field, open_part: OpenPart, problems: list[Refusal]) -> Sink | None:
     # werkzeug makes an exception for each header that it is asked for in vain, which costs more than all of this.
     headers = {}
     for name, value in event.headers:
@@ -137,7 +127,7 @@ def _open(
         content_type, options = parse_content_type(headers["content-type"])
         charset = options.get("charset")
     try:
-        sink = open_part(Part(name=event.name or "", filename=filename, content_type=content_type, charset=charset))
+        sink = open_part(event.name or "", filename=filename, content_type=content_type, charset=charset)
         if sink is None:
             return None
         if "content-encoding" in headers:

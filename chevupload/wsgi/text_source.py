@@ -31,8 +31,6 @@ class TextSource:
         spool: the file's bytes, if it is anything else.
     """
 
-    keeps_plus = True
-
     def __init__(self, open_spool: Callable[[], Spool], *, is_raw: bool = False) -> None:
         """Decode into what ``open_spool`` makes, should it be base64.
 

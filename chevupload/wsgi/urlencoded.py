@@ -7,8 +7,7 @@ forgot to encode it is understood all the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable
 
 from chevupload.errors import TooLarge
 from chevupload.wsgi.decoders import UNFINISHED_PERCENT, EscapeDecoder, Sink, unquote, unquote_plus
@@ -17,30 +16,26 @@ _MAX_NAME_BYTES = 1024
 _EMPTY_FIELDS = re.compile(rb"&&+")
 
 
-class FieldSink(Sink, Protocol):
-    """Takes the value of a field in any kind of body."""
+def read_urlencoded(
+    chunks: Iterable[bytes], open_field: Callable[[str], Sink | None], *, plus_names: Collection[str]
+) -> None:
+    """Write each field's value to what ``open_field`` returns for its name; None when nobody reads it.
 
-    keeps_plus: bool
-    """Whether ``+`` in an urlencoded value is a plus sign, and not a space."""
-
-
-OpenField = Callable[[str], FieldSink | None]
-"""Opens a sink for the field of a name; None when nobody reads it."""
-
-
-def read_urlencoded(chunks: Iterable[bytes], open_field: OpenField) -> None:
-    """Split ``chunks`` into fields and write each value to what ``open_field`` returns for its name.
+    Args:
+        chunks: the text, in pieces.
+        open_field: see above.
+        plus_names: the fields in whose value ``+`` is a plus sign, and not a space.
 
     Raises:
         TooLarge: a field's name is longer than 1,024 bytes.
     """
-    field = _Field(open_field)
+    field = _Field(open_field, plus_names)
     for chunk in chunks:
         first, *others = _EMPTY_FIELDS.sub(b"&", chunk).split(b"&")
         field.write(first)
         for piece in others:
             field.finish()
-            field = _Field(open_field)
+            field = _Field(open_field, plus_names)
             field.write(piece)
     field.finish()
 
@@ -48,8 +43,9 @@ def read_urlencoded(chunks: Iterable[bytes], open_field: OpenField) -> None:
 class _Field:
     """Reads one field: its name, and its value once there is an equals sign."""
 
-    def __init__(self, open_field: OpenField) -> None:
+    def __init__(self, open_field: Callable[[str], Sink | None], plus_names: Collection[str]) -> None:
         self._open_field = open_field
+        self._plus_names = plus_names
         self._name = b""
         self._is_open = False
         self._decoder: EscapeDecoder | None = None
@@ -74,7 +70,7 @@ class _Field:
 
     def _open(self) -> None:
         self._is_open = True
-        sink = self._open_field(unquote_plus(self._name).decode("utf-8", "replace"))
-        if sink is not None:
-            decode = unquote if sink.keeps_plus else unquote_plus
+        name = unquote_plus(self._name).decode("utf-8", "replace")
+        if (sink := self._open_field(name)) is not None:
+            decode = unquote if name in self._plus_names else unquote_plus
             self._decoder = EscapeDecoder(sink, UNFINISHED_PERCENT, decode)
