@@ -46,6 +46,7 @@ from chevupload.web.keys_page import KeySettings
 from chevupload.web.oembed import Embeds
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.pages import Pages
+from chevupload.web.receiver import Receiver
 from chevupload.web.site_links import SiteLinks
 from chevupload.web.upload_page import UploadPage
 from chevupload.web.urls import VIEWER, Links
@@ -220,15 +221,17 @@ class ChevUpload:
             pending_grace=policy.pending_grace,
             clock=clock,
         )
-        self._api = UploadApi(
+        receiver = Receiver(
             keys=key_backend,
             uploads=self.uploads,
             fetcher=fetcher or HttpFetcher(),
             limits=limits,
-            renditions=renditions,
             policy=policy,
             spools=spools,
             links=self._links,
+        )
+        self._api = UploadApi(
+            receiver=receiver, uploads=self.uploads, limits=limits, renditions=renditions, policy=policy
         )
         self._viewing = Viewing(
             catalog=catalog,
@@ -260,6 +263,7 @@ class ChevUpload:
         )
         upload_page = UploadPage(
             api=self._api,
+            receiver=receiver,
             uploads=self.uploads,
             current_user=visitor,
             tokens=FormTokens(secret_keys),

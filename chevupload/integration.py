@@ -14,7 +14,7 @@ from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
 from chevupload.protocols import Readable, Wrapper
 from chevupload.uploads.service import SaveParameters
-from chevupload.web.api import SESSION
+from chevupload.web.receiver import SESSION
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
 from chevupload.wsgi.routing import route_paths

@@ -34,7 +34,7 @@ from chevupload.db import Database, Tables, UserColumns
 from chevupload.factory import component_from
 from chevupload.integration import RequestUploads, below, checked_prefix
 from chevupload.model import Owner
-from chevupload.web.api import SESSION
+from chevupload.web.receiver import SESSION
 from chevupload.wsgi.routing import route_paths
 
 _NAME = "chevupload"

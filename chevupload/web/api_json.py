@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, tzinfo
 from html import escape
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from chevupload.config import Renditions
 from chevupload.formats import MIME_TYPES
@@ -43,7 +43,8 @@ def image_document(
     upload: Upload, links: Links, *, timezone: tzinfo, renditions: Renditions, imgbb: bool = False
 ) -> Document:
     """Describe an upload, with every member of the specification's examples and in their order."""
-    frame, medium = upload.frame_path, upload.medium_path
+    files = _files(upload, links)
+    url, viewer = files[upload.path]["url"], links.viewer(upload)
     return {
         **_record_members(upload, links, timezone),
         "file": {"resource": {"type": "url" if links.is_elsewhere(upload) else "path"}},
@@ -51,19 +52,19 @@ def image_document(
         **(_imgbb_members(upload) if imgbb else {}),
         "filename": f"{upload.name}.{upload.extension}",
         "mime": upload.mime,
-        "url": links.file(upload, upload.path),
+        "url": url,
         "ratio": ratio(upload.width, upload.height),
         "size_formatted": format_bytes(upload.size),
-        **({"frame": _file_member(upload, frame, upload.frame_size, links)} if frame else {}),
-        "image": _file_member(upload, upload.path, upload.size, links),
-        "thumb": _file_member(upload, upload.thumb_path, upload.thumb_size, links),
-        "url_frame": links.file(upload, frame) if frame else "",
-        "medium": _file_member(upload, medium, upload.medium_size, links),
+        **({"frame": files[upload.frame_path]} if upload.frame_path else {}),
+        "image": files[upload.path],
+        "thumb": files[upload.thumb_path],
+        "url_frame": files[upload.frame_path]["url"] if upload.frame_path else "",
+        "medium": files[upload.medium_path],
         "duration_time": duration_time(upload),
-        "url_viewer": links.viewer(upload),
-        "path_viewer": links.viewer_path(upload),
+        "url_viewer": viewer,
+        "path_viewer": urlsplit(viewer).path,
         "url_short": links.short(upload),
-        **_display_members(upload, links, renditions),
+        **_display_members(upload, files, renditions),
         "views_label": "views",
         "likes_label": "likes",
         "how_long_ago": "moments ago",
@@ -80,21 +81,22 @@ def imgbb_document(upload: Upload, links: Links) -> Document:
 
     What there is no file for is the next best one: no member is null that a client might read.
     """
+    files = _files(upload, links)
     shown = upload.frame_path or upload.path
     display = upload.medium_path or shown
     data = {
         "id": upload.id,
         "title": upload.title or upload.name,
         "url_viewer": links.viewer(upload),
-        "url": links.file(upload, upload.path),
-        "display_url": links.file(upload, display),
+        "url": files[upload.path]["url"],
+        "display_url": files[display]["url"],
         "width": upload.width,
         "height": upload.height,
         "size": upload.size,
         **_imgbb_members(upload),
-        "image": _imgbb_file(upload, upload.path, links),
-        "thumb": _imgbb_file(upload, upload.thumb_path or shown, links),
-        "medium": _imgbb_file(upload, display, links),
+        "image": _without_size(files[upload.path]),
+        "thumb": _without_size(files[upload.thumb_path or shown]),
+        "medium": _without_size(files[display]),
         "delete_url": links.delete(upload) or "",
     }
     return {"data": data, "success": True, "status": 200}
@@ -170,27 +172,28 @@ def _chain(upload: Upload) -> int:
     return 4 + 16 * bool(upload.frame_size) + 2 * bool(upload.medium_size) + bool(upload.thumb_size)
 
 
-def _file_member(upload: Upload, path: str | None, size: int, links: Links) -> Document:
-    if path is None:
-        return dict.fromkeys(("filename", "name", "mime", "extension", "url"))
-    filename = path.rsplit("/", 1)[-1]
-    name, _, extension = filename.rpartition(".")
-    return {
-        "filename": filename,
-        "name": name,
-        "mime": MIME_TYPES[extension],
-        "extension": extension,
-        "url": links.file(upload, path),
-        "size": size,
-    }
+def _files(upload: Upload, links: Links) -> dict[str | None, Document]:
+    """Describe each file by its path, and what there is no file for by None."""
+    files: dict[str | None, Document] = {None: dict.fromkeys(("filename", "name", "mime", "extension", "url"))}
+    for path, size in upload.sizes.items():
+        filename = path.rsplit("/", 1)[-1]
+        name, _, extension = filename.rpartition(".")
+        files[path] = {
+            "filename": filename,
+            "name": name,
+            "mime": MIME_TYPES[extension],
+            "extension": extension,
+            "url": links.file(upload, path),
+            "size": size,
+        }
+    return files
 
 
-def _imgbb_file(upload: Upload, path: str, links: Links) -> Document:
-    member = _file_member(upload, path, 0, links)
-    return {name: member[name] for name in ("filename", "name", "mime", "extension", "url")}
+def _without_size(file: Document) -> Document:
+    return {name: value for name, value in file.items() if name != "size"}
 
 
-def _display_members(upload: Upload, links: Links, renditions: Renditions) -> Document:
+def _display_members(upload: Upload, files: dict[str | None, Document], renditions: Renditions) -> Document:
     """Choose what a page shows. A side that a setting gave is a string, as the specification's example has it."""
     width: int | str = upload.width
     height: int | str = upload.height
@@ -207,7 +210,7 @@ def _display_members(upload: Upload, links: Links, renditions: Renditions) -> Do
         width = height = str(renditions.thumb_side)
     if upload.frame_path and upload.frame_size < upload.medium_size:
         path, width, height = upload.frame_path, upload.width, upload.height
-    return {"display_url": links.file(upload, path), "display_width": width, "display_height": height}
+    return {"display_url": files[path]["url"], "display_width": width, "display_height": height}
 
 
 def _title_members(title: str | None) -> Document:

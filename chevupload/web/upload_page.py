@@ -6,6 +6,7 @@ can send one, whatever cookies a browser sends along.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +22,7 @@ from chevupload.uploads.service import Uploads
 from chevupload.web.api import UploadApi
 from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
-from chevupload.web.sender import Visitor
+from chevupload.web.receiver import Receiver, Visitor
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address
@@ -42,6 +43,7 @@ class UploadPage:
         self,
         *,
         api: UploadApi,
+        receiver: Receiver,
         uploads: Uploads,
         current_user: SignedIn | None,
         tokens: FormTokens,
@@ -51,6 +53,7 @@ class UploadPage:
     ) -> None:
         """Use these parts; without ``current_user`` nobody is ever signed in."""
         self._api = api
+        self._receiver = receiver
         self._uploads = uploads
         self._current_user = current_user
         self._tokens = tokens
@@ -76,10 +79,10 @@ class UploadPage:
         return self._take(environ, form, sender)
 
     def _take(self, environ: WSGIEnvironment, form: Form, sender: Principal | None) -> Response:
-        visitor = None if sender is None else Visitor(sender, lambda form: self._check(form, sender))
+        visitor = None if sender is None else Visitor(sender, lambda fields: self._check(fields, sender))
         try:
             form.read_query(environ, None)
-            upload, links = self._api.receive(environ, form, visitor)
+            upload, links = self._receiver.receive(environ, form, visitor)
         except Exception as error:
             if _is_program(environ, form):
                 raise
@@ -97,8 +100,8 @@ class UploadPage:
             return user
         return Principal() if self._policy.guests and self._policy.guest_page else None
 
-    def _check(self, form: Form, sender: Principal) -> None:
-        if not self._tokens.verify(sender.user_id, form.fields.get("token") or ""):
+    def _check(self, fields: Mapping[str, str], sender: Principal) -> None:
+        if not self._tokens.verify(sender.user_id, fields.get("token", "")):
             raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
 
     def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:

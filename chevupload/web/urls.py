@@ -74,10 +74,10 @@ class Links:
 
     def viewer(self, upload: Upload) -> str:
         """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
-        if self._viewer_route(upload) is None:
+        if (route := self._viewer_route(upload)) is None:
             return self.file(upload, upload.path)
         slug = viewer_slug(upload.title)
-        return f"{self.base_url}/{self._viewer_route(upload)}/{slug}.{upload.id}" if slug else self.short(upload)
+        return f"{self.base_url}/{route}/{slug}.{upload.id}" if slug else f"{self.base_url}/{route}/{upload.id}"
 
     def viewer_path(self, upload: Upload) -> str:
         """Return the viewer URL without scheme and host."""
@@ -90,9 +90,9 @@ class Links:
 
     def delete(self, upload: Upload) -> str | None:
         """Return the URL that deletes the upload; None without viewers, or for a reader who is not given it."""
-        if self._viewer_route(upload) is None or not self._can_delete:
+        if (route := self._viewer_route(upload)) is None or not self._can_delete:
             return None
-        return f"{self.short(upload)}/delete/{self._sign(upload.id)}"
+        return f"{self.base_url}/{route}/{upload.id}/delete/{self._sign(upload.id)}"
 
     def oembed(self, upload: Upload) -> str | None:
         """Return the URL that describes the viewer to other sites; None without such a route."""

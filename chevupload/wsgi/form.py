@@ -166,8 +166,8 @@ class Form:
             if self._count > self._limits.max_fields:
                 raise TooLarge(f"Too many fields - max {self._limits.max_fields}")
             if name in self._text_names:
-                codec = codec_of(charset) if is_form else UTF_8
-                return _Text(self, name, codec, self._limits.max_field_bytes)
+                codec = codec_of(charset) if charset else None
+                return _Text(self, name, codec if is_form else UTF_8, self._limits.max_field_bytes)
             if name == _CHARSET and is_form:
                 return _Charset(self, name, None, _CHARSET_BYTES)
         if name not in self._file_names:
@@ -176,7 +176,8 @@ class Form:
         if self._open_spool is None:
             return None
         if not is_file:
-            codec_of(charset)
+            if charset:
+                codec_of(charset)
             self.texts[name] = TextSource(self._open_spool, is_raw=self._content_type == MULTIPART)
             return self.texts[name]
         if name in self.files:

@@ -1,0 +1,259 @@
+"""Takes the upload of a request in: reads it, identifies its sender and finds its source.
+
+A key comes in a header, in the query or in a field of the body, so that the sender may be known before the body is
+read, in the middle of it, or at its end. Source: the contract of this API, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chevupload.config import Limits, Policy
+from chevupload.errors import (
+    Base64NeedsPost,
+    EmptySource,
+    InvalidKey,
+    MissingKey,
+    MissingSource,
+    Refusal,
+    RequestDenied,
+    TooLarge,
+)
+from chevupload.fetch.fetcher import DisabledFetcher
+from chevupload.keys import checked_principal
+from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
+from chevupload.protocols import Fetcher, KeyBackend
+from chevupload.spool import Spool, SpoolFolder, format_bytes
+from chevupload.uploads.idempotency import request_digest
+from chevupload.uploads.parameters import SOURCE_NAMES, check_parameters
+from chevupload.uploads.record import Source
+from chevupload.uploads.service import Uploads
+from chevupload.uploads.upload_log import UploadLog
+from chevupload.web.urls import Links
+from chevupload.wsgi.form import Form, Opener
+from chevupload.wsgi.proxies import client_network
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+SESSION = "chevupload.session"
+"""Where the environ may hold the host's session, in whose transaction an upload is then published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sends a form of ours without a key.
+
+    Attributes:
+        principal: whom the host knows the sender for.
+        check: raises a refusal when the fields of the form do not show that it was meant.
+    """
+
+    principal: Principal
+    check: Callable[[Mapping[str, str]], None]
+
+
+class Receiver:
+    """Takes uploads in, as requests bring them."""
+
+    def __init__(
+        self,
+        *,
+        keys: KeyBackend,
+        uploads: Uploads,
+        fetcher: Fetcher,
+        limits: Limits,
+        policy: Policy,
+        spools: SpoolFolder,
+        links: Callable[[WSGIEnvironment], Links],
+    ) -> None:
+        """Use these parts; ``links`` builds URLs as a request's sender sees them."""
+        self._keys = keys
+        self._uploads = uploads
+        self._fetcher = fetcher
+        self._limits = limits
+        self._policy = policy
+        self._spools = spools
+        self._links = links
+
+    def receive(self, environ: WSGIEnvironment, form: Form, visitor: Visitor | None = None) -> tuple[Upload, Links]:
+        """Read the request into ``form``, identify its sender and take its source in.
+
+        Args:
+            environ: the request; the form has its query already.
+            form: what is read of it, also when it is refused.
+            visitor: whom it is from if it has no key.
+
+        Raises:
+            Refusal: nothing was stored.
+            BackendError: nothing was stored, or the sweep will remove it.
+        """
+        method = environ["REQUEST_METHOD"]
+        with UploadLog() as log, ExitStack() as stack:
+            sender = _Sender(environ, form.fields, self.identify, visitor)
+            stack.callback(sender.close)
+
+            def open_spool() -> Spool:
+                # What came before the source may have told who the sender is.
+                known = sender.known()
+                budget = self._spools.for_all if isinstance(known, Principal) else self._spools.for_unknown
+                return stack.enter_context(Spool(self._spools.path, self._max_bytes(known, visitor), budget=budget))
+
+            if isinstance(known := sender.known(), Refusal):
+                self.skim(environ, form)
+                raise known
+            links = self._links(environ)
+            form.read_query(environ, open_spool)
+            if method == "POST":
+                try:
+                    form.read_body(environ, max_bytes=self._max_bytes(sender.known(), visitor), open_spool=open_spool)
+                except TooLarge:
+                    # Whatever is wrong with the body, the key is what the client must mend first.
+                    if isinstance(known := sender.known(), Refusal):
+                        raise known from None
+                    raise
+            principal = sender.identified()
+            log.owner = principal.user_id
+            digest = request_digest(environ, principal) if self._uploads.is_idempotent else None
+            parameters = check_parameters(form.fields.get, principal, max_tags=self._limits.max_tags)
+            source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
+            if source.spool.size > (max_bytes := self._uploads.max_bytes(principal)):
+                raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
+            upload = self._uploads.create(
+                source,
+                parameters,
+                principal,
+                log=log,
+                client=principal.user_id or client_network(environ.get("REMOTE_ADDR", "")),
+                session=environ.get(SESSION),
+                request_digest=digest,
+            )
+            if log.is_repeated and principal.is_guest:
+                # All guests are one sender: this one may be another than the first, whose own the delete link is.
+                links = links.without_delete()
+            return upload, links
+
+    def skim(self, environ: WSGIEnvironment, form: Form) -> None:
+        """Read the fields of a body that is refused anyhow, for ``format``; its client mends the rest later."""
+        if environ["REQUEST_METHOD"] == "POST":
+            with suppress(Refusal):
+                form.read_body(environ, max_bytes=self._limits.refusal_scan_bytes, open_spool=None)
+
+    def identify(self, key: str, environ: WSGIEnvironment) -> Principal:
+        """Return whose key this is.
+
+        Raises:
+            InvalidKey: nobody's.
+            RequestDenied: a guest's, and guests may not upload here.
+        """
+        found = self._keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
+        principal = checked_principal("keys", found)
+        if principal is None:
+            raise InvalidKey
+        if principal.is_guest and not self._policy.guests:
+            raise RequestDenied
+        return principal
+
+    def _max_bytes(self, known: Principal | Refusal | None, visitor: Visitor | None) -> int:
+        """Return how large a file may be, by what is known of its sender so far."""
+        if isinstance(known, Principal):
+            return self._uploads.max_bytes(known)
+        if known is not None:
+            return self._limits.refusal_scan_bytes
+        # A key may follow, and be anybody's; or none, where the visitor needs none.
+        return max(self._limits.max_bytes, 0 if visitor is None else self._uploads.max_bytes(visitor.principal))
+
+    def _fetcher_for(self, principal: Principal) -> Fetcher:
+        who = self._policy.url_sources
+        return self._fetcher if who == "everybody" or (who == "users" and not principal.is_guest) else DisabledFetcher()
+
+
+class _Sender:
+    """Who sends a request: known as soon as a key was read, which may be at the end of the body."""
+
+    def __init__(
+        self,
+        environ: WSGIEnvironment,
+        fields: Mapping[str, str],
+        identify: Callable[[str, WSGIEnvironment], Principal],
+        visitor: Visitor | None,
+    ) -> None:
+        """Know nobody yet; ``identify`` returns whose a key is, or raises a refusal."""
+        self._environ = environ
+        self._fields = fields
+        self._identify = identify
+        self._visitor = visitor
+        self._found: dict[str, Principal | Refusal] = {}
+
+    def known(self) -> Principal | Refusal | None:
+        """Return whose key was read so far, or why it is refused; None without a key. Each key is asked for once."""
+        key = key_of(self._environ, self._fields)
+        if key and key not in self._found:
+            try:
+                self._found[key] = self._identify(key, self._environ)
+            except Refusal as refusal:
+                self._found[key] = refusal
+        return self._found[key] if key else None
+
+    def identified(self) -> Principal:
+        """Return whom the request is from, by all that was read.
+
+        Raises:
+            Refusal: it is from nobody who may upload.
+        """
+        known = self.known()
+        if isinstance(known, Refusal):
+            raise known
+        if known is not None:
+            return known
+        if self._visitor is None:
+            raise MissingKey
+        self._visitor.check(self._fields)
+        return self._visitor.principal
+
+    def close(self) -> None:
+        """Let go of the request, whose environ may hold open files of its host.
+
+        A refusal that is kept here knows this sender by its traceback: without this, only the garbage collector would
+        find that nobody needs them any more.
+        """
+        self._environ = {}
+
+
+def key_of(environ: WSGIEnvironment, fields: Mapping[str, str]) -> str:
+    """Return the key of a request, the header's first, as far as it was read; empty without any."""
+    key: str = environ.get("HTTP_X_API_KEY", "")
+    return key.strip() or fields.get("key", "")
+
+
+def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener) -> Source:
+    """Return the source of ``form``: the first file that holds something, or else the first such text.
+
+    Raises:
+        MissingSource: there is none.
+        EmptySource: it holds nothing.
+        Base64NeedsPost: text other than a URL came in a GET request.
+        Refusal: the text is neither base64 nor a URL, or the fetcher refused.
+    """
+    for name in SOURCE_NAMES:
+        if name in form.files and form.files[name].spool.size:
+            return Source(form.files[name].spool, form.files[name].filename or None)
+    texts = [form.texts[name] for name in SOURCE_NAMES if name in form.texts]
+    if not texts:
+        raise EmptySource if form.files else MissingSource
+    text = next((text for text in texts if not text.is_empty), texts[0])
+    if method != "POST" and text.url is None:
+        raise Base64NeedsPost
+    text.check()
+    if text.url is not None:
+        spool = open_spool()
+        filename = fetcher.fetch(text.url, spool)
+    else:
+        assert text.spool is not None
+        spool, filename = text.spool, None
+    if not spool.size:
+        raise EmptySource
+    return Source(spool, filename)
