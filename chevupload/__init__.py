@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chevupload.app import ChevUpload as ChevUpload
     from chevupload.clock import Clock as Clock
     from chevupload.clock import utc_now as utc_now
+    from chevupload.config import Config as Config
     from chevupload.config import Delivery as Delivery
     from chevupload.config import Limits as Limits
     from chevupload.config import Originals as Originals
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from chevupload.config import Renditions as Renditions
     from chevupload.config import Routes as Routes
     from chevupload.data_folder import DataFolder as DataFolder
-    from chevupload.data_folder import embedded as embedded
+    from chevupload.data_folder import Site as Site
     from chevupload.db.accounts import Accounts as Accounts
     from chevupload.db.catalog import SqlCatalog as SqlCatalog
     from chevupload.db.connect import engine_from as engine_from
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from chevupload.errors import TooLarge as TooLarge
     from chevupload.errors import UrlRefused as UrlRefused
     from chevupload.factory import component_from as component_from
+    from chevupload.factory import embedded as embedded
     from chevupload.fetch.fetcher import FetchRules as FetchRules
     from chevupload.fetch.fetcher import HttpFetcher as HttpFetcher
     from chevupload.keys import CurrentUser as CurrentUser
@@ -97,6 +99,8 @@ if TYPE_CHECKING:
     from chevupload.protocols import ViewedRecords as ViewedRecords
     from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
     from chevupload.storage.local import LocalStorage as LocalStorage
+    from chevupload.storage.registry import Storages as Storages
+    from chevupload.uploads.hooks import Hooks as Hooks
     from chevupload.web.api_docs.client_configs import CLIENTS as CLIENTS
     from chevupload.web.api_docs.client_configs import Account as Account
     from chevupload.web.page import Page as Page
@@ -105,8 +109,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "app": ("ChevUpload",),
     "clock": ("Clock", "utc_now"),
-    "config": ("Delivery", "Limits", "Originals", "Policy", "Renditions", "Routes"),
-    "data_folder": ("DataFolder", "embedded"),
+    "config": ("Config", "Delivery", "Limits", "Originals", "Policy", "Renditions", "Routes"),
+    "data_folder": ("DataFolder", "Site"),
     "db.accounts": ("Accounts",),
     "db.catalog": ("SqlCatalog",),
     "db.connect": ("engine_from", "sqlite_engine"),
@@ -139,7 +143,7 @@ _NAMES = {
         "TooLarge",
         "UrlRefused",
     ),
-    "factory": ("component_from",),
+    "factory": ("component_from", "embedded"),
     "fetch.fetcher": ("FetchRules", "HttpFetcher"),
     "keys": ("CurrentUser", "GuestKey", "KeyChain", "as_key_backend", "digest", "new_key"),
     "model": (
@@ -180,6 +184,8 @@ _NAMES = {
     ),
     "storage.fsspec_storage": ("FsspecStorage",),
     "storage.local": ("LocalStorage",),
+    "storage.registry": ("Storages",),
+    "uploads.hooks": ("Hooks",),
     "web.api_docs.client_configs": ("Account", "CLIENTS"),
     "web.page": ("Page",),
     "web.pages": ("Pages",),

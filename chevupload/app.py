@@ -6,7 +6,6 @@ this API, section 1.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from chevupload.clock import Clock, utc_now
-from chevupload.config import Delivery, Limits, Originals, Policy, Renditions, Routes
+from chevupload.config import Config, Limits, Routes
 from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.fetch.fetcher import HttpFetcher
-from chevupload.filesystem import local_path
 from chevupload.keys import CurrentUser, KeyFunction, as_key_backend, signed_in
 from chevupload.media.optional import check_usable
 from chevupload.media.sandbox.inline import InlineRenderer
@@ -27,15 +25,15 @@ from chevupload.model import Owner, as_principal
 from chevupload.protocols import AlbumRecords, Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.spool import SpoolFolder
-from chevupload.storage.registry import ChooseStorage, Storages
+from chevupload.storage.registry import Storages
 from chevupload.uploads.consistency import ConsistencyCheck
-from chevupload.uploads.hooks import BeforeStore, Hooks, OnDelete, OnUpload
+from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.host_transactions import HostTransactions
 from chevupload.uploads.intent_log import IntentLog
 from chevupload.uploads.maintenance import Maintenance
 from chevupload.uploads.persist import Writer
 from chevupload.uploads.service import Uploads
-from chevupload.validation import BASE_URL, PROXIES, check_function, check_instance, optional
+from chevupload.validation import check_function, check_instance
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.api_page import Describing
 from chevupload.web.assets import Assets
@@ -67,7 +65,8 @@ class ChevUpload:
     and in processes forked after its construction.
 
     Attributes:
-        routes: where the component answers, below its mount point.
+        config: what the site chooses.
+        routes: where the component answers, below its mount point: those of the config that have something to answer.
         catalog: where records stay.
         parts: what it was made of, by the names of its keywords.
         own_database: the :class:`~chevupload.db.Database` that was opened for this component alone, if one was.
@@ -81,26 +80,15 @@ class ChevUpload:
         *,
         keys: KeyBackend | KeyFunction,
         catalog: UploadRecords,
-        storage: Storage | Mapping[str, Storage],
+        storage: Storage | Mapping[str, Storage] | Storages,
         secret_keys: Sequence[str],
-        limits: Limits | None = None,
-        renditions: Renditions | None = None,
-        originals: Originals | None = None,
-        policy: Policy | None = None,
-        routes: Routes | None = None,
-        pages: Pages | None = None,
-        base_url: str | None = None,
-        trusted_proxies: int = 0,
-        delivery: Delivery | Mapping[str, Delivery] | None = None,
-        choose_storage: ChooseStorage | None = None,
+        config: Config = Config(),
+        hooks: Hooks = Hooks(),
+        pages: Pages = Pages(),
         fetcher: Fetcher | None = None,
-        decode: Literal["worker", "inline"] | Renderer = "worker",
-        spool_folder: str | None = None,
+        renderer: Literal["worker", "inline"] | Renderer = "worker",
         current_user: CurrentUser | None = None,
         key_store: KeyStore | None = None,
-        before_store: BeforeStore | None = None,
-        on_upload: OnUpload | None = None,
-        on_delete: OnDelete | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Put a component together.
@@ -108,32 +96,20 @@ class ChevUpload:
         Args:
             keys: whose key is this? An object, or a plain function of key and environ.
             catalog: where records stay.
-            storage: where files stay; or several such places by name, the first being where files go.
+            storage: where files stay; or several such places by name, the first being where files go; or
+                :class:`~chevupload.storage.registry.Storages` that choose among them.
             secret_keys: sign delete links; oldest first, the last one signs. Each has 16 characters or more.
-            limits: what one request may cost.
-            renditions: sides and quality of the derived pictures.
-            originals: size, format and metadata of the stored originals, for whom ``keys`` says nothing else.
-            policy: what the site chooses.
-            routes: where the component answers.
+            config: everything else that the site chooses.
+            hooks: the host's functions that are asked before an upload is stored, and told of it afterwards.
             pages: what people see; a subclass puts it into the host's own layout.
-            base_url: URL of the mount point as clients see it; by default each request's own.
-            trusted_proxies: how many proxies in front set X-Forwarded headers; 0 ignores these headers.
-            delivery: how files reach who asks for them; by a storage's name, or for all.
-            choose_storage: names the storage of an upload, by what is known of it and by its sender.
             fetcher: brings URL sources, for those whom the policy lets name some; by default over http and https, from
                 public addresses only.
-            decode: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
+            renderer: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
                 for hosts that cannot start any. A renderer of your own may stand here, too.
-            spool_folder: for temporary files, ``~`` the home folder; by default the storage's own incoming folder, or
-                the system's.
             current_user: who is signed in at the host, for the page of keys and the upload page: a user's id, of whom
                 ``keys`` tell the rest if they can, as :class:`~chevupload.protocols.UserKeyBackend` does; or a
                 Principal, which is taken as it is.
             key_store: the keys that users make on that page, which ``keys`` has to know. There is a page with both.
-            before_store: asked before an upload is stored; refuses by raising
-                :class:`~chevupload.errors.RequestDenied` with a reason.
-            on_upload: told of each upload once it is there.
-            on_delete: told of each upload once it is gone.
             clock: returns an aware UTC time.
 
         Raises:
@@ -142,54 +118,36 @@ class ChevUpload:
         # What a twin of this component is made of, in a host's tests.
         self.parts = {name: part for name, part in locals().items() if name != "self"}
         self.own_database: Any = None
-        optional(BASE_URL).checked("base_url", base_url)
-        PROXIES.checked("trusted_proxies", trusted_proxies)
-        _check_parts(
-            catalog=catalog,
-            limits=limits,
-            renditions=renditions,
-            originals=originals,
-            policy=policy,
-            routes=routes,
-            pages=pages,
-            fetcher=fetcher,
-            key_store=key_store,
-        )
-        _check_functions(
-            before_store=before_store,
-            on_upload=on_upload,
-            on_delete=on_delete,
-            choose_storage=choose_storage,
-            current_user=current_user,
-            clock=clock,
-        )
-        storages = Storages(storage, choose_storage)
-        is_private = any(one.url("0.png") is None for one in storages.by_name.values())
-        if routes is not None and routes.files is None and is_private:
+        self.config = config
+        _check_parts(config=config, hooks=hooks, pages=pages, catalog=catalog, fetcher=fetcher, key_store=key_store)
+        if current_user is not None:
+            check_function("current_user", current_user, "environ")
+        check_function("clock", clock)
+        limits, policy, renditions = config.limits, config.policy, config.renditions
+        storages = storage if isinstance(storage, Storages) else Storages(storage)
+        if config.routes.files is None and any(one.url("0.png") is None for one in storages.by_name.values()):
             raise ConfigError("without a route for files, the storage needs a public URL")
-        limits, policy, renditions = limits or Limits(), policy or Policy(), renditions or Renditions()
-        if decode in ("worker", "inline"):
+        if renderer in ("worker", "inline"):
             check_usable("Policy.formats", policy.formats)
-        spools = SpoolFolder(_spool_folder(spool_folder, storages), limits.spool_bytes)
+        spools = SpoolFolder(config.spool_folder or _spool_folder(storages), limits.spool_bytes)
         key_backend = as_key_backend(keys)
         visitor = None if current_user is None else signed_in(key_backend, current_user)
         tokens = DeleteTokens(secret_keys)
         has_page = key_store is not None and current_user is not None
-        self.routes = _served(routes or Routes(), has_keys_page=has_page)
+        self.routes = _served(config.routes, has_keys_page=has_page)
         self.catalog = catalog
         self._key_store = key_store
         self._storages = storages
         self._sign = tokens.sign
         self._tag_url = policy.tag_url
-        self._deliverer = Deliverer(storages, delivery or Delivery(), clock=clock)
-        self._base_url = base_url
-        self._trusted_proxies = trusted_proxies
+        self._deliverer = Deliverer(storages, config.delivery, clock=clock)
+        self._base_url = config.base_url
+        self._trusted_proxies = config.trusted_proxies
         self._assets = Assets(self.routes.assets)
         self._answers = PageAnswers(
-            pages or Pages(), site=partial(self._site_links, login_url=policy.login_url, current_user=current_user)
+            pages, site=partial(self._site_links, login_url=policy.login_url, current_user=current_user)
         )
-        self.renderer = _renderer(decode, limits)
-        hooks = Hooks(before_store=before_store, on_upload=on_upload, on_delete=on_delete)
+        self.renderer = _renderer(renderer, limits)
         writer = Writer(catalog, storages, hooks)
         transactions = HostTransactions(
             catalog=catalog, storages=storages, writer=writer, hooks=hooks, intents=IntentLog(spools.path, secret_keys)
@@ -203,7 +161,7 @@ class ChevUpload:
             renderer=self.renderer,
             limits=limits,
             renditions=renditions,
-            originals=originals or Originals(),
+            originals=config.originals,
             policy=policy,
             hooks=hooks,
             spools=spools,
@@ -462,26 +420,14 @@ def _served(routes: Routes, *, has_keys_page: bool) -> Routes:
 
 
 _PARTS: Mapping[str, tuple[type, str]] = {
-    "catalog": (UploadRecords, "SqlCatalog(Database(engine))"),
-    "limits": (Limits, "Limits(max_bytes=5_000_000)"),
-    "renditions": (Renditions, "Renditions(thumb_side=320)"),
-    "originals": (Originals, "Originals(max_width=4_000)"),
-    "policy": (Policy, "Policy(guests=False)"),
-    "routes": (Routes, "Routes(upload_page='upload')"),
+    "config": (Config, "Config(limits=Limits(max_bytes=5_000_000))"),
+    "hooks": (Hooks, "Hooks(on_upload=tell)"),
     "pages": (Pages, "Pages(site_name='Pictures')"),
+    "catalog": (UploadRecords, "SqlCatalog(Database(engine))"),
     "fetcher": (Fetcher, "HttpFetcher()"),
     "key_store": (KeyStore, "SqlKeys(database)"),
 }
 """What each part has to be, and an example of it."""
-_FUNCTIONS: Mapping[str, tuple[str, ...]] = {
-    "before_store": ("upload", "principal", "file"),
-    "on_upload": ("upload", "principal"),
-    "on_delete": ("upload",),
-    "choose_storage": ("upload", "principal"),
-    "current_user": ("environ",),
-    "clock": (),
-}
-"""What each function of the host is called with."""
 
 
 def _check_parts(**parts: object) -> None:
@@ -490,34 +436,14 @@ def _check_parts(**parts: object) -> None:
             check_instance(name, part, *_PARTS[name])
 
 
-def _check_functions(**functions: object) -> None:
-    for name, function in functions.items():
-        if function is not None:
-            check_function(name, function, *_FUNCTIONS[name])
-
-
-def _renderer(decode: str | Renderer, limits: Limits) -> Renderer:
-    if decode == "worker":
+def _renderer(chosen: str | Renderer, limits: Limits) -> Renderer:
+    if chosen == "worker":
         return WorkerPool(limits)
-    if decode == "inline":
+    if chosen == "inline":
         return InlineRenderer(limits)
-    check_instance("decode", decode, Renderer, "'worker', 'inline' or a renderer")
-    return cast(Renderer, decode)
+    check_instance("renderer", chosen, Renderer, "'worker', 'inline' or a renderer")
+    return cast(Renderer, chosen)
 
 
-def _spool_folder(given: str | None, storages: Storages) -> str:
-    """Return the folder for temporary files.
-
-    Raises:
-        ConfigError: the one that was given is none that can be written to.
-    """
-    if given is None:
-        return _default_spool_folder(storages)
-    folder = local_path(given)
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(f"spool_folder must be a folder that can be written to: {given!r}")
-    return str(folder)
-
-
-def _default_spool_folder(storages: Storages) -> str:
+def _spool_folder(storages: Storages) -> str:
     return str(storages.adopting[0].incoming) if storages.adopting else tempfile.gettempdir()

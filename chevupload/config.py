@@ -1,4 +1,4 @@
-"""Frozen settings with their units and the reasons of their defaults, checked at construction."""
+"""What a site chooses: one frozen :class:`Config`, checked at construction. Defaults say their units and reasons."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, timedelta, tzinfo
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from chevupload.errors import ConfigError
 from chevupload.formats import NAMES, STILLS, TARGETS
 from chevupload.validation import (
+    BASE_URL,
     BYTES,
     CORS_ORIGIN,
     COUNT,
@@ -18,17 +19,21 @@ from chevupload.validation import (
     ORIGIN,
     PAGE_URL,
     PIXELS,
+    PROXIES,
     SECONDS,
     TEXT,
     TIME_SPAN,
     TIME_ZONE,
+    WRITABLE_FOLDER,
     Kind,
     check,
     choice,
     each,
+    instance_of,
     matching,
     optional,
     read_words,
+    section,
     setting,
     whole,
     words_of,
@@ -130,6 +135,8 @@ class Renditions:
         check(self)
 
 
+ROUTE_SETTING = "{}_route"
+"""How a flat setting for a route is called."""
 _LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
 _PATH = r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*"
 _EXPECTED_PATH = "a path such as 'api/1/upload' of letters, digits, _ and -, with inner slashes and dots"
@@ -330,3 +337,49 @@ class Originals:
     def target(self, name: str) -> str | None:
         """Return the format that a still picture of format ``name`` is converted to, or None."""
         return dict(self.convert).get(name)
+
+
+_DELIVERY = instance_of(Delivery, "Delivery(by='signed_url')")
+
+
+def _deliveries(value: Any) -> Delivery | Mapping[str, Delivery]:
+    if not isinstance(value, Mapping):
+        return cast(Delivery, _DELIVERY.take(value))
+    return {str(name): _DELIVERY.take(one) for name, one in value.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that a site chooses, but for its pages and the parts that it brings.
+
+    Raises:
+        ConfigError: a value of another type, or an address or number that cannot be used.
+    """
+
+    limits: Limits = section(Limits(), instance_of(Limits, "Limits(max_bytes=5_000_000)"))
+    """What one request may cost."""
+    renditions: Renditions = section(Renditions(), instance_of(Renditions, "Renditions(thumb_side=320)"))
+    """Sides and quality of the derived pictures."""
+    originals: Originals = section(Originals(), instance_of(Originals, "Originals(max_width=4_000)"))
+    """Size, format and metadata of the stored originals, of those uploaders whose Principal has none of its own."""
+    policy: Policy = section(Policy(), instance_of(Policy, "Policy(guests=False)"))
+    """The other choices of the site."""
+    routes: Routes = section(Routes(), instance_of(Routes, "Routes(upload_page='upload')"), named=ROUTE_SETTING)
+    """Where the component answers."""
+    delivery: Delivery | Mapping[str, Delivery] = section(
+        Delivery(),
+        Kind(f"{_DELIVERY.expected}, or a mapping of these by a storage's name", _deliveries),
+        named="delivery_{}",
+    )
+    """How stored files are sent: one choice for all storages, or one for each storage's name."""
+    base_url: str | None = setting(None, optional(BASE_URL))
+    """URL of the mount point as clients see it. None takes it from each request."""
+    trusted_proxies: int = setting(0, PROXIES)
+    """How many proxies in front set X-Forwarded headers. With 0 these headers are ignored."""
+    spool_folder: str | None = setting(None, optional(WRITABLE_FOLDER))
+    """Folder for temporary files, ``~`` being the home folder. None takes the storage's own incoming folder, or the
+    system's."""
+
+    def __post_init__(self) -> None:
+        """Check each value."""
+        check(self)

@@ -1,69 +1,69 @@
-"""A component from flat settings, as a host's configuration has them: texts of an ini file, or values of its own.
+"""A component from flat settings, or from everything in one folder.
 
-SQLAlchemy is loaded with this module. A name is that of a keyword of :class:`~chevupload.app.ChevUpload`, or of a
-field of Limits, Renditions, Originals, Policy or Pages, of Routes with ``_route`` behind it, or of Delivery with
-``delivery_`` before it.
+Flat settings are what a host's configuration holds: texts of an ini file, or values of its own. A name is that of a
+field of :class:`~chevupload.config.Config` and of what is in it (:mod:`chevupload.config_reader` says how they are
+called), of a field of Pages, or one of those that :func:`component_from` lists. SQLAlchemy is loaded with this module.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError
 
 from chevupload.app import ChevUpload
-from chevupload.config import Delivery, Limits, Originals, Policy, Renditions, Routes
-from chevupload.data_folder import DataFolder, Parts, Site
+from chevupload.clock import Clock
+from chevupload.config import Config
+from chevupload.config_reader import names_of, read_settings
+from chevupload.data_folder import DataFolder, Site
 from chevupload.db.catalog import SqlCatalog
 from chevupload.db.connect import engine_from
 from chevupload.db.database import Database
 from chevupload.db.keys import SqlKeys, UserColumns
 from chevupload.db.tables import Tables
 from chevupload.errors import ConfigError
-from chevupload.keys import GuestKey, KeyChain, KeyFunction
-from chevupload.protocols import KeyBackend, Storage, UploadRecords
+from chevupload.keys import CurrentUser, GuestKey, KeyChain, KeyFunction
+from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
-from chevupload.storage.registry import ChooseStorage
-from chevupload.validation import BASE_URL, FLAG, PROXIES, choice, kind_of
+from chevupload.storage.registry import Storages
+from chevupload.uploads.hooks import Hooks
+from chevupload.validation import FLAG, choice
 from chevupload.web.pages import Pages
 
-_PARTS = {"base_url": BASE_URL, "trusted_proxies": PROXIES, "decode": choice("worker", "inline")}
-"""What else is passed on to the component when it is set."""
-_SETTINGS = {
-    **dict.fromkeys((Limits, Renditions, Originals, Policy, Pages), "{}"),
-    Routes: "{}_route",
-    Delivery: "delivery_{}",
-}
-"""The frozen settings, and how their fields are called."""
 _OWN = (
     *("folder", "database_url", "storage_url", "storage_options", "storage_exclusive", "storage_signing_endpoint"),
-    "public_url",
-    *("secret_keys", "guest_key"),
-    *("base_url", "trusted_proxies", "decode"),
+    *("public_url", "secret_keys", "guest_key", "renderer"),
 )
+_RENDERER = choice("worker", "inline")
 
 
-class MoreParts(Parts, total=False):
-    """What :func:`component_from` takes beside what it names; each as :class:`~chevupload.app.ChevUpload` has it."""
+class Parts(TypedDict, total=False):
+    """What a component may be given beside keys, records and files; see :class:`~chevupload.app.ChevUpload`."""
 
-    secret_keys: Sequence[str]
-    spool_folder: str | None
-    choose_storage: ChooseStorage | None
+    config: Config
+    hooks: Hooks
+    pages: Pages
+    fetcher: Fetcher | None
+    renderer: Literal["worker", "inline"] | Renderer
+    current_user: CurrentUser | None
+    key_store: KeyStore | None
+    clock: Clock
 
 
-class StoreParts(MoreParts, total=False):
-    """These, and where keys, records and files stay: what an adapter takes that knows tables and users itself."""
+class StoreParts(Parts, total=False):
+    """These, and where keys, records and files stay: for adapters that know tables and users themselves."""
 
     keys: KeyBackend | KeyFunction | None
     catalog: UploadRecords | None
-    storage: Storage | Mapping[str, Storage] | None
+    storage: Storage | Mapping[str, Storage] | Storages | None
     database: Database | None
+    secret_keys: Sequence[str] | None
 
 
 class AllParts(StoreParts, total=False):
@@ -73,16 +73,49 @@ class AllParts(StoreParts, total=False):
     users: UserColumns | None
 
 
+def embedded(
+    folder: str | os.PathLike[str] | Site,
+    *,
+    keys: KeyBackend | KeyFunction | None = None,
+    guest_key: str | None = None,
+    **parts: Unpack[Parts],
+) -> ChevUpload:
+    """Return a component that keeps everything in one folder, which is made when it is missing.
+
+    Users and keys are made with the command line, or with the ``accounts`` of a :class:`~chevupload.data_folder.Site`.
+
+    Args:
+        folder: the folder, or a site that is open already and stays so.
+        keys: whose key is this? Instead of the keys in the folder.
+        guest_key: lets guests upload with it.
+        parts: other keywords of :class:`~chevupload.app.ChevUpload`.
+
+    Raises:
+        BackendError: the folder cannot be used.
+        ConfigError: the parts do not fit together, or say where else to keep something.
+    """
+    if unknown := set(parts) - Parts.__optional_keys__:
+        raise ConfigError(f"not for a component in one folder: {', '.join(sorted(unknown))}")
+    site = folder if isinstance(folder, Site) else Site(folder)
+    settings = {"folder": site.folder, "guest_key": guest_key}
+    component = component_from(settings, keys=keys, database=site.database, **parts)
+    component.own_database = site.database
+    if site is not folder:
+        weakref.finalize(component, site.close)
+    return component
+
+
 def component_from(
     settings: Mapping[str, Any],
     *,
     keys: KeyBackend | KeyFunction | None = None,
     catalog: UploadRecords | None = None,
-    storage: Storage | Mapping[str, Storage] | None = None,
+    storage: Storage | Mapping[str, Storage] | Storages | None = None,
     database: Database | None = None,
+    secret_keys: Sequence[str] | None = None,
     tables: Tables | None = None,
     users: UserColumns | None = None,
-    **more: Unpack[MoreParts],
+    **more: Unpack[Parts],
 ) -> ChevUpload:
     """Put a component together from flat settings, and from what the host has of its own.
 
@@ -102,54 +135,55 @@ def component_from(
         a list, or a text of one or more keys with white space between them, oldest first.
     ``guest_key``
         lets guests upload.
+    ``renderer``
+        ``worker`` or ``inline``.
 
     A key is looked for first in the host's ``keys``, then in the table of keys, then it may be the guests'. The table
     is not asked where the host brings keys and no users. With ``current_user``, users have a page to make such keys.
 
     Args:
-        settings: by name.
+        settings: by name. They win over the fields of ``config`` and ``pages``, and every other part over them.
         keys: asked first whose a key is.
         catalog: where records stay, instead of ``database`` and ``tables``.
         storage: where files stay.
         database: where records and keys stay.
-        tables: the tables in it.
+        secret_keys: sign delete links.
+        tables: the tables in the database.
         users: the host's own users, to whom the keys in the table of keys belong.
-        more: other keywords of :class:`~chevupload.app.ChevUpload`, by name; they win over settings.
+        more: other keywords of :class:`~chevupload.app.ChevUpload`.
 
     Raises:
         ConfigError: an unknown name, a value that cannot be meant, or parts that do not fit together.
         BackendError: the folder cannot be used.
     """
-    _check_names(settings)
+    config, pages = more.get("config", Config()), more.get("pages", Pages())
+    if unknown := set(settings) - {*_OWN, *names_of(config), *names_of(pages)}:
+        raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
     if users is not None and database is None and not settings.get("database_url"):
         raise ConfigError("users need the database that they are in: bring it, or set database_url")
     folder = DataFolder(settings["folder"]) if settings.get("folder") else None
     made = None
     if database is None and (catalog is None or users is not None):
         database = made = database_from(settings)
-    asks_table = database is not None and (keys is None or users is not None)
-    own_keys = SqlKeys(database, tables=tables, users=users) if database is not None and asks_table else None
-    parts: dict[str, Any] = {
-        "keys": _chain(keys, own_keys, settings.get("guest_key")),
-        "key_store": own_keys,
-        "secret_keys": more.get("secret_keys") or _secret_keys(settings, folder),
-        "catalog": catalog or _catalog(database, tables),
-        "storage": storage or _storage(settings, folder),
-        **{name: kind.from_setting(name, settings[name]) for name, kind in _PARTS.items() if settings.get(name)},
-        **{kind.__name__.lower(): _frozen(kind, spelling, settings) for kind, spelling in _SETTINGS.items()},
-    }
-    component = ChevUpload(**{**parts, **more})
+    own_keys = None
+    if database is not None and (keys is None or users is not None):
+        own_keys = SqlKeys(database, tables=tables, users=users)
+    parts: dict[str, Any] = {"key_store": own_keys, **more}
+    parts |= {"config": read_settings(config, settings), "pages": read_settings(pages, settings)}
+    if settings.get("renderer"):
+        parts.setdefault("renderer", _RENDERER.from_setting("renderer", settings["renderer"]))
+    component = ChevUpload(
+        keys=_chain(keys, own_keys, settings.get("guest_key")),
+        secret_keys=secret_keys or _secret_keys(settings, folder),
+        catalog=catalog or _catalog(database, tables),
+        storage=storage or _storage(settings, folder),
+        **parts,
+    )
     if made is not None:
         weakref.finalize(component, made.engine.dispose)
         # With the host's users in it, it is the host's.
         component.own_database = made if users is None else None
     return component
-
-
-def _check_names(settings: Mapping[str, Any]) -> None:
-    fields = {spelling.format(field.name) for kind, spelling in _SETTINGS.items() for field in dataclasses.fields(kind)}
-    if unknown := set(settings) - fields - set(_OWN):
-        raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
 
 
 _DRIVER_EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
@@ -245,11 +279,3 @@ def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequ
     if folder is None:
         raise ConfigError("secret_keys is not set, and there is no folder to keep one in")
     return folder.secret_keys()
-
-
-def _frozen(kind: type[Any], spelling: str, settings: Mapping[str, Any]) -> Any:
-    """Return one of the frozen settings with what ``settings`` say of its fields."""
-    named = ((field, spelling.format(field.name)) for field in dataclasses.fields(kind))
-    return kind(
-        **{field.name: kind_of(field).from_setting(name, settings[name]) for field, name in named if name in settings}
-    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import Field, dataclass, field, fields
@@ -37,11 +38,13 @@ class Kind:
         expected: what is right, to be read behind "must be".
         take: returns a value as it is kept; ValueError or TypeError when it is not of this kind.
         read: makes a value of the text in an ini file or an environment variable; ValueError likewise.
+        is_optional: None is a value, too.
     """
 
     expected: str
     take: Callable[[Any], Any]
     read: Callable[[str], Any] = str
+    is_optional: bool = False
 
     def checked(self, name: str, value: Any) -> Any:
         """Return ``value`` as it is kept.
@@ -70,6 +73,14 @@ class Kind:
 def setting(default: T, kind: Kind) -> T:
     """Return the default of a dataclass's field, whose values are of ``kind``."""
     return field(default=default, metadata={"kind": kind})
+
+
+def section(default: T, kind: Kind, *, named: str = "{}") -> T:
+    """Return the default of a field that holds frozen settings itself.
+
+    ``named`` says how a flat setting for one of their fields is called, with ``{}`` for the field's own name.
+    """
+    return field(default=default, metadata={"kind": kind, "named": named})
 
 
 def kind_of(one: Field[Any]) -> Kind:
@@ -103,6 +114,17 @@ def check_instance(name: str, value: object, kind: type, example: str) -> None:
             raise ConfigError(f"{name} must be such as {example}: {value!r:.80} has no {', '.join(missing[:5])}")
     elif not isinstance(value, kind):
         raise ConfigError(f"{name} must be such as {example}: {value!r:.80}")
+
+
+def instance_of(kind: type[T], example: str) -> Kind:
+    """Return the kind of a value that is a ``kind``, such as ``example``."""
+
+    def take(value: Any) -> T:
+        if not isinstance(value, kind):
+            raise ValueError(value)
+        return value
+
+    return Kind(f"such as {example}", take)
 
 
 def check_function(name: str, function: object, *arguments: str) -> None:
@@ -200,6 +222,13 @@ def _folder(value: Any) -> str:
     return str(folder)
 
 
+def _writable_folder(value: Any) -> str:
+    folder = _folder(value)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(value)
+    return folder
+
+
 def _base_url(value: Any) -> str:
     if not _BASE_URL.match(value) or (urlsplit(value).port or 80) > 65535:
         raise ValueError(value)
@@ -255,7 +284,7 @@ def optional(kind: Kind) -> Kind:
     def read(text: str) -> Any:
         return None if text == "" else kind.read(text)
 
-    return Kind(f"{kind.expected}, or None", take, read)
+    return Kind(f"{kind.expected}, or None", take, read, is_optional=True)
 
 
 def each(noun: str, kind: Kind, *, star: bool = False) -> Kind:
@@ -283,6 +312,7 @@ SECONDS = Kind("a number of seconds above 0", _seconds, float)
 FLAG = Kind("True or False", _true_or_false, _read_flag)
 TEXT = Kind("a text", _text)
 FOLDER = Kind("a folder that is there", _folder)
+WRITABLE_FOLDER = Kind("a folder that can be written to", _writable_folder)
 TIME_ZONE = Kind("a time zone, such as 'Europe/Berlin' or a tzinfo", _zone)
 TIME_SPAN = Kind("a timedelta above 0, or its seconds", _span, float)
 _AN_ORIGIN = "an origin in small letters such as 'https://forum.example', with nothing behind it"

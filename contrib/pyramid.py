@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import fields
-from inspect import signature
 from typing import Any
 
 import click
@@ -26,12 +24,12 @@ except ImportError as error:
 
 from sqlalchemy.exc import UnboundExecutionError
 
-from chevupload.app import ChevUpload
 from chevupload.cli import host_commands, hosted
 from chevupload.cli.command_line import CommandLine
-from chevupload.config import Routes
+from chevupload.config import ROUTE_SETTING, Config, Routes
+from chevupload.config_reader import read_settings
 from chevupload.db import Database, Tables, UserColumns
-from chevupload.factory import component_from
+from chevupload.factory import AllParts, component_from
 from chevupload.integration import RequestUploads, below, checked_prefix
 from chevupload.model import Owner
 from chevupload.web.receiver import SESSION
@@ -40,8 +38,6 @@ from chevupload.wsgi.routing import route_paths
 _NAME = "chevupload"
 _REQUEST = "chevupload.request"
 """Where the environ holds Pyramid's request, for the function that knows who is signed in."""
-
-_PARTS = {*signature(component_from).parameters, *signature(ChevUpload).parameters} - {"settings", "more", "routes"}
 
 
 def includeme(config: Any) -> None:
@@ -56,7 +52,7 @@ def includeme(config: Any) -> None:
     settings = {name.removeprefix(head): value for name, value in every if name.startswith(head)}
     with config.route_prefix_context(settings.pop("route_prefix", None)):
         mount = _Mount(config.route_prefix)
-        for name, paths in route_paths(_routes(settings)).items():
+        for name, paths in route_paths(read_settings(Routes(), settings, named=ROUTE_SETTING)).items():
             for slash, path in zip(("", "/"), paths, strict=False):
                 route = f"{_NAME}.{name}{slash}"
                 config.add_route(route, path.replace("{rest}", "{rest:.*}"))
@@ -67,12 +63,6 @@ def includeme(config: Any) -> None:
     config.add_request_method(mount.uploads, _NAME, reify=True)
     # In the last phase: the parts, and whether there is a security policy, are known before.
     config.action(_NAME, mount.make, args=(config.registry, settings))
-
-
-def _routes(settings: Mapping[str, Any]) -> Routes:
-    """Read where to answer: the place of a route among the host's is that of the include, before there are parts."""
-    names = {field.name: f"{field.name}_route" for field in fields(Routes)}
-    return Routes(**{field: settings[name] or None for field, name in names.items() if name in settings})
 
 
 class _Mount:
@@ -87,16 +77,18 @@ class _Mount:
 
         Args:
             config: the configurator.
-            parts: any keyword of :func:`~chevupload.factory.component_from` or :class:`~chevupload.app.ChevUpload`,
-                but the routes, which are settings. ``database`` may be an engine, ``users`` a mapped class;
-                ``current_user`` gets the request.
+            parts: any keyword of :func:`~chevupload.factory.component_from` or :class:`~chevupload.app.ChevUpload`.
+                ``database`` may be an engine, ``users`` a mapped class; ``current_user`` gets the request. The routes
+                are settings: their place among the host's is that of the include, before ``config`` is known.
 
         Raises:
-            ConfigurationError: there is no such part, or the component is made already.
+            ConfigurationError: there is no such part, it is a config with routes, or the component is made already.
         """
         for name, part in parts.items():
-            if name not in _PARTS:
+            if name not in AllParts.__optional_keys__:
                 raise ConfigurationError(f"chevupload has no part {name!r}")
+            if isinstance(part, Config) and part.routes != Routes():
+                raise ConfigurationError("chevupload's routes are settings, such as chevupload.viewer_route")
             if _NAME in config.registry:
                 raise ConfigurationError("chevupload is made already: call set_chevupload before the commit")
             config.action((_NAME, name), self._parts.__setitem__, args=(name, part), order=PHASE1_CONFIG)

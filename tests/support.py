@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
 from chevupload.app import ChevUpload
+from chevupload.config import Config
 from chevupload.model import Album, Category, Principal, Upload
 from chevupload.storage.local import LocalStorage
 from chevupload.testing.memory import MemoryCatalog, StaticKeys
+from chevupload.uploads.hooks import Hooks
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -133,6 +136,15 @@ class NoNetwork:
         raise AssertionError(f"{url} was to be fetched")
 
 
+def gathered(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords of a component, with what belongs into its config and its hooks gathered in these."""
+    parts = dict(settings)
+    for name, kind in (("config", Config), ("hooks", Hooks)):
+        inside = {field.name: parts.pop(field.name) for field in fields(kind) if field.name in parts}
+        parts[name] = replace(parts.get(name, kind()), **inside)
+    return parts
+
+
 class Stand:
     """A component on real files, and a client that sends it requests through the WSGI validator."""
 
@@ -145,16 +157,21 @@ class Stand:
         self.incoming.mkdir()
         local = LocalStorage(self.images, incoming=self.incoming)
         self.storage = storage(local) if callable(storage) else storage or local
-        values = {
+        self._settings: dict[str, Any] = {
             "keys": StaticKeys(PRINCIPALS),
             "secret_keys": [SECRET],
-            "decode": "inline",
+            "renderer": "inline",
             "fetcher": NoNetwork(),
             "spool_folder": str(self.incoming),
             "clock": self.clock,
         }
-        self.component = ChevUpload(catalog=self.catalog, storage=self.storage, **(values | settings))
         self.base = f"http://site.test{prefix}"
+        self.start(**settings)
+
+    def start(self, **settings: Any) -> None:
+        """Put the component together; once more with other settings, on the same records and files."""
+        self._settings |= settings
+        self.component = ChevUpload(catalog=self.catalog, storage=self.storage, **gathered(self._settings))
         self._application = validator(self.component)
 
     def open(self, path: str, method: str = "GET", **request: Any) -> TestResponse:

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from chevupload.data_folder import Site
+from chevupload.factory import embedded
 from tests.support import Stand, environment, files_in, picture
 
 pytestmark = pytest.mark.slow
@@ -24,7 +25,7 @@ def send_many(folder: str, key: str, number: int, decode: str) -> None:
     from werkzeug.test import Client
 
     site = Site(folder)
-    component = site.component(decode=decode)
+    component = embedded(site, renderer=decode)
 
     def send(turn: int) -> str:
         content = picture(color=(number, turn, 0))
@@ -65,7 +66,7 @@ def test_two_hundred_uploads_of_one_name(tmp_path, decode):
     for output in outputs:
         sent |= dict(line.split() for line in output.splitlines())
     assert len(sent) == PROCESSES * THREADS * EACH == 200
-    component = site.component(decode="inline")
+    component = embedded(site, renderer="inline")
     uploads = {upload.id: upload for upload in component.catalog.uploads()}
     assert {upload.md5 for upload in uploads.values()} == set(sent.values())
     assert len({upload.stem.lower() for upload in uploads.values()}) == 200

@@ -12,6 +12,7 @@ import requests
 
 from chevupload.cli import main
 from chevupload.data_folder import Site
+from chevupload.factory import embedded
 from tests.support import FOREVER, NEVER, Server, files_in, noise
 
 pytestmark = pytest.mark.slow
@@ -72,7 +73,7 @@ def test_killed_in_the_middle_of_uploads(tmp_path, contents, capsys):
     assert main(["sweep", "--data", str(folder), "--grace", "0"]) == 0
     assert main(["check", "--data", str(folder)]) == 0
     capsys.readouterr()
-    component = site.component()
+    component = embedded(site)
     uploads = list(component.catalog.uploads())
     component.catalog.withdraw_stalled(now=NEVER, pending_since=FOREVER)
     assert list(component.catalog.withdrawn_ids()) == [], "no record is pending or half deleted"

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from werkzeug.test import Client
 
-from chevupload.data_folder import Site, _write_once, embedded
+from chevupload import Config
+from chevupload.data_folder import Site, _write_once
 from chevupload.errors import BackendError, ConfigError
+from chevupload.factory import embedded
 from chevupload.model import Principal
 from chevupload.testing.memory import MemoryStorage
 from tests.support import picture
@@ -27,7 +29,7 @@ def test_a_site_forgets_users_and_has_a_page(tmp_path):
     site = Site(tmp_path / "own")
     user_id = site.accounts.add_user("ann")
     key = site.accounts.add_key("ann").key
-    component = site.component(decode="inline", current_user=lambda environ: None)
+    component = embedded(site, renderer="inline", current_user=lambda environ: None)
     assert component.routes.keys == "settings/api"
     assert component.key_store.keys_of(user_id)
     component.forget(user_id)
@@ -41,7 +43,7 @@ def test_a_folder_is_all_it_needs(tmp_path):
     """Everything is in it; a web server can reach the files, and nothing else."""
     folder = tmp_path / "deep" / "site"
     site = Site(folder)
-    component = site.component(guest_key="guests", decode="inline")
+    component = embedded(site, guest_key="guests", renderer="inline")
     assert send(component, "guests").status_code == 200
     assert send(component, "wrong").status_code == 401
     assert {name: oct(stat.S_IMODE((folder / name).stat().st_mode)) for name in ("", *os.listdir(folder))} == {
@@ -56,7 +58,7 @@ def test_a_folder_is_all_it_needs(tmp_path):
 
 def test_embedded_is_the_same_in_one_call(tmp_path):
     """Settings are the component's; guests are off without a guest key."""
-    component = embedded(tmp_path / "site", base_url="https://a.test", decode="inline")
+    component = embedded(tmp_path / "site", config=Config(base_url="https://a.test"), renderer="inline")
     assert send(component, "guests").status_code == 401
     site = Site(tmp_path / "site")
     site.accounts.add_user("ann")
@@ -74,7 +76,7 @@ def test_records_and_files_stay_in_the_folder(tmp_path):
 
 def test_keys_may_be_the_hosts(tmp_path):
     """A host's own users upload into an embedded site."""
-    component = embedded(tmp_path / "site", keys=lambda key, environ: Principal(user_id=key), decode="inline")
+    component = embedded(tmp_path / "site", keys=lambda key, environ: Principal(user_id=key), renderer="inline")
     assert send(component, "anybody").status_code == 200
 
 

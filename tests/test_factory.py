@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
+from dataclasses import fields, replace
 from datetime import UTC, timedelta
 from inspect import signature
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from chevupload import ChevUpload, Delivery, Limits, Originals, Pages, Policy, Principal, Renditions, Routes
+from chevupload import ChevUpload, Config, Delivery, Limits, Originals, Pages, Policy, Principal, Renditions, Routes
 from chevupload.db import Accounts, Database, SqlCatalog, SqlKeys, Tables, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, StorageError
-from chevupload.factory import _SETTINGS, AllParts, component_from
+from chevupload.factory import AllParts, component_from
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 
 SECRETS = "the-first-of-the-secrets the-second-of-the-secrets"
@@ -25,7 +25,7 @@ def make(tmp_path):
     made = []
 
     def make_component(settings=(), /, **parts):
-        component = component_from({"folder": str(tmp_path / "data"), "decode": "inline", **dict(settings)}, **parts)
+        component = component_from({"folder": str(tmp_path / "data"), "renderer": "inline", **dict(settings)}, **parts)
         made.append(component)
         return component
 
@@ -53,7 +53,7 @@ def test_a_tilde_is_the_home_folder(make, tmp_path, monkeypatch):
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    make({"folder": "~/data"}, spool_folder="~")
+    make({"folder": "~/data"}, config=Config(spool_folder="~"))
     make({"folder": "", "database_url": "sqlite:///~/site.db", "storage_url": "file://~/files", "secret_keys": SECRETS})
     component = make({"folder": "~/other", "database_url": "sqlite:///~/site.db"})
     component.catalog.database.create_tables()
@@ -127,10 +127,10 @@ def test_every_frozen_setting_has_a_name(make):
     assert component._trusted_proxies == 2
 
 
-@pytest.mark.parametrize("kind", _SETTINGS)
+@pytest.mark.parametrize("kind", [Config, *(type(one.default) for one in fields(Config) if "named" in one.metadata)])
 def test_no_field_is_forgotten(kind):
     """Each says what its values may be, and its default is one of them."""
-    for field in dataclasses.fields(kind):
+    for field in fields(kind):
         assert field.metadata["kind"].checked(field.name, field.default) == field.default
 
 
@@ -192,7 +192,7 @@ def test_values_may_have_their_types_already(make):
         ({"storage_url": "nothing://bucket"}, "nothing"),
         ({"secret_keys": "short"}, "16 characters"),
         ({"base_url": "ftp://x"}, "base_url"),
-        ({"decode": "elsewhere"}, "decode must be 'worker' or 'inline'"),
+        ({"renderer": "elsewhere"}, "renderer must be 'worker' or 'inline'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_at_the_start(make, settings, told):
@@ -308,9 +308,22 @@ def test_keys_are_asked_for_in_their_order(make, tmp_path):
 def test_parts_of_the_host_win(make):
     """Over what settings would make."""
     catalog, storage = MemoryCatalog(), MemoryStorage()
-    limits = Limits(max_bytes=7)
-    component = make({"max_bytes": "5"}, catalog=catalog, storage=storage, limits=limits, keys=StaticKeys({}))
-    assert (component.catalog, component._storages.by_name[""], component._api._limits) == (catalog, storage, limits)
+    component = make({"public_url": "https://cdn.example"}, catalog=catalog, storage=storage, keys=StaticKeys({}))
+    assert (component.catalog, component._storages.by_name[""]) == (catalog, storage)
+
+
+def test_settings_are_laid_over_a_config_of_the_host(make):
+    """Field by field, so that whoever runs a site has the last word on what its code says; so for pages."""
+
+    class Own(Pages):
+        def deleted(self):
+            return super().deleted()
+
+    code = Config(limits=Limits(max_bytes=7, max_tags=3), delivery={"": Delivery()}, trusted_proxies=1)
+    component = make({"max_bytes": "5", "site_name": "Own", "trusted_proxies": ""}, config=code, pages=Own())
+    assert component.config == replace(code, limits=Limits(max_bytes=5, max_tags=3))
+    assert component._answers.pages == Own(site_name="Own")
+    assert type(component._answers.pages) is Own
 
 
 def test_users_of_a_database_by_url_are_asked(make, tmp_path):

@@ -128,9 +128,9 @@ def test_an_api_alone_loads_no_templates(tmp_path):
     """A site that is asked for JSON never has Jinja2 in memory, however its pages are set up."""
     statement = f"""
 from werkzeug.test import Client
-from chevupload import Pages, embedded
+from chevupload import Config, Pages, embedded
 
-component = embedded({str(tmp_path)!r}, pages=Pages(templates={str(tmp_path)!r}), base_url="http://localhost/")
+component = embedded({str(tmp_path)!r}, pages=Pages(templates={str(tmp_path)!r}), config=Config(base_url="http://localhost/"))
 assert Client(component).post("/api/1/upload").json["status_code"] == 401
 assert Client(component).get("/api/1/openapi.json").status_code == 200
 """

@@ -12,7 +12,7 @@ import click
 from chevupload.cli.log import set_up_log
 from chevupload.cli.sites import DEFAULT_FOLDER, ChosenSite
 from chevupload.cli.values import KEY, LINE, NUMBER, SECONDS, setting, upload_address
-from chevupload.config import Limits, Policy
+from chevupload.config import Config, Limits, Policy
 from chevupload.errors import ConfigError
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from chevupload.validation import BASE_URL, ORIGIN
@@ -115,6 +115,7 @@ def serve(
     from chevupload.cli.request_parser import ROUTES  # noqa: PLC0415  # waitress is an extra
     from chevupload.cli.server import ServerLimits, create_server, listen  # noqa: PLC0415
     from chevupload.cli.stopping import run  # noqa: PLC0415
+    from chevupload.factory import embedded  # noqa: PLC0415  # SQLAlchemy comes with it
 
     if connections_per_address and trusted_proxies:
         raise click.UsageError("--connections-per-address would bound the proxies, not their clients: leave it to them")
@@ -128,14 +129,18 @@ def serve(
         # Before a data folder is made: a taken port leaves nothing behind.
         sockets = [stack.enter_context(socket) for socket in listen(host, port)]
         site = stack.enter_context(ChosenSite(data=data).open_folder(make=True))
-        component = site.component(
-            guest_key=guest_key,
+        config = Config(
+            limits=_limits(threads),
+            policy=Policy(guest_page=guest_page, popup_origins=popup_origin),
+            routes=ROUTES,
             base_url=base_url,
             trusted_proxies=trusted_proxies,
-            routes=ROUTES,
-            limits=_limits(threads),
+        )
+        component = embedded(
+            site,
+            guest_key=guest_key,
+            config=config,
             fetcher=HttpFetcher(FetchRules(max_concurrent=_fetches(threads))),
-            policy=Policy(guest_page=guest_page, popup_origins=popup_origin),
             pages=Pages(site_name=site_name),
         )
         limits = ServerLimits(

@@ -81,7 +81,9 @@ class ChosenSite:
             with contextlib.closing(_imported(self.app)) as component:
                 yield component
         else:
-            with self.open_folder() as site, contextlib.closing(site.component()) as component:
+            from chevupload.factory import embedded  # noqa: PLC0415  # SQLAlchemy comes with it
+
+            with self.open_folder() as site, contextlib.closing(embedded(site)) as component:
                 yield component
 
     @contextlib.contextmanager

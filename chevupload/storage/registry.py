@@ -13,7 +13,7 @@ from typing import TypeAlias
 from chevupload.errors import ConfigError, StorageError, UnknownStorage
 from chevupload.model import Principal, Upload
 from chevupload.protocols import AdoptingStorage, Storage
-from chevupload.validation import check_instance
+from chevupload.validation import check_function, check_instance
 
 ChooseStorage: TypeAlias = Callable[[Upload, Principal], str]
 """Names the storage of an upload that is about to be stored; its id and name are still open to change."""
@@ -26,6 +26,7 @@ class Storages:
 
     Attributes:
         by_name: every storage; one that stands alone has the empty name.
+        choose: names the storage of each upload; None takes the first.
         adopting: those on the server's own disk, the one for uploads by default first.
     """
 
@@ -43,8 +44,10 @@ class Storages:
                 raise ConfigError(f"not a usable name of a storage: {name!r}")
             check_instance("storage", one, Storage, "LocalStorage(folder)")
         if choose is not None and not isinstance(storage, Mapping):
-            raise ConfigError("choose_storage needs storages by name: storage={name: storage, ...}")
-        self._choose = choose
+            raise ConfigError("choose needs storages by name: Storages({name: storage, ...}, choose=...)")
+        if choose is not None:
+            check_function("choose", choose, "upload", "principal")
+        self.choose = choose
         self._default = next(iter(self.by_name))
         self.adopting = tuple(one for one in self.by_name.values() if isinstance(one, AdoptingStorage))
 
@@ -55,9 +58,9 @@ class Storages:
             Refusal: the host's choice is to take it nowhere.
             StorageError: the host's choice names no storage of the site.
         """
-        name = self._default if self._choose is None else self._choose(upload, principal)
+        name = self._default if self.choose is None else self.choose(upload, principal)
         if name not in self.by_name:
-            raise StorageError(f"choose_storage names {name!r}, and the storages are {sorted(self.by_name)}")
+            raise StorageError(f"choose names {name!r}, and the storages are {sorted(self.by_name)}")
         return replace(upload, storage=name)
 
     def of(self, upload: Upload) -> Storage:

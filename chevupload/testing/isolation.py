@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from chevupload.app import ChevUpload
-from chevupload.config import Routes
+from chevupload.config import Delivery, Routes
 from chevupload.errors import ConfigError
+from chevupload.protocols import Storage
 from chevupload.storage.local import LocalStorage
+from chevupload.storage.registry import Storages
 
 
 @contextmanager
@@ -50,28 +51,26 @@ def isolated(component: ChevUpload) -> Iterator[Path]:
 
 def _twin(component: ChevUpload, folder: Path) -> ChevUpload:
     """Return the same component with files in ``folder``; the workers are shared."""
-    parts = component.parts
-    routes: Routes = parts["routes"] or Routes()
-    twin = ChevUpload(
-        **parts
-        | {
-            "storage": _storage(parts["storage"], folder),
-            "spool_folder": None,
-            "delivery": None,
-            "routes": routes if routes.files else replace(routes, files=Routes().files),
-            "decode": component.renderer,
-        }
-    )
+    config = component.config
+    routes = config.routes if config.routes.files else replace(config.routes, files=Routes().files)
+    parts = component.parts | {
+        "config": replace(config, routes=routes, delivery=Delivery(), spool_folder=None),
+        "storage": _storage(component.parts["storage"], folder),
+        "renderer": component.renderer,
+    }
+    twin = ChevUpload(**parts)
     twin.own_database = component.own_database
     return twin
 
 
-def _storage(storage: Any, folder: Path) -> Any:
+def _storage(storage: Storage | Mapping[str, Storage] | Storages, folder: Path) -> Storage | Storages:
     """Return local storages by the same names."""
     images, incoming = folder / "images", folder / "incoming"
-    if not isinstance(storage, Mapping):
+    if not isinstance(storage, Mapping | Storages):
         return LocalStorage(images, incoming=incoming)
-    return {name: LocalStorage(images / f"{number}", incoming=incoming) for number, name in enumerate(storage)}
+    live = storage if isinstance(storage, Storages) else Storages(storage)
+    local = {name: LocalStorage(images / f"{number}", incoming=incoming) for number, name in enumerate(live.by_name)}
+    return Storages(local, live.choose)
 
 
 @contextmanager

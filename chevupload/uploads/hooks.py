@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
 from chevupload.model import Principal, Upload
+from chevupload.validation import check_function
 
 logger = logging.getLogger("chevupload")
 
@@ -22,14 +23,33 @@ OnDelete: TypeAlias = Callable[[Upload], None]
 """Told once of each upload that is gone: deleted by its link or by the host, or expired and swept; not if the process
 dies at that moment."""
 
+_ARGUMENTS = {
+    "before_store": ("upload", "principal", "file"),
+    "on_upload": ("upload", "principal"),
+    "on_delete": ("upload",),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The host's callables; each may be called from many threads at once."""
+    """The host's functions. Each may be called from many threads at once.
+
+    Raises:
+        ConfigError: one takes other arguments, or is async.
+    """
 
     before_store: BeforeStore | None = None
+    """Asked before an upload is stored."""
     on_upload: OnUpload | None = None
+    """Told of each upload once it is there."""
     on_delete: OnDelete | None = None
+    """Told of each upload once it is gone."""
+
+    def __post_init__(self) -> None:
+        """Check what each function takes."""
+        for name, arguments in _ARGUMENTS.items():
+            if (function := getattr(self, name)) is not None:
+                check_function(name, function, *arguments)
 
     def ask(self, upload: Upload, principal: Principal, path: str) -> None:
         """Ask whether ``upload``, whose original is the local file ``path``, may be stored.

@@ -18,7 +18,6 @@ from chevupload.model import Upload
 from chevupload.protocols import SigningStorage
 from chevupload.storage.headers import SAFETY_HEADERS, cache_control, content_disposition, content_type
 from chevupload.storage.registry import Storages
-from chevupload.validation import check_instance
 from chevupload.web.ranges import file_answer
 from chevupload.wsgi.responses import redirect_answer
 from chevupload.wsgi.webob import Response
@@ -44,7 +43,6 @@ class Deliverer:
         if unknown := set(named) - set(storages.by_name):
             raise ConfigError(f"delivery from storages that are not there: {sorted(unknown)}")
         for name, how in named.items():
-            check_instance("delivery", how, Delivery, "Delivery(by='signed_url')")
             storage = storages.by_name[name]
             if how.by == "signed_url" and not (isinstance(storage, SigningStorage) and storage.can_sign):
                 raise ConfigError(f"the storage {name!r} signs no URLs")

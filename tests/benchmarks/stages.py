@@ -27,10 +27,10 @@ _LARGE_BYTES = 40_000_000
 _LONGEST_PAGE = "/api/1/openapi.json"
 _START_SECONDS = 60
 _SITE_APP = """
-from chevupload import Delivery, Routes, embedded
+from chevupload import Config, Delivery, Routes, embedded
 
-delivery = Delivery({delivery})
-application = embedded("data", routes=Routes(health="health"), trusted_proxies={proxies}, delivery=delivery)
+config = Config(routes=Routes(health="health"), trusted_proxies={proxies}, delivery=Delivery({delivery}))
+application = embedded("data", config=config)
 application.warm()
 """
 _GUNICORN = (

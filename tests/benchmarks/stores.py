@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 import fsspec
 from pictures import make_pictures
 
+from chevupload import Config
 from chevupload.app import ChevUpload
 from chevupload.config import Limits
 from chevupload.db import Database, SqlCatalog, sqlite_engine
@@ -97,8 +98,8 @@ def measure(folder: Path, storage: TimedStorage, rounds: int) -> list[tuple[floa
         catalog=SqlCatalog(database),
         storage=storage,
         secret_keys=["a secret of sixteen characters or more"],
-        spool_folder=str(folder),
-        decode=renderer,
+        config=Config(spool_folder=str(folder)),
+        renderer=renderer,
     )
     content = make_pictures()[0].content
     found = []

@@ -12,9 +12,11 @@ from chevupload import Pages, Policy, Principal, Routes
 from chevupload.app import ChevUpload
 from chevupload.data_folder import Site
 from chevupload.db import SqlKeys
+from chevupload.factory import embedded
 from chevupload.keys import KeyChain
 from chevupload.testing import serve
 from chevupload.testing.memory import StaticKeys
+from tests.support import gathered
 
 GUEST = "the-key-of-the-guests"
 
@@ -46,12 +48,12 @@ def site(folder: Path, *, signed_in: bool = True, prefix: str = "", **settings: 
         "keys": KeyChain(keys, StaticKeys({GUEST: Principal()})),
         "key_store": keys,
         "current_user": lambda environ: Principal(user_id=user_id) if signed_in else None,
-        "decode": "inline",
+        "renderer": "inline",
         "routes": Routes(upload_page="upload", api_page="api-v1", home="/"),
         "policy": Policy(),
         "pages": Pages(site_name="Pictures of Ann", home_url="/"),
     }
-    component = own.component(**{**defaults, **settings})
+    component = embedded(own, **gathered({**defaults, **settings}))
     try:
         with serve(component) as address:
             yield Running(address, component, user_id, keys.add_key(user_id, label="Laptop").key)

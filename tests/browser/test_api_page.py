@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from chevupload import Routes
+from chevupload import Config, Routes
 from chevupload.data_folder import Site
+from chevupload.factory import embedded
 from chevupload.testing import serve
 from tests import sharex
 from tests.support import picture
@@ -21,7 +22,7 @@ def site(tmp_path):
     site = Site(tmp_path / "site")
     site.accounts.add_user("ann")
     key = site.accounts.add_key("ann", label="x").key
-    component = site.component(routes=Routes(api_page="api-v1"), decode="inline")
+    component = embedded(site, config=Config(routes=Routes(api_page="api-v1")), renderer="inline")
     with serve(component) as address:
         yield address, key
     component.close()

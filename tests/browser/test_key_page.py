@@ -10,6 +10,7 @@ import requests
 from chevupload import Principal
 from chevupload.data_folder import Site
 from chevupload.db import SqlKeys
+from chevupload.factory import embedded
 from chevupload.testing import serve
 from tests.browser.keyboard import focused, tab_to
 from tests.support import PNG
@@ -21,7 +22,9 @@ def address(tmp_path):
     site = Site(tmp_path / "site")
     user_id = site.accounts.add_user("ann")
     keys = SqlKeys(site.database)
-    component = site.component(key_store=keys, current_user=lambda environ: Principal(user_id=user_id), decode="inline")
+    component = embedded(
+        site, key_store=keys, current_user=lambda environ: Principal(user_id=user_id), renderer="inline"
+    )
     with serve(component) as address:
         yield address
     component.close()

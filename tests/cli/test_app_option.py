@@ -21,7 +21,7 @@ component = component_from(
         "database_url": "sqlite:///records.db",
         "storage_url": "local://" + __file__.replace("shop_site.py", "pictures"),
         "secret_keys": "a-secret-of-sixteen-characters-or-more",
-        "decode": "inline",
+        "renderer": "inline",
     }
 )
 application = component.wrap(None)

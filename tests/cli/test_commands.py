@@ -17,6 +17,7 @@ from sqlalchemy import select
 from chevupload.cli import commands, main
 from chevupload.data_folder import Site
 from chevupload.db import Tables
+from chevupload.factory import embedded
 from chevupload.spool import PREFIX
 from tests.support import environment, files_in, picture
 
@@ -72,7 +73,7 @@ def test_a_user_is_disabled_and_deleted(run, tmp_path):
     run("user", "add", "ann")
     run("album", "add", "ann", "Cats")
     key = run("key", "add", "ann")[1]
-    component = site.component(decode="inline")
+    component = embedded(site, renderer="inline")
     user_id = component.key_store.authenticate(key, {}).user_id
     component.uploads.save(io.BytesIO(picture()), owner=user_id)
 
@@ -279,7 +280,7 @@ def test_sweep_and_check(run, tmp_path):
 
     from werkzeug.test import Client
 
-    client = Client(site.component(guest_key="guests", decode="inline"))
+    client = Client(embedded(site, guest_key="guests", renderer="inline"))
     data = {"source": (io.BytesIO(picture()), "a.png"), "key": "guests"}
     image = client.post("/api/1/upload", data=data).json["image"]
     assert run("check") == (0, "1 uploads checked", "")
@@ -310,7 +311,7 @@ def test_sweep_and_check(run, tmp_path):
 def test_a_sweep_has_the_sites_own_grace(run, tmp_path):
     """Without --grace, a young temporary file is left alone."""
     site = Site(tmp_path / "site")
-    site.component(decode="inline")
+    embedded(site, renderer="inline")
     site.close()
     file = tmp_path / "site" / "incoming" / f"{PREFIX}x"
     file.write_bytes(b"")
@@ -327,7 +328,7 @@ def test_a_failed_sweep_says_so(run, tmp_path):
 
     from werkzeug.test import Client
 
-    component = site.component(guest_key="guests", decode="inline")
+    component = embedded(site, guest_key="guests", renderer="inline")
     data = {"source": (io.BytesIO(picture()), "a.png"), "key": "guests"}
     Client(component).post("/api/1/upload", data=data)
     (upload,) = component.catalog.uploads()

@@ -17,6 +17,7 @@ import requests
 from chevupload.cli import server as server_module
 from chevupload.data_folder import Site
 from chevupload.errors import ConfigError
+from chevupload.factory import embedded
 from tests.support import environment, picture
 
 
@@ -120,7 +121,7 @@ def test_busy_threads_do_not_flood_the_log(start, tmp_path):
 def test_addresses_are_spelled_for_clients(tmp_path):
     """Any interface is this machine, and IPv6 has its brackets."""
     site = Site(tmp_path / "site")
-    component = site.component(decode="inline")
+    component = embedded(site, renderer="inline")
     for host, expected in (("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("localhost", "")):
         try:
             sockets = server_module.listen(host, 0)

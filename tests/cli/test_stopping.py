@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from chevupload.data_folder import Site
+from chevupload.factory import embedded
 from tests.support import noise, picture
 from tests.wsgi.bodies import MULTIPART, multipart, part
 
@@ -79,7 +80,7 @@ def test_a_signal_to_all_processes_in_the_middle_of_uploads(start, folder, key):
     assert set(statuses) <= {200, 503, None}
     assert statuses.count(200) >= 3, "what was at work at the signal has come to its end"
     site = Site(folder)
-    component = site.component()
+    component = embedded(site)
     for status, found in outcomes:
         if status == 200:
             assert component.catalog.get(found[0]).md5 == found[1]

@@ -9,8 +9,10 @@ import pytest
 import requests
 import waitress.server
 
+from chevupload import Config
 from chevupload.cli.serve import _fetches, _limits
 from chevupload.data_folder import Site
+from chevupload.factory import embedded
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from tests.support import picture
 
@@ -41,7 +43,7 @@ def test_an_upload_is_answered_while_urls_are_fetched(tmp_path):
     headers = {"X-API-Key": site.accounts.add_key("ann").key}
     rules = FetchRules(max_concurrent=_fetches(4))
     fetcher = HttpFetcher(rules, resolve=lambda host, port: ["93.184.215.14"], dial=hang)
-    component = site.component(limits=_limits(4), fetcher=fetcher, decode="inline")
+    component = embedded(site, config=Config(limits=_limits(4)), fetcher=fetcher, renderer="inline")
     server = waitress.server.create_server(component, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run)
     thread.start()

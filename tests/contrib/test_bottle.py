@@ -20,6 +20,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
+from chevupload import Hooks
 from chevupload.contrib.bottle import ChevUploadPlugin
 from chevupload.db import Database, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, Refusal
@@ -35,7 +36,7 @@ KEY = {"X-API-Key": "the-key"}
 
 
 def settings(folder, **more):
-    return {"folder": str(folder), "max_bytes": str(MAX_BYTES), "decode": "inline"} | more
+    return {"folder": str(folder), "max_bytes": str(MAX_BYTES), "renderer": "inline"} | more
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ class TestBottle(HostContract):
             config={"trusted_proxies": "1", "max_bytes": str(2 * MAX_BYTES), "upload_page_route": "upload"},
             keys=StaticKeys({"the-key": Principal(user_id="1", max_bytes=MAX_BYTES, data="of the host's own")}),
             current_user=lambda environ: bottle.request.get_header("X-User"),
-            before_store=tell_sender,
+            hooks=Hooks(before_store=tell_sender),
         )
         app.add_hook("before_request", read_form)
         app.route("/own", method="POST", callback=own_form)
@@ -438,7 +439,7 @@ def test_settings_come_from_a_file(tmp_path):
     """As Bottle reads one, its prefix too."""
     (tmp_path / "site.ini").write_text(
         f"[chevupload]\nfolder = {tmp_path}/site\nprefix = up/\nguest_key = for guests\nmax_guest_bytes = 100\n"
-        "decode = inline\n[other]\nname = value\n"
+        "renderer = inline\n[other]\nname = value\n"
     )
     app = bottle.Bottle()
     app.config.load_config(str(tmp_path / "site.ini"))
@@ -495,7 +496,7 @@ def test_closing_ends_the_workers(make):
             self.closed += 1
 
     renderer = Counting()
-    app = make(decode=renderer)
+    app = make(renderer=renderer)
     app.close()
     assert renderer.closed == 1
     app.uninstall("chevupload")

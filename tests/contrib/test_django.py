@@ -30,7 +30,7 @@ from django.views.decorators.csrf import csrf_exempt
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from chevupload import Principal, Refusal
+from chevupload import Hooks, Principal, Refusal
 from chevupload.contrib.django import ChevUpload, DjangoKeys, UploadsCommand, current_user, principal_of
 from chevupload.db import Database, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError
@@ -65,7 +65,7 @@ def tidy():
 @contextmanager
 def site(folder, prefix="", *, middleware=(*MIDDLEWARE, READS_FORMS), views=(), parts=None, **settings):
     """Set the project up with uploads in ``folder``, below ``prefix`` of its urls; None leaves them out."""
-    chevupload_settings = {"FOLDER": folder / "uploads", "MAX_BYTES": MAX_BYTES, "DECODE": "inline"}
+    chevupload_settings = {"FOLDER": folder / "uploads", "MAX_BYTES": MAX_BYTES, "RENDERER": "inline"}
     chevupload_settings |= settings.pop("CHEVUPLOAD", {})
     with override_settings(CHEVUPLOAD=chevupload_settings, MIDDLEWARE=list(middleware), **settings):
         chevupload = ChevUpload(**parts or {})
@@ -109,7 +109,7 @@ def contract_site(folder, prefix, **settings):
         return HttpResponse("thank you")
 
     settings |= {"TRUSTED_PROXIES": 1, "MAX_BYTES": 2 * MAX_BYTES, "UPLOAD_PAGE_ROUTE": "upload"}
-    parts = {"principal": with_own_limit, "before_store": tell_sender}
+    parts = {"principal": with_own_limit, "hooks": Hooks(before_store=tell_sender)}
     with site(folder, prefix, views=[("own-form", own_form)], parts=parts, CHEVUPLOAD=settings) as chevupload:
         uploads.append(chevupload)
         yield chevupload, User.objects.create(username="ann", is_superuser=True)
@@ -397,7 +397,7 @@ class TestRequests:
             seen.append(connection.in_atomic_block)
 
         is_atomic = {**connection.settings_dict, "ATOMIC_REQUESTS": True}
-        with site(tmp_path, parts={"before_store": before_store}) as chevupload:
+        with site(tmp_path, parts={"hooks": Hooks(before_store=before_store)}) as chevupload:
             _, key = user_and_key(chevupload)
             kept, connection.settings_dict = connection.settings_dict, is_atomic
             try:
@@ -419,7 +419,7 @@ class TestRequests:
         def before_store(draft, principal, file_path):
             raise ValueError("a secret cause")
 
-        with site(tmp_path, parts={"before_store": before_store}) as chevupload:
+        with site(tmp_path, parts={"hooks": Hooks(before_store=before_store)}) as chevupload:
             _, key = user_and_key(chevupload)
             logging.disable(logging.CRITICAL)
             try:

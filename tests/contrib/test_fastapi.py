@@ -12,7 +12,7 @@ import uvicorn
 from a2wsgi import WSGIMiddleware
 from fastapi import FastAPI
 
-from chevupload import ChevUpload, Limits, Principal
+from chevupload import ChevUpload, Config, Limits, Principal
 from chevupload.storage.local import LocalStorage
 from chevupload.testing import HostContract, RunningHost
 from chevupload.testing.host import _upload, picture
@@ -55,9 +55,8 @@ def component(tmp_path):
         catalog=MemoryCatalog(),
         storage=LocalStorage(tmp_path / "images"),
         secret_keys=[SECRET],
-        limits=Limits(max_bytes=MAX_BYTES),
-        trusted_proxies=1,
-        decode="inline",
+        config=Config(limits=Limits(max_bytes=MAX_BYTES), trusted_proxies=1),
+        renderer="inline",
     )
     yield made
     made.close()

@@ -26,7 +26,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import encode_multipart
 
-from chevupload import ConfigError, Principal, Refusal
+from chevupload import ConfigError, Hooks, Principal, Refusal
 from chevupload.contrib.flask import ChevUpload, uploads
 from chevupload.db import Tables, UserColumns
 from chevupload.errors import StorageError
@@ -42,7 +42,7 @@ MAX_BYTES = 2_000_000
 def plain(folder, **config):
     """Make an application with nothing in it but what it is told."""
     app = flask.Flask(__name__, instance_path=str(folder / "instance"))
-    app.config.update(SECRET_KEY="dev", TESTING=True, CHEVUPLOAD_GUEST_KEY=KEY, CHEVUPLOAD_DECODE="inline")
+    app.config.update(SECRET_KEY="dev", TESTING=True, CHEVUPLOAD_GUEST_KEY=KEY, CHEVUPLOAD_RENDERER="inline")
     app.config.update(config)
     return app
 
@@ -83,7 +83,7 @@ class Site:
             CSRFProtect(app)
         users = columns(self.User) if columns else self.User
         self.extension = ChevUpload(
-            app, db=db, users=users, login=True, url_prefix=url_prefix, before_store=tell_sender
+            app, db=db, users=users, login=True, url_prefix=url_prefix, hooks=Hooks(before_store=tell_sender)
         )
         if csrf == "after":
             CSRFProtect(app)

@@ -22,7 +22,7 @@ from tests.support import PNG, ROOT, noise
 APPLICATION = "paste.app_factory = chevupload.contrib.paste:app_factory"
 SETTINGS = """
 folder = %(here)s/site
-decode = inline
+renderer = inline
 max_bytes = 2_000_000
 max_guest_bytes = 1000
 guest_key = for-guests

@@ -27,6 +27,7 @@ from sqlalchemy.pool import Pool
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
+from chevupload import Hooks
 from chevupload.contrib.pyramid import main
 from chevupload.db import Database, Tables, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, Refusal, RequestDenied
@@ -119,7 +120,7 @@ def own_upload(request):
 
 def plain(folder, **settings):
     """Return the configuration of a host that has nothing of its own."""
-    own = {"folder": str(folder / "data"), "decode": "inline"} | settings
+    own = {"folder": str(folder / "data"), "renderer": "inline"} | settings
     return Configurator(settings={f"chevupload.{name}": value for name, value in own.items()})
 
 
@@ -155,7 +156,7 @@ def site(folder, *, prefix=None, session=None, **settings):
     config.add_subscriber(write_note, ContextFound)
     config.include(INCLUDE, route_prefix=prefix)
     users = UserColumns(id=User.id, is_admin=User.role == "admin", max_bytes=User.upload_bytes, data=User.role)
-    config.set_chevupload(database=engine, tables=TABLES, users=users, before_store=tell_sender)
+    config.set_chevupload(database=engine, tables=TABLES, users=users, hooks=Hooks(before_store=tell_sender))
     config.add_route("own_form", "/own-form")
     config.add_view(own_form, route_name="own_form", require_csrf=False, permission="__no_permission_required__")
     config.add_route("own", "/own")
@@ -269,7 +270,7 @@ class TestSettings:
             "chevupload.route_prefix": "/up",
             "chevupload.guest_key": "guests",
         }
-        texts |= {"chevupload.folder": str(tmp_path), "chevupload.decode": "inline", "chevupload.max_bytes": "1_000"}
+        texts |= {"chevupload.folder": str(tmp_path), "chevupload.renderer": "inline", "chevupload.max_bytes": "1_000"}
         client = browse(Configurator(settings=texts))
         answer = client.post("/up" + UPLOAD, data={"key": "guests", "source": file(), "format": "txt"})
         assert answer.text.startswith("http://localhost/up/images/")
@@ -300,7 +301,7 @@ class TestSettings:
 
     def test_a_wrong_route_is_told_at_the_include(self, tmp_path):
         """As is a route prefix that would be many."""
-        with pytest.raises(ConfigError, match="upload must be a path such as"):
+        with pytest.raises(ConfigError, match="upload_route must be a path such as"):
             plain(tmp_path, upload_route="a b").include(INCLUDE)
         with pytest.raises(ConfigError, match="not a usable prefix"):
             plain(tmp_path).include(INCLUDE, route_prefix="/{language}")
@@ -326,7 +327,7 @@ class TestDirective:
         storage, seen = MemoryStorage(), []
         config.set_chevupload(keys=StaticKeys({"a-key": Principal(user_id="1")}), catalog=MemoryCatalog())
         config.set_chevupload(storage=storage)
-        config.set_chevupload(on_upload=lambda upload, principal: seen.append(principal.user_id))
+        config.set_chevupload(hooks=Hooks(on_upload=lambda upload, principal: seen.append(principal.user_id)))
         client = browse(config)
         assert client.post(UPLOAD, data={"key": "a-key", "source": file()}).status_code == 200
         assert (len(storage._files), seen) == (2, ["1"])
@@ -346,12 +347,12 @@ class TestDirective:
 
         def includeme(config):
             config.include(INCLUDE)
-            config.set_chevupload(storage=included, before_store=refusing)
+            config.set_chevupload(storage=included, hooks=Hooks(before_store=refusing))
 
         config = plain(tmp_path, guest_key="guests")
         config.include(includeme)
         config.set_chevupload(storage=own)
-        config.set_chevupload(before_store=None)
+        config.set_chevupload(hooks=Hooks(before_store=None))
         assert browse(config).post(UPLOAD, data={"key": "guests", "source": file()}).status_code == 200
         assert (len(included._files), len(own._files)) == (0, 2)
 
@@ -359,7 +360,7 @@ class TestDirective:
         """With the host's reason."""
         config = plain(tmp_path, guest_key="guests")
         config.include(INCLUDE)
-        config.set_chevupload(before_store=refusing)
+        config.set_chevupload(hooks=Hooks(before_store=refusing))
         answer = browse(config).post(UPLOAD, data={"key": "guests", "source": file()})
         assert (answer.status_code, answer.json["error"]["message"]) == (403, "Not today")
 
@@ -377,7 +378,7 @@ class TestDirective:
         config.include(INCLUDE)
         config.commit()
         with pytest.raises(ConfigurationError, match="before the commit"):
-            config.set_chevupload(before_store=refusing)
+            config.set_chevupload(hooks=Hooks(before_store=refusing))
 
     def test_users_may_be_columns(self, tmp_path):
         """And the database chevupload's own, around an engine of the host."""
@@ -564,7 +565,7 @@ class TestCommands(CommandContract):
         path = tmp_path / "site.ini"
         path.write_text(
             f"[app:main]\nuse = call:{__name__}:make_application\nchevupload.secret_keys = a-secret-of-this-test\n"
-            "chevupload.guest_key = guests\nchevupload.decode = inline\nchevupload.folder = %(here)s/data\n"
+            "chevupload.guest_key = guests\nchevupload.renderer = inline\nchevupload.folder = %(here)s/data\n"
             "chevupload.database_url = sqlite:///%(here)s/uploads.db\n"
         )
 

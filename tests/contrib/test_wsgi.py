@@ -10,7 +10,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import ClosingIterator
 
-from chevupload import Limits, Originals, Principal, Refusal, Routes
+from chevupload import Config, Hooks, Limits, Originals, Principal, Refusal, Routes
 from chevupload.app import ChevUpload
 from chevupload.keys import KeyChain
 from chevupload.storage.local import LocalStorage
@@ -32,12 +32,10 @@ def component(folder):
         catalog=MemoryCatalog(),
         storage=LocalStorage(folder / "images", incoming=folder / "incoming"),
         secret_keys=["a secret of sixteen characters or more"],
-        limits=Limits(max_bytes=2 * MAX_BYTES),
-        routes=Routes(upload_page="upload"),
+        config=Config(limits=Limits(max_bytes=2 * MAX_BYTES), routes=Routes(upload_page="upload"), trusted_proxies=1),
         current_user=lambda environ: environ.get("HTTP_X_USER"),
-        before_store=tell_sender,
-        trusted_proxies=1,
-        decode="inline",
+        hooks=Hooks(before_store=tell_sender),
+        renderer="inline",
     )
     yield made
     made.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from chevupload import Hooks
 from chevupload.app import ChevUpload
 from chevupload.db import Database, SqlCatalog, engine_from
 from chevupload.storage.local import LocalStorage
@@ -41,7 +42,7 @@ def make_component(database: Database, folder: Path) -> ChevUpload:
         catalog=SqlCatalog(database),
         storage=CountingStorage(folder / "images"),
         secret_keys=[SECRET],
-        on_delete=lambda upload: print("told", upload.id),
+        hooks=Hooks(on_delete=lambda upload: print("told", upload.id)),
         clock=lambda: NOW + timedelta(days=1),
     )
 

@@ -29,6 +29,7 @@ from sqlalchemy import create_engine
 
 from chevupload.data_folder import Site
 from chevupload.db import Database
+from chevupload.factory import embedded
 from chevupload.storage.local import LocalStorage
 from tests.databases import new_database, running_postgres
 from tests.endurance.clients import Clients
@@ -53,7 +54,7 @@ def run_local(folder: Path, *, uploads: int, kills: int, keys: bool, patience: f
             server = Serve(site.folder, folder / "serve.log")
         clients.wait()
         server.stop()
-    component = site.component()
+    component = embedded(site)
     storage = LocalStorage(site.images, incoming=site.incoming)
     found = outcome(component, storage, clients.tally, [site.incoming])
     component.close()

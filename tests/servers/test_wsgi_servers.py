@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from chevupload.data_folder import Site
+from chevupload.factory import embedded
 from tests.support import environment, files_in, noise, picture
 
 _GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "site_app:application")
@@ -35,9 +36,9 @@ SERVERS = {
 MODULES = {"gunicorn-gevent": "gevent"}
 """What a server needs besides itself."""
 SITE_APP = """
-from chevupload import embedded
+from chevupload import Config, embedded
 
-component = embedded("data", base_url="http://127.0.0.1:{port}")
+component = embedded("data", config=Config(base_url="http://127.0.0.1:{port}"))
 component.warm()
 
 
@@ -215,7 +216,7 @@ def test_a_signal_to_all_processes_in_the_middle_of_uploads(process, address, ke
     assert set(statuses) <= {200, 503, None}
     assert statuses.count(200) >= 3, "what was at work at the signal has come to its end"
     site = Site(tmp_path / "data")
-    component = site.component()
+    component = embedded(site)
     assert all(component.catalog.get(found) is not None for status, found in outcomes if status == 200)
     assert component.maintenance.check().missing == ()
     component.close()

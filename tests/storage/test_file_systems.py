@@ -14,6 +14,7 @@ from werkzeug.test import Client
 from chevupload import filesystem as folders
 from chevupload.cli import main
 from chevupload.data_folder import Site, _write_once
+from chevupload.factory import embedded
 from chevupload.storage.local import LocalStorage
 from chevupload.testing import AdoptingStorageContract
 from tests.storage.file_system import mounted
@@ -66,7 +67,7 @@ def test_a_site_works_without(mount, tmp_path, umask, log):
     before = os.umask(umask)
     try:
         site = Site(mount / tmp_path.name)
-        component = site.component(guest_key="guests", decode="inline")
+        component = embedded(site, guest_key="guests", renderer="inline")
         answer = upload(component, "guests")
         assert answer.status_code == 200, answer.text
         client = Client(component)

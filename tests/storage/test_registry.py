@@ -45,7 +45,7 @@ def catalog(request, tmp_path):
 def test_each_upload_goes_where_the_host_says(make, catalog):
     """Saving, reading, links, checking and deleting happen in the upload's own storage, and in no other."""
     storages = two()
-    stand = make(catalog=catalog, storage=storages, choose_storage=by_owner)
+    stand = make(catalog=catalog, storage=Storages(storages, by_owner))
     own = stand.upload(noise((60, 40)), "own.png")
     guests = stand.upload(noise((60, 40)), "guests.png", key="guest-key")
     assert sorted(path.rpartition("/")[2] for path in storages["users"]._files) == ["own.png", "own.th.png"]
@@ -67,7 +67,7 @@ def test_each_upload_goes_where_the_host_says(make, catalog):
 def test_what_expires_is_swept_from_its_own_storage(make):
     """The sweep goes where the files are."""
     storages = two()
-    stand = make(storage=storages, choose_storage=by_owner)
+    stand = make(storage=Storages(storages, by_owner))
     stand.upload(key="guest-key", expiration="PT5M")
     stand.clock.move(minutes=6)
     assert stand.component.maintenance.sweep().uploads == 1
@@ -91,7 +91,7 @@ def test_the_choice_sees_album_and_type_and_may_refuse(make):
             raise RequestDenied("Choose an album")
         return "users"
 
-    stand = make(storage=two(), choose_storage=choose)
+    stand = make(storage=Storages(two(), choose))
     assert_refusal(stand.send({"source": file()}), 403, 401, "Choose an album")
     stand.upload(album_id="ownalbum")
     assert seen == [("image", None, "user"), ("image", "ownalbum", "user")]
@@ -100,9 +100,9 @@ def test_the_choice_sees_album_and_type_and_may_refuse(make):
 
 def test_a_choice_that_is_none_of_them_is_our_fault(make, caplog):
     """It answers 503 and stores nothing, and the log says which name it was."""
-    stand = make(storage=two(), choose_storage=lambda upload, principal: "gone")
+    stand = make(storage=Storages(two(), lambda upload, principal: "gone"))
     assert_refusal(stand.send({"source": file()}), 503, 503)
-    assert "choose_storage names 'gone'" in caplog.text
+    assert "choose names 'gone'" in caplog.text
     assert stand.left() == EMPTY
 
 
@@ -110,7 +110,7 @@ def test_a_choice_that_is_none_of_them_is_our_fault(make, caplog):
 def test_a_storage_that_is_not_there_any_more_loses_nothing(make, caplog):
     """Its files answer 503, pages still list its uploads, and deleting waits in the sweep until it is back."""
     storages = two()
-    stand = make(storage=storages, choose_storage=lambda upload, principal: "guests")
+    stand = make(storage=Storages(storages, lambda upload, principal: "guests"))
     image = stand.upload(PNG)
     path = "/images/2026/03/04/photo.png"
     guests = stand.component._storages.by_name.pop("guests")
@@ -249,20 +249,18 @@ def test_a_store_is_told_of_each_file(make):
 
 def test_a_local_storage_beside_others_receives_what_is_spooled(make, tmp_path):
     """Uploads that go elsewhere are copied, and those that stay are moved."""
-    stand = make(
-        storage=lambda local: {"far": MemoryStorage(), "": local}, choose_storage=lambda upload, _: upload.name
-    )
+    stand = make(storage=lambda local: Storages({"far": MemoryStorage(), "": local}, lambda upload, _: upload.name))
     assert_refusal(stand.send({"source": file(name="elsewhere.png")}), 503, 503)
     stand.upload(PNG, "far.png")
     assert stand.stored() == []
-    assert len(stand.storage["far"]._files) == 2
+    assert len(stand.storage.by_name["far"]._files) == 2
     assert stand.left()["spools"] == []
 
 
 def test_names_are_taken_once_in_the_whole_site(make):
     """A name of an upload is one in the whole site, whatever the storage: its links hold no storage."""
     turns = iter(["users", "guests"])
-    stand = make(storage=two(), choose_storage=lambda upload, principal: next(turns))
+    stand = make(storage=Storages(two(), lambda upload, principal: next(turns)))
     first, second = stand.upload(PNG, "same.png"), stand.upload(PNG, "same.png")
     assert first["name"] == "same"
     assert second["name"] != "same"
@@ -281,7 +279,7 @@ def test_a_check_looks_into_every_storage(make):
     """A file without a record is told with its storage's name, and removed there alone."""
 
     storages = {"one": FsspecStorage("memory://check-one"), "two": FsspecStorage("memory://check-two")}
-    stand = make(storage=storages, choose_storage=lambda upload, principal: "one")
+    stand = make(storage=Storages(storages, lambda upload, principal: "one"))
     stand.upload(PNG, "a.png")
     path = "2026/03/04/b.png"
     storages["two"].save(path, io.BytesIO(b"stray"), headers=HEADERS)

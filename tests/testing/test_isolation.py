@@ -9,7 +9,7 @@ import sys
 import pytest
 from werkzeug.test import Client
 
-from chevupload import Delivery, Routes, embedded
+from chevupload import Config, Delivery, Routes, Storages, embedded
 from chevupload.db import Database, UserColumns, sqlite_engine
 from chevupload.db.tables import UserRow
 from chevupload.errors import ConfigError
@@ -26,7 +26,7 @@ def save(component, owner="1"):
 @pytest.mark.slow
 def test_nothing_is_kept_where_it_is_live(tmp_path):
     """Neither files nor records nor keys; and what was there before is not seen, and there again."""
-    component = embedded(tmp_path / "live", decode="inline")
+    component = embedded(tmp_path / "live", renderer="inline")
     held = component.wrap(None)
     before, key = save(component), component.key_store.add_key("1")
     live = files_in(tmp_path / "live" / "images")
@@ -50,7 +50,7 @@ def test_nothing_is_kept_where_it_is_live(tmp_path):
 @pytest.mark.slow
 def test_one_in_another_and_after_a_failure(tmp_path):
     """Each ends with what was before it, whatever the test did."""
-    component = embedded(tmp_path / "live", decode="inline")
+    component = embedded(tmp_path / "live", renderer="inline")
     with isolated(component):
         outer = save(component)
         with pytest.raises(ZeroDivisionError), isolated(component):
@@ -63,11 +63,9 @@ def test_files_elsewhere_are_kept_in_the_folder_and_served_by_the_component(tmp_
     """Whichever storages there are, and however their files are delivered when they are live."""
     storages = {"one": MemoryStorage(public_url="https://cdn.example"), "two": MemoryStorage()}
     component = component_from(
-        {"database_url": f"sqlite:///{tmp_path / 'records.db'}", "secret_keys": [SECRET], "decode": "inline"},
-        storage=storages,
-        choose_storage=lambda upload, principal: "two",
-        routes=Routes(upload_page="upload"),
-        delivery={"two": Delivery(by="x_accel", location="/files")},
+        {"database_url": f"sqlite:///{tmp_path / 'records.db'}", "secret_keys": [SECRET], "renderer": "inline"},
+        storage=Storages(storages, lambda upload, principal: "two"),
+        config=Config(routes=Routes(upload_page="upload"), delivery={"two": Delivery(by="x_accel", location="/files")}),
     )
     component.catalog.create_tables()
     with isolated(component) as folder:
@@ -88,7 +86,7 @@ def test_records_in_the_hosts_own_database_are_the_hosts_to_isolate(tmp_path):
     database = Database(sqlite_engine(tmp_path / "host.db"))
     database.create_tables()
     component = component_from(
-        {"folder": tmp_path / "live", "decode": "inline"}, database=database, users=UserColumns.of(UserRow)
+        {"folder": tmp_path / "live", "renderer": "inline"}, database=database, users=UserColumns.of(UserRow)
     )
     with isolated(component):
         upload = save(component)
@@ -100,7 +98,7 @@ def test_records_in_the_hosts_own_database_are_the_hosts_to_isolate(tmp_path):
 def test_a_live_folder_is_not_swept_meanwhile(tmp_path):
     """Sweeps would find files there that the records of a test do not know."""
     component = component_from(
-        {"folder": tmp_path / "live"}, keys=StaticKeys({}), catalog=MemoryCatalog(), decode="inline"
+        {"folder": tmp_path / "live"}, keys=StaticKeys({}), catalog=MemoryCatalog(), renderer="inline"
     )
     component.maintenance.sweep_every(3_600)
     with pytest.raises(ConfigError, match="sweeps"), isolated(component):

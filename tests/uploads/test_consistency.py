@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from chevupload.config import Policy
+from chevupload import Storages
+from chevupload.config import Policy, Renditions
 from chevupload.errors import StorageError
 from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage
@@ -92,7 +93,7 @@ def test_all_derived_pictures_may_be_rendered_again(stand):
         stand.upload(filename=f"{number}.png")
     for path in list((stand.images / FOLDER).glob("*.th.png")):
         path.unlink()
-    object.__setattr__(stand.component.uploads._renditions, "medium_side", 4)
+    stand.start(renditions=Renditions(medium_side=4))
     before = stand.stored()
     report = check(stand, repair=True)
     assert (len(before), len(report.rendered), report.left) == (12, 12, 0)
@@ -118,8 +119,7 @@ def test_what_is_not_made_any_more_goes_from_the_record(stand):
     """The size of what is rendered now is recorded, and no size of what is not."""
     image = stand.upload(noise((600, 400)), "a.png")
     upload = stand.catalog.get(image["id_encoded"])
-    object.__setattr__(stand.component.uploads._renditions, "medium_side", 700)
-    object.__setattr__(stand.component.uploads._renditions, "thumb_side", 20)
+    stand.start(renditions=Renditions(medium_side=700, thumb_side=20))
     (stand.images / FOLDER / "a.th.png").unlink()
     assert check(stand, repair=True).rendered == (upload.id,)
     again = stand.catalog.get(upload.id)
@@ -132,7 +132,7 @@ def test_a_picture_that_cannot_be_rendered_is_left(stand, caplog):
     """An original that is not accepted any more is reported, and stays."""
     image = stand.upload(filename="a.png")
     (stand.images / FOLDER / "a.th.png").unlink()
-    object.__setattr__(stand.component.uploads._policy, "formats", ("JPEG",))
+    stand.start(policy=Policy(formats=("JPEG",)))
     with caplog.at_level(logging.ERROR):
         report = check(stand, repair=True)
     assert (report.rendered, report.withdrawn, report.left) == ((), (), 1)
@@ -264,8 +264,9 @@ def test_the_wrong_place_of_one_of_several_is_not_cleaned(make, wrong):
     """A disk that is not mounted beside one that is, or a bucket that is somebody else's, costs nothing either."""
     right, full, other = MemoryStorage(), MemoryStorage(), MemoryStorage()
     stand = make(
-        storage={"right": right, "full": full},
-        choose_storage=lambda upload, principal: "right" if upload.name == "a" else "full",
+        storage=Storages(
+            {"right": right, "full": full}, lambda upload, principal: "right" if upload.name == "a" else "full"
+        )
     )
     stand.upload(filename="a.png")
     for number in range(10 if wrong == "files" else 0):

@@ -226,7 +226,7 @@ def test_uploads_of_one_second_are_listed_in_their_order(stand):
 
 def test_the_clock_that_is_there_by_default_puts_them_in_order(tmp_path):
     """Nothing has to be set for it."""
-    component = embedded(tmp_path / "site", decode="inline")
+    component = embedded(tmp_path / "site", renderer="inline")
     saved = [component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png").id for _ in range(8)]
     assert [upload.id for upload in component.uploads.list("user")] == saved[::-1]
 

@@ -197,9 +197,13 @@ def test_without_docstrings_the_page_is_the_same(tmp_path):
     program = """
 import sys
 from werkzeug.test import Client
-from chevupload import Routes, embedded
+from chevupload import Config, Routes, embedded
 
-component = embedded(sys.argv[1], routes=Routes(api_page="api-v1"), decode="inline", base_url="http://localhost/")
+component = embedded(
+    sys.argv[1],
+    config=Config(routes=Routes(api_page="api-v1"), base_url="http://localhost/"),
+    renderer="inline",
+)
 print(Client(component).get("/api-v1").text, end="")
 """
     pages = [

@@ -47,7 +47,7 @@ class Recording:
 def test_whose_job_it_is(make, key, address, forwarded, sender):
     """A user's, wherever it comes from; a guest's is that of its address, as trusted proxies have it."""
     renderer = Recording()
-    stand = make(decode=renderer, trusted_proxies=1 if forwarded else 0)
+    stand = make(renderer=renderer, trusted_proxies=1 if forwarded else 0)
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     answer = stand.send({"source": file()}, key=key, headers=headers, environ_base={"REMOTE_ADDR": address})
     assert (answer.status_code, renderer.senders) == (200, [sender])
@@ -56,7 +56,7 @@ def test_whose_job_it_is(make, key, address, forwarded, sender):
 def test_a_hosts_own_uploads_are_their_owners(make):
     """Guests of a host have no address here."""
     renderer = Recording()
-    stand = make(decode=renderer)
+    stand = make(renderer=renderer)
     stand.component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png")
     stand.component.uploads.save(io.BytesIO(PNG), owner=None, filename="a.png")
     assert renderer.senders == ["user", ""]
@@ -73,7 +73,7 @@ def test_too_many_uploads_are_told_to_come_back(refusing, caplog):
             raise Busy("over")
 
     renderer = Stuck(Limits(decode_workers=1, waiting_uploads=1))
-    stand = refusing(decode=renderer)
+    stand = refusing(renderer=renderer)
     threads = [threading.Thread(target=stand.send, args=({"source": file()},)) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -13,7 +13,7 @@ from chevupload import Limits, Pages, Policy, Routes, app
 from chevupload.errors import ConfigError
 from chevupload.media import optional as extras
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
-from tests.support import NOW, PRINCIPALS, SECRET, UPLOAD, assert_refusal, file
+from tests.support import NOW, PRINCIPALS, SECRET, UPLOAD, assert_refusal, file, gathered
 
 
 async def later(*arguments):
@@ -37,9 +37,9 @@ def make(**settings):
         "catalog": MemoryCatalog(),
         "storage": MemoryStorage(),
         "secret_keys": [SECRET],
-        "decode": "inline",
+        "renderer": "inline",
     }
-    return app.ChevUpload(**(values | settings))
+    return app.ChevUpload(**gathered(values | settings))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def make(**settings):
         ({"trusted_proxies": -1}, "trusted_proxies must be a whole number, 0 or more: -1"),
         ({"trusted_proxies": "1"}, "trusted_proxies must be a whole number, 0 or more: '1'"),
         ({"trusted_proxies": True}, "trusted_proxies must be a whole number, 0 or more: True"),
-        ({"decode": "thread"}, "decode must be such as 'worker', 'inline' or a renderer: 'thread'"),
-        ({"decode": None}, "decode must be such as"),
+        ({"renderer": "thread"}, "renderer must be such as 'worker', 'inline' or a renderer: 'thread'"),
+        ({"renderer": None}, "renderer must be such as"),
         ({"secret_keys": []}, "secret_keys needs at least one key"),
         ({"secret_keys": ["short"]}, "secret_keys needs .* 16 characters or more"),
         ({"secret_keys": "one text of sixteen characters or more"}, "secret_keys must be a list of texts"),
@@ -99,7 +99,7 @@ def make(**settings):
         ({"clock": NOW}, "clock must be a function of"),
         (
             {"spool_folder": "/nowhere/at/all"},
-            "spool_folder must be a folder that can be written to: '/nowhere/at/all'",
+            "spool_folder must be a folder that can be written to, or None: '/nowhere/at/all'",
         ),
         ({"delivery": {"": "component"}}, "delivery must be such as Delivery"),
         ({"delivery": "x_accel"}, "delivery must be such as Delivery"),
@@ -169,7 +169,7 @@ def test_a_storage_in_memory_spools_in_the_systems_folder(tmp_path, monkeypatch)
         catalog=MemoryCatalog(),
         storage=MemoryStorage(),
         secret_keys=[SECRET],
-        decode="inline",
+        renderer="inline",
     )
     (tmp_path / "chevupload-spool-left").touch()
     assert component.maintenance.sweep(grace=timedelta(0)).temporary_files == 1

@@ -13,6 +13,7 @@ import pytest
 import requests
 from waitress import create_server
 
+from chevupload import Storages
 from chevupload.config import Delivery
 from chevupload.errors import ConfigError
 from chevupload.testing.memory import MemoryStorage
@@ -124,8 +125,7 @@ def test_the_web_server_is_told_where_the_file_is(make, by, header):
 def test_each_storage_has_its_own_way(make):
     """By its name; and those that are not named are read here."""
     stand = make(
-        storage={"a": Signing(), "b": MemoryStorage()},
-        choose_storage=lambda upload, principal: upload.name,
+        storage=Storages({"a": Signing(), "b": MemoryStorage()}, lambda upload, principal: upload.name),
         delivery={"a": SIGNED},
     )
     assert stand.open(stand.upload(PNG, "a.png")["url"]).status_code == 302

@@ -66,7 +66,7 @@ def assert_refused(answer) -> None:
 @pytest.mark.parametrize("decode", ["inline", "worker"])
 def test_no_room_for_what_comes(refusing, disk, decode):
     """The spool cannot be written to its end; nobody is shown why."""
-    stand = refusing(spool_folder=str(disk), decode=decode)
+    stand = refusing(spool_folder=str(disk), renderer=decode)
     leave(disk, 20)
     assert_refused(stand.send({"source": file(noise())}))
     text = stand.send({"source": file(noise())}, path=f"{UPLOAD}?format=txt")
@@ -79,7 +79,7 @@ def test_no_room_for_what_comes(refusing, disk, decode):
 def test_room_for_some_of_it(make, disk, decode, format):
     """Whatever step it is that finds the disk full, an upload is whole or not there at all."""
     content = photo(format)
-    stand = make(spool_folder=str(disk), decode=decode)
+    stand = make(spool_folder=str(disk), renderer=decode)
     statuses = []
     for pages in range(1, 3 * (len(content) // PAGE) + 12):
         leave(disk, pages)

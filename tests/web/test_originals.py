@@ -105,7 +105,7 @@ def test_animations_are_stored_as_they_came(make):
 @pytest.mark.parametrize("decode", ["worker", "inline"])
 def test_a_sender_may_have_a_way_of_its_own(make, decode):
     """It replaces the site's as a whole, in a worker as inline."""
-    stand = make(keys=StaticKeys(PLANS), originals=Originals(convert={"PNG": "JPEG"}), decode=decode)
+    stand = make(keys=StaticKeys(PLANS), originals=Originals(convert={"PNG": "JPEG"}), renderer=decode)
     free, pro = (stand.upload(picture((80, 60)), "a.png", key=key) for key in ("free-key", "pro-key"))
     assert (free["filename"], free["width"], free["height"]) == ("a.webp", 40, 30)
     assert (pro["filename"][-5:], pro["width"], pro["height"]) == (".jpeg", 80, 60)

@@ -64,7 +64,7 @@ def test_unknown_pages(refusing, path):
 def test_paths_without_a_slash_are_answered(tmp_path, path):
     """``OPTIONS *`` and an empty path, as servers hand them over, are no fault of ours."""
     component = app.ChevUpload(
-        keys=StaticKeys({}), catalog=MemoryCatalog(), storage=MemoryStorage(), secret_keys=[SECRET], decode="inline"
+        keys=StaticKeys({}), catalog=MemoryCatalog(), storage=MemoryStorage(), secret_keys=[SECRET], renderer="inline"
     )
     environ = {"REQUEST_METHOD": "OPTIONS", "PATH_INFO": path, "SERVER_NAME": "x", "SERVER_PORT": "80"}
     environ |= {"wsgi.url_scheme": "http", "SERVER_PROTOCOL": "HTTP/1.1"}

@@ -97,7 +97,7 @@ def test_chunked_bodies_are_read(stand):
 @pytest.mark.slow
 def test_worker_processes_decode_by_default(make):
     """The default renderer gives the same answer as the inline one."""
-    stand = make(decode="worker")
+    stand = make(renderer="worker")
     image = stand.upload(noise((600, 400)), "wide.png")
     assert (image["medium"]["extension"], image["chain"]) == ("png", 7)
     assert stand.open(image["thumb"]["url"]).status_code == 200

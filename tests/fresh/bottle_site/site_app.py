@@ -11,7 +11,7 @@ def current_user(environ):
 
 
 app = bottle.Bottle()
-app.config.update("chevupload", folder="live", decode="inline", upload_page_route="upload")
+app.config.update("chevupload", folder="live", renderer="inline", upload_page_route="upload")
 plugin = ChevUploadPlugin(current_user=current_user)
 app.install(plugin)
 

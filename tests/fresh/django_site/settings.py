@@ -12,4 +12,4 @@ MIDDLEWARE = [
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "site.db"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CHEVUPLOAD = {"FOLDER": Path("live").absolute(), "DECODE": "inline", "UPLOAD_PAGE_ROUTE": "upload"}
+CHEVUPLOAD = {"FOLDER": Path("live").absolute(), "RENDERER": "inline", "UPLOAD_PAGE_ROUTE": "upload"}

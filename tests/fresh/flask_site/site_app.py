@@ -23,7 +23,7 @@ app.config.from_mapping(
     SECRET_KEY="change-me-to-a-long-random-text",
     SQLALCHEMY_DATABASE_URI=os.environ.get("SITE_DATABASE", "sqlite:///site.db"),
     CHEVUPLOAD_UPLOAD_PAGE_ROUTE="upload",
-    CHEVUPLOAD_DECODE="inline",
+    CHEVUPLOAD_RENDERER="inline",
 )
 db.init_app(app)
 login_manager.init_app(app)

@@ -10,7 +10,7 @@ from chevupload.testing import isolated, picture
 
 @pytest.fixture
 def site(tmp_path):
-    settings = {"site.database": tmp_path / "site.db", "chevupload.folder": "live", "chevupload.decode": "inline"}
+    settings = {"site.database": tmp_path / "site.db", "chevupload.folder": "live", "chevupload.renderer": "inline"}
     application = make_application(settings)
     with Session(application.registry["engine"]) as session:
         session.add(User(id=1))

@@ -1,6 +1,6 @@
 """A gallery on plain WSGI, written by its page of the documentation."""
 
-from chevupload import Principal, Routes, embedded
+from chevupload import Config, Principal, Routes, embedded
 
 
 def current_user(environ):
@@ -10,7 +10,11 @@ def current_user(environ):
 
 
 uploads = embedded(
-    "live", decode="inline", guest_key="anybody", routes=Routes(upload_page="upload"), current_user=current_user
+    "live",
+    renderer="inline",
+    guest_key="anybody",
+    config=Config(routes=Routes(upload_page="upload")),
+    current_user=current_user,
 )
 
 
