@@ -36,10 +36,11 @@ from chevupload.uploads.hooks import Hooks
 from chevupload.validation import FLAG, choice
 from chevupload.web.pages import Pages
 
-_OWN = (
+OWN_SETTINGS = (
     *("folder", "database_url", "storage_url", "storage_options", "storage_exclusive", "storage_signing_endpoint"),
     *("public_url", "secret_keys", "guest_key", "renderer"),
 )
+"""Those that :func:`component_from` itself reads."""
 _RENDERER = choice("worker", "inline")
 
 
@@ -127,16 +128,21 @@ def component_from(
         an SQLAlchemy URL; the tables are made by
         :meth:`~chevupload.db.catalog.SqlCatalog.create_tables`, or by migrations.
     ``storage_url``
-        an fsspec URL such as ``s3://bucket/folder``, and ``public_url`` where its files can be fetched.
-        ``storage_options`` are the file system's own, a mapping or JSON of one; ``storage_exclusive`` is false for
-        look-alikes of S3 that cannot do conditional writes, and ``storage_signing_endpoint`` is the address of an S3 as
-        readers reach it.
+        an fsspec URL such as ``s3://bucket/folder``: where files stay.
+    ``public_url``
+        where files can be fetched without asking the component; a URL of the storage's folder.
+    ``storage_options``
+        options of the file system, a mapping or JSON of one.
+    ``storage_exclusive``
+        false for look-alikes of S3 that cannot do conditional writes.
+    ``storage_signing_endpoint``
+        the address of an S3 as readers reach it, for signed URLs.
     ``secret_keys``
         a list, or a text of one or more keys with white space between them, oldest first.
     ``guest_key``
         lets guests upload.
     ``renderer``
-        ``worker`` or ``inline``.
+        ``worker`` decodes pictures in child processes, ``inline`` in the server's own.
 
     A key is looked for first in the host's ``keys``, then in the table of keys, then it may be the guests'. The table
     is not asked where the host brings keys and no users. With ``current_user``, users have a page to make such keys.
@@ -157,7 +163,7 @@ def component_from(
         BackendError: the folder cannot be used.
     """
     config, pages = more.get("config", Config()), more.get("pages", Pages())
-    if unknown := set(settings) - {*_OWN, *names_of(config), *names_of(pages)}:
+    if unknown := set(settings) - {*OWN_SETTINGS, *names_of(config), *names_of(pages)}:
         raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
     if users is not None and database is None and not settings.get("database_url"):
         raise ConfigError("users need the database that they are in: bring it, or set database_url")
