@@ -85,13 +85,14 @@ class Limits:
     """Tags of one upload; the others are dropped, as Chevereto drops what is over its own setting, which by default has
     no limit. Each that is new costs the database a transaction."""
     max_field_bytes: int = setting(262_144, BYTES)
-    """Kept of a text field other than the source; the rest is dropped. Chevereto's descriptions hold 65,535 bytes."""
+    """How much of a text field other than the source is kept; the rest is dropped. Chevereto's descriptions hold 65,535
+    bytes."""
     spool_bytes: int = setting(1_000_000_000, BYTES)
-    """Of all temporary files of uploads at a time, in each process of the server; what would be more is answered with
-    503. Ten of the largest uploads fit. Senders whose key is not known yet have half of it to share."""
+    """Temporary files of all uploads at a time, in each process of the server; an upload that would need more is
+    answered with 503. Ten of the largest uploads fit. Senders whose key is not known yet share half of it."""
     body_seconds: float = setting(300.0, SECONDS)
-    """From the first to the last byte of a body. It is looked at between reads of 256 KiB: a read that stalls ends only
-    by the server's or proxy's own timeout."""
+    """Time from the first to the last byte of a body. It is checked between reads of 256 KiB: a read that stalls is
+    ended only by the timeout of the server or proxy."""
     refusal_scan_bytes: int = setting(1_048_576, BYTES)
     """Largest file with which a refused request's body is still read (and dropped) to learn which format the refusal
     should have. Form fields fit, most pictures do not: a wrong key is not worth the processor time of a large body."""
@@ -123,10 +124,10 @@ class Renditions:
     thumb_side: int = setting(320, PIXELS)
     """Side of the square, cover-cropped thumbnail."""
     medium_side: int = setting(500, PIXELS)
-    """The side of the medium picture that is fixed; the other follows. It is made when that side of the original is
-    longer, or when the original is animated."""
+    """The fixed side of the medium picture; the other side keeps the ratio. There is a medium picture when this side of
+    the original is longer, or when the original is animated."""
     medium_fixed: Literal["width", "height"] = setting("width", choice("width", "height"))
-    """Which side that is."""
+    """The side of the medium picture that is fixed."""
     quality: int = setting(90, whole("a whole number from 1 to 100", most=100))
     """Quality of lossy encoders, 1..100."""
 
@@ -156,11 +157,11 @@ class Routes:
     upload: str | None = setting("api/1/upload", _ROUTE)
     """Uploads, in Chevereto's dialect."""
     imgbb: str | None = setting("1/upload", _ROUTE)
-    """Uploads, in ImgBB's."""
+    """Uploads, in ImgBB's dialect."""
     viewer: str | None = setting("image", _ROUTE)
     """Viewer, short and delete links of pictures. Switched off, answers link to the file, and nothing deletes."""
     video: str | None = setting("clip", _ROUTE)
-    """The same for videos."""
+    """Viewer, short and delete links of videos."""
     files: str | None = setting("images", _ROUTE)
     """The stored files. Can be switched off where the storage has a public URL of its own."""
     keys: str | None = setting("settings/api", _ROUTE)
@@ -168,7 +169,7 @@ class Routes:
     health: str | None = setting(None, _ROUTE)
     """Says whether database and storage answer, for load balancers. ``chevupload serve`` has it at ``health``."""
     liveness: str | None = setting(None, _ROUTE)
-    """Says that the process answers, and asks nothing of any part: for what starts a process anew that does not.
+    """Says that the process answers, without looking at database or storage: for supervisors that restart a process.
     ``chevupload serve`` has it at ``health/live``."""
     upload_page: str | None = setting(None, _ROUTE)
     """The page on which people upload. ``chevupload serve`` has it at ``upload``; a host may have one of its own."""
@@ -176,9 +177,9 @@ class Routes:
     """The pages' style sheet and scripts. Switched off, pages have neither, but for what a host's layout brings."""
     api_page: str | None = setting(None, _ROUTE)
     """The page that describes the API and makes settings for clients; ``api-v1`` in Chevereto, and with ``serve``. Off
-    by default: it is for people, whom a host may want to tell in its own words."""
+    by default, because a host may want to describe the API in its own words."""
     openapi: str | None = setting("api/1/openapi.json", _ROUTE)
-    """The same for programs, as OpenAPI 3.1."""
+    """Describes the API for programs, as OpenAPI 3.1."""
     oembed: str | None = setting(None, _ROUTE)
     """What other sites need to show a viewer link as a picture or video: ``oembed`` in Chevereto, and with ``serve``.
     Nothing without viewers."""
@@ -263,14 +264,14 @@ class Policy:
     """Origins of pages, such as ``https://forum.example``, that may open the upload page as a pop-up and are then told
     the links of what is uploaded in it. Source: Chevereto's pop-up plugin."""
     timezone: tzinfo = setting(UTC, TIME_ZONE)
-    """Of ``date`` in answers and of the date folders."""
+    """Time zone of ``date`` in answers and of the date folders."""
     tag_url: str | None = setting(None, optional(_TAG_URL))
     """Where the host shows what has a tag: a path from the root of the host or a URL, with ``{tag}`` for the name, such
     as ``/tags/{tag}``. Answers and viewers lead there. Without it, viewers have no such links, and answers have
     Chevereto's text, ``/tag/`` and the name, which leads to nothing here."""
     guest_lifetime: timedelta | None = setting(None, optional(_LIFETIME))
-    """After which a guest's upload is deleted, whatever the guest asks for, as in Chevereto; five minutes to a year.
-    None keeps it, or as long as the guest asks."""
+    """Time after which a guest's upload is deleted, five minutes to a year, also where the guest asks for another time,
+    as in Chevereto. None keeps it for as long as the guest asks, or for ever."""
     login_url: str | None = setting(None, optional(PAGE_URL))
     """Where to sign in for the page of keys, which leads there by itself, and for the upload page, which names it;
     ``next`` is added to its query."""
@@ -311,7 +312,7 @@ CONVERSIONS = Kind(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Originals:
-    """How originals are stored. Animations and videos keep their size and format, whatever is chosen.
+    """How originals are stored. Animations and videos always keep their size and format.
 
     Raises:
         ConfigError: a side that is not positive, or a conversion that cannot be meant.
@@ -320,7 +321,7 @@ class Originals:
     max_width: int | None = setting(None, optional(PIXELS))
     """Pixels. A wider picture is stored scaled down to it, its ratio kept; nothing is enlarged. None is no limit."""
     max_height: int | None = setting(None, optional(PIXELS))
-    """Likewise; with both a picture is made to fit into the box."""
+    """Pixels. A higher picture is stored scaled down to it. With both, a picture is scaled to fit into the box."""
     convert: Conversions = setting((), CONVERSIONS)
     """From one of :data:`~chevupload.formats.STILLS` to one of :data:`~chevupload.formats.TARGETS`, such as
     ``{"PNG": "WEBP"}``; kept as pairs. Holes of a picture become white where the target has none. One too large for the
