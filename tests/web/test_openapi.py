@@ -17,6 +17,7 @@ from chevupload.config import Limits, Policy, Routes
 from chevupload.db import Database, SqlKeys, sqlite_engine
 from chevupload.errors import CatalogError
 from chevupload.model import Principal
+from chevupload.testing import MemoryStorage
 from chevupload.uploads.parameters import PARAMETERS
 from tests.media.films import film
 from tests.media.heics import heic
@@ -110,6 +111,13 @@ def test_uploads(described, content, fields):
     image = described.check(described.stand.send({"source": file(data, name)})).json["image"]
     assert set(image) == set(described.properties("Image")) - (set() if image["url_frame"] else {"frame"})
     assert set(document["data"]) == set(described.properties("ImgbbUploaded")["data"]["properties"])
+
+
+def test_an_upload_whose_files_are_elsewhere(make):
+    """A public storage has the files at addresses of its own."""
+    described = Described(make(storage=MemoryStorage(public_url="https://cdn.test/files")))
+    answer = described.check(described.stand.send({"source": file()}))
+    assert answer.json["image"]["file"]["resource"]["type"] == "url"
 
 
 @pytest.mark.parametrize("name", [one.name for one in PARAMETERS if one.name not in ("key", "format")])
