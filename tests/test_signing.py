@@ -76,6 +76,12 @@ def test_weak_keys_are_refused(keys):
         DeleteTokens(keys)
 
 
+def test_sixteen_characters_are_enough():
+    """That is the length that the message asks for."""
+    tokens = DeleteTokens(["x" * 16])
+    assert tokens.verify("abc", tokens.sign("abc"))
+
+
 @pytest.mark.parametrize("user_id", ["7", "ann ü", "a.b:c", "", "\udcff"])
 def test_a_forms_token_is_its_users(user_id):
     """Whatever users are called, and after a rotation of the secret; no other user's, and no delete token."""

@@ -212,6 +212,15 @@ def test_a_url_with_two_readings_is_refused(url):
         parse_url(url)
 
 
+def test_the_longest_url():
+    """8,192 characters are read, and one more is refused."""
+    start = "http://good.example/"
+    path = "/" + "a" * (8_192 - len(start))
+    assert parse_url(f"http://good.example{path}").path == path
+    with pytest.raises(InvalidUrl):
+        parse_url(f"http://good.example{path}a")
+
+
 @pytest.mark.parametrize("host", ["bücher.example", "①②⑦.0.0.1", "127。0。0。1", "good.exam\u200bple"])
 def test_a_host_beyond_ascii_is_refused_with_advice(host):
     """Programs disagree about such names; their ASCII form means the same to all."""

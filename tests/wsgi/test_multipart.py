@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chevupload.errors import MalformedRequest
+from chevupload.errors import MalformedRequest, TooLarge
 from chevupload.naming import client_filename
 from tests.wsgi.bodies import (
     BOUNDARY,
@@ -166,6 +166,19 @@ DISPOSITION = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x"'.encode
 def test_malformed_multipart_is_refused(tmp_path, body):
     """Floods, cuts and missing pieces are the client's fault, and cost next to nothing."""
     refused(tmp_path, environ(body))
+
+
+def test_the_headers_of_a_part_are_bounded(tmp_path):
+    """16,384 bytes are read, and one more is refused at the first part: reading them costs more than all else."""
+    disposition = 'Content-Disposition: form-data; name="title"'
+
+    def body(length):
+        filler = "x" * (length - len(f"{disposition}\r\nx: "))
+        return environ(multipart(f"--{BOUNDARY}\r\n{disposition}\r\nx: {filler}\r\n\r\nt\r\n".encode()))
+
+    assert read(tmp_path, body(16_384))[0] == {"title": "t"}
+    with pytest.raises(TooLarge, match="Too large headers of a form part"):
+        read(tmp_path, body(16_385))
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=" + "x" * 201])

@@ -35,7 +35,14 @@ def test_proxies_are_believed_as_far_as_they_are_known(count, expected, address)
 
 
 @pytest.mark.parametrize(
-    ("mount", "expected"), [("", "/outer"), ("/up", "/outer/up"), ("/outer", "/outer"), ("/outer/up", "/outer/up")]
+    ("mount", "expected"),
+    [
+        ("", "/outer"),
+        ("/up", "/outer/up"),
+        ("/outer", "/outer"),
+        ("/outer/up", "/outer/up"),
+        ("/outermost", "/outer/outermost"),
+    ],
 )
 def test_a_prefix_that_was_taken_off_comes_before_the_mount_point(mount, expected):
     """Once, wherever the server or a host in between has put it already."""

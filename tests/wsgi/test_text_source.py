@@ -163,6 +163,15 @@ def test_a_url_is_kept_as_it_is(read, url, size):
     assert (source.url, source.spool) == (url.decode(), None)
 
 
+@pytest.mark.parametrize("size", [1_000, 10_000])
+def test_the_longest_url(read, size):
+    """8,192 bytes are kept, and one more is refused without being held."""
+    url = b"http://a/" + b"x" * (8_192 - 9)
+    assert read(*split(url, [size])).url == url.decode()
+    with pytest.raises(InvalidBase64, match="URL too long"):
+        read(*split(url + b"x", [size])).check()
+
+
 def test_too_much_is_refused_at_once(read):
     """The limit is on the decoded bytes, and does not wait for the end."""
     assert decoded(read(base64.b64encode(bytes(1000)), max_bytes=1000)) == bytes(1000)
