@@ -105,8 +105,8 @@ class Limits:
     queue_seconds: float = setting(30.0, SECONDS)
     """How long an upload waits for a free worker before it is answered with 503."""
     waiting_uploads: int = setting(8, COUNT)
-    """Uploads that wait so at a time, in each process of the server; more are answered with 503 at once. Each holds a
-    thread: half as many as the process has threads leaves the others to answer everything else."""
+    """Uploads that wait for a free worker at a time, in each process of the server; more are answered with 503 at once.
+    Each holds a thread: with half of the threads of a process, the other half stays free for everything else."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
@@ -165,7 +165,7 @@ class Routes:
     files: str | None = setting("images", _ROUTE)
     """The stored files. Can be switched off where the storage has a public URL of its own."""
     keys: str | None = setting("settings/api", _ROUTE)
-    """The page on which users manage their keys; there with a key store and ``current_user`` only."""
+    """The page on which users manage their keys. It needs a key store and ``current_user``."""
     health: str | None = setting(None, _ROUTE)
     """Says whether database and storage answer, for load balancers. ``chevupload serve`` has it at ``health``."""
     liveness: str | None = setting(None, _ROUTE)
@@ -273,10 +273,10 @@ class Policy:
     """Time after which a guest's upload is deleted, five minutes to a year, also where the guest asks for another time,
     as in Chevereto. None keeps it for as long as the guest asks, or for ever."""
     login_url: str | None = setting(None, optional(PAGE_URL))
-    """Where to sign in for the page of keys, which leads there by itself, and for the upload page, which names it;
-    ``next`` is added to its query."""
+    """Where users sign in. The page of keys redirects there, the upload page links there; ``next`` is added to the
+    query."""
     pending_grace: timedelta = setting(timedelta(hours=1), TIME_SPAN)
-    """Age from which the sweep takes an unfinished upload for abandoned; longer than the longest upload."""
+    """Age from which the sweep removes an unfinished upload. It has to be longer than the longest upload."""
 
     def __post_init__(self) -> None:
         """Check words and formats."""
@@ -323,13 +323,13 @@ class Originals:
     max_height: int | None = setting(None, optional(PIXELS))
     """Pixels. A higher picture is stored scaled down to it. With both, a picture is scaled to fit into the box."""
     convert: Conversions = setting((), CONVERSIONS)
-    """From one of :data:`~chevupload.formats.STILLS` to one of :data:`~chevupload.formats.TARGETS`, such as
-    ``{"PNG": "WEBP"}``; kept as pairs. Holes of a picture become white where the target has none. One too large for the
-    target stays what it is."""
+    """The format that a still picture of a format is stored in, such as ``{"PNG": "WEBP"}``; kept as pairs. What is
+    transparent becomes white where the target has no transparency. A picture that is too large for the target keeps its
+    format."""
     keep_exif: bool = setting(True, FLAG)
     """Keep Exif, XMP, IPTC, and what films have instead, in the stored original. Derived pictures never carry them."""
     camera_tag: bool = setting(False, FLAG)
-    """Add the camera's maker and model to a user's tags, where they are a valid one. Needs ``keep_exif``."""
+    """Add the camera's maker and model to a user's tags, where they make a valid tag. Needs ``keep_exif``."""
 
     def __post_init__(self) -> None:
         """Check sides and conversions."""

@@ -209,14 +209,12 @@ def _item(text: str) -> str:
 
 
 def _filled(text: str, first: str = "", later: str = "") -> str:
-    return textwrap.fill(
-        _markdown(text),
-        120,
-        initial_indent=first,
-        subsequent_indent=later,
-        break_long_words=False,
-        break_on_hyphens=False,
+    # Code stays on one line.
+    text = re.sub("`[^`]+`", lambda code: code[0].replace(" ", "\0"), _markdown(text))
+    filled = textwrap.fill(
+        text, 120, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )
+    return filled.replace("\0", " ")
 
 
 if __name__ == "__main__":
