@@ -35,7 +35,7 @@ def make(tmp_path):
 
 
 def principal(component, key):
-    return component._api._keys.authenticate(key, {})
+    return component.parts["keys"].authenticate(key, {})
 
 
 def test_a_folder_is_enough(make, tmp_path):
@@ -100,12 +100,12 @@ def test_every_frozen_setting_has_a_name(make):
             "trusted_proxies": "2",
         }
     )
-    assert component._api._limits == Limits(max_bytes=20_000_000, body_seconds=2.5, max_tags=70)
-    assert component._api._renditions == Renditions(medium_side=640, medium_fixed="height")
-    assert component.uploads._originals == Originals(
+    assert component.config.limits == Limits(max_bytes=20_000_000, body_seconds=2.5, max_tags=70)
+    assert component.config.renditions == Renditions(medium_side=640, medium_fixed="height")
+    assert component.config.originals == Originals(
         max_width=2_048, convert={"PNG": "WEBP", "HEIC": "JPEG"}, keep_exif=False, camera_tag=True
     )
-    assert component._api._policy == Policy(
+    assert component.config.policy == Policy(
         formats=("JPEG", "PNG"),
         delete_on_get=True,
         cors_origins=("https://a.example", "https://b.example"),
@@ -119,12 +119,12 @@ def test_every_frozen_setting_has_a_name(make):
         guest_lifetime=timedelta(days=1),
     )
     pages = Pages(site_name="Pictures", home_url="/", stylesheets=("style.css", "/own.css"))
-    assert component._answers.pages == pages
+    assert component.parts["pages"] == pages
     assert component.routes == Routes(
         viewer="v", video=None, keys=None, upload_page="upload", home="/", pup="sdk/pup.js"
     )
     assert component.links().base_url == "https://site.example/up"
-    assert component._trusted_proxies == 2
+    assert component.config.trusted_proxies == 2
 
 
 @pytest.mark.parametrize("kind", [Config, *(type(one.default) for one in fields(Config) if "named" in one.metadata)])
@@ -144,9 +144,9 @@ def test_values_may_have_their_types_already(make):
     }
     originals = {"keep_exif": False, "max_width": None, "max_height": 5, "convert": {"PNG": "WEBP"}}
     component = make({**policy, **originals, "max_bytes": 5, "trusted_proxies": None})
-    assert component.uploads._originals == Originals(**originals)
+    assert component.config.originals == Originals(**originals)
     expected = Policy(pending_grace=timedelta(1), formats=("PNG",))
-    assert (component._api._policy, component._api._limits) == (expected, Limits(max_bytes=5))
+    assert (component.config.policy, component.config.limits) == (expected, Limits(max_bytes=5))
 
 
 @pytest.mark.slow
@@ -322,8 +322,8 @@ def test_settings_are_laid_over_a_config_of_the_host(make):
     code = Config(limits=Limits(max_bytes=7, max_tags=3), delivery={"": Delivery()}, trusted_proxies=1)
     component = make({"max_bytes": "5", "site_name": "Own", "trusted_proxies": ""}, config=code, pages=Own())
     assert component.config == replace(code, limits=Limits(max_bytes=5, max_tags=3))
-    assert component._answers.pages == Own(site_name="Own")
-    assert type(component._answers.pages) is Own
+    assert component.parts["pages"] == Own(site_name="Own")
+    assert type(component.parts["pages"]) is Own
 
 
 def test_users_of_a_database_by_url_are_asked(make, tmp_path):
