@@ -1,8 +1,8 @@
-"""Brings the file behind a URL from the public network, and from nowhere else; or, for some, from nowhere at all.
+"""Fetches the file behind a URL, from the public network only.
 
 A name is resolved once, every address that it resolves to has to be public, and the connection goes to one of these.
-A redirect goes through the same door. No proxy, cookie or header of the client is used, and no setting opens the door
-wider: a host that has to fetch from inside brings a fetcher of its own.
+A redirect is checked in the same way. No proxy, cookie or header of the client is used, and no setting allows more: a
+host that has to fetch from its own network brings a fetcher of its own.
 """
 
 from __future__ import annotations

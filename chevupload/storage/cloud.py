@@ -120,7 +120,7 @@ def _azure_arguments(headers: FileHeaders) -> Mapping[str, Any]:
 
 
 class AzureAccess(ObjectAccess):
-    """Works with Azure, whose library splits what it is given by itself, and by its length alone."""
+    """Works with Azure, whose library splits a file itself, by its length."""
 
     def _write_blocks(self, place: str, path: str, size: int, arguments: Mapping[str, Any]) -> None:
         with open(path, "rb") as file:
@@ -128,7 +128,7 @@ class AzureAccess(ObjectAccess):
 
 
 class _Unmeasured(io.RawIOBase):
-    """A file whose length cannot be told: Azure's library would have up to 64 MiB of another in memory."""
+    """A file without a length: of a file with one, Azure's library holds up to 64 MiB in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

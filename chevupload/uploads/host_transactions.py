@@ -65,7 +65,7 @@ class HostTransactions:
         return iter(()) if self._records is None else self._intents.older_than(moment)
 
     def settle(self, upload: Upload) -> bool:
-        """Look how the host's transaction ended that was to publish ``upload``; take away what it did not.
+        """Look how the host's transaction for ``upload`` ended, and remove the upload if it was not committed.
 
         Returns whether the upload is there.
 

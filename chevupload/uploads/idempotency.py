@@ -1,8 +1,8 @@
-"""Requests that are sent once more: each makes one upload, however often and from however many at once it comes.
+"""Repeated requests: each makes one upload, however often it is sent, also at the same time.
 
-A client says that a request is another one once more by the header ``Idempotency-Key``; the catalog gives the digest
-of that to one upload. Source: the IETF draft "The Idempotency-Key HTTP Header Field"
-(draft-ietf-httpapi-idempotency-key-header), which is read more widely here: the value need not be quoted.
+A client marks a repeated request by the header ``Idempotency-Key``; the catalog gives its digest to one upload.
+Source: the IETF draft "The Idempotency-Key HTTP Header Field" (draft-ietf-httpapi-idempotency-key-header), which is read
+more widely here: the value need not be quoted.
 """
 
 from __future__ import annotations

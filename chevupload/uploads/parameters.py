@@ -1,7 +1,7 @@
 """The parameters of an upload: one row each, and the checks of what a request or a host gives for them.
 
 The form, the API page, the OpenAPI document and :meth:`Uploads.save` follow the table. Rules: the contract of this API,
-section 3; lengths and tag rules from Chevereto V4. Nothing is guessed: a value that cannot be meant is refused, before
+section 3; lengths and tag rules from Chevereto V4. Nothing is guessed: a value that is not valid is refused before
 anything is stored.
 """
 
@@ -97,7 +97,7 @@ class Parameter:
 
     Attributes:
         name: of the field in a form, in a query and in JSON.
-        about: what it does, and what happens to what it cannot mean.
+        about: what it does, and what happens to a value that is not valid.
         fills: the field of :class:`Parameters` that it fills; empty for what is not kept.
         read: turns a text into the type that ``check`` takes; None is nothing. A text fits ``pattern`` by then.
         check: returns the value as it is kept, None for nothing, or raises ValueError.
@@ -128,7 +128,7 @@ class Parameter:
         """Return the checked value of a text, or of what a host gave as its type; None is nothing.
 
         Raises:
-            InvalidParameter: it cannot be meant; the message names the parameter.
+            InvalidParameter: it is not valid; the message names the parameter.
         """
         try:
             if isinstance(given, str):
@@ -155,7 +155,7 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
         max_tags: how many tags are kept.
 
     Raises:
-        InvalidParameter: one of them cannot be meant; the message names it.
+        InvalidParameter: one of them is not valid; the message names it.
     """
     values: dict[str, Any] = {}
     for row in PARAMETERS:
@@ -188,7 +188,7 @@ def clean_tags(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def with_tag(tags: tuple[str, ...], name: str, limit: int) -> tuple[str, ...]:
-    """Add one tag by the rules of those that are sent: what none of them could be called adds nothing."""
+    """Add one tag by the rules for tags that are sent; a name that breaks them adds nothing."""
     return clean_tags((*tags, name))[:limit]
 
 
