@@ -1,8 +1,8 @@
 """Repeated requests: each makes one upload, however often it is sent, also at the same time.
 
 A client marks a repeated request by the header ``Idempotency-Key``; the catalog gives its digest to one upload.
-Source: the IETF draft "The Idempotency-Key HTTP Header Field" (draft-ietf-httpapi-idempotency-key-header), which is read
-more widely here: the value need not be quoted.
+Source: the IETF draft "The Idempotency-Key HTTP Header Field" (draft-ietf-httpapi-idempotency-key-header), which is
+read more widely here: the value need not be quoted.
 """
 
 from __future__ import annotations
