@@ -364,10 +364,12 @@ class ChevUpload:
         return SiteLinks(environ, mount=mount, routes=self.routes, assets=self._assets.folder(mount), **known)
 
     def _upload(self, environ: WSGIEnvironment, rest: str) -> Response | None:
-        """Answer what is below the viewers' routes: a viewer, or a delete link."""
+        """Answer what is below the viewers' routes: a viewer, its QR code, or a delete link."""
         if (found := VIEWER.match(rest)) is None:
             return None
-        upload_id, token = found.groups()
+        upload_id, token, qr = found.groups()
+        if qr is not None:
+            return self._viewing.qr(environ, upload_id)
         if token is None:
             return self._viewing.viewer(environ, _path(environ), upload_id)
         return self._viewing.delete(environ, upload_id, token)

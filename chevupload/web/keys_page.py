@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from chevupload.clock import Clock
 from chevupload.config import Limits
-from chevupload.errors import InvalidParameter, NotFound, Refusal, RequestDenied
+from chevupload.errors import InvalidParameter, NotFound, Refusal
 from chevupload.keys import SignedIn
 from chevupload.model import KeyStyle, NewKey
 from chevupload.protocols import KeyStore
 from chevupload.signing import FormTokens
 from chevupload.uploads.parameters import add_months, clean_text, parse_expiration
+from chevupload.web.form_token import check_token
 from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
 from chevupload.wsgi.form import Form
@@ -33,13 +34,19 @@ MAX_LABEL = 100
 """Characters."""
 MAX_KEYS = 100
 """Usable keys of one user."""
-LIFETIMES = {"": "Until it is revoked", "P7D": "A week", "P1M": "A month", "P3M": "Three months", "P1Y": "A year"}
+LIFETIMES = {"": "Until revoked", "P7D": "1 week", "P1M": "1 month", "P3M": "3 months", "P1Y": "1 year"}
 """What may be chosen as a new key's lifetime, as durations."""
 
 _METHODS = "GET, HEAD, POST"
 _FIELDS = ("token", "action", "label", "style", "lifetime", "key")
 _STYLES: dict[str, KeyStyle] = {"chevereto": "chevereto", "imgbb": "imgbb"}
 _MAX_BODY = 16_384
+
+
+class TooManyKeys(Refusal):
+    """There can be no more before one is revoked."""
+
+    text = "Too many keys: revoke one that is not used any more"
 
 
 class KeySettings:
@@ -84,8 +91,7 @@ class KeySettings:
         if environ["REQUEST_METHOD"] == "POST":
             form = Form(self._limits, text_names=_FIELDS)
             form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
-            if not self._tokens.verify(principal.user_id, form.fields.get("token") or ""):
-                raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
+            check_token(self._tokens, principal.user_id, form.fields)
             if form.fields.get("action") == "revoke":
                 return self._revoke(environ, principal.user_id, form.fields.get("key") or "")
             made = self._make(principal.user_id, form)
@@ -105,7 +111,7 @@ class KeySettings:
             name="keys",
             title="API keys",
             values=values,
-            scripts=("copy.js",),
+            scripts=("page.js",),
             headers=(("X-Robots-Tag", "noindex"),),
         )
         return self._answers.page(environ, page)
@@ -122,7 +128,7 @@ class KeySettings:
         if style is None or (form.fields.get("lifetime") or "") not in LIFETIMES:
             raise InvalidParameter("Unknown format or lifetime of a key")
         if sum(key.is_usable(now) for key in self._keys.keys_of(user_id)) >= MAX_KEYS:
-            raise Refusal("Too many keys: revoke one that is not used any more")
+            raise TooManyKeys
         return self._keys.add_key(user_id, label=label, style=style, expires_at=_end(form.fields.get("lifetime"), now))
 
     def _revoke(self, environ: WSGIEnvironment, user_id: str, key_id: str) -> Response:

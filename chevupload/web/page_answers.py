@@ -11,8 +11,9 @@ from chevupload.errors import Refusal, ServerFault
 from chevupload.web.assets import STYLE
 from chevupload.web.page import Page
 from chevupload.web.pages import Pages
+from chevupload.web.refusal_words import words_of
 from chevupload.web.site_links import SiteLinks
-from chevupload.wsgi.responses import reason, text_answer
+from chevupload.wsgi.responses import text_answer
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def _refusal_page(refusal: Refusal) -> Page:
     """Tell a person why there is nothing to see."""
     return Page(
         name="refusal",
-        title=reason(refusal.status),
-        values={"refusal": refusal},
+        title=(words := words_of(refusal)).title,
+        values={"refusal": refusal, "words": words},
         status=refusal.status,
         headers=refusal.headers,
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
+from chevupload.formats import BY_EXTENSION
+from chevupload.model import Upload
 from chevupload.spool import format_bytes
-from chevupload.web.api_json import duration_time
 
-_UNITS = ((1440, "day"), (60, "hour"), (1, "minute"))
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 @cache
@@ -30,7 +31,7 @@ def environment(folder: str | None) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(bytes=format_bytes, date=spell_date, duration=duration_time, time_span=spell_time)
+    made.filters.update(bytes=format_bytes, date=spell_date, format_label=format_label, time_span=spell_time)
     return made
 
 
@@ -39,8 +40,19 @@ def spell_date(moment: datetime) -> str:
     return f"{moment:%d %B %Y}".lstrip("0")
 
 
-def spell_time(time: timedelta) -> str:
-    """Spell a time in the largest unit of which it is a whole number, such as ``36 hours``; seconds are dropped."""
-    minutes = max(1, int(time.total_seconds()) // 60)
-    count, unit = next((minutes // size, unit) for size, unit in _UNITS if minutes % size == 0)
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+def spell_time(time: timedelta | int) -> str:
+    """Spell a time, or its seconds, in the two largest units that it has, such as ``2 days, 4 hours``."""
+    rest = max(1, int(time.total_seconds()) if isinstance(time, timedelta) else time)
+    parts = []
+    for size, unit in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}" if count == 1 else f"{count} {unit}s")
+        if parts and (not count or len(parts) == 2):
+            break
+    return ", ".join(parts)
+
+
+def format_label(upload: Upload) -> str:
+    """Return the name of an upload's format as people read it."""
+    return BY_EXTENSION[upload.extension].label

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from chevupload.config import Limits, Policy
-from chevupload.errors import Refusal, RequestDenied
+from chevupload.errors import Refusal
 from chevupload.formats import FORMATS
 from chevupload.keys import SignedIn
 from chevupload.media.optional import usable
@@ -20,6 +20,7 @@ from chevupload.signing import FormTokens
 from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
 from chevupload.uploads.service import Uploads
 from chevupload.web.api import UploadApi
+from chevupload.web.form_token import check_token
 from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.receiver import Receiver, Visitor
@@ -101,8 +102,7 @@ class UploadPage:
         return Principal() if self._policy.guests and self._policy.guest_page else None
 
     def _check(self, fields: Mapping[str, str], sender: Principal) -> None:
-        if not self._tokens.verify(sender.user_id, fields.get("token", "")):
-            raise RequestDenied("This form is too old, or was not sent from here. Go back, reload and try again")
+        check_token(self._tokens, sender.user_id, fields)
 
     def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
         """Return when an address is fetched for who sends the form; nobody's form always has a key."""
@@ -142,6 +142,6 @@ def _uploaded_page(upload: Upload, links: Links) -> Page:
         name="uploaded",
         title="Uploaded",
         values={"upload": upload, "links": links},
-        scripts=("copy.js",),
+        scripts=("page.js",),
         images=links.source(upload, upload.path),
     )

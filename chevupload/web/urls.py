@@ -12,8 +12,8 @@ from chevupload.model import Upload
 from chevupload.naming import viewer_slug
 from chevupload.storage.registry import Storages
 
-VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200}))?\Z")
-"""The part of a path below the viewers' route: an upload's id behind any slug, and a delete token."""
+VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200})|/(qr))?\Z")
+"""The part of a path below the viewers' route: an upload's id behind any slug, and a delete token or the QR code."""
 
 
 class Links:
@@ -94,6 +94,10 @@ class Links:
             return None
         return f"{self.base_url}/{route}/{upload.id}/delete/{self._sign(upload.id)}"
 
+    def qr(self, upload: Upload) -> str | None:
+        """Return the path of the QR code of the short link; None without viewers."""
+        return None if self._viewer_route(upload) is None else f"{urlsplit(self.short(upload)).path}/qr"
+
     def oembed(self, upload: Upload) -> str | None:
         """Return the URL that describes the viewer to other sites; None without such a route."""
         if self._routes.oembed is None or self._viewer_route(upload) is None:
@@ -111,7 +115,12 @@ class Links:
             return None
         for route in (self._routes.viewer, self._routes.video):
             rest = there.path.removeprefix(f"{here.path}/{route}/")
-            if route is not None and rest != there.path and (found := VIEWER.match(unquote(rest))) and not found[2]:
+            if (
+                route is not None
+                and rest != there.path
+                and (found := VIEWER.match(unquote(rest)))
+                and not (found[2] or found[3])
+            ):
                 return found[1]
         return None
 

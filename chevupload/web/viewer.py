@@ -19,10 +19,12 @@ from chevupload.protocols import UploadRecords, ViewedRecords
 from chevupload.signing import DeleteTokens
 from chevupload.uploads.service import Uploads
 from chevupload.web.api_json import deleted_document
+from chevupload.web.exif_details import exif_details
 from chevupload.web.files import Deliverer
 from chevupload.web.page import Page
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.previews import preview_picture
+from chevupload.web.qr_code import qr_code
 from chevupload.web.urls import Links
 from chevupload.wsgi.responses import (
     allow_origin,
@@ -77,6 +79,10 @@ class Viewing:
         """Answer the viewer at ``path``, which is decoded and begins below the mount point."""
         return self._answer(environ, lambda: self._show(environ, path, upload_id), _READ)
 
+    def qr(self, environ: WSGIEnvironment, upload_id: str) -> Response:
+        """Answer the QR code of an upload's short link."""
+        return self._answer(environ, lambda: self._qr(environ, upload_id), _READ)
+
     def delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
         """Answer a delete link."""
         response = self._answer(environ, lambda: self._delete(environ, upload_id, token), _DELETE)
@@ -114,11 +120,26 @@ class Viewing:
         return Page(
             name="viewer",
             title=upload.display_title,
-            values={"upload": upload, "links": links, "preview": preview_picture(upload, self._renditions)},
-            scripts=("copy.js",),
+            values={
+                "upload": upload,
+                "links": links,
+                "preview": preview_picture(upload, self._renditions),
+                "exif": exif_details(upload),
+                "now": self._clock(),
+            },
+            scripts=("page.js",),
             images=links.source(upload, upload.path),
             headers=(_NOINDEX,) if upload.nsfw else (),
         )
+
+    def _qr(self, environ: WSGIEnvironment, upload_id: str) -> Response:
+        upload = self._live(self._catalog.get(upload_id))
+        response = Response(
+            body=qr_code(self._links(environ).short(upload)), content_type="image/svg+xml", charset=None
+        )
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "private, max-age=3600"
+        return response
 
     @staticmethod
     def _count_view(records: ViewedRecords, upload: Upload) -> None:
@@ -138,7 +159,7 @@ class Viewing:
             raise NotFound
         if wants_json(environ):
             return json_answer(deleted_document())
-        return self._answers.page(environ, Page(name="deleted", title="Deleted"))
+        return self._answers.page(environ, Page(name="deleted", title="Deleted", values={"upload": upload}))
 
     def _file(self, environ: WSGIEnvironment, path: str) -> Response:
         found = _FILE.match(path)
@@ -167,6 +188,7 @@ def _delete_page(upload: Upload, links: Links) -> Page:
         name="delete",
         title=f"Delete “{upload.display_title}”?",
         values={"upload": upload, "links": links},
+        scripts=("page.js",),
         images=links.source(upload, upload.path),
         # The address holds the token; it must not travel on.
         headers=(("Referrer-Policy", "no-referrer"), _NOINDEX),

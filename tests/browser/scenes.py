@@ -72,7 +72,7 @@ def viewer(stage: Stage) -> None:
 
 def viewer_tall(stage: Stage) -> None:
     """A screenshot of a whole page, which is longer than any window."""
-    page = Image.new("RGB", (900, 2700), "white")
+    page = Image.new("RGB", (900, 2800), "white")
     draw = ImageDraw.Draw(page)
     for line in range(12):
         draw.text((40, 40 + 220 * line), f"Chapter {line + 1}", (30, 30, 30), font_size=44)
@@ -106,7 +106,7 @@ def home(stage: Stage) -> None:
 def viewer_shown(stage: Stage) -> None:
     """What may not be safe for work, once somebody has asked for it."""
     viewer_hidden(stage)
-    stage.page.locator("summary").click()
+    stage.page.locator(".stage summary").click()
 
 
 def viewer_hidden(stage: Stage) -> None:
@@ -130,7 +130,7 @@ def delete(stage: Stage) -> None:
 def deleted(stage: Stage) -> None:
     """What follows."""
     delete(stage)
-    stage.page.get_by_role("button", name="Delete it").click()
+    stage.page.get_by_role("button", name="Delete").click()
     stage.page.get_by_role("heading", name="Deleted").wait_for()
 
 
@@ -147,7 +147,7 @@ def keys(stage: Stage) -> None:
     store.add_key(user_id, label="Phone")
     store.revoke_key(store.add_key(user_id, label="Old laptop", style="imgbb").id, user_id=user_id)
     stage.see("/settings/api")
-    stage.page.get_by_label("Name, so that you know it again").fill("ShareX")
+    stage.page.get_by_label("Name", exact=True).fill("ShareX")
     stage.page.get_by_role("button", name="Make the key").click()
     stage.page.get_by_label("Your new key", exact=True).wait_for()
 
@@ -186,8 +186,8 @@ def uploaded(stage: Stage) -> None:
 def api(stage: Stage) -> None:
     """The page that describes the API, as the page of keys hands a new key on to it."""
     keys(stage)
-    stage.page.get_by_role("button", name="Settings for ShareX").click()
-    stage.page.get_by_role("heading", name="Upload API").wait_for()
+    stage.page.get_by_role("button", name="Set up a program with this key").click()
+    stage.page.get_by_role("heading", name="Set up a program").wait_for()
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {

@@ -35,7 +35,7 @@ def test_settings_are_made_and_downloaded_with_the_keyboard(page, site, tmp_path
     addresses = []
     page.on("request", lambda request: addresses.append(request.url))
     page.goto(f"{address}/api-v1")
-    page.get_by_label("Your API key").focus()
+    page.get_by_label("API key", exact=True).focus()
     page.keyboard.type(key)
     page.keyboard.press("Enter")
     page.get_by_role("status").wait_for()

@@ -60,25 +60,32 @@ def test_a_script_in_a_title_does_not_run(open_page, served):
 
 
 def test_links_of_the_viewer_are_copied(open_page, served):
-    """By a button beside each, which the script adds."""
+    """In the format that is chosen, which is remembered for every page; without scripts, each has its field."""
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     stage = served.stage(page)
     upload = stage.save(filename="copied.jpg")
     stage.see(stage.links.viewer(upload))
-    page.get_by_role("button", name="Copy: Short link").click()
-    page.get_by_role("button", name="Copy: Short link").get_by_text("Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == stage.links.short(upload)
+    for kind, code in (("Link", stage.links.viewer(upload)), ("Direct link", stage.links.file(upload, upload.path))):
+        page.get_by_label("Format").select_option(kind)
+        page.get_by_role("button", name="Copy").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == code
+        page.get_by_role("button", name="Copy").wait_for()
+    page.reload()
+    assert page.get_by_label("Text to copy").input_value() == stage.links.file(upload, upload.path)
     plain = open_page(java_script_enabled=False)
     plain.goto(stage.links.viewer(upload))
     assert plain.get_by_role("button").count() == 0
+    plain.get_by_text("Other formats").click()
+    assert plain.get_by_label("Direct link").input_value() == stage.links.file(upload, upload.path)
 
 
 def test_settings_of_a_client_are_copied(open_page, served):
-    """By a button behind each block of code, next to that which downloads it."""
+    """By a button beside that which downloads them."""
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     SCENES["api"](served.stage(page))
-    page.get_by_role("button", name="Copy: Settings for ShareX").click()
-    page.get_by_role("button", name="Copy: Settings for ShareX").get_by_text("Copied").wait_for()
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
     shown = page.get_by_role("region", name="Settings for ShareX").text_content()
     assert page.evaluate("navigator.clipboard.readText()") == shown
     assert served.ann.address in shown
@@ -91,9 +98,9 @@ def test_what_is_hidden_is_shown_when_it_is_asked_for(open_page, served):
     upload = stage.save(nsfw=True, filename="asked.jpg")
     for url in (stage.links.viewer(upload), stage.links.delete(upload)):
         stage.see(url)
-        assert not page.locator("figure img").is_visible()
-        page.get_by_text("This may not be safe for work. Show it").click()
-        assert page.locator("figure img").is_visible()
+        assert not page.locator(".stage img").is_visible()
+        page.get_by_text("Show it").click()
+        assert page.locator(".stage img").is_visible()
 
 
 def test_colours_are_changed_by_properties(open_page, served):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 
 import pytest
 from PIL import Image
@@ -39,7 +40,10 @@ def test_the_viewer_shows_the_frame(stand, content):
     """The picture that browsers know, in full size behind a link; the one that was sent is among the links to copy."""
     image = stand.upload(content)
     page = stand.open(image["url_viewer"]).text
-    assert f'<a href="{image["url_frame"]}"><img src="{image["url_frame"]}" width="640" height="480"' in page
+    assert re.search(
+        f'<a href="{image["url_frame"]}"[^>]*><img src="{image["url_frame"]}" width="640" height="480"', page
+    )
+    assert f'href="{image["url"]}" download="photo.heic"' in page
     assert image["url"] in page
     assert f'<meta property="og:image" content="{image["url_frame"]}">' in page
     assert "<video" not in page

@@ -65,7 +65,7 @@ def test_a_template_of_the_hosts_escapes_and_adds_to_ours(make, templates):
     stand = make(pages=Pages(templates=folder, site_name="A & B"))
     page = stand.open(stand.upload(title="<b>&")["url_viewer"]).text
     assert page.startswith("<title>&lt;b&gt;&amp; - A &amp; B</title>")
-    assert "<h2>Links to copy</h2>" in page
+    assert '<h2 id="share">Share</h2>' in page
     assert '<p class="more">&lt;b&gt;&amp;</p></div>' in page
 
 

@@ -8,20 +8,26 @@ from xml.etree import ElementTree
 
 import pytest
 
-from chevupload.config import Policy
+from chevupload.config import Policy, Routes
 from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
 from chevupload.testing.memory import MemoryStorage
+from chevupload.web.page import Page
 from chevupload.web.pages import Pages
+from chevupload.web.qr_code import qr_code
+from chevupload.web.site_links import SiteLinks
 from chevupload.web.urls import Links
 from tests.media.films import film
 from tests.support import EMPTY, NOW, SECRET, Failing, noise, picture
 
 pytestmark = pytest.mark.mounts
 
-VEILED = r"<details><summary>(<span class=\"\w+\">[^<]*</span>)*</summary><figure>.*</figure></details>"
+VEILED = (
+    r"(?s)<div class=\"stage[^>]*><details><summary>.*Its uploader marked it.*</summary>\s*"
+    r"<(a|img) .*</details></div>"
+)
 HOSTILE = "<script>alert('x')</script>\"&\u202e<!--{0}%s{title}"
 
 
@@ -51,8 +57,8 @@ def test_hostile_texts_are_shown_as_texts(stand):
         assert "<!--" not in page.text
         assert re.search(r"""="[^"<>]*'[^"<>]*<""", page.text) is None
     assert attributes(answer.text, "<h1>(.*?)</h1>") == [HOSTILE]
-    assert attributes(answer.text, '<p class="description">(.*?)</p>') == [HOSTILE]
-    assert attributes(answer.text, "<li>(.*?)</li>") == ["<i>t", "\"'&"]
+    assert attributes(answer.text, '<p class="pre">(.*?)</p>') == [HOSTILE]
+    assert attributes(answer.text, '<li><span class="badge">(.*?)</span></li>') == ["<i>t", "\"'&"]
 
 
 def test_without_title_the_file_name_is_shown(stand):
@@ -64,7 +70,9 @@ def test_without_title_the_file_name_is_shown(stand):
         sign=str,
         signed_url=lambda upload, path: None,
     )
-    body = Pages().render("viewer.html", upload=video(), links=links)
+    site = SiteLinks({}, mount="", routes=Routes(), assets=None, login_url=None, current_user=None)
+    page = Page(name="viewer", title="a.mp4", site=site)
+    body = Pages().render("viewer.html", page=page, upload=video(), links=links, exif={}, now=NOW)
     assert "<h1>a.mp4</h1>" in body
     assert f'<video src="{stand.base}/images/a.mp4" poster="{stand.base}/images/a.fr.jpeg"' in body
 
@@ -88,17 +96,23 @@ def video():
     )
 
 
+def codes(answer):
+    """Return what is to be copied: in the choice, and for browsers without scripts."""
+    chosen = dict(re.findall(r'<option data-format="(\w+)" value="([^"]*)">', answer.text))
+    shown = dict(re.findall(r'<input id="(\w+)" dir="ltr" readonly value="([^"]*)">', answer.text))
+    first = re.search(r'<textarea id="code"[^>]*>(.*?)</textarea>', answer.text)[1]
+    assert chosen == {"viewer": first} | shown
+    return {name: html.unescape(value) for name, value in chosen.items()}
+
+
 def test_links_to_copy(stand):
-    """Each row holds its link or its code."""
+    """Each of the choice is its link or its code, and stands in a field of its own without scripts."""
     image, answer = viewer(stand, content=noise((600, 400)), title="[a](b)")
-    rows = dict(re.findall(r'<input id="(\w+)" readonly value="([^"]*)">', answer.text))
-    rows = {name: html.unescape(value) for name, value in rows.items()}
+    rows = codes(answer)
     medium, page = image["medium"]["url"], image["url_viewer"]
     assert rows == {
         "viewer": page,
-        "short": image["url_short"],
         "direct": image["url"],
-        "medium": medium,
         "thumb": image["thumb"]["url"],
         "html": f'<a href="{page}"><img src="{medium}" alt="[a](b)"></a>',
         "markdown": f"[![ a  b ]({medium})]({page})",
@@ -109,8 +123,7 @@ def test_links_to_copy(stand):
 def test_a_film_has_codes_that_play_it(stand):
     """In HTML and BBCode; Markdown has no films, so a frame of it leads to its page. HEIC is a picture."""
     image, answer = viewer(stand, content=film(size=(64, 48)), filename="a.mp4", title='A "film"')
-    rows = dict(re.findall(r'<input id="(\w+)" readonly value="([^"]*)">', answer.text))
-    rows = {name: html.unescape(value) for name, value in rows.items()}
+    rows = codes(answer)
     page, url, frame = image["url_viewer"], image["url"], image["url_frame"]
     assert rows["html"] == (
         f'<video src="{url}" poster="{frame}" width="64" height="48" controls preload="none">'
@@ -122,13 +135,14 @@ def test_a_film_has_codes_that_play_it(stand):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("size", "is_tall"), [((40, 81), True), ((40, 80), False), ((400, 30), False), ((1, 900), True)]
+    ("size", "is_tall"), [((40, 121), True), ((40, 120), False), ((400, 30), False), ((1, 900), True)]
 )
 def test_what_is_tall_is_shown_by_its_width(stand, size, is_tall):
     """Fitted into a window by its height, a long screenshot could not be read; every picture has its full size."""
     image, answer = viewer(stand, content=picture(size))
-    assert ('<figure class="tall">' in answer.text) == is_tall
-    assert f'<figcaption><a href="{image["url"]}">Full size</a></figcaption>' in answer.text
+    assert ('<div class="stage tall' in answer.text) == is_tall
+    assert re.search(f'<a class="[^"]*" href="{image["url"]}">(<svg.*</svg>)?Full size</a>', answer.text)
+    assert re.search(f'<a class="button" href="{image["url"]}" download="photo.png">', answer.text)
 
 
 def test_the_tab_has_a_picture(stand):
@@ -147,12 +161,26 @@ def test_every_icon_of_a_page_is_there(stand):
         assert f'<symbol id="{name}"' in stand.open(file.removeprefix(stand.prefix)).text
 
 
-def test_a_small_picture_has_no_row_for_a_medium(stand):
-    """Empty rows are left out."""
+def test_what_there_is_nothing_of_is_left_out(stand):
+    """No description, no tags, nothing that ends, no name of an uploader where the site tells none."""
     _, answer = viewer(stand)
-    assert 'id="medium"' not in answer.text
-    assert 'class="description"' not in answer.text
-    assert 'class="tags"' not in answer.text
+    for absent in ('class="pre"', 'aria-label="Tags"', 'class="badge', "By ", "<dt>Camera"):
+        assert absent not in answer.text
+
+
+def test_the_short_link_has_a_qr_code(stand):
+    """As SVG, which nobody outside of the site is asked for; expired and deleted uploads have none."""
+    image, answer = viewer(stand, expiration="600")
+    address = f"{stand.prefix}{image['url_short'].removeprefix(stand.base)}/qr"
+    assert f'src="{address}"' in answer.text
+    code = stand.open(address.removeprefix(stand.prefix))
+    assert (code.status_code, code.content_type) == (200, "image/svg+xml")
+    assert ElementTree.fromstring(code.data).tag == "{http://www.w3.org/2000/svg}svg"
+    assert code.data == qr_code(image["url_short"])
+    assert stand.open(address.removeprefix(stand.prefix), "HEAD").data == b""
+    stand.clock.move(seconds=600)
+    assert stand.open(address.removeprefix(stand.prefix)).status_code == 410
+    assert stand.open("/image/none/qr").status_code == 404
 
 
 @pytest.mark.parametrize("slug", ["wrong.", "Wrong.slug.", "../", "A-Cat.", "."])
@@ -191,7 +219,7 @@ def test_views_are_counted_for_people(stand):
 def test_head_is_get_without_a_body(stand):
     """Same status and headers."""
     image = stand.upload()
-    get, head = stand.open(image["url_viewer"]), stand.open(image["url_viewer"], "HEAD")
+    head, get = stand.open(image["url_viewer"], "HEAD"), stand.open(image["url_viewer"])
     assert (head.status_code, head.data) == (200, b"")
     assert dict(head.headers) == dict(get.headers)
 
@@ -213,8 +241,8 @@ def test_nsfw_is_hidden_before_it_is_deleted_too(stand):
 def test_the_page_says_when_it_ends(stand):
     """Expiring uploads say so."""
     _, answer = viewer(stand, expiration="600")
-    assert "expires 4 March 2026, 05:16 UTC" in answer.text
-    assert "4 March 2026" in answer.text
+    assert "Deleted in 10 minutes" in answer.text
+    assert "<dd>4 March 2026, 05:16 UTC</dd>" in answer.text
 
 
 def test_pages_run_and_load_only_what_is_ours(stand):
@@ -274,7 +302,7 @@ def test_get_asks_and_deletes_nothing(stand):
         answer = stand.open(image["delete_url"], method)
         assert answer.status_code == (204 if method == "OPTIONS" else 200)
     assert "Delete “A cat”?" in answer.text
-    assert '<form method="post">' in answer.text
+    assert re.search('<form class="[^"]*" method="post">', answer.text)
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["X-Robots-Tag"] == "noindex"
     assert answer.headers["Cache-Control"] == "no-store"

@@ -17,11 +17,11 @@ def test_more_than_fifty_tags_stay(make):
 
 def test_a_viewer_leads_where_the_host_has_tags(make):
     """And nowhere by default; a name is quoted, whatever is in it."""
-    pattern = '<ul class="tags">(.*?)</ul>'
+    pattern = '(?s)<ul class="row" aria-label="Tags">(.*?)</ul>'
     stand = make(policy=Policy(tag_url="/tags?of={tag}"))
     image = stand.upload(tags='a & "b",c')
     found = re.search(pattern, stand.open(image["url_viewer"]).text)[1]
-    links = re.findall(r'<li><a href="([^"]*)">([^<]*)</a></li>', found)
+    links = re.findall(r'<li><a class="badge" href="([^"]*)">([^<]*)</a></li>', found)
     assert [(html.unescape(url), html.unescape(name)) for url, name in links] == [
         ("/tags?of=a%20%26%20%22b%22", 'a & "b"'),
         ("/tags?of=c", "c"),
@@ -29,4 +29,4 @@ def test_a_viewer_leads_where_the_host_has_tags(make):
     assert [tag["url"] for tag in image["tags"]] == [url for url, _ in links]
     plain = make()
     shown = plain.open(plain.upload(tags="c")["url_viewer"]).text
-    assert re.search(pattern, shown)[1] == "<li>c</li>"
+    assert re.search(pattern, shown)[1].strip() == '<li><span class="badge">c</span></li>'

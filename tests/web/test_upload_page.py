@@ -198,7 +198,7 @@ def test_a_guest_reads_what_a_key_changes(make):
     site.user = Principal(user_id="user", lifetime=timedelta(hours=36))
     page = site.see().text
     assert "key" not in re.search('<p class="facts">(.*)</p>', page)[1]
-    assert '<option value="">As usual, 36 hours</option>' in page
+    assert '<option value="">As usual, 1 day, 12 hours</option>' in page
     assert site.send().status_code == 200
     (upload,) = site.stand.catalog.uploads()
     assert upload.expires_at - upload.received_at == timedelta(hours=36)
@@ -235,9 +235,10 @@ def test_formats_are_those_that_can_be_taken(make, monkeypatch):
         (timedelta(minutes=5), "5 minutes"),
         (timedelta(hours=1), "1 hour"),
         (timedelta(days=7), "7 days"),
-        (timedelta(days=1, hours=12), "36 hours"),
-        (timedelta(seconds=90), "1 minute"),
-        (timedelta(seconds=1), "1 minute"),
+        (timedelta(days=1, hours=12), "1 day, 12 hours"),
+        (timedelta(seconds=90), "1 minute, 30 seconds"),
+        (timedelta(seconds=1), "1 second"),
+        (timedelta(days=1, minutes=5), "1 day"),
     ],
 )
 def test_times_are_spelled(time, expected):

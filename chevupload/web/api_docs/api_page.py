@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _PAGE_METHODS = "GET, HEAD, POST"
 _DOCUMENT_METHODS = "GET, HEAD, OPTIONS"
-_FIELDS = ("key", "download")
+_FIELDS = ("key", "client", "download")
 _MAX_BODY = 16_384
 
 
@@ -83,12 +83,13 @@ class Describing:
             raise RequestDenied("This form was not sent from here")
         form = Form(self._limits, text_names=_FIELDS)
         form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
+        client = form.fields.get("client")
         try:
             account = Account(upload_url=account.upload_url, key=(form.fields.get("key") or PLACEHOLDER).strip())
         except InvalidParameter as refusal:
-            return self._answers.page(environ, _api_page(service, account, problem=refusal.message))
+            return self._answers.page(environ, _api_page(service, account, client=client, problem=refusal.message))
         if (name := form.fields.get("download")) is None:
-            return self._answers.page(environ, _api_page(service, account))
+            return self._answers.page(environ, _api_page(service, account, client=client))
         if name not in CLIENTS:
             raise InvalidParameter("Unknown client")
         return _settings_file(name, account)
@@ -104,8 +105,13 @@ class Describing:
         )
 
 
-def _api_page(service: Service, account: Account, *, problem: str | None = None) -> Page:
-    """Describe the API, with settings for ``account``; ``problem`` is what is wrong with the key that was sent."""
+def _api_page(service: Service, account: Account, *, client: str | None = None, problem: str | None = None) -> Page:
+    """Describe the API, with settings for ``account``.
+
+    Args:
+        client: whose settings are shown.
+        problem: what is wrong with the key that was sent.
+    """
     routes = service.routes
     values = {
         "account": account,
@@ -113,6 +119,7 @@ def _api_page(service: Service, account: Account, *, problem: str | None = None)
         "max_key_length": MAX_KEY_LENGTH,
         "problem": problem,
         "clients": CLIENTS,
+        "chosen": client if client in (*CLIENTS, "another") else next(iter(CLIENTS)),
         "example": curl_line(account, "picture.jpg"),
         "imgbb_url": service.url(routes.imgbb) if routes.imgbb else None,
         "openapi_path": urlsplit(service.url(routes.openapi)).path if routes.openapi else None,
@@ -123,12 +130,13 @@ def _api_page(service: Service, account: Account, *, problem: str | None = None)
         "refusals": refusals(),
         "formats": service.formats,
         "limits": limits_of(service),
+        "max_bytes": service.limits.max_bytes,
     }
     return Page(
         name="api",
-        title="Upload API",
+        title="Set up a program",
         values=values,
-        scripts=("copy.js",),
+        scripts=("page.js",),
         status=400 if problem else 200,
         headers=(("X-Robots-Tag", "noindex"),),
     )

@@ -222,34 +222,34 @@ CLIENTS: Mapping[str, Client] = MappingProxyType(
     {
         "sharex": Client(
             title="ShareX",
-            use="Open the file with ShareX; it becomes the destination of pictures and files.",
+            use="Download the file and open it. ShareX asks whether to use it: say yes.",
             filename="{site}.sxcu",
             build=_sharex,
         ),
         "picgo": Client(
             title="PicGo",
-            use="Install the plugin web-uploader, and merge this into PicGo’s configuration.",
+            use="Install the plugin web-uploader, then merge this into PicGo’s settings.",
             filename="picgo.json",
             build=_picgo,
         ),
         "piclist": Client(
             title="PicList",
-            use="Merge this into PicList’s configuration: it is the advanced custom uploader.",
+            use="Merge this into PicList’s settings. It is the advanced custom uploader.",
             filename="piclist.json",
             build=_piclist,
         ),
         "flameshot": Client(
             title="Flameshot",
-            use="Bind this script to a key of your desktop.",
+            use="Save the script and bind it to a key of your desktop.",
             filename="flameshot-upload.sh",
             build=_flameshot,
         ),
-        "curl": Client(title="curl", use="Run this in a shell.", filename="upload.sh", build=_curl),
+        "curl": Client(title="curl", use="Run this in a terminal.", filename="upload.sh", build=_curl),
         "python": Client(
-            title="Python", use="Run this with the package requests.", filename="upload.py", build=_python
+            title="Python", use="Needs Python 3 and the package requests.", filename="upload.py", build=_python
         ),
         "javascript": Client(
-            title="JavaScript", use="Run this with Node 20 or later.", filename="upload.mjs", build=_javascript
+            title="JavaScript", use="Needs Node 20 or later.", filename="upload.mjs", build=_javascript
         ),
     }
 )

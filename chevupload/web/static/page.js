@@ -1,0 +1,100 @@
+// What every page does but uploading: copy a text in the chosen format, zoom a picture in its place, close menus.
+
+/** Tell who listens to the page. */
+function announce(text) {
+  let status = document.getElementById("said-status");
+  if (!status) {
+    status = Object.assign(document.createElement("p"), { id: "said-status", className: "unseen" });
+    status.setAttribute("role", "status");
+    document.querySelector(".chevupload").append(status);
+  }
+  status.textContent = text;
+}
+
+/** Let a button say for two seconds what it has done; its word stands behind an icon. */
+function flash(button, text) {
+  const word = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  button.dataset.word ??= word.data;
+  word.data = text;
+  announce(text);
+  setTimeout(() => { word.data = button.dataset.word; }, 2000);
+}
+
+// One field, many formats; the choice is remembered for every page.
+for (const select of document.querySelectorAll("[data-codes]")) {
+  const field = document.getElementById(select.dataset.codes);
+  const stored = localStorage.getItem("chevupload.format");
+  const found = [...select.options].find((option) => option.dataset.format === stored);
+  if (found) found.selected = true;
+  const show = () => { field.value = select.value; };
+  select.addEventListener("change", () => {
+    localStorage.setItem("chevupload.format", select.selectedOptions[0].dataset.format);
+    show();
+  });
+  show();
+}
+
+// Copy what is in a field or a block; where the browser has no clipboard, as on pages without TLS, select it.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    const from = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(from.value ?? from.textContent);
+      flash(button, "Copied");
+    } catch {
+      from.focus();
+      if (from.select) from.select();
+      else getSelection().selectAllChildren(from);
+      flash(button, document.execCommand("copy") ? "Copied" : "Selected");
+    }
+  });
+}
+
+// A click shows a picture at full size in its place, Escape fits it again; with a key held, the browser opens the file.
+for (const link of document.querySelectorAll("[data-zoom]")) {
+  const stage = link.closest(".stage");
+  const label = link.getAttribute("aria-label");
+  const zoom = (on) => {
+    stage.classList.toggle("full", on);
+    link.setAttribute("aria-label", on ? link.dataset.zoom : label);
+  };
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    zoom(!stage.classList.contains("full"));
+  });
+  link.addEventListener("keydown", (event) => { if (event.key === "Escape") zoom(false); });
+}
+
+// Behind a picture with holes is a ground that shows what is there, whatever its colour.
+for (const picture of document.querySelectorAll(".may-have-holes img")) {
+  picture.decode().then(() => {
+    const stage = picture.closest(".stage");
+    if (hasHoles(picture)) stage.classList.add("check-back");
+  }, () => {});
+}
+
+/** Whether a picture lets something through; of another origin's, nobody can tell, so it counts as one that does. */
+function hasHoles(picture) {
+  const side = 64;
+  const small = Object.assign(document.createElement("canvas"), { width: side, height: side }).getContext("2d");
+  small.drawImage(picture, 0, 0, side, side);
+  try {
+    return small.getImageData(0, 0, side, side).data.some((value, place) => place % 4 === 3 && value < 255);
+  } catch {
+    return true;
+  }
+}
+
+// A menu closes on Escape, on a click elsewhere, and when the focus leaves it.
+for (const menu of document.querySelectorAll("details.menu")) {
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  menu.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
+  });
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+}
