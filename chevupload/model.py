@@ -241,7 +241,19 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Details:
+    """What is kept with an upload as its sender gave it, checked; None where nothing was given."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    nsfw: bool = False
+    album_id: str | None = None
+    category_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload(Details):
     """One upload's record.
 
     Attributes:
@@ -282,12 +294,6 @@ class Upload:
     source_md5: str | None = None
     original_filename: str
     original_exifdata: str | None = None
-    title: str | None = None
-    description: str | None = None
-    tags: tuple[str, ...] = ()
-    nsfw: bool = False
-    album_id: str | None = None
-    category_id: int | None = None
     storage_mode: str
     is_animated: bool = False
     is_360: bool = False

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self, TypedDict
 
 from chevupload.config import MAX_LIFETIME, MIN_LIFETIME
 from chevupload.errors import InvalidParameter
-from chevupload.model import Principal
+from chevupload.model import Details, Principal
 from chevupload.naming import normalized
 
 SOURCE_NAMES = ("source", "image")
@@ -63,17 +63,11 @@ class Expiration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters:
-    """The optional parameters of one upload, checked, each as its type; None is absent."""
+class Parameters(Details):
+    """The optional parameters of one upload, checked: what is kept with it, and what is done with it."""
 
-    title: str | None = None
-    description: str | None = None
-    tags: tuple[str, ...] = ()
-    album_id: str | None = None
-    category_id: int | None = None
     width: int | None = None
     expiration: Expiration | None = None
-    nsfw: bool = False
     use_file_date: bool = False
 
 

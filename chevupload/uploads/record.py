@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 from chevupload.config import Policy
 from chevupload.formats import FORMATS
-from chevupload.model import MediaResult, Principal, Upload
+from chevupload.model import Details, MediaResult, Principal, Upload
 from chevupload.naming import base_name, client_filename, default_title, normalized, split_extension, with_suffix
 from chevupload.spool import Spool
 from chevupload.uploads.parameters import MAX_DESCRIPTION, MAX_TITLE, Expiration, Parameters, expires_at, with_tag
@@ -58,10 +59,13 @@ def build_record(
     description = parameters.description or media.description
     is_dated = policy.storage_mode == "datefolder"
     source_md5 = source.spool.md5
-    tags = parameters.tags
+    details: dict[str, Any] = {field.name: getattr(parameters, field.name) for field in fields(Details)}
+    details["title"] = normalized(parameters.title or media.title or default_title(filename) or "")[:MAX_TITLE] or None
+    details["description"] = normalized(description)[:MAX_DESCRIPTION] if description else None
     if media.camera is not None and not sender.is_guest:
-        tags = with_tag(tags, media.camera, max_tags)
+        details["tags"] = with_tag(parameters.tags, media.camera, max_tags)
     return Upload(
+        **details,
         id=upload_id,
         owner_id=sender.user_id,
         created_at=created_at,
@@ -76,12 +80,6 @@ def build_record(
         source_md5=source_md5 if media.resized or media.converted else None,
         original_filename=filename,
         original_exifdata=_exif_text(media, filename, source.spool.size, now),
-        title=normalized(parameters.title or media.title or default_title(filename) or "")[:MAX_TITLE] or None,
-        description=normalized(description)[:MAX_DESCRIPTION] if description else None,
-        tags=tags,
-        nsfw=parameters.nsfw,
-        album_id=parameters.album_id,
-        category_id=parameters.category_id,
         storage_mode=policy.storage_mode,
         is_animated=media.frames > 1,
         is_360=media.is_360,
