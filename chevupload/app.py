@@ -145,7 +145,13 @@ class ChevUpload:
         self._trusted_proxies = config.trusted_proxies
         self._assets = Assets(self.routes.assets)
         self._answers = PageAnswers(
-            pages, site=partial(self._site_links, login_url=policy.login_url, current_user=current_user)
+            pages,
+            site=partial(
+                self._site_links,
+                login_url=policy.login_url,
+                current_user=current_user,
+                display_name=hooks.display_name,
+            ),
         )
         self.renderer = _renderer(renderer, limits)
         writer = Writer(catalog, storages, hooks)
@@ -240,7 +246,7 @@ class ChevUpload:
             "openapi": describing.openapi,
             "oembed": embeds.answer,
             "pup": self._pup,
-            "home": Home(routes=self.routes, answers=self._answers, mount=self._mount).answer,
+            "home": Home(self._answers).answer,
         }
         if key_store is not None and visitor is not None:
             self._key_settings = KeySettings(

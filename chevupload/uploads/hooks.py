@@ -1,4 +1,4 @@
-"""What a host adds to the way of an upload: a question before it is stored, and news after the fact."""
+"""What a host adds to the way of an upload: a question before it is stored, news after the fact, names of users."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ OnDelete: TypeAlias = Callable[[Upload], None]
 """Told once of each upload that is gone: deleted by its link or by the host, or expired and swept; not if the process
 dies at that moment."""
 
+DisplayName: TypeAlias = Callable[[str], str | None]
+"""Returns the name of the user with this id, which pages show to everybody; None where there is no name to show."""
+
 _ARGUMENTS = {
     "before_store": ("upload", "principal", "file"),
     "on_upload": ("upload", "principal"),
     "on_delete": ("upload",),
+    "display_name": ("user_id",),
 }
 
 
@@ -44,6 +48,8 @@ class Hooks:
     """Told of each upload once it is there."""
     on_delete: OnDelete | None = None
     """Told of each upload once it is gone."""
+    display_name: DisplayName | None = None
+    """Names users on pages: who is signed in, and on viewers who has uploaded. Without it, nobody is named."""
 
     def __post_init__(self) -> None:
         """Check what each function takes."""

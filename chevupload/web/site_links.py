@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chevupload.config import Routes
 from chevupload.keys import CurrentUser
 from chevupload.model import as_principal
+from chevupload.uploads.hooks import DisplayName
 from chevupload.wsgi.proxies import login_address
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class SiteLinks:
         assets: str | None,
         login_url: str | None,
         current_user: CurrentUser | None,
-        display_name: Callable[[str], str | None] | None = None,
+        display_name: DisplayName | None = None,
     ) -> None:
         """Lead to those of the ``routes`` below ``mount`` that are on; ``assets`` is the path of our files' folder."""
         self._environ = environ
@@ -87,4 +87,10 @@ class SiteLinks:
 
     def name_of(self, user_id: str) -> str | None:
         """Return the name of a user, as the site tells it to everybody; None without one."""
-        return None if self._display_name is None else self._display_name(user_id)
+        if self._display_name is None:
+            return None
+        try:
+            return self._display_name(user_id)
+        except Exception:
+            logger.exception("display_name failed for %s", user_id)
+            return None

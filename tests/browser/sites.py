@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chevupload import Pages, Policy, Principal, Routes
+from chevupload import Hooks, Pages, Policy, Principal, Routes
 from chevupload.app import ChevUpload
 from chevupload.data_folder import Site
 from chevupload.db import SqlKeys
@@ -48,6 +48,7 @@ def site(folder: Path, *, signed_in: bool = True, prefix: str = "", **settings: 
         "keys": KeyChain(keys, StaticKeys({GUEST: Principal()})),
         "key_store": keys,
         "current_user": lambda environ: Principal(user_id=user_id) if signed_in else None,
+        "hooks": Hooks(display_name=lambda user_id: "Ann Berg"),
         "renderer": "inline",
         "routes": Routes(upload_page="upload", api_page="api-v1", home="/"),
         "policy": Policy(),

@@ -27,7 +27,7 @@ def test_the_start_page_leads_to_the_others(make, home, path):
     answer = stand.open(path)
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
     assert "<h1>A &amp; B</h1>" in answer.text
-    urls = re.findall(r'<li><a href="([^"]*)">', answer.text)
+    urls = re.findall(r'<a class="card row" href="([^"]*)">', answer.text)
     assert urls == [f"{stand.prefix}/up", f"{stand.prefix}/about"]
     for url in urls:
         assert stand.open(url.removeprefix(stand.prefix)).status_code == 200
@@ -41,7 +41,7 @@ def test_a_start_page_without_others(make):
     answer = make(routes=Routes(home="/")).open("/")
     assert answer.status_code == 200
     assert "<h1>Pictures</h1>" in answer.text
-    assert "<li>" not in answer.text
+    assert "<nav class=" not in answer.text
 
 
 def test_the_script_is_kept_and_asked_for_again(make):

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chevupload import Hooks
 from chevupload.config import Policy, Routes
 from chevupload.errors import CatalogError
 from chevupload.model import Upload
@@ -166,6 +167,24 @@ def test_what_there_is_nothing_of_is_left_out(stand):
     _, answer = viewer(stand)
     for absent in ('class="pre"', 'aria-label="Tags"', 'class="badge', "By ", "<dt>Camera"):
         assert absent not in answer.text
+
+
+def test_uploaders_are_named_where_the_site_tells_names(make):
+    """By the host's function; a guest is one, and who has no name, or none that can be told, is left out."""
+
+    def display_name(user_id):
+        if user_id == "admin":
+            raise RuntimeError("the users are away")
+        return {"user": "Ann <Berg>"}.get(user_id)
+
+    stand = make(hooks=Hooks(display_name=display_name))
+    for key, expected in (
+        ("user-key", "By Ann &lt;Berg&gt; · 4 March"),
+        ("guest-key", "By a guest · "),
+        ("admin-key", None),
+    ):
+        page = stand.open(stand.upload(key=key)["url_viewer"]).text
+        assert (expected in page) if expected else (">4 March 2026 · " in page)
 
 
 def test_the_short_link_has_a_qr_code(stand):
