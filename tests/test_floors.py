@@ -29,6 +29,7 @@ HOMES = {
     "jinja2": ("web.templating", "web.pages"),
     "markupsafe": ("web.page", "web.pages"),
     "h11": ("fetch.client",),
+    "segno": ("web.qr_code",),
     "waitress": ("cli",),
     "click": ("cli",),
     "httpx2": ("cli.client",),
