@@ -105,9 +105,9 @@ def checked_path(path: str) -> str:
     return path
 
 
-def joined_url(public_url: str | None, path: str) -> str | None:
-    """Return the URL of ``path`` below ``public_url``, or None without one. A checked path has nothing to quote."""
-    return None if public_url is None else f"{public_url.rstrip('/')}/{checked_path(path)}"
+def joined_url(public_url: str, path: str) -> str:
+    """Return the URL of ``path`` below ``public_url``. A checked path has nothing to quote."""
+    return f"{public_url.rstrip('/')}/{checked_path(path)}"
 
 
 def viewer_slug(title: str | None) -> str:

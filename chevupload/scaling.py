@@ -29,19 +29,13 @@ def to_side(size: Size, pixels: int, side: Side) -> Size:
 
 def shrunk_to_side(size: Size, pixels: int, side: Side) -> Size:
     """Return the same, but never enlarged."""
-    return to_side(size, min(pixels, side_of(size, side)), side)
-
-
-def side_of(size: Size, side: Side) -> int:
-    """Return the named side of ``size``."""
-    return size[0] if side == "width" else size[1]
+    return to_side(size, min(pixels, size[0] if side == "width" else size[1]), side)
 
 
 def medium_size(size: Size, pixels: int, side: Side, *, always: bool = False) -> Size | None:
     """Return the size of the medium picture; None when that is no larger than ``pixels``, unless ``always``."""
-    if not always and side_of(size, side) <= pixels:
-        return None
-    return shrunk_to_side(size, pixels, side)
+    shrunk = shrunk_to_side(size, pixels, side)
+    return shrunk if always or shrunk != size else None
 
 
 def fitted(size: Size, box: Size) -> Size:

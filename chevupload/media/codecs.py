@@ -1,4 +1,8 @@
-"""What is done with each of the formats of :mod:`chevupload.formats`: one table for each verb, by the format's name."""
+"""What is done with each of the formats of :mod:`chevupload.formats`: one table for each verb, by the format's name.
+
+Sources of the signatures: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12 (the brands of AVIF, HEIF and
+MP4), the QuickTime file format, RFC 8794 (EBML, the head of WebM).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import BinaryIO
 
+from chevupload.errors import NotAnImage, UnavailableFormat
 from chevupload.formats import FORMATS
 from chevupload.media import color_description, decode, encode
 from chevupload.media.containers import gif, isobmff, isobmff_strip, jpeg, matroska, png, webp
 from chevupload.media.optional import extra
 from chevupload.model import MediaJob
+
+HEAD_BYTES = 4_096
+"""How much of a file :func:`sniff` looks at."""
 
 _HEIC = (b"heic", b"heix")
 _AVIF = (b"avif", b"avis")
@@ -66,6 +74,31 @@ SIGNATURES: Mapping[str, Callable[[bytes], object]] = {
     "MOV": _is_mov,
 }
 """Whether a file that begins with these bytes has the format; the first that matches counts."""
+_UNAVAILABLE = re.compile(
+    rb"II[*+]\0|MM\0[*+]"  # TIFF
+    rb"|\0\0[\x01\x02]\0[^\0]\0"  # ICO, CUR
+    rb"|8BPS\0[\x01\x02]"  # PSD
+    rb"|\xff\x0a|\0\0\0\x0cJXL |\0\0\0\x0cjP  |\xff\x4f\xff\x51"  # JPEG XL, JPEG 2000
+    rb"|\x1a\x45\xdf\xa3"  # other EBML
+    rb"|.{4}ftyp(?!M4[ABP] |F4[AB] |aax |aaxc)"  # other boxes than those of sound
+    rb"|RIFF.{4}AVI |\0\0\x01[\xb3\xba]|FLV\x01",
+    re.DOTALL,
+)
+
+
+def sniff(head: bytes) -> str:
+    """Name the format of a file that starts with ``head``.
+
+    Raises:
+        UnavailableFormat: another known picture or video format.
+        NotAnImage: anything else.
+    """
+    for name, matches in SIGNATURES.items():
+        if matches(head):
+            return name
+    if _UNAVAILABLE.match(head):
+        raise UnavailableFormat
+    raise NotAnImage
 
 
 def _open_heic(file: BinaryIO, job: MediaJob) -> decode.Opened:

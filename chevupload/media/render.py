@@ -16,7 +16,7 @@ from PIL import Image
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, DisabledFormat, TooCostly, WidthTooLarge
 from chevupload.formats import FORMATS
 from chevupload.media import original
-from chevupload.media.codecs import COLORS, ENCODE, MAX_SIDES, OPEN, STRIP
+from chevupload.media.codecs import COLORS, ENCODE, HEAD_BYTES, MAX_SIDES, OPEN, STRIP, sniff
 from chevupload.media.color import continuous, displayable
 from chevupload.media.color_description import Colors
 from chevupload.media.color_space import HighDynamicRange
@@ -26,7 +26,6 @@ from chevupload.media.derived import OVERSAMPLING, Picture, derived, needed_scal
 from chevupload.media.encode import Outbox, md5_of
 from chevupload.media.metadata import object_name, php_exif, read_texts
 from chevupload.media.optional import extra
-from chevupload.media.probe import HEAD_BYTES, sniff
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.scaling import Size, boxed, medium_size, to_width
 from chevupload.spool import PREFIX

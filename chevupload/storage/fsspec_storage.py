@@ -236,7 +236,7 @@ class FsspecStorage:
 
     def url(self, path: str) -> str | None:
         """Return the file's address below the public URL, or None without one."""
-        return joined_url(self._public_url, path)
+        return None if self._public_url is None else joined_url(self._public_url, path)
 
 
 def _checked_endpoint(url: str, filesystem: AbstractFileSystem | str, backend: Backend) -> str:

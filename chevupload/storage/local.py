@@ -124,8 +124,10 @@ class LocalStorage(FsspecStorage):
         Raises:
             StorageError: the storage's own folder is away.
         """
-        with translated("look for", path):
+        try:
             return self._target(path).is_file() or not self._is_there()
+        except OSError as error:
+            raise StorageError(f"cannot look for {path}") from error
 
     def probe(self) -> None:
         """Look whether the folders are there, and can be written to.

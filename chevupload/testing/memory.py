@@ -61,7 +61,7 @@ class MemoryStorage:
 
     def url(self, path: str) -> str | None:
         """See Storage."""
-        return joined_url(self._public_url, path)
+        return None if self._public_url is None else joined_url(self._public_url, path)
 
     def files(self) -> Iterator[str]:
         """See ListingStorage."""

@@ -135,10 +135,6 @@ class Parameter:
         except ValueError:
             raise InvalidParameter(f"Invalid {self.name}, expected {self.expected}") from None
 
-    def is_for(self, sender: Principal) -> bool:
-        """Whether ``sender`` may use it."""
-        return self.audience == "everybody" or (sender.is_admin if self.audience == "admins" else not sender.is_guest)
-
 
 def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tags: int) -> Parameters:
     """Return the checked parameters of an upload.
@@ -152,8 +148,9 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
         InvalidParameter: one of them is not valid; the message names it.
     """
     values: dict[str, Any] = {}
+    audiences = {"everybody": True, "users": not sender.is_guest, "admins": sender.is_admin}
     for row in PARAMETERS:
-        if row.fills and row.fills not in values and row.is_for(sender):
+        if row.fills and row.fills not in values and audiences[row.audience]:
             given = get(row.name)
             if given is not None and given != "" and (value := row.value_of(given)) is not None:
                 values[row.fills] = value[:max_tags] if row.fills == "tags" else value

@@ -105,8 +105,9 @@ def _adopt(storage: AdoptingStorage, upload: Upload, files: tuple[MediaFile, ...
         FileExists: there is a stranger's file in the way, which is not among ``written``.
     """
     # Before the first one is adopted, which could not be adopted again under the next name.
-    if any(storage.exists(path) for path in upload.paths):
-        raise FileExists("a file with this name exists")
+    for path in upload.paths:
+        if storage.exists(path):
+            raise FileExists("a file with this name exists")
     for path, file in zip(upload.paths, files, strict=True):
         written.append(path)
         try:

@@ -377,4 +377,4 @@ def _name_of(file: Readable | Wrapper) -> str | None:
 def _files(source: Source, media: MediaResult) -> tuple[MediaFile, ...]:
     """List the local files in the order of :attr:`Upload.paths`."""
     original = media.original or MediaFile(path=source.spool.path, size=source.spool.size)
-    return (original, *(file for file in (media.medium, media.thumb, media.frame) if file))
+    return tuple(filter(None, (original, media.medium, media.thumb, media.frame)))
