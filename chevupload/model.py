@@ -180,15 +180,15 @@ class MediaResult:
     format: str
     width: int
     height: int
-    frames: int
-    is_360: bool
-    title: str | None
-    description: str | None
-    exif: dict[str, Any] | None
-    taken_at: str | None
+    frames: int = 1
+    is_360: bool = False
+    title: str | None = None
+    description: str | None = None
+    exif: dict[str, Any] | None = None
+    taken_at: str | None = None
     original: MediaFile | None
     original_md5: str | None
-    resized: bool
+    resized: bool = False
     thumb: MediaFile
     medium: MediaFile | None
     frame: MediaFile | None = None

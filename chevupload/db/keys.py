@@ -205,11 +205,7 @@ class SqlKeys:
         self._select = known.where(_as_id(keys.c.user_id, users.id.type) == users.id)
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
-        """Return the user of ``key``; None when it is unknown, revoked or expired, or its user disabled or gone.
-
-        Raises:
-            CatalogError: the database cannot do its work.
-        """
+        """See KeyBackend."""
         wanted = digest(key)
         row = _first(self._database, self._select, {"digest": wanted})
         now = self._clock()
@@ -219,22 +215,13 @@ class SqlKeys:
         return _key_owner(row, wanted, is_usable=is_usable and is_owners)
 
     def principal(self, user_id: str) -> Principal | None:
-        """Return what a user may do, by the id; None when there is no such user, or a disabled one.
-
-        Raises:
-            CatalogError: the database cannot do its work.
-        """
+        """See UserKeyBackend."""
         return self._users.principal(self._database, user_id)
 
     def add_key(
         self, user_id: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
     ) -> NewKey:
-        """Make a key for a user; its text is in the answer, and nowhere else.
-
-        Raises:
-            CatalogError: it cannot be stored; with foreign keys, also because there is no such user.
-            ConfigError: an unknown style.
-        """
+        """See KeyStore. With foreign keys, a user who is not there is a CatalogError, too."""
         made, owner = new_key(style), self._owner(user_id)
         if owner is None:
             raise CatalogError("not a user id")
@@ -248,7 +235,7 @@ class SqlKeys:
         return made
 
     def keys_of(self, user_id: str) -> list[ApiKey]:
-        """Return the keys of a user, the oldest first; never their texts or digests."""
+        """See KeyStore."""
         keys, owner = self._keys.c, self._owner(user_id)
         if owner is None:
             return []
@@ -258,7 +245,7 @@ class SqlKeys:
             return [ApiKey(user_id=user_id, **row._mapping) for row in connection.execute(query)]
 
     def revoke_key(self, key_id: str, *, user_id: str) -> bool:
-        """End a key for good, if it is this user's. False when there is none of this id, or it was revoked before."""
+        """See KeyStore."""
         keys = self._keys
         change = update(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None)).values(revoked_at=self._clock())
         if user_id is not ANYBODY:
@@ -305,18 +292,10 @@ class UserKeys:
         self._select = users.select_by_digest(digest)
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
-        """Return the user of ``key``; None when it is unknown, or its user disabled or gone.
-
-        Raises:
-            CatalogError: the database cannot do its work.
-        """
+        """See KeyBackend."""
         wanted = digest(key)
         return _key_owner(_first(self._database, self._select, {"digest": wanted}), wanted, is_usable=True)
 
     def principal(self, user_id: str) -> Principal | None:
-        """Return what a user may do, by the id; None when there is no such user, or a disabled one.
-
-        Raises:
-            CatalogError: the database cannot do its work.
-        """
+        """See UserKeyBackend."""
         return self._users.principal(self._database, user_id)

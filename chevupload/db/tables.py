@@ -138,54 +138,6 @@ class Base(DeclarativeBase):
     """The declarative base of the ready set; its metadata is what migrations compare with."""
 
 
-class UploadRow(UploadMixin, Base):
-    """The ready table of uploads."""
-
-    __tablename__ = "chevupload_uploads"
-
-
-class KeyRow(KeyMixin, Base):
-    """The ready table of keys."""
-
-    __tablename__ = "chevupload_keys"
-
-
-class UserRow(UserMixin, Base):
-    """The ready table of users."""
-
-    __tablename__ = "chevupload_users"
-
-
-class AlbumRow(AlbumMixin, Base):
-    """The ready table of albums."""
-
-    __tablename__ = "chevupload_albums"
-
-
-class CategoryRow(CategoryMixin, Base):
-    """The ready table of categories."""
-
-    __tablename__ = "chevupload_categories"
-
-
-class TagRow(TagMixin, Base):
-    """The ready table of tags."""
-
-    __tablename__ = "chevupload_tags"
-
-
-class UploadTagRow(UploadTagMixin, Base):
-    """The ready table of tags on uploads."""
-
-    __tablename__ = "chevupload_upload_tags"
-
-
-class UsedNameRow(UsedNameMixin, Base):
-    """The ready table of used names."""
-
-    __tablename__ = "chevupload_used_names"
-
-
 _MIXINS: dict[str, type[Any]] = {
     "uploads": UploadMixin,
     "keys": KeyMixin,
@@ -197,10 +149,11 @@ _MIXINS: dict[str, type[Any]] = {
     "used_names": UsedNameMixin,
 }
 
-_DEFAULT_MODELS: tuple[type[Any], ...] = (
-    *(UploadRow, KeyRow, UserRow, AlbumRow, CategoryRow, TagRow, UploadTagRow),
-    UsedNameRow,
-)
+READY_MODELS: dict[str, type[Any]] = {
+    table: type(mixin.__name__.replace("Mixin", "Row"), (mixin, Base), {"__tablename__": f"chevupload_{table}"})
+    for table, mixin in _MIXINS.items()
+}
+"""A mapped class for each of the ready tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +182,7 @@ class Tables:
             ConfigError: a class uses none of the mixins.
         """
         found: dict[str, Table] = {}
-        for model in (*_DEFAULT_MODELS, *models):
+        for model in (*READY_MODELS.values(), *models):
             names = [table for table, mixin in _MIXINS.items() if issubclass(model, mixin)]
             if not names:
                 raise ConfigError(f"{model.__name__} uses none of the table mixins")

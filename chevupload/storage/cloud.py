@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
 
 from chevupload.model import FileHeaders
-from chevupload.storage.fsspec_io import Access, ObjectAccess, PlainAccess
+from chevupload.storage.fsspec_io import Access, ObjectAccess
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
@@ -40,7 +40,7 @@ def _nothing(headers: FileHeaders) -> Mapping[str, Any]:
 
 def _plain(filesystem: Any, seconds: float) -> Access:
     """Work with a file system that has no time limits of ours."""
-    return PlainAccess(filesystem)
+    return Access(filesystem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

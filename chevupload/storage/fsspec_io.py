@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.implementations.memory import MemoryFile
@@ -36,51 +36,22 @@ _MODIFIED = ("LastModified", "mtime", "last_modified")
 """What S3, Google and Azure call the time at which a file was written."""
 
 
-class Access(Protocol):
-    """What a storage needs of a file system; places are its whole paths. Its own errors pass through."""
+class Access:
+    """What a storage needs of a file system, as any can do it; places are its whole paths. Its own errors pass through.
 
-    def write(self, place: str, file: BinaryIO, arguments: Mapping[str, Any], *, exclusive: bool) -> None:
-        """Write the rest of ``file``, only where there is nothing if ``exclusive``: otherwise it is FileExistsError."""
-        ...
-
-    def open(self, place: str) -> BinaryIO:
-        """Open a file for reading, or raise FileNotFoundError."""
-        ...
-
-    def info(self, place: str) -> Mapping[str, Any]:
-        """Return ``type`` and ``size`` of what is there, or raise FileNotFoundError."""
-        ...
-
-    def remove(self, place: str) -> None:
-        """Remove a file, or raise FileNotFoundError."""
-        ...
-
-    def list(self, folder: str) -> Sequence[Mapping[str, Any]]:
-        """Return ``name`` and ``type`` of what is in a folder, or raise FileNotFoundError."""
-        ...
-
-    def modified(self, place: str) -> datetime:
-        """Return when a file was written, or raise FileNotFoundError."""
-        ...
-
-    def sign(self, place: str, seconds: int) -> str:
-        """Return a signed URL."""
-        ...
-
-    def probe(self, root: str) -> None:
-        """Ask whether files can be kept below ``root``; raise any error if they cannot."""
-        ...
-
-
-class PlainAccess:
-    """Works with any file system."""
+    Where there is no such file or folder, each method but ``write`` raises FileNotFoundError.
+    """
 
     def __init__(self, filesystem: AbstractFileSystem) -> None:
         """Use ``filesystem``."""
         self._filesystem = filesystem
 
     def write(self, place: str, file: BinaryIO, arguments: Mapping[str, Any], *, exclusive: bool) -> None:
-        """Write a file in blocks; nothing stays of what cannot be read or written to its end."""
+        """Write the rest of ``file`` in blocks; nothing stays of what cannot be read or written to its end.
+
+        Raises:
+            FileExistsError: there is a file, and ``exclusive`` asks for a new one.
+        """
         self._make_parent(place)
         target = self._filesystem.open(place, "xb" if exclusive else "wb", **arguments)
         try:
@@ -100,7 +71,7 @@ class PlainAccess:
         return io.BytesIO(file.getvalue()) if isinstance(file, MemoryFile) else cast(BinaryIO, file)
 
     def info(self, place: str) -> Mapping[str, Any]:
-        """Return what is there."""
+        """Return ``type`` and ``size`` of what is there."""
         return cast(Mapping[str, Any], self._filesystem.info(place))
 
     def remove(self, place: str) -> None:
@@ -108,7 +79,7 @@ class PlainAccess:
         self._filesystem.rm_file(place)
 
     def list(self, folder: str) -> Sequence[Mapping[str, Any]]:
-        """Return what is in a folder."""
+        """Return ``name`` and ``type`` of what is in a folder."""
         # What a file system remembers of its listings would be old, and grow with their number.
         self._filesystem.invalidate_cache()
         found = self._listed(folder)
@@ -127,7 +98,7 @@ class PlainAccess:
         return str(self._filesystem.sign(place, expiration=seconds))
 
     def probe(self, root: str) -> None:
-        """Ask for the root, which the first file makes where it is missing."""
+        """Ask whether files can be kept below ``root``, which the first one makes; raise what says that they cannot."""
         with contextlib.suppress(FileNotFoundError):
             self.info(root)
 
@@ -150,7 +121,7 @@ def _discard(target: Any) -> None:
             target.close()
 
 
-class ObjectAccess(PlainAccess):
+class ObjectAccess(Access):
     """Works with an object store, each call for so many seconds at most."""
 
     def __init__(self, filesystem: AsyncFileSystem, seconds: float) -> None:
@@ -274,9 +245,6 @@ class _ObjectReader(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]

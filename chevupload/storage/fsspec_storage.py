@@ -169,13 +169,13 @@ class FsspecStorage:
                 raise FileMissing(f"no file at {path}") from error
 
     def delete(self, path: str) -> None:
-        """Remove a file; an absent one is fine. Folders stay."""
+        """See Storage."""
         with translated("delete", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             access, place = self._files.locate(path)
             access.remove(place)
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file at ``path``."""
+        """See Storage."""
         with translated("look for", path):
             access, place = self._files.locate(path)
             try:
@@ -185,11 +185,7 @@ class FsspecStorage:
                 return False
 
     def probe(self) -> None:
-        """Ask whether files can be kept here: whether the service answers, and the bucket is there.
-
-        Raises:
-            StorageError: they cannot.
-        """
+        """See ProbedStorage."""
         with translated("reach", "the storage"):
             access, root = self._files.rooted()
             access.probe(root)
@@ -212,11 +208,7 @@ class FsspecStorage:
                         yield place.strip("/").removeprefix(root.strip("/")).lstrip("/")
 
     def modified(self, path: str) -> datetime:
-        """Return when a file was stored.
-
-        Raises:
-            FileMissing: there is no such file.
-        """
+        """See ListingStorage."""
         with translated("look for", path):
             access, place = self._files.locate(path)
             try:
@@ -225,11 +217,7 @@ class FsspecStorage:
                 raise FileMissing(f"no file at {path}") from error
 
     def signed_url(self, path: str, *, seconds: int) -> str:
-        """Return an address of a file that answers GET for so many seconds from now.
-
-        Raises:
-            StorageError: nothing can be signed, by this file system or with its credentials.
-        """
+        """See SigningStorage."""
         with translated("sign a URL for", path):
             access, place = self._signing.locate(path)
             return access.sign(place, seconds)

@@ -88,12 +88,7 @@ class LocalStorage(FsspecStorage):
             self._copy(file, self._target(path))
 
     def adopt(self, path: str, file_path: str) -> None:
-        """Move the local file ``file_path`` to ``path``.
-
-        Raises:
-            FileExists: ``path`` is taken, and ``file_path`` is left alone.
-            StorageError: it failed, and ``file_path`` is left alone.
-        """
+        """See AdoptingStorage."""
         with translated("adopt a file as", path):
             target, source = self._target(path), Path(file_path)
             try:
@@ -119,11 +114,7 @@ class LocalStorage(FsspecStorage):
                 raise FileMissing(f"no file at {path}") from error
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file at ``path``.
-
-        Raises:
-            StorageError: the storage's own folder is away.
-        """
+        """See Storage."""
         try:
             return self._target(path).is_file() or not self._is_there()
         except OSError as error:
@@ -155,11 +146,7 @@ class LocalStorage(FsspecStorage):
                             yield os.path.relpath(entry.path, self._folder)
 
     def modified(self, path: str) -> datetime:
-        """Return when a file was stored.
-
-        Raises:
-            FileMissing: there is no such file.
-        """
+        """See ListingStorage."""
         with translated("look for", path):
             try:
                 return datetime.fromtimestamp(self._target(path).stat().st_mtime, UTC)

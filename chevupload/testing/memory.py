@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
@@ -75,10 +75,13 @@ class MemoryStorage:
             raise FileMissing(f"no file at {path}") from None
 
 
+_State: TypeAlias = Literal["pending", "ready", "deleting"]
+
+
 @dataclass(slots=True)
 class _Record:
     upload: Upload
-    state: Literal["pending", "ready", "deleting"]
+    state: _State
     claimed_at: datetime | None = None
 
 
@@ -106,17 +109,14 @@ class MemoryCatalog:
 
     def publish(self, upload_id: str) -> None:
         """See UploadRecords."""
-        with self._lock:
-            record = self._records.get(upload_id)
-            if record is None or record.state != "pending":
-                raise CatalogError("the upload is not pending any more")
-            record.state = "ready"
+        if not self._change(upload_id, "pending", to="ready"):
+            raise CatalogError("the upload is not pending any more")
 
     def get(self, upload_id: str) -> Upload | None:
         """See UploadRecords."""
         with self._lock:
-            record = self._records.get(upload_id)
-            return record.upload if record is not None and record.state == "ready" else None
+            record = self._record(upload_id, "ready")
+            return None if record is None else record.upload
 
     def find(self, stem: str) -> Upload | None:
         """See UploadRecords."""
@@ -131,12 +131,11 @@ class MemoryCatalog:
     def resize(self, upload: Upload) -> bool:
         """See CheckableRecords."""
         with self._lock:
-            record = self._records.get(upload.id)
-            if record is None or record.state != "ready":
-                return False
-            sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
-            record.upload = replace(record.upload, **sizes)
-            return True
+            record = self._record(upload.id, "ready")
+            if record is not None:
+                sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
+                record.upload = replace(record.upload, **sizes)
+            return record is not None
 
     def requested(self, request_digest: str) -> Upload | None:
         """See IdempotentRecords."""
@@ -146,33 +145,21 @@ class MemoryCatalog:
     def count_view(self, upload_id: str) -> None:
         """See ViewedRecords."""
         with self._lock:
-            record = self._records.get(upload_id)
-            if record is not None and record.state == "ready":
+            if (record := self._record(upload_id, "ready")) is not None:
                 record.upload = replace(record.upload, views=record.upload.views + 1)
 
     def withdraw(self, upload_id: str) -> bool:
         """See UploadRecords."""
-        with self._lock:
-            record = self._records.get(upload_id)
-            if record is None or record.state == "deleting":
-                return False
-            record.state = "deleting"
-            return True
+        return self._change(upload_id, "pending", "ready", to="deleting")
 
     def abandon(self, upload_id: str) -> bool:
         """See IdempotentRecords."""
-        with self._lock:
-            record = self._records.get(upload_id)
-            if record is None or record.state != "pending":
-                return False
-            record.state = "deleting"
-            return True
+        return self._change(upload_id, "pending", to="deleting")
 
     def forget(self, upload_id: str) -> None:
         """See UploadRecords."""
         with self._lock:
-            record = self._records.get(upload_id)
-            if record is not None and record.state == "deleting":
+            if (record := self._record(upload_id, "deleting")) is not None:
                 self._forgotten.add(record.upload.stem.lower())
                 del self._records[upload_id]
 
@@ -196,10 +183,8 @@ class MemoryCatalog:
     def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
         """See SweepableRecords."""
         with self._lock:
-            record = self._records.get(upload_id)
-            if record is None or record.state != "deleting":
-                return False
-            if record.claimed_at is not None and record.claimed_at > since:
+            record = self._record(upload_id, "deleting")
+            if record is None or (record.claimed_at is not None and record.claimed_at > since):
                 return False
             record.claimed_at = now
             return True
@@ -213,8 +198,8 @@ class MemoryCatalog:
     def withdrawn(self, upload_id: str) -> Upload | None:
         """See SweepableRecords."""
         with self._lock:
-            record = self._records.get(upload_id)
-            return record.upload if record is not None and record.state == "deleting" else None
+            record = self._record(upload_id, "deleting")
+            return None if record is None else record.upload
 
     def uploads(self) -> Iterator[Upload]:
         """See CheckableRecords."""
@@ -247,6 +232,19 @@ class MemoryCatalog:
     def has_category(self, category_id: int) -> bool:
         """See CategoryRecords."""
         return category_id in self._categories
+
+    def _record(self, upload_id: str, *states: _State) -> _Record | None:
+        """Return a record that is in one of these states."""
+        record = self._records.get(upload_id)
+        return record if record is not None and record.state in states else None
+
+    def _change(self, upload_id: str, *states: _State, to: _State) -> bool:
+        """Change the state of a record that is in one of these. False when there is none."""
+        with self._lock:
+            record = self._record(upload_id, *states)
+            if record is not None:
+                record.state = to
+            return record is not None
 
     def _of_request(self, digest: str) -> Upload | None:
         found = (record.upload for record in self._records.values() if record.state != "deleting")

@@ -50,14 +50,14 @@ from chevupload import ChevUpload
 from chevupload.factory import component_from
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from chevupload.db.keys import UserColumns
-from chevupload.db.tables import UserRow
+from chevupload.db.tables import READY_MODELS
 
 secret_keys = ["a secret of sixteen characters or more"]
 memory = ChevUpload(keys=StaticKeys({}), catalog=MemoryCatalog(), storage=MemoryStorage(), secret_keys=secret_keys)
 hosted = component_from(
     {"database_url": "sqlite:///records.db", "secret_keys": secret_keys},
     storage=MemoryStorage(),
-    users=UserColumns.of(UserRow),
+    users=UserColumns.of(READY_MODELS["users"]),
 )
 """
 

@@ -11,7 +11,7 @@ from werkzeug.test import Client
 
 from chevupload import Config, Delivery, Routes, Storages, embedded
 from chevupload.db import Database, UserColumns, sqlite_engine
-from chevupload.db.tables import UserRow
+from chevupload.db.tables import READY_MODELS
 from chevupload.errors import ConfigError
 from chevupload.factory import component_from
 from chevupload.testing import isolated, picture
@@ -85,9 +85,8 @@ def test_records_in_the_hosts_own_database_are_the_hosts_to_isolate(tmp_path):
     """As everything else in it, such as the users whose uploads they are."""
     database = Database(sqlite_engine(tmp_path / "host.db"))
     database.create_tables()
-    component = component_from(
-        {"folder": tmp_path / "live", "renderer": "inline"}, database=database, users=UserColumns.of(UserRow)
-    )
+    users = UserColumns.of(READY_MODELS["users"])
+    component = component_from({"folder": tmp_path / "live", "renderer": "inline"}, database=database, users=users)
     with isolated(component):
         upload = save(component)
     assert component.uploads.list("1") == [upload]

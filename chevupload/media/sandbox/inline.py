@@ -22,12 +22,7 @@ class InlineRenderer:
         self._places = FairSemaphore(self._limits.decode_workers, most_waiting=self._limits.waiting_uploads)
 
     def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
-        """Do one job of ``sender``. On any error nothing is left in the job's folder.
-
-        Raises:
-            Refusal: the picture is not accepted.
-            Busy: too many pictures were being rendered for too long, or too many wait already.
-        """
+        """See Renderer."""
         from chevupload.media import render  # noqa: PLC0415 - a process that only serves files needs no decoder
 
         with self._places.held(sender, seconds=self._limits.queue_seconds):
@@ -37,8 +32,8 @@ class InlineRenderer:
                 raise unavailable(error) from error
 
     def warm(self) -> None:
-        """Import the decoder, so that no first upload waits for it."""
+        """See Renderer."""
         from chevupload.media import render  # noqa: F401, PLC0415 - as above
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """See Renderer."""
