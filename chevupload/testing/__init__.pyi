@@ -1,0 +1,30 @@
+"""The public names, each with its home; ``__init__.py`` reads this list, and loads a name when it is first used."""
+
+from chevupload.testing.catalog import AlbumRecordsContract as AlbumRecordsContract
+from chevupload.testing.catalog import CatalogContract as CatalogContract
+from chevupload.testing.catalog import CategoryRecordsContract as CategoryRecordsContract
+from chevupload.testing.catalog import CheckableRecordsContract as CheckableRecordsContract
+from chevupload.testing.catalog import DuplicateRecordsContract as DuplicateRecordsContract
+from chevupload.testing.catalog import IdempotentRecordsContract as IdempotentRecordsContract
+from chevupload.testing.catalog import OwnedRecordsContract as OwnedRecordsContract
+from chevupload.testing.catalog import SweepableRecordsContract as SweepableRecordsContract
+from chevupload.testing.catalog import UploadRecordsContract as UploadRecordsContract
+from chevupload.testing.catalog import ViewedRecordsContract as ViewedRecordsContract
+from chevupload.testing.commands import CommandContract as CommandContract
+from chevupload.testing.commands import HostCommands as HostCommands
+from chevupload.testing.host import HostContract as HostContract
+from chevupload.testing.host import RunningHost as RunningHost
+from chevupload.testing.isolation import isolated as isolated
+from chevupload.testing.keys import KeyBackendContract as KeyBackendContract
+from chevupload.testing.keys import KeyStoreContract as KeyStoreContract
+from chevupload.testing.memory import MemoryCatalog as MemoryCatalog
+from chevupload.testing.memory import MemoryStorage as MemoryStorage
+from chevupload.testing.memory import StaticKeys as StaticKeys
+from chevupload.testing.records import NOW as NOW
+from chevupload.testing.records import in_threads as in_threads
+from chevupload.testing.records import new_upload as new_upload
+from chevupload.testing.samples import picture as picture
+from chevupload.testing.samples import tell_sender as tell_sender
+from chevupload.testing.serving import serve as serve
+from chevupload.testing.storage import AdoptingStorageContract as AdoptingStorageContract
+from chevupload.testing.storage import StorageContract as StorageContract
