@@ -13,7 +13,6 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from chevupload.errors import Busy, StorageError, TooLarge
@@ -100,9 +99,7 @@ class Spool:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Close and remove it."""
         self.close()
 

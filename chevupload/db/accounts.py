@@ -43,7 +43,12 @@ class AccountKey(ApiKey):
 
 
 class Accounts:
-    """The accounts of a site; every method is lasting when it returns and raises CatalogError when it cannot."""
+    """The accounts of a site. What a method did is lasting when it returns.
+
+    Raises:
+        UnknownName: a method was given the name of no user.
+        CatalogError: the database cannot do its work.
+    """
 
     def __init__(self, database: Database, *, tables: Tables | None = None, clock: Clock = utc_now) -> None:
         """Keep accounts in ``database``."""
@@ -71,22 +76,14 @@ class Accounts:
         return self._users(None)
 
     def disable_user(self, name: str, *, disabled: bool = True) -> None:
-        """Make every key of a user useless, or useful again with ``disabled=False``. Uploads stay.
-
-        Raises:
-            UnknownName: there is no such user.
-        """
+        """Make every key of a user useless, or useful again with ``disabled=False``. Uploads stay."""
         users = self._tables.users
         change = update(users).where(users.c.id == self._known_user(name).id)
         with self._database.begin() as connection:
             connection.execute(change.values(disabled_at=self._clock() if disabled else None))
 
     def delete_user(self, name: str) -> str:
-        """Remove a user with albums, and return the user id, whose keys and uploads are the component's to forget.
-
-        Raises:
-            UnknownName: there is no such user.
-        """
+        """Remove a user with albums, and return the user id, whose keys and uploads are the component's to forget."""
         user_id, users, albums = self._known_user(name).id, self._tables.users, self._tables.albums
         with self._database.begin() as connection:
             connection.execute(delete(users).where(users.c.id == user_id))
@@ -96,20 +93,11 @@ class Accounts:
     def add_key(
         self, user: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
     ) -> NewKey:
-        """Make a key for a user; its text is in the answer, and nowhere else.
-
-        Raises:
-            UnknownName: there is no such user.
-            ConfigError: an unknown style.
-        """
+        """Make a key for a user; see KeyStore."""
         return self._keys.add_key(self._known_user(user).id, label=label, style=style, expires_at=expires_at)
 
     def list_keys(self, user: str | None = None) -> list[AccountKey]:
-        """Return every key, or a user's, the oldest first; never its text or digest.
-
-        Raises:
-            UnknownName: there is no such user.
-        """
+        """Return every key, or a user's, the oldest first; never its text or digest."""
         keys, users = self._tables.keys.c, self._tables.users.c
         columns = (keys.id, keys.user_id, keys.label, keys.style, keys.created_at, keys.expires_at, keys.revoked_at)
         query = (
@@ -123,29 +111,17 @@ class Accounts:
             return [AccountKey(**row._mapping) for row in connection.execute(query)]
 
     def revoke_key(self, key_id: str, user: str | None = None) -> bool:
-        """End a key for good, of this user if one is named. False when there is none, or it was revoked before.
-
-        Raises:
-            UnknownName: there is no such user.
-        """
+        """End a key for good, of this user if one is named. False when there is none, or it was revoked before."""
         return self._keys.revoke_key(key_id, user_id=ANYBODY if user is None else self._known_user(user).id)
 
     def add_album(self, user: str, title: str) -> str:
-        """Add an album to a user and return its id.
-
-        Raises:
-            UnknownName: there is no such user.
-        """
+        """Add an album to a user and return its id."""
         album_id, owner_id = random_id(_ID_LENGTH), self._known_user(user).id
         self._insert(self._tables.albums, {"id": album_id, "owner_id": owner_id, "title": normalized(title)})
         return album_id
 
     def list_albums(self, user: str) -> list[Album]:
-        """Return the albums of a user, by title.
-
-        Raises:
-            UnknownName: there is no such user.
-        """
+        """Return the albums of a user, by title."""
         column = self._tables.albums.c
         query = select(column.id, column.owner_id, column.title).where(column.owner_id == self._known_user(user).id)
         with self._database.connect() as connection:

@@ -279,11 +279,6 @@ class StorageContract:
 class AdoptingStorageContract(StorageContract):
     """The promises of an :class:`~chevupload.protocols.AdoptingStorage`, and all those of a storage."""
 
-    @pytest.fixture
-    def storage(self) -> AdoptingStorage:
-        """Return a new storage with nothing in it, that adopts."""
-        raise NotImplementedError("the subclass gives a fixture `storage`")
-
     def test_it_has_what_adopting_needs(self, storage: AdoptingStorage) -> None:
         """The component finds the method, and a folder into which clients' files can be written."""
         assert isinstance(storage, AdoptingStorage)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from chevupload.errors import BackendError, Busy, Refusal, ServerFault
@@ -67,9 +66,7 @@ class UploadLog:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Write the record."""
         if logger.isEnabledFor(logging.INFO):
             facts = self._facts(error)

@@ -58,7 +58,12 @@ OPTIONS: Mapping[str, Any] = {
 
 
 class Migrations:
-    """The migrations of one database, run alone."""
+    """The migrations of one database, run alone.
+
+    Raises:
+        ConfigError: a method was given a revision that there is not.
+        CatalogError: the database cannot do its work.
+    """
 
     def __init__(self, engine: Engine) -> None:
         """Migrate the database of ``engine``."""
@@ -75,8 +80,7 @@ class Migrations:
         none noted: if they are those of this version, that is noted, and nothing else done.
 
         Raises:
-            ConfigError: there is no such revision, or the tables have none and are not those of this version.
-            CatalogError: the database cannot do its work.
+            ConfigError: the tables have no revision and are not those of this version.
         """
         if self.current() is None and self._has_tables():
             if found := self.differences():
@@ -89,51 +93,28 @@ class Migrations:
             command.upgrade(self._config, revision)
 
     def downgrade(self, revision: str) -> None:
-        """Take the tables back to ``revision``; ``base`` is no table at all.
-
-        Raises:
-            ConfigError: there is no such revision.
-            CatalogError: the database cannot do its work.
-        """
+        """Take the tables back to ``revision``; ``base`` is no table at all."""
         with self._connected():
             command.downgrade(self._config, revision)
 
     def stamp(self, revision: str = "heads") -> None:
-        """Note that the tables have ``revision``, and change none.
-
-        Raises:
-            ConfigError: there is no such revision.
-            CatalogError: the database cannot do its work.
-        """
+        """Note that the tables have ``revision``, and change none."""
         with self._connected():
             command.stamp(self._config, revision)
 
     def current(self) -> str | None:
-        """Return the revision that is noted.
-
-        Raises:
-            CatalogError: the database cannot do its work.
-        """
+        """Return the revision that is noted."""
         with self._connected() as connection:
             return MigrationContext.configure(connection, opts=dict(OPTIONS)).get_current_revision()
 
     def sql(self, revision: str = "heads") -> str:
-        """Return what an upgrade from nothing to ``revision`` would say to the database, for somebody else to run.
-
-        Raises:
-            ConfigError: there is no such revision.
-            CatalogError: the database cannot do its work.
-        """
+        """Return what an upgrade from nothing to ``revision`` would say to the database, for somebody else to run."""
         with self._connected():
             command.upgrade(self._config, revision, sql=True)
         return self._output.getvalue()
 
     def differences(self) -> list[Any]:
-        """Return in what the tables differ from those of this version, in Alembic's words.
-
-        Raises:
-            CatalogError: the database cannot do its work.
-        """
+        """Return in what the tables differ from those of this version, in Alembic's words."""
         with self._connected() as connection:
             context = MigrationContext.configure(connection, opts=dict(OPTIONS))
             return list(compare_metadata(context, Base.metadata))
