@@ -63,7 +63,7 @@ class StoreParts(Parts, total=False):
     keys: KeyBackend | KeyFunction | None
     catalog: UploadRecords | None
     storage: Storage | Mapping[str, Storage] | Storages | None
-    database: Database | None
+    database: Database | Engine | None
     secret_keys: Sequence[str] | None
 
 
@@ -71,7 +71,7 @@ class AllParts(StoreParts, total=False):
     """Every keyword of :func:`component_from`."""
 
     tables: Tables | None
-    users: UserColumns | None
+    users: UserColumns | type[Any] | None
 
 
 def embedded(
@@ -112,10 +112,10 @@ def component_from(
     keys: KeyBackend | KeyFunction | None = None,
     catalog: UploadRecords | None = None,
     storage: Storage | Mapping[str, Storage] | Storages | None = None,
-    database: Database | None = None,
+    database: Database | Engine | None = None,
     secret_keys: Sequence[str] | None = None,
     tables: Tables | None = None,
-    users: UserColumns | None = None,
+    users: UserColumns | type[Any] | None = None,
     **more: Unpack[Parts],
 ) -> ChevUpload:
     """Put a component together from flat settings, and from what the host has of its own.
@@ -155,7 +155,7 @@ def component_from(
         database: where records and keys stay.
         secret_keys: sign delete links.
         tables: the tables in the database.
-        users: the host's own users, to whom the keys in the table of keys belong.
+        users: the host's own users, to whom the keys in the table of keys belong: a mapped class, or columns.
         more: other keywords of :class:`~chevupload.app.ChevUpload`.
 
     Raises:
@@ -169,11 +169,12 @@ def component_from(
         raise ConfigError("users need the database that they are in: bring it, or set database_url")
     folder = DataFolder(settings["folder"]) if settings.get("folder") else None
     made = None
+    database = as_database(database)
     if database is None and (catalog is None or users is not None):
         database = made = database_from(settings)
     own_keys = None
     if database is not None and (keys is None or users is not None):
-        own_keys = SqlKeys(database, tables=tables, users=users)
+        own_keys = SqlKeys(database, tables=tables, users=UserColumns.of(users) if users is not None else None)
     parts: dict[str, Any] = {"key_store": own_keys, **more}
     parts |= {"config": read_settings(config, settings), "pages": read_settings(pages, settings)}
     if settings.get("renderer"):
@@ -219,6 +220,11 @@ def _other_driver(name: str | None) -> str:
     """Say what to do where SQLAlchemy took a driver that the URL does not name."""
     database = {"psycopg2": "postgresql+psycopg://", "MySQLdb": "mysql+pymysql://"}.get(name or "")
     return f"install it, or write {database}" if database else "install it"
+
+
+def as_database(database: Database | Engine | None) -> Database | None:
+    """Return a database of what the host brings, which may be an engine of SQLAlchemy's."""
+    return Database(database) if isinstance(database, Engine) else database
 
 
 def database_from(settings: Mapping[str, Any]) -> Database:

@@ -6,10 +6,11 @@ The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` an
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from chevupload.app import ChevUpload
+from chevupload.config import Routes
 from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
 from chevupload.protocols import Readable, Wrapper
@@ -29,6 +30,7 @@ __all__ = [
     "RequestUploads",
     "below",
     "checked_prefix",
+    "host_routes",
     "route_paths",
     "set_parsed_form",
 ]
@@ -80,6 +82,18 @@ class RequestUploads:
     def forget(self, owner: Owner) -> None:
         """Take away what a user has who is being deleted; see :meth:`chevupload.app.ChevUpload.forget`."""
         self.component.forget(owner)
+
+
+def host_routes(routes: Routes, *, rest: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what a host routes to the component: a route's name, a name of its own for each path, and the path.
+
+    Args:
+        routes: the component's.
+        rest: how the host spells a parameter that takes the rest of a path, such as ``<path:rest>``.
+    """
+    for name, paths in route_paths(routes).items():
+        for slash, path in zip(("", "-slash"), paths, strict=False):
+            yield name, f"{name}{slash}", path.replace("{rest}", rest)
 
 
 def below(environ: WSGIEnvironment, prefix: str, path: str, **more: Any) -> WSGIEnvironment:

@@ -20,8 +20,7 @@ except ImportError as error:
 from chevupload.app import ChevUpload
 from chevupload.errors import TooLarge
 from chevupload.factory import AllParts, component_from
-from chevupload.integration import RequestUploads, below, checked_prefix
-from chevupload.wsgi.routing import route_paths
+from chevupload.integration import RequestUploads, below, checked_prefix, host_routes
 from chevupload.wsgi.webob import Request, Response
 
 _NAME = "chevupload"
@@ -70,11 +69,10 @@ class ChevUploadPlugin:
         self.component = component_from(settings, **self._parts)
         app.add_hook("before_request", functools.partial(self._keep_body, app))
         app.add_hook("after_request", functools.partial(self._explain, app))
-        for paths in route_paths(self.component.routes).values():
-            for path in paths:
-                # As Bottle's own mounts: before every route of the host, whatever the method; without its plugins.
-                rule = self._prefix + path.replace("{rest}", "<rest:path>")
-                app.route(rule, method="PROXY", callback=functools.partial(self._answer, app), skip=True)
+        for _, _, path in host_routes(self.component.routes, rest="<rest:path>"):
+            # As Bottle's own mounts: before every route of the host, whatever the method; without its plugins.
+            rule = self._prefix + path
+            app.route(rule, method="PROXY", callback=functools.partial(self._answer, app), skip=True)
 
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         """Give ``callback`` the uploads if it asks for them: Bottle calls this for each of its routes."""

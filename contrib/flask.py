@@ -10,32 +10,32 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-import click
-
 try:
     import flask
 except ImportError as error:
     raise ImportError("chevupload.contrib.flask needs Flask: pip install 'chevupload[flask]'", name="flask") from error
 
-from flask.cli import with_appcontext
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.test import run_wsgi_app
 
 from chevupload import app as core
-from chevupload.cli import host_commands, hosted
-from chevupload.cli.command_line import CommandLine
 from chevupload.config import Routes
-from chevupload.db import Database, Tables, UserColumns
-from chevupload.db.columns import tell_alembic
+from chevupload.contrib.flask_commands import commands
+from chevupload.contrib.flask_site import engine_of, signed_in, tables_of
+from chevupload.db import Tables
 from chevupload.errors import ConfigError, TooLarge
 from chevupload.factory import StoreParts, component_from
 from chevupload.filesystem import local_path
-from chevupload.integration import METHODS, RequestUploads, below, checked_prefix
-from chevupload.keys import CurrentUser
-from chevupload.model import Owner
-from chevupload.wsgi.form import ParsedForm, set_parsed_form
-from chevupload.wsgi.routing import route_paths
+from chevupload.integration import (
+    METHODS,
+    ParsedForm,
+    RequestUploads,
+    below,
+    checked_prefix,
+    host_routes,
+    set_parsed_form,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -52,14 +52,6 @@ def _component() -> core.ChevUpload:
 
 def _prefix() -> str:
     return flask.current_app.blueprints[_NAME].url_prefix or ""
-
-
-@click.group(_NAME, cls=CommandLine, commands=host_commands.commands, help=host_commands.help)
-@with_appcontext
-@click.pass_context
-def commands(ctx: click.Context) -> None:
-    """Have the component of the current application at hand."""
-    ctx.obj = hosted(_component())
 
 
 uploads = cast(
@@ -108,15 +100,12 @@ class ChevUpload:
         if login and users is None and "key_store" not in parts:
             raise ConfigError("login=True needs users, whose keys the page makes")
         if db is not None:
-            if not hasattr(getattr(db, "metadata", None), "tables") or not hasattr(db, "init_app"):
-                raise ConfigError(f"db must be Flask-SQLAlchemy's object, such as SQLAlchemy(): {db!r:.80}")
             # Now, and not with an application: db.create_all() and migrations have to know them.
-            tables = (tables or Tables.default()).in_metadata(db.metadata)
+            tables = tables_of(db, tables)
         self._db = db
-        self._users = users
         self._login = login
         self._url_prefix = url_prefix
-        self._parts = {"tables": tables, **parts}
+        self._parts = {"tables": tables, "users": users, **parts}
         if app is not None:
             self.init_app(app)
 
@@ -135,26 +124,14 @@ class ChevUpload:
         if app.secret_key:
             secrets = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
             settings.setdefault("secret_keys", [_derived(secret) for secret in secrets])
-        parts = self._parts_for(app)
+        parts: dict[str, Any] = dict(self._parts)
+        if self._login:
+            parts["current_user"] = signed_in(parts["users"])
+        if self._db is not None:
+            parts["database"] = engine_of(self._db, app)
         app.extensions[_NAME] = component = component_from(settings, **parts)
         app.register_blueprint(_blueprint(component.routes, prefix, _keys_page if self._login else _answer))
         app.cli.add_command(commands)
-
-    def _parts_for(self, app: flask.Flask) -> dict[str, Any]:
-        users = self._users
-        if users is not None and not isinstance(users, UserColumns):
-            users = UserColumns.of(users)
-        parts = {"users": users, **self._parts}
-        if self._login:
-            parts["current_user"] = _signed_in(users)
-        if self._db is not None:
-            if app.extensions.get("sqlalchemy") is not self._db:
-                raise ConfigError("db.init_app(app) has to come before chevupload's")
-            # Flask-Migrate may have been loaded since the tables were made.
-            tell_alembic()
-            with app.app_context():
-                parts["database"] = Database(app.extensions["sqlalchemy"].engine)
-        return parts
 
 
 def _derived(secret: str | bytes) -> str:
@@ -162,34 +139,13 @@ def _derived(secret: str | bytes) -> str:
     return sha256(secret.encode() if isinstance(secret, str) else secret).hexdigest()
 
 
-def _signed_in(users: UserColumns | None) -> CurrentUser:
-    """Return a function that asks Flask-Login who is signed in."""
-    try:
-        from flask_login import current_user  # noqa: PLC0415  # only hosts that ask for it have it
-    except ImportError as error:
-        raise ConfigError("login=True needs Flask-Login") from error
-
-    def user_id(environ: WSGIEnvironment) -> Owner:
-        if not current_user.is_authenticated or not current_user.is_active:
-            return None
-        return str(current_user.get_id() if users is None else getattr(current_user, users.id.key))
-
-    return user_id
-
-
 def _blueprint(routes: Routes, prefix: str, keys_page: Callable[..., Any]) -> flask.Blueprint:
     blueprint = flask.Blueprint(_NAME, __name__, url_prefix=prefix or None)
     blueprint.url_value_preprocessor(_prepare)
     blueprint.register_error_handler(413, _too_large)
-    for name, paths in route_paths(routes).items():
-        for path in paths:
-            blueprint.add_url_rule(
-                path.replace("{rest}", "<path:rest>"),
-                endpoint=name,
-                view_func=keys_page if name == "keys" else _answer,
-                methods=METHODS,
-                provide_automatic_options=False,
-            )
+    for name, _, path in host_routes(routes, rest="<path:rest>"):
+        view = keys_page if name == "keys" else _answer
+        blueprint.add_url_rule(path, name, view, provide_automatic_options=False, methods=METHODS)
     return blueprint
 
 

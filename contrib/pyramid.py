@@ -28,12 +28,11 @@ from chevupload.cli import host_commands, hosted
 from chevupload.cli.command_line import CommandLine
 from chevupload.config import ROUTE_SETTING, Config, Routes
 from chevupload.config_reader import read_settings
-from chevupload.db import Database, Tables, UserColumns
+from chevupload.db import Tables
 from chevupload.factory import AllParts, component_from
-from chevupload.integration import RequestUploads, below, checked_prefix
+from chevupload.integration import RequestUploads, below, checked_prefix, host_routes
 from chevupload.model import Owner
 from chevupload.web.receiver import SESSION
-from chevupload.wsgi.routing import route_paths
 
 _NAME = "chevupload"
 _REQUEST = "chevupload.request"
@@ -52,13 +51,13 @@ def includeme(config: Any) -> None:
     settings = {name.removeprefix(head): value for name, value in every if name.startswith(head)}
     with config.route_prefix_context(settings.pop("route_prefix", None)):
         mount = _Mount(config.route_prefix)
-        for name, paths in route_paths(read_settings(Routes(), settings, named=ROUTE_SETTING)).items():
-            for slash, path in zip(("", "/"), paths, strict=False):
-                route = f"{_NAME}.{name}{slash}"
-                config.add_route(route, path.replace("{rest}", "{rest:.*}"))
-                # Keys are no cookies, and the page of keys has tokens of its own. Whether a key, a link or a user is
-                # good enough, the component knows.
-                config.add_view(mount.answer, route_name=route, require_csrf=False, permission=NO_PERMISSION_REQUIRED)
+        routes = read_settings(Routes(), settings, named=ROUTE_SETTING)
+        for _, name, path in host_routes(routes, rest="{rest:.*}"):
+            route = f"{_NAME}.{name}"
+            config.add_route(route, path)
+            # Keys are no cookies, and the page of keys has tokens of its own. Whether a key, a link or a user is good
+            # enough, the component knows.
+            config.add_view(mount.answer, route_name=route, require_csrf=False, permission=NO_PERMISSION_REQUIRED)
     config.add_directive("set_chevupload", mount.set_parts)
     config.add_request_method(mount.uploads, _NAME, reify=True)
     # In the last phase: the parts, and whether there is a security policy, are known before.
@@ -96,10 +95,6 @@ class _Mount:
     def make(self, registry: Any, settings: Mapping[str, Any]) -> None:
         """Make the component of these settings and the parts."""
         parts = self._parts
-        if not isinstance(parts.get("users"), UserColumns | None):
-            parts["users"] = UserColumns.of(parts["users"])
-        if not isinstance(parts.get("database"), Database | None):
-            parts["database"] = Database(parts["database"])
         # Keys of users that nobody has named would open nothing.
         has_keys = parts.get("users") or parts.get("key_store")
         if has_keys and registry.queryUtility(ISecurityPolicy) is not None:

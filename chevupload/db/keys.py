@@ -75,17 +75,21 @@ class UserColumns:
     data: Any = None
 
     @classmethod
-    def of(cls, model: type[Any]) -> Self:
+    def of(cls, users: Any) -> Self:
         """Return the columns of a mapped class: its primary key, and ``is_admin`` and ``is_active`` if they are mapped.
+
+        Columns are returned as they are.
 
         Raises:
             ConfigError: its primary key is not one column.
         """
-        mapper = inspect(model)
+        if isinstance(users, cls):
+            return users
+        mapper = inspect(users)
         if len(mapper.primary_key) != 1:
-            raise ConfigError(f"the primary key of {model.__name__} is not one column")
-        flags = {name: getattr(model, name) for name in ("is_admin", "is_active") if name in mapper.column_attrs}
-        return cls(id=getattr(model, mapper.get_property_by_column(mapper.primary_key[0]).key), **flags)
+            raise ConfigError(f"the primary key of {users.__name__} is not one column")
+        flags = {name: getattr(users, name) for name in ("is_admin", "is_active") if name in mapper.column_attrs}
+        return cls(id=getattr(users, mapper.get_property_by_column(mapper.primary_key[0]).key), **flags)
 
     def select(self, *also: Any) -> Select[Any]:
         """Select what a principal is made of."""

@@ -31,7 +31,8 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from chevupload import Hooks, Principal, Refusal
-from chevupload.contrib.django import ChevUpload, DjangoKeys, UploadsCommand, current_user, principal_of
+from chevupload.contrib.django import ChevUpload, DjangoKeys, current_user, principal_of
+from chevupload.contrib.django_command import UploadsCommand
 from chevupload.db import Database, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest

@@ -1,4 +1,4 @@
-from chevupload.contrib.django import UploadsCommand
+from chevupload.contrib.django_command import UploadsCommand
 from gallery.uploads import chevupload
 
 

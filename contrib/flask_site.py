@@ -1,0 +1,61 @@
+"""What a Flask application has by other extensions: Flask-SQLAlchemy's database, and Flask-Login's user.
+
+Source: the documentation of Flask-SQLAlchemy, Flask-Migrate and Flask-Login.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import flask
+
+from chevupload.db import Tables, UserColumns
+from chevupload.db.columns import tell_alembic
+from chevupload.errors import ConfigError
+from chevupload.keys import CurrentUser
+from chevupload.model import Owner
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+def tables_of(db: Any, tables: Tables | None) -> Tables:
+    """Return ``tables``, or the usual ones, among those of Flask-SQLAlchemy's object ``db``.
+
+    Raises:
+        ConfigError: ``db`` is something else.
+    """
+    if not hasattr(getattr(db, "metadata", None), "tables") or not hasattr(db, "init_app"):
+        raise ConfigError(f"db must be Flask-SQLAlchemy's object, such as SQLAlchemy(): {db!r:.80}")
+    return (tables or Tables.default()).in_metadata(db.metadata)
+
+
+def engine_of(db: Any, app: flask.Flask) -> Any:
+    """Return the engine that ``db`` has for ``app``.
+
+    Raises:
+        ConfigError: ``db`` does not know this application yet.
+    """
+    if app.extensions.get("sqlalchemy") is not db:
+        raise ConfigError("db.init_app(app) has to come before chevupload's")
+    # Flask-Migrate may have been loaded since the tables were made.
+    tell_alembic()
+    with app.app_context():
+        return app.extensions["sqlalchemy"].engine
+
+
+def signed_in(users: Any) -> CurrentUser:
+    """Return a function that asks Flask-Login who is signed in."""
+    try:
+        from flask_login import current_user  # noqa: PLC0415  # only hosts that ask for it have it
+    except ImportError as error:
+        raise ConfigError("login=True needs Flask-Login") from error
+
+    column = None if users is None else UserColumns.of(users).id.key
+
+    def user_id(environ: WSGIEnvironment) -> Owner:
+        if not current_user.is_authenticated or not current_user.is_active:
+            return None
+        return str(current_user.get_id() if column is None else getattr(current_user, column))
+
+    return user_id
