@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 try:
@@ -22,7 +21,7 @@ from werkzeug.test import run_wsgi_app
 from chevupload import app as core
 from chevupload.config import Routes
 from chevupload.contrib.flask_commands import commands
-from chevupload.contrib.flask_site import engine_of, signed_in, tables_of
+from chevupload.contrib.flask_site import derived_secrets, engine_of, signed_in, tables_of
 from chevupload.db import Tables
 from chevupload.errors import ConfigError, TooLarge
 from chevupload.factory import StoreParts, component_from
@@ -122,8 +121,7 @@ class ChevUpload:
         if folder := settings.get("folder", _NAME):
             settings["folder"] = local_path(folder, below=app.instance_path)
         if app.secret_key:
-            secrets = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
-            settings.setdefault("secret_keys", [_derived(secret) for secret in secrets])
+            settings.setdefault("secret_keys", derived_secrets(app))
         parts: dict[str, Any] = dict(self._parts)
         if self._login:
             parts["current_user"] = signed_in(parts["users"])
@@ -132,11 +130,6 @@ class ChevUpload:
         app.extensions[_NAME] = component = component_from(settings, **parts)
         app.register_blueprint(_blueprint(component.routes, prefix, _keys_page if self._login else _answer))
         app.cli.add_command(commands)
-
-
-def _derived(secret: str | bytes) -> str:
-    """Derive what signs delete links: Flask takes keys of bytes, and short ones while a site is being made."""
-    return sha256(secret.encode() if isinstance(secret, str) else secret).hexdigest()
 
 
 def _blueprint(routes: Routes, prefix: str, keys_page: Callable[..., Any]) -> flask.Blueprint:

@@ -1,10 +1,11 @@
-"""What a Flask application has by other extensions: Flask-SQLAlchemy's database, and Flask-Login's user.
+"""What a Flask application has already: its secrets, Flask-SQLAlchemy's database, and Flask-Login's user.
 
 Source: the documentation of Flask-SQLAlchemy, Flask-Migrate and Flask-Login.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -17,6 +18,12 @@ from chevupload.model import Owner
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+
+def derived_secrets(app: flask.Flask) -> list[str]:
+    """Derive what signs delete links, oldest first: Flask takes keys of bytes, and short ones in a site being made."""
+    secrets = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key or "")
+    return [sha256(one.encode() if isinstance(one, str) else one).hexdigest() for one in secrets]
 
 
 def tables_of(db: Any, tables: Tables | None) -> Tables:
