@@ -1,6 +1,7 @@
 """Takes the pictures of the documentation: ``python -m tests.browser.screenshots docs/pages``.
 
-Each page in each state, on a phone and on a screen, light and dark, as WebP, so that they stay small.
+Names of scenes behind the folder take the pictures of these alone. Each page in each state, on a phone and on a screen,
+light and dark, as WebP, so that they stay small.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ MAX_HEIGHT = 1_800
 
 def main() -> None:
     """Take every picture into the folder that is named."""
-    folder = Path(sys.argv[1])
+    folder, names = Path(sys.argv[1]), sys.argv[2:] or SCENES
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work, sites(Path(work)) as served, started() as browser:
         for width in WIDTHS:
             for scheme in SCHEMES:
                 context = browser.new_context(viewport={"width": width, "height": 700}, color_scheme=scheme)
-                for name, scene in SCENES.items():
+                for name in names:
                     page = context.new_page()
-                    scene(served.stage(page))
+                    SCENES[name](served.stage(page))
                     page.evaluate("document.activeElement.blur()")
                     shot = Image.open(io.BytesIO(page.screenshot(full_page=True)), formats=["PNG"]).convert("RGB")
                     shot = shot.crop((0, 0, width, min(shot.height, MAX_HEIGHT)))
