@@ -93,10 +93,11 @@ def embedded(
 
     Raises:
         BackendError: the folder cannot be used.
-        ConfigError: the parts do not fit together, or say where else to keep something.
+        ConfigError: the parts do not fit together.
+        TypeError: there is no such part, or it says where else to keep something.
     """
     if unknown := set(parts) - Parts.__optional_keys__:
-        raise ConfigError(f"not for a component in one folder: {', '.join(sorted(unknown))}")
+        raise TypeError(f"embedded() takes no {', '.join(sorted(unknown))}: see component_from()")
     site = folder if isinstance(folder, Site) else Site(folder)
     settings = {"folder": site.folder, "guest_key": guest_key}
     component = component_from(settings, keys=keys, database=site.database, **parts)

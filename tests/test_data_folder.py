@@ -12,7 +12,7 @@ from werkzeug.test import Client
 
 from chevupload import Config
 from chevupload.data_folder import Site, _write_once
-from chevupload.errors import BackendError, ConfigError
+from chevupload.errors import BackendError
 from chevupload.factory import embedded
 from chevupload.model import Principal
 from chevupload.testing.memory import MemoryStorage
@@ -70,7 +70,7 @@ def test_embedded_is_the_same_in_one_call(tmp_path):
 
 def test_records_and_files_stay_in_the_folder(tmp_path):
     """The command line works on the folder: what it cannot see is not to be chosen."""
-    with pytest.raises(ConfigError, match="storage"):
+    with pytest.raises(TypeError, match="takes no storage"):
         embedded(tmp_path / "site", storage=MemoryStorage())
 
 
