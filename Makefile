@@ -1,7 +1,7 @@
 # The project's own commands; .ci/run takes them from here, and README.md shows the one of `test`.
 FAST = not slow and not servers and not browser and not clients
 
-.PHONY: setup lint format check test
+.PHONY: setup lint format check test mutants
 
 # Everything that is needed to work on the project.
 setup:
@@ -25,3 +25,9 @@ check: lint
 # All tests.
 test:
 	python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[test]' && .venv/bin/python -m pytest
+
+# Small changes of the code that no test notices. It goes on where it was stopped.
+mutants:
+	.venv/bin/pip install --quiet -e '.[mutants]'
+	.venv/bin/mutmut run
+	.venv/bin/mutmut results

@@ -20,7 +20,8 @@ from chevupload.db.database import Database as Database
 from chevupload.db.keys import SqlKeys as SqlKeys
 from chevupload.db.keys import UserColumns as UserColumns
 from chevupload.db.keys import UserKeys as UserKeys
-from chevupload.db.migrations import is_hosts as is_hosts
+from chevupload.db.revisions import VERSION_LOCATION as VERSION_LOCATION
+from chevupload.db.revisions import is_hosts as is_hosts
 from chevupload.db.tables import AlbumMixin as AlbumMixin
 from chevupload.db.tables import CategoryMixin as CategoryMixin
 from chevupload.db.tables import KeyMixin as KeyMixin

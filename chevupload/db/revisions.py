@@ -1,11 +1,19 @@
-"""Which revision of the migrations the ready tables have, noted where Alembic looks, and without Alembic.
+"""What is known of the migrations without Alembic: their folder, their tables, and the revision that is noted.
 
 Source: Alembic's table of versions, one row with one column.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
+
+from chevupload.db.tables import Base
+
+VERSION_LOCATION = str(Path(__file__).parent / "migrations" / "versions")
+"""One of the ``version_locations`` of a host's Alembic. Its branch is called ``chevupload``."""
 
 REVISION = "chevupload_first_tables"
 """The newest revision: that of the tables as this version makes them."""
@@ -19,6 +27,11 @@ _VERSIONS = Table(
     Column("version_num", String(32)),
     PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
+
+
+def is_hosts(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
+    """Tell a host's autogenerate, as its ``include_name``, to leave our tables alone."""
+    return type_ != "table" or (name not in Base.metadata.tables and name != VERSION_TABLE)
 
 
 def noted_revision(connection: Connection) -> str | None:

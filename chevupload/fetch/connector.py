@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from ipaddress import ip_address
 from typing import TypeAlias
 
@@ -72,9 +73,13 @@ class Connector:
         self._denied = tuple(denied)
         self._resolve = resolve or system_resolve
         self._dial = dial or system_dial
-        self._tls = ssl.create_default_context()
         # A look-up cannot be interrupted: one that outlives its fetch goes on counting here.
         self._look_ups = threading.Semaphore(max_look_ups)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Reading the system's certificates takes longer than all else that a component needs to be made.
+        return ssl.create_default_context()
 
     def connect(self, url: ParsedUrl, deadline: Deadline) -> socket.socket:
         """Return a connection to the server of ``url``, over TLS if its scheme is https.

@@ -20,3 +20,7 @@ if sys.modules.get("pytest"):
     # A broken promise is told with the values that broke it: pytest has to know of a module before it is imported.
     _homes = [f"{__name__}.{file.stem}" for file in Path(__file__).parent.glob("[a-z]*.py")]
     importlib.import_module("pytest").register_assert_rewrite(*_homes)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect, text
 
 from chevupload.db import Database, SqlCatalog, Tables
-from chevupload.db.migrations import VERSION_LOCATION, Migrations
-from chevupload.db.revisions import REVISION, VERSION_TABLE
+from chevupload.db.migrations import Migrations
+from chevupload.db.revisions import REVISION, VERSION_LOCATION, VERSION_TABLE
 from chevupload.errors import ConfigError
 from chevupload.testing.records import in_threads
 from tests.support import ROOT

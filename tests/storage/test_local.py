@@ -229,10 +229,11 @@ def test_unfinished_files_cannot_be_reached_as_stored_ones(storage):
 @pytest.fixture
 def far(tmp_path):
     """Return a folder on another file system."""
-    folder = Path("/dev/shm")
-    if not folder.is_dir() or folder.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("/dev/shm is no second file system here, so nothing can be moved between two")
-    path = folder / f"{PREFIX}test-{os.getpid()}"
+    here = tmp_path.stat().st_dev
+    folders = [path for path in map(Path, ("/dev/shm", "/var/tmp")) if path.is_dir() and path.stat().st_dev != here]
+    if not folders:
+        pytest.skip("neither /dev/shm nor /var/tmp is a second file system here, so nothing can be moved between two")
+    path = folders[0] / f"{PREFIX}test-{os.getpid()}"
     path.mkdir()
     yield path
     for file in path.iterdir():

@@ -233,9 +233,10 @@ def test_without_dates_every_name_may_be_ours(make):
     assert check(stand, repair=True).removed == ("b.png",)
 
 
-@pytest.mark.parametrize("storage", [MemoryStorage(), FsspecStorage(MemoryFileSystem(), "inventory/files")])
-def test_other_storages_are_listed_too(make, storage):
+@pytest.mark.parametrize("kind", ["memory", "fsspec"])
+def test_other_storages_are_listed_too(make, tmp_path, kind):
     """Below the root, whatever is above it."""
+    storage = MemoryStorage() if kind == "memory" else FsspecStorage(MemoryFileSystem(), f"{tmp_path}/files")
     stand = make(storage=storage)
     stand.upload(filename="a.png")
     storage.save("2026/03/05/b.png", io.BytesIO(b"x"), headers=PNG)

@@ -23,14 +23,6 @@ from chevupload.db.revisions import VERSION_TABLE, forget_revision, noted_revisi
 from chevupload.db.tables import Base
 from chevupload.errors import ConfigError
 
-VERSION_LOCATION = str(Path(__file__).parent / "versions")
-"""One of the ``version_locations`` of a host's Alembic. Its branch is called ``chevupload``."""
-
-
-def is_hosts(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
-    """Tell a host's autogenerate, as its ``include_name``, to leave our tables alone."""
-    return type_ != "table" or (name not in Base.metadata.tables and name != VERSION_TABLE)
-
 
 def _is_ours(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
     return type_ != "table" or name in Base.metadata.tables

@@ -22,7 +22,7 @@ from tests.media.pools import SMALL, pool, scripted, slow, workers
 
 def test_a_deadline_kills_the_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A picture that takes too long is refused soon, its files are removed, and the next one gets a new worker."""
-    with pool(decode_seconds=0.15) as made, caplog.at_level(logging.WARNING):
+    with pool(decode_seconds=0.3) as made, caplog.at_level(logging.WARNING):
         made.warm()
         first = workers()
         with pytest.raises(errors.TooCostly):
