@@ -29,7 +29,7 @@ def to_side(size: Size, pixels: int, side: Side) -> Size:
 
 def shrunk_to_side(size: Size, pixels: int, side: Side) -> Size:
     """Return the same, but never enlarged."""
-    return to_side(size, min(pixels, size[0] if side == "width" else size[1]), side)
+    return to_width(size, min(pixels, size[0])) if side == "width" else to_height(size, min(pixels, size[1]))
 
 
 def medium_size(size: Size, pixels: int, side: Side, *, always: bool = False) -> Size | None:

@@ -252,10 +252,11 @@ def decoded(image: ImageFile, scale: float) -> Picture:
     """Decode ``image`` at ``scale`` or larger; only JPEG can be decoded smaller than it is."""
     width, height = image.size
     extent: tuple[float, float] = (width, height)
-    if isinstance(image, JpegImageFile) and scale < 1:
+    if not isinstance(image, JpegImageFile):
+        return Picture(_first_shown(image), extent)
+    if scale < 1:
         drafted = image.draft(image.mode, (math.ceil(width * scale), math.ceil(height * scale)))
         if drafted is not None:
             extent = drafted[1][2:]
-        image.load()
-        return Picture(image, extent, AFTER_DRAFT if extent[0] < width else SHARP)
-    return Picture(_first_shown(image), extent)
+    image.load()
+    return Picture(image, extent, AFTER_DRAFT if extent[0] < width else SHARP)

@@ -11,16 +11,12 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from chevupload.errors import InvalidParameter, RequestPending, RequestReused
 from chevupload.model import Principal, Upload
 from chevupload.protocols import IdempotentRecords
 from chevupload.uploads.host_transactions import HostTransactions
 from chevupload.uploads.persist import Writer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?\Z")
 _ABANDONED = timedelta(minutes=1)
@@ -29,17 +25,14 @@ that fails, since it cannot be published any more."""
 _RETRY_SECONDS = 5
 
 
-def request_digest(environ: WSGIEnvironment, principal: Principal) -> str | None:
-    """Return what this sender's requests with this key have in common, or None without a key.
+def request_digest(key: str, principal: Principal) -> str:
+    """Return what this sender's requests with this ``Idempotency-Key`` have in common.
 
     Guests are one sender. What they share is a digest of 64 hexadecimal digits: nothing is kept of the key itself.
 
     Raises:
         InvalidParameter: the key is empty, longer than 255 characters, or not printable ASCII.
     """
-    key = environ.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None:
-        return None
     key = key.strip()
     if not _KEY.match(key):
         raise InvalidParameter("Invalid Idempotency-Key, expected 1 to 255 printable characters")

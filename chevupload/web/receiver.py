@@ -117,7 +117,8 @@ class Receiver:
                     raise
             principal = sender.identified()
             log.owner = principal.user_id
-            digest = request_digest(environ, principal) if self._uploads.is_idempotent else None
+            key = environ.get("HTTP_IDEMPOTENCY_KEY")
+            digest = request_digest(key, principal) if key is not None and self._uploads.is_idempotent else None
             parameters = check_parameters(form.fields.get, principal, max_tags=self._limits.max_tags)
             source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
             if source.spool.size > (max_bytes := self._uploads.max_bytes(principal)):
