@@ -355,6 +355,9 @@ def test_the_page_of_the_api_and_what_pages_load(pages):
     assert described.check(pages.open(style, "HEAD")).status_code == 200
     assert described.check(pages.open(style.replace("style.css", "copy.js"))).status_code == 200
     assert described.check(pages.open(style.replace("style.css", "none.js"))).status_code == 404
+    operation = described.document["paths"]["/chevupload-assets/{version}/{name}"]["get"]
+    (example,) = [one["example"] for one in operation["parameters"] if "example" in one]
+    assert described.check(pages.open(style.replace("style.css", example))).status_code == 200
 
 
 def test_operations_have_names_of_their_own(pages):

@@ -31,6 +31,7 @@ from chevupload.model import MAX_KEY_LENGTH
 from chevupload.uploads.parameters import PARAMETERS, Parameter
 from chevupload.web.api_docs.client_configs import CLIENTS
 from chevupload.web.api_docs.reference import Service, limits_of, refusals
+from chevupload.web.assets import STYLE
 from chevupload.web.keys_page import LIFETIMES
 
 Node: TypeAlias = dict[str, Any]
@@ -89,6 +90,7 @@ def _values(service: Service) -> Node:
         "max-key-length": MAX_KEY_LENGTH,
         "key-lifetimes": [*LIFETIMES],
         "clients": [*CLIENTS],
+        "style-sheet": STYLE,
     }
 
 
