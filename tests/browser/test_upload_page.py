@@ -438,10 +438,10 @@ def test_the_form_works_without_a_script(open_page, ann):
     page.locator("button[type=submit]").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Uploaded")
     delete = page.get_by_label("Delete link").input_value()
-    page.goto(page.get_by_label("Viewer", exact=True).input_value())
+    page.goto(page.get_by_label("Text to copy").input_value())
     expect(page.get_by_role("heading", level=1)).to_have_text("plain")
     page.goto(delete)
-    page.get_by_role("button", name="Delete it").click()
+    page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Deleted")
     assert owned(ann) == []
 
