@@ -8,54 +8,56 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
-from urllib.parse import urlsplit
 
 from chevupload.clock import Clock, utc_now
-from chevupload.config import Config, Limits, Routes
+from chevupload.config import Config
 from chevupload.errors import ConfigError, NotFound, Refusal
 from chevupload.fetch.fetcher import HttpFetcher
-from chevupload.keys import CurrentUser, KeyFunction, as_key_backend, signed_in
+from chevupload.keys import CurrentUser, KeyFunction, as_key_backend
 from chevupload.media.optional import check_usable
 from chevupload.media.sandbox.inline import InlineRenderer
 from chevupload.media.sandbox.pool import WorkerPool
 from chevupload.model import Owner, as_principal
 from chevupload.protocols import AlbumRecords, Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
-from chevupload.signing import DeleteTokens, FormTokens
+from chevupload.signing import DeleteTokens
 from chevupload.spool import SpoolFolder
 from chevupload.storage.registry import Storages
-from chevupload.uploads.consistency import ConsistencyCheck
 from chevupload.uploads.hooks import Hooks
-from chevupload.uploads.host_transactions import HostTransactions
-from chevupload.uploads.intent_log import IntentLog
 from chevupload.uploads.maintenance import Maintenance
-from chevupload.uploads.persist import Writer
-from chevupload.uploads.service import Uploads
 from chevupload.validation import check_function, check_instance
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.api_page import Describing
-from chevupload.web.assets import Assets
-from chevupload.web.files import Deliverer
+from chevupload.web.asset_routes import AssetRoutes
+from chevupload.web.context import WebContext
+from chevupload.web.feature import Feature, served
 from chevupload.web.health import Health
 from chevupload.web.home import Home
 from chevupload.web.keys_page import KeySettings
 from chevupload.web.oembed import Embeds
-from chevupload.web.page_answers import PageAnswers
 from chevupload.web.pages import Pages
-from chevupload.web.receiver import Receiver
-from chevupload.web.site_links import SiteLinks
 from chevupload.web.upload_page import UploadPage
-from chevupload.web.urls import VIEWER, Links
+from chevupload.web.urls import Links
 from chevupload.web.viewer import Viewing
-from chevupload.wsgi.proxies import mount_path, request_base_url, trust_proxies
-from chevupload.wsgi.responses import answered
-from chevupload.wsgi.routing import Exact, RouteTable
+from chevupload.wsgi.proxies import trust_proxies
+from chevupload.wsgi.routing import RouteTable, mounted_path
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+FEATURES: tuple[type[Feature], ...] = (
+    UploadApi,
+    Viewing,
+    AssetRoutes,
+    Health,
+    UploadPage,
+    KeySettings,
+    Describing,
+    Embeds,
+    Home,
+)
+"""What answers requests. Each says itself which routes are its own."""
 
 
 class ChevUpload:
@@ -96,20 +98,16 @@ class ChevUpload:
         Args:
             keys: whose key is this? An object, or a plain function of key and environ.
             catalog: where records stay.
-            storage: where files stay; or several such places by name, the first being where files go; or
-                :class:`~chevupload.storage.registry.Storages` that choose among them.
+            storage: where files stay: one place; several by name, the first being where files go; or Storages.
             secret_keys: sign delete links; oldest first, the last one signs. Each has 16 characters or more.
             config: everything else that the site chooses.
             hooks: the host's functions that are asked before an upload is stored, and told of it afterwards.
             pages: what people see; a subclass puts it into the host's own layout.
-            fetcher: brings URL sources, for those whom the policy lets name some; by default over http and https, from
-                public addresses only.
-            renderer: ``worker`` decodes pictures in killable child processes; ``inline`` in the server's own process,
-                for hosts that cannot start any. A renderer of your own may stand here, too.
-            current_user: who is signed in at the host, for the page of keys and the upload page: a user's id, of whom
-                ``keys`` tell the rest if they can, as :class:`~chevupload.protocols.UserKeyBackend` does; or a
-                Principal, which is taken as it is.
-            key_store: the keys that users make on that page, which ``keys`` has to know. There is a page with both.
+            fetcher: brings URL sources; by default over http and https, from public addresses only.
+            renderer: decodes pictures: ``worker`` in killable child processes, ``inline`` in the server's own process.
+            current_user: who is signed in at the host, for the pages: a user's id, of whom a
+                :class:`~chevupload.protocols.UserKeyBackend` tells the rest; or a Principal, taken as it is.
+            key_store: the keys that users make on a page of their own, which needs ``current_user``, too.
             clock: returns an aware UTC time.
 
         Raises:
@@ -117,152 +115,32 @@ class ChevUpload:
         """
         # What a twin of this component is made of, in a host's tests.
         self.parts = {name: part for name, part in locals().items() if name != "self"}
-        self.own_database: Any = None
-        self.config = config
-        _check_parts(config=config, hooks=hooks, pages=pages, catalog=catalog, fetcher=fetcher, key_store=key_store)
-        if current_user is not None:
-            check_function("current_user", current_user, "environ")
-        check_function("clock", clock)
-        limits, policy, renditions = config.limits, config.policy, config.renditions
+        _check_parts(**self.parts)
         storages = storage if isinstance(storage, Storages) else Storages(storage)
         if config.routes.files is None and any(one.url("0.png") is None for one in storages.by_name.values()):
             raise ConfigError("without a route for files, the storage needs a public URL")
-        if renderer in ("worker", "inline"):
-            check_usable("Policy.formats", policy.formats)
-        spools = SpoolFolder(config.spool_folder or _spool_folder(storages), limits.spool_bytes)
-        key_backend = as_key_backend(keys)
-        visitor = None if current_user is None else signed_in(key_backend, current_user)
-        tokens = DeleteTokens(secret_keys)
-        has_page = key_store is not None and current_user is not None
-        self.routes = _served(config.routes, has_keys_page=has_page)
-        self.catalog = catalog
-        self._key_store = key_store
-        self._storages = storages
-        self._sign = tokens.sign
-        self._tag_url = policy.tag_url
-        self._deliverer = Deliverer(storages, config.delivery, clock=clock)
-        self._base_url = config.base_url
-        self._trusted_proxies = config.trusted_proxies
-        self._assets = Assets(self.routes.assets)
-        self._answers = PageAnswers(
-            pages,
-            site=partial(
-                self._site_links,
-                login_url=policy.login_url,
-                current_user=current_user,
-                display_name=hooks.display_name,
-            ),
-        )
-        self.renderer = _renderer(renderer, limits)
-        writer = Writer(catalog, storages, hooks)
-        transactions = HostTransactions(
-            catalog=catalog, storages=storages, writer=writer, hooks=hooks, intents=IntentLog(spools.path, secret_keys)
-        )
-        self.uploads = Uploads(
-            keys=key_backend,
+        context = WebContext(
+            config=config,
+            keys=as_key_backend(keys),
             catalog=catalog,
             storages=storages,
-            writer=writer,
-            transactions=transactions,
-            renderer=self.renderer,
-            limits=limits,
-            renditions=renditions,
-            originals=config.originals,
-            policy=policy,
+            secret_keys=secret_keys,
             hooks=hooks,
-            spools=spools,
-            clock=clock,
-        )
-        dated = policy.storage_mode == "datefolder"
-        consistency = ConsistencyCheck(uploads=self.uploads, catalog=catalog, storages=storages, dated=dated)
-        self.maintenance = Maintenance(
-            catalog=catalog,
-            storages=storages,
-            writer=writer,
-            transactions=transactions,
-            consistency=consistency,
-            spool_folder=spools.path,
-            pending_grace=policy.pending_grace,
-            clock=clock,
-        )
-        receiver = Receiver(
-            keys=key_backend,
-            uploads=self.uploads,
+            pages=pages,
             fetcher=fetcher or HttpFetcher(),
-            limits=limits,
-            policy=policy,
-            spools=spools,
-            links=self._links,
-        )
-        self._api = UploadApi(
-            receiver=receiver, uploads=self.uploads, limits=limits, renditions=renditions, policy=policy
-        )
-        self._viewing = Viewing(
-            catalog=catalog,
-            deliverer=self._deliverer,
-            uploads=self.uploads,
-            tokens=tokens,
-            policy=policy,
-            renditions=renditions,
-            answers=self._answers,
-            links=self._links,
+            renderer=_renderer(renderer, config),
+            spools=SpoolFolder(config.spool_folder or _spool_folder(storages), config.limits.spool_bytes),
+            current_user=current_user,
+            key_store=key_store,
             clock=clock,
         )
-        embeds = Embeds(
-            catalog=catalog,
-            limits=limits,
-            renditions=renditions,
-            policy=policy,
-            pages=self._answers.pages,
-            links=self._links,
-            clock=clock,
-        )
-        describing = Describing(
-            routes=self.routes,
-            limits=limits,
-            policy=policy,
-            renditions=renditions,
-            answers=self._answers,
-            links=self._links,
-        )
-        upload_page = UploadPage(
-            api=self._api,
-            receiver=receiver,
-            uploads=self.uploads,
-            current_user=visitor,
-            tokens=FormTokens(secret_keys),
-            limits=limits,
-            policy=policy,
-            answers=self._answers,
-        )
-        health = Health(catalog=catalog, storages=storages, keys=as_key_backend(keys))
-        exact: dict[str, Exact] = {
-            "upload": self._api.upload,
-            "imgbb": self._api.upload_imgbb,
-            "health": health.answer,
-            "liveness": health.live,
-            "upload_page": upload_page.answer,
-            "api_page": describing.page,
-            "openapi": describing.openapi,
-            "oembed": embeds.answer,
-            "pup": self._pup,
-            "home": Home(self._answers).answer,
-        }
-        if key_store is not None and visitor is not None:
-            self._key_settings = KeySettings(
-                current_user=visitor,
-                keys=key_store,
-                tokens=FormTokens(secret_keys),
-                limits=limits,
-                login_url=policy.login_url,
-                upload_url=lambda environ: f"{self._links(environ).base_url}/{self.routes.upload}",
-                clients_url=self._api_page_path,
-                answers=self._answers,
-                clock=clock,
-            )
-            exact["keys"] = self._key_settings.answer
-        below = {"viewer": self._upload, "video": self._upload, "assets": self._asset, "files": self._viewing.file}
-        self._table = RouteTable(self.routes, exact=exact, below=below)
+        features = [feature for feature in FEATURES if feature.is_possible(context)]
+        self.context = context = served(features, context)
+        self.own_database: Any = None
+        self.config, self.routes, self.catalog, self.renderer = config, context.config.routes, catalog, context.renderer
+        self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
+        self._api = UploadApi(context)
+        self._table = RouteTable(handler for feature in features for handler in feature(context).handlers())
 
     @property
     def key_store(self) -> KeyStore:
@@ -271,9 +149,9 @@ class ChevUpload:
         Raises:
             ConfigError: keys are made elsewhere.
         """
-        if self._key_store is None:
+        if self.context.key_store is None:
             raise ConfigError("this application makes its keys elsewhere")
-        return self._key_store
+        return self.context.key_store
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application of its own.
@@ -300,7 +178,7 @@ class ChevUpload:
 
     def respond(self, environ: WSGIEnvironment) -> Response | None:
         """Answer one request, or return None when its path is none of the component's routes."""
-        return self._table.respond(trust_proxies(environ, self._trusted_proxies), _path(environ))
+        return self._table.respond(trust_proxies(environ, self.config.trusted_proxies), mounted_path(environ))
 
     def forget(self, owner: Owner) -> None:
         """Take the keys, uploads and albums of a user away who is being deleted.
@@ -317,15 +195,16 @@ class ChevUpload:
             ConfigError: the catalog cannot list the uploads of a user.
         """
         user_id = as_principal(owner).user_id
-        if self._key_store is not None and user_id is not None:
-            self._key_store.forget_keys(user_id)
+        if self.context.key_store is not None and user_id is not None:
+            self.context.key_store.forget_keys(user_id)
         self.uploads.delete_all(owner)
         if user_id is not None and isinstance(self.catalog, AlbumRecords):
             self.catalog.forget_albums(user_id)
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""
-        speaks_imgbb = self.routes.imgbb is not None and _path(environ).rstrip("/").endswith(f"/{self.routes.imgbb}")
+        route = self.routes.imgbb
+        speaks_imgbb = route is not None and mounted_path(environ).rstrip("/").endswith(f"/{route}")
         return self._api.refuse(environ, refusal, imgbb=speaks_imgbb)
 
     def warm(self) -> None:
@@ -347,84 +226,21 @@ class ChevUpload:
             ConfigError: it is not.
             MalformedRequest: the request's Host header is no host.
         """
-        if self._base_url is None and environ is None:
+        if self.config.base_url is None and environ is None:
             raise ConfigError("links without a request need base_url")
-        return self._links(trust_proxies(environ or {}, self._trusted_proxies))
-
-    def _links(self, environ: WSGIEnvironment) -> Links:
-        base_url = self._base_url or request_base_url(environ)
-        return Links(
-            base_url,
-            routes=self.routes,
-            storages=self._storages,
-            sign=self._sign,
-            signed_url=self._deliverer.signed_url,
-            tag_url=self._tag_url,
-        )
-
-    def _mount(self, environ: WSGIEnvironment) -> str:
-        return mount_path(environ) if self._base_url is None else urlsplit(self._base_url).path.rstrip("/")
-
-    def _site_links(self, environ: WSGIEnvironment, **known: Any) -> SiteLinks:
-        mount = self._mount(environ)
-        return SiteLinks(environ, mount=mount, routes=self.routes, assets=self._assets.folder(mount), **known)
-
-    def _upload(self, environ: WSGIEnvironment, rest: str) -> Response | None:
-        """Answer what is below the viewers' routes: a viewer, its QR code, or a delete link."""
-        if (found := VIEWER.match(rest)) is None:
-            return None
-        upload_id, token, qr = found.groups()
-        if qr is not None:
-            return self._viewing.qr(environ, upload_id)
-        if token is None:
-            return self._viewing.viewer(environ, _path(environ), upload_id)
-        return self._viewing.delete(environ, upload_id, token)
-
-    def _asset(self, environ: WSGIEnvironment, path: str) -> Response:
-        try:
-            return self._assets.answer(environ["REQUEST_METHOD"], path)
-        except Refusal as refusal:
-            return self._answers.refusal(environ, refusal)
-
-    def _pup(self, environ: WSGIEnvironment) -> Response:
-        refuse = partial(self._answers.refusal, environ)
-        return answered(environ, "GET, HEAD", self._assets.pup_answer, refuse=refuse)
-
-    def _api_page_path(self, environ: WSGIEnvironment) -> str | None:
-        """Return the path of the page that makes settings for clients, for a form on another page."""
-        return f"{self._mount(environ)}/{self.routes.api_page}" if self.routes.api_page else None
+        return self.context.links(trust_proxies(environ or {}, self.config.trusted_proxies))
 
     def _unknown(self, environ: WSGIEnvironment) -> Response:
         """Answer a path that is none of ours, standing alone: in JSON below ``/api`` and ``/1``, where programs ask."""
-        first, version, action = (*_path(environ).lower().removeprefix("/").split("/"), "", "")[:3]
+        first, version, action = (*mounted_path(environ).lower().removeprefix("/").split("/"), "", "")[:3]
         if first == "api":
             return self._api.unknown(environ, version, action)
-        return self._api.missing(environ) if first == "1" else self._answers.refusal(environ, NotFound())
+        return self._api.missing(environ) if first == "1" else self.context.answers.refusal(environ, NotFound())
 
 
 def _with_one_slash(environ: WSGIEnvironment) -> WSGIEnvironment:
     path = environ.get("PATH_INFO", "")
     return {**environ, "PATH_INFO": f"/{path.lstrip('/')}"} if path.startswith("//") else environ
-
-
-def _path(environ: WSGIEnvironment) -> str:
-    """Return the path below the mount point, decoded."""
-    path: str = environ.get("PATH_INFO", "") or "/"
-    return path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _served(routes: Routes, *, has_keys_page: bool) -> Routes:
-    """Return the routes that have something to answer with; the others' paths are the host's."""
-    off = []
-    if not has_keys_page:
-        off.append("keys")
-    if not routes.viewer and not routes.video:
-        off.append("oembed")
-    if not routes.upload_page:
-        off.append("pup")
-    if not routes.upload and not routes.imgbb:
-        off += ["api_page", "openapi"]
-    return replace(routes, **dict.fromkeys(off))
 
 
 _PARTS: Mapping[str, tuple[type, str]] = {
@@ -436,19 +252,24 @@ _PARTS: Mapping[str, tuple[type, str]] = {
     "key_store": (KeyStore, "SqlKeys(database)"),
 }
 """What each part has to be, and an example of it."""
+_FUNCTIONS: Mapping[str, tuple[str, ...]] = {"current_user": ("environ",), "clock": ()}
+"""What each function of the host's is called with."""
 
 
-def _check_parts(**parts: object) -> None:
-    for name, part in parts.items():
-        if part is not None:
-            check_instance(name, part, *_PARTS[name])
+def _check_parts(*, secret_keys: Sequence[str], **parts: Any) -> None:
+    DeleteTokens(secret_keys)
+    for name, kind in _PARTS.items():
+        if parts[name] is not None or name not in ("fetcher", "key_store"):
+            check_instance(name, parts[name], *kind)
+    for name, arguments in _FUNCTIONS.items():
+        if parts[name] is not None or name != "current_user":
+            check_function(name, parts[name], *arguments)
 
 
-def _renderer(chosen: str | Renderer, limits: Limits) -> Renderer:
-    if chosen == "worker":
-        return WorkerPool(limits)
-    if chosen == "inline":
-        return InlineRenderer(limits)
+def _renderer(chosen: str | Renderer, config: Config) -> Renderer:
+    if chosen in ("worker", "inline"):
+        check_usable("Policy.formats", config.policy.formats)
+        return WorkerPool(config.limits) if chosen == "worker" else InlineRenderer(config.limits)
     check_instance("renderer", chosen, Renderer, "'worker', 'inline' or a renderer")
     return cast(Renderer, chosen)
 

@@ -9,16 +9,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from chevupload.app import ChevUpload
+from chevupload.app import FEATURES, ChevUpload
 from chevupload.config import Routes
 from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
 from chevupload.protocols import Readable, Wrapper
 from chevupload.uploads.service import SaveParameters
+from chevupload.web.feature import paths_of
 from chevupload.web.receiver import SESSION
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
-from chevupload.wsgi.routing import route_paths
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -31,7 +31,6 @@ __all__ = [
     "below",
     "checked_prefix",
     "host_routes",
-    "route_paths",
     "set_parsed_form",
 ]
 
@@ -91,7 +90,7 @@ def host_routes(routes: Routes, *, rest: str) -> Iterator[tuple[str, str, str]]:
         routes: the component's.
         rest: how the host spells a parameter that takes the rest of a path, such as ``<path:rest>``.
     """
-    for name, paths in route_paths(routes).items():
+    for name, paths in paths_of(FEATURES, routes).items():
         for slash, path in zip(("", "-slash"), paths, strict=False):
             yield name, f"{name}{slash}", path.replace("{rest}", rest)
 

@@ -221,13 +221,17 @@ def test_what_is_missing_is_told(settings, parts, told):
 def test_secrets_are_the_oldest_first(make):
     """Links signed with any of them delete, and the last one signs."""
     old, new = "the-first-of-the-secrets", "the-second-of-the-secrets"
-    before = make({"secret_keys": old})._sign("id")
+    before = make({"secret_keys": old}).context.delete_tokens.sign("id")
     component = make({"secret_keys": f"{old}\n{new}"})
-    assert component._viewing._tokens.verify("id", before)
-    assert make({"secret_keys": "one,with,commas,in,it"})._sign("id") == make(
+    assert component.context.delete_tokens.verify("id", before)
+    assert make({"secret_keys": "one,with,commas,in,it"}).context.delete_tokens.sign("id") == make(
         {"secret_keys": ["one,with,commas,in,it"]}
-    )._sign("id")
-    assert component._sign("id") == make({"secret_keys": [new]})._sign("id") != before
+    ).context.delete_tokens.sign("id")
+    assert (
+        component.context.delete_tokens.sign("id")
+        == make({"secret_keys": [new]}).context.delete_tokens.sign("id")
+        != before
+    )
 
 
 def test_a_database_and_a_storage_by_url(make, tmp_path):
@@ -242,7 +246,7 @@ def test_a_database_and_a_storage_by_url(make, tmp_path):
     component.catalog.create_tables()
     assert (tmp_path / "own.db").exists()
     assert not (tmp_path / "data" / "chevupload.db").exists()
-    assert component._storages.by_name[""].url("a.png") == "https://cdn.example/a.png"
+    assert component.context.storages.by_name[""].url("a.png") == "https://cdn.example/a.png"
 
 
 def test_how_a_storage_is_built_and_delivers_by_settings(make):
@@ -258,9 +262,9 @@ def test_how_a_storage_is_built_and_delivers_by_settings(make):
                 "delivery_signed_seconds": "120",
             }
         )
-        storage = component._storages.by_name[""]
+        storage = component.context.storages.by_name[""]
         assert (storage._files._options, storage._exclusive) == ({"skip_instance_cache": True}, False)
-        delivery = component._viewing._deliverer._deliveries[""]
+        delivery = component.context.deliverer._deliveries[""]
         assert delivery == Delivery(by="x_accel", location="/stored", signed_seconds=120)
 
 
@@ -275,7 +279,7 @@ def test_an_s3_signs_for_the_address_that_readers_have(make):
             "delivery_by": "signed_url",
         }
     )
-    url = component._storages.by_name[""].signed_url("a.png", seconds=60)
+    url = component.context.storages.by_name[""].signed_url("a.png", seconds=60)
     assert url.startswith("https://files.example.org/pictures/site/a.png?")
 
 
@@ -309,7 +313,7 @@ def test_parts_of_the_host_win(make):
     """Over what settings would make."""
     catalog, storage = MemoryCatalog(), MemoryStorage()
     component = make({"public_url": "https://cdn.example"}, catalog=catalog, storage=storage, keys=StaticKeys({}))
-    assert (component.catalog, component._storages.by_name[""]) == (catalog, storage)
+    assert (component.catalog, component.context.storages.by_name[""]) == (catalog, storage)
 
 
 def test_settings_are_laid_over_a_config_of_the_host(make):

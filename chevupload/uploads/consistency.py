@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, Literal
 from chevupload.errors import BackendError, ConfigError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
 from chevupload.model import MediaFile, Principal, Upload
-from chevupload.protocols import AdoptingStorage, CheckableRecords, ListingStorage, Storage, UploadRecords
-from chevupload.storage.registry import Storages
+from chevupload.protocols import AdoptingStorage, CheckableRecords, ListingStorage, Storage
+from chevupload.uploads.context import UploadContext
 from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.persist import save_file
 from chevupload.uploads.record import Source
@@ -72,12 +72,13 @@ class CheckReport:
 class ConsistencyCheck:
     """Looks, and mends."""
 
-    def __init__(self, *, uploads: Uploads, catalog: UploadRecords, storages: Storages, dated: bool) -> None:
-        """Use these parts; ``dated`` says that every file of ours is in a folder of its date."""
+    def __init__(self, context: UploadContext, uploads: Uploads) -> None:
+        """Use these parts."""
         self._uploads = uploads
-        self._checkable = catalog if isinstance(catalog, CheckableRecords) else None
-        self._storages = storages
-        self._dated = dated
+        self._checkable = context.catalog if isinstance(context.catalog, CheckableRecords) else None
+        self._storages = context.storages
+        self._dated = context.config.policy.storage_mode == "datefolder"
+        """Every file of ours is in a folder of its date."""
 
     @property
     def _records(self) -> CheckableRecords:

@@ -16,14 +16,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
-from chevupload.clock import Clock
 from chevupload.errors import BackendError, ConfigError
-from chevupload.protocols import SweepableRecords, UploadRecords
+from chevupload.protocols import SweepableRecords
 from chevupload.spool import PREFIX
-from chevupload.storage.registry import Storages
 from chevupload.uploads.consistency import CheckReport, ConsistencyCheck
-from chevupload.uploads.host_transactions import HostTransactions
-from chevupload.uploads.persist import Writer
+from chevupload.uploads.context import UploadContext
+from chevupload.uploads.service import Uploads
 
 logger = logging.getLogger("chevupload")
 
@@ -63,27 +61,14 @@ class _Regular(threading.Thread):
 class Maintenance:
     """Sweeps and checks."""
 
-    def __init__(
-        self,
-        *,
-        catalog: UploadRecords,
-        storages: Storages,
-        writer: Writer,
-        transactions: HostTransactions,
-        consistency: ConsistencyCheck,
-        spool_folder: str,
-        pending_grace: timedelta,
-        clock: Clock,
-    ) -> None:
-        """Use these parts; ``pending_grace`` is how old an unfinished upload gets before it is swept."""
+    def __init__(self, context: UploadContext, uploads: Uploads) -> None:
+        """Use these parts; what is missing is rendered again by ``uploads``."""
+        catalog = context.catalog
+        self._context, self._clock = context, context.clock
         self._records = catalog if isinstance(catalog, SweepableRecords) else None
-        self._storages = storages
-        self._writer = writer
-        self._transactions = transactions
-        self._consistency = consistency
-        self._pending_grace = pending_grace
-        self._spool_folder = spool_folder
-        self._clock = clock
+        self._writer, self._transactions = context.writer, context.transactions
+        self._consistency = ConsistencyCheck(context, uploads)
+        self._pending_grace = context.config.policy.pending_grace
         self._regular: _Regular | None = None
 
     def sweep(self, *, grace: timedelta | None = None) -> SweepReport:
@@ -203,5 +188,5 @@ class Maintenance:
         return removed
 
     def _temporary_files(self) -> Iterator[Path]:
-        folders = {Path(self._spool_folder), *(storage.incoming for storage in self._storages.adopting)}
+        folders = {Path(self._context.spools.path), *(storage.incoming for storage in self._context.storages.adopting)}
         return (file for folder in folders for file in folder.glob(f"{PREFIX}*") if file.is_file())

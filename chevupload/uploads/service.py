@@ -13,8 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Unpack
 
-from chevupload.clock import Clock
-from chevupload.config import Limits, Originals, Policy, Renditions
 from chevupload.errors import (
     CatalogError,
     ConfigError,
@@ -43,20 +41,14 @@ from chevupload.protocols import (
     CategoryRecords,
     DuplicateRecords,
     IdempotentRecords,
-    KeyBackend,
     OwnedRecords,
     Readable,
-    Renderer,
-    UploadRecords,
     Wrapper,
 )
-from chevupload.spool import Spool, SpoolFolder
-from chevupload.storage.registry import Storages
-from chevupload.uploads.hooks import Hooks
-from chevupload.uploads.host_transactions import HostTransactions
+from chevupload.spool import Spool
+from chevupload.uploads.context import UploadContext
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters
-from chevupload.uploads.persist import Writer
 from chevupload.uploads.record import Source, build_record, candidates
 from chevupload.uploads.upload_log import UploadLog
 
@@ -78,45 +70,23 @@ class Uploads:
         is_idempotent: whether a request that is sent once more is known again, which needs a catalog for it.
     """
 
-    def __init__(
-        self,
-        *,
-        keys: KeyBackend,
-        catalog: UploadRecords,
-        storages: Storages,
-        writer: Writer,
-        transactions: HostTransactions,
-        renderer: Renderer,
-        limits: Limits,
-        renditions: Renditions,
-        originals: Originals,
-        policy: Policy,
-        hooks: Hooks,
-        spools: SpoolFolder,
-        clock: Clock,
-    ) -> None:
-        """Use these parts; workers write where ``spools`` are, ``clock`` returns an aware UTC time."""
-        self._keys = keys
-        self._catalog = catalog
+    def __init__(self, context: UploadContext) -> None:
+        """Use these parts.
+
+        Raises:
+            ConfigError: the policy needs a catalog that can do more.
+        """
+        catalog = context.catalog
+        self._context, self._config, self._clock = context, context.config, context.clock
+        self._catalog, self._writer, self._transactions = catalog, context.writer, context.transactions
         self.is_idempotent = isinstance(catalog, IdempotentRecords)
         self._requests = catalog if isinstance(catalog, IdempotentRecords) else None
         self._albums = catalog if isinstance(catalog, AlbumRecords) else None
         self._categories = catalog if isinstance(catalog, CategoryRecords) else None
         self._owned = catalog if isinstance(catalog, OwnedRecords) else None
         self._contents = catalog if isinstance(catalog, DuplicateRecords) else None
-        if policy.duplicates == "reject" and self._contents is None:
+        if self._config.policy.duplicates == "reject" and self._contents is None:
             raise ConfigError("Policy(duplicates='reject') needs a catalog with the method has_duplicate")
-        self._storages = storages
-        self._writer = writer
-        self._transactions = transactions
-        self._renderer = renderer
-        self._limits = limits
-        self._renditions = renditions
-        self._originals = originals
-        self._policy = policy
-        self._hooks = hooks
-        self._spools = spools
-        self._clock = clock
 
     def create(
         self,
@@ -161,27 +131,27 @@ class Uploads:
                 parameters,
                 sender,
                 media,
-                policy=self._policy,
-                max_tags=self._limits.max_tags,
+                policy=self._config.policy,
+                max_tags=self._config.limits.max_tags,
                 upload_id=new_id(),
                 random_name=secrets.token_hex(16),
                 received_at=self._clock(),
                 request_digest=request_digest,
             )
-            record = self._storages.chosen(record, sender)
+            record = self._context.storages.chosen(record, sender)
             files = _files(source, media)
-            self._hooks.ask(record, sender, files[0].path)
+            self._context.hooks.ask(record, sender, files[0].path)
             log.done("check")
             writer = self._writer if session is None else self._transactions.writer(session, sender)
             try:
-                stored = writer.store(candidates(record, self._policy), files, log)
+                stored = writer.store(candidates(record, self._config.policy), files, log)
             except RequestTaken:
                 # Of several at the same time, the first one to reserve has won; the others had not seen it.
                 if request_digest is None or (earlier := self._earlier(request_digest, source)) is None:
                     raise pending() from None
                 return log.repeated(earlier)
         if session is None:
-            self._hooks.uploaded(stored, sender)
+            self._context.hooks.uploaded(stored, sender)
         log.upload = stored
         return stored
 
@@ -216,8 +186,8 @@ class Uploads:
         """
         if unknown := parameters.keys() - GivenParameters.__annotations__:
             raise TypeError(f"save() got unexpected parameters: {', '.join(sorted(unknown))}")
-        principal = principal_of(self._keys, owner) or as_principal(owner)
-        checked = check_parameters(parameters.get, principal, max_tags=self._limits.max_tags)
+        principal = principal_of(self._context.keys, owner) or as_principal(owner)
+        checked = check_parameters(parameters.get, principal, max_tags=self._config.limits.max_tags)
         with UploadLog() as log, self.spool(self.max_bytes(principal)) as spool:
             content = file.stream if isinstance(file, Wrapper) else file
             while data := content.read(_READ_BYTES):
@@ -287,11 +257,11 @@ class Uploads:
         """Return how large a file of this sender may be."""
         if principal.max_bytes is not None:
             return principal.max_bytes
-        return self._limits.max_guest_bytes if principal.is_guest else self._limits.max_bytes
+        return self._config.limits.max_guest_bytes if principal.is_guest else self._config.limits.max_bytes
 
     def spool(self, max_bytes: int) -> Spool:
         """Return a temporary file where workers read."""
-        return Spool(self._spools.path, max_bytes, budget=self._spools.for_all)
+        return Spool(self._context.spools.path, max_bytes, budget=self._context.spools.for_all)
 
     @contextlib.contextmanager
     def rendered(
@@ -305,20 +275,20 @@ class Uploads:
         """
         job = MediaJob(
             source=source.spool.path,
-            folder=self._spools.path,
-            formats=self._policy.formats,
+            folder=self._context.spools.path,
+            formats=self._config.policy.formats,
             width=parameters.width,
-            originals=sender.originals or self._originals,
-            thumb_side=self._renditions.thumb_side,
-            medium_side=self._renditions.medium_side,
-            medium_fixed=self._renditions.medium_fixed,
-            quality=self._renditions.quality,
-            max_pixels=sender.max_pixels or self._limits.max_pixels,
-            max_total_pixels=self._limits.max_total_pixels,
-            max_frames=self._limits.max_frames,
-            max_scans=self._limits.max_scans,
+            originals=sender.originals or self._config.originals,
+            thumb_side=self._config.renditions.thumb_side,
+            medium_side=self._config.renditions.medium_side,
+            medium_fixed=self._config.renditions.medium_fixed,
+            quality=self._config.renditions.quality,
+            max_pixels=sender.max_pixels or self._config.limits.max_pixels,
+            max_total_pixels=self._config.limits.max_total_pixels,
+            max_frames=self._config.limits.max_frames,
+            max_scans=self._config.limits.max_scans,
         )
-        media = self._renderer.process(job, sender=client)
+        media = self._context.renderer.process(job, sender=client)
         try:
             yield media
         finally:
@@ -338,7 +308,7 @@ class Uploads:
 
     def _check(self, source: Source, parameters: Parameters, principal: Principal) -> None:
         """Refuse what costs nothing to refuse, before anything is decoded."""
-        if principal.is_guest and not self._policy.guests:
+        if principal.is_guest and not self._config.policy.guests:
             raise RequestDenied
         if parameters.album_id is not None:
             if self._albums is None:
@@ -354,7 +324,7 @@ class Uploads:
         self._refuse_duplicate(source.spool.md5, principal)
 
     def _refuse_duplicate(self, md5: str, principal: Principal) -> None:
-        if self._policy.duplicates == "reject" and self._contents is not None and not principal.is_admin:
+        if self._config.policy.duplicates == "reject" and self._contents is not None and not principal.is_admin:
             since = self._clock() - _DUPLICATE_WINDOW
             if self._contents.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload

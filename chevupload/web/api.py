@@ -10,7 +10,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import (
     InvalidAction,
     InvalidParameter,
@@ -24,9 +23,9 @@ from chevupload.errors import (
 )
 from chevupload.model import Upload
 from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
-from chevupload.uploads.service import Uploads
 from chevupload.web.api_json import image_document, imgbb_document, success_document
-from chevupload.web.receiver import Receiver, key_of
+from chevupload.web.feature import Feature, route
+from chevupload.web.receiver import key_of
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.responses import (
@@ -47,31 +46,18 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _METHODS = "POST, GET, OPTIONS"
+_PATTERNS = ("/{}", "/{}/")
 
 
-class UploadApi:
+class UploadApi(Feature):
     """Answers the API's routes."""
 
-    def __init__(
-        self,
-        *,
-        receiver: Receiver,
-        uploads: Uploads,
-        limits: Limits,
-        renditions: Renditions,
-        policy: Policy,
-    ) -> None:
-        """Use these parts."""
-        self._receiver = receiver
-        self._uploads = uploads
-        self._limits = limits
-        self._renditions = renditions
-        self._policy = policy
-
+    @route("upload", None, patterns=_PATTERNS)
     def upload(self, environ: WSGIEnvironment) -> Response:
         """Answer the upload route of Chevereto's dialect."""
         return self._answer(environ, partial(self._upload, self.document))
 
+    @route("imgbb", None, patterns=_PATTERNS)
     def upload_imgbb(self, environ: WSGIEnvironment) -> Response:
         """Answer the upload route of ImgBB's dialect."""
         return self._answer(environ, partial(self._upload, self._imgbb_document), imgbb=True)
@@ -86,7 +72,7 @@ class UploadApi:
             # What is wrong in the query or the body is not what the client has to mend first.
             with suppress(Refusal):
                 form.read_query(environ, None)
-            self._receiver.skim(environ, form)
+            self._context.receiver.skim(environ, form)
             if not version:
                 raise MissingVersion
             if not action:
@@ -95,7 +81,7 @@ class UploadApi:
                 raise MissingKey
             if version != "1":
                 raise InvalidVersion
-            self._receiver.identify(key, environ)
+            self._context.receiver.identify(key, environ)
             raise InvalidAction
 
         return self._answer(environ, refuse)
@@ -120,13 +106,13 @@ class UploadApi:
         self, environ: WSGIEnvironment, handler: Callable[[WSGIEnvironment, Form], Response], *, imgbb: bool = False
     ) -> Response:
         """Answer in the requested format, whatever goes wrong, and let pages of other origins read it."""
-        form = Form(self._limits, text_names=TEXT_NAMES, file_names=SOURCE_NAMES)
+        form = Form(self._config.limits, text_names=TEXT_NAMES, file_names=SOURCE_NAMES)
         try:
             response = handler(environ, form)
         except Exception as error:
             imgbb = imgbb or "image" in form.names
             response = refusal_answer(answer_format(form.fields.get("format")), as_refusal(error), imgbb=imgbb)
-        allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
+        allow_origin(response, self._config.policy.cors_origins, environ.get("HTTP_ORIGIN"))
         return response
 
     def _upload(
@@ -138,9 +124,9 @@ class UploadApi:
         form.read_query(environ, None)
         if method not in ("POST", "GET"):
             raise MethodNotAllowed(headers=(("Allow", _METHODS),))
-        if "HTTP_IDEMPOTENCY_KEY" in environ and not self._uploads.is_idempotent:
+        if "HTTP_IDEMPOTENCY_KEY" in environ and not self._context.uploads.is_idempotent:
             raise InvalidParameter("Idempotency-Key is not supported by this site")
-        upload, links = self._receiver.receive(environ, form)
+        upload, links = self._context.receiver.receive(environ, form)
         return _upload_answer(answer_format(form.fields.get("format")), describe(form, upload, links), upload, links)
 
     def document(self, form: Form, upload: Upload, links: Links) -> Document:
@@ -148,8 +134,8 @@ class UploadApi:
         document = image_document(
             upload,
             links,
-            timezone=self._policy.timezone,
-            renditions=self._renditions,
+            timezone=self._config.policy.timezone,
+            renditions=self._config.renditions,
             imgbb="image" in form.names,
         )
         return success_document(document, imgbb="image" in form.names)

@@ -13,9 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from chevupload.model import MAX_KEY_LENGTH
-from chevupload.protocols import KeyBackend, ProbedStorage, Storage, UploadRecords
-from chevupload.storage.registry import Storages
-from chevupload.wsgi.responses import RETRY_SECONDS, answered, json_answer, refusal_answer
+from chevupload.protocols import ProbedStorage, Storage
+from chevupload.web.context import WebContext
+from chevupload.web.feature import Feature, route
+from chevupload.wsgi.responses import RETRY_SECONDS, json_answer
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -23,41 +24,37 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chevupload")
 
-_METHODS = "GET, HEAD, OPTIONS"
 _NAME = "health"
 """Neither an upload nor a file has this name; asking for it costs one look into an index."""
 _REMEMBERED_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 
 
-class Health:
+class Health(Feature):
     """Looks after the parts, once a second at most, however many ask."""
 
-    def __init__(self, *, catalog: UploadRecords, storages: Storages, keys: KeyBackend) -> None:
-        """Look at these parts; ``keys`` says who may read which storage is away."""
-        self._keys = keys
+    def __init__(self, context: WebContext) -> None:
+        """Look at the catalog and the storages."""
+        super().__init__(context)
         self._looks: dict[str, Callable[[], object]] = {
-            "database": partial(catalog.get, _NAME),
-            **{f"storage {name}".rstrip(): _look_at(one) for name, one in storages.by_name.items()},
+            "database": partial(context.catalog.get, _NAME),
+            **{f"storage {name}".rstrip(): _look_at(one) for name, one in context.storages.by_name.items()},
         }
         self._lock = threading.Lock()
         self._parts: dict[str, str] = {}
         self._seen = -_REMEMBERED_SECONDS
 
+    @route("liveness", "GET, HEAD, OPTIONS", refusals="json")
+    def live(self, environ: WSGIEnvironment) -> Response:
+        """Answer 200: this process answers. No part is asked for anything."""
+        return json_answer({"status": "ok"})
+
+    @route("health", "GET, HEAD, OPTIONS", refusals="json")
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer 200 with every part ``ok``, or 503 with those that are ``away``.
 
-        Several storages are one part, but for who asks with an admin's key in the header ``X-API-Key``.
+        Several storages are one part, but for requests with an admin's key in the header ``X-API-Key``.
         """
-        return answered(environ, _METHODS, lambda: self._report(environ), refuse=partial(refusal_answer, "json"))
-
-    def live(self, environ: WSGIEnvironment) -> Response:
-        """Answer 200: this process answers. No part is asked for anything."""
-        return answered(
-            environ, _METHODS, lambda: json_answer({"status": "ok"}), refuse=partial(refusal_answer, "json")
-        )
-
-    def _report(self, environ: WSGIEnvironment) -> Response:
         parts = self._look()
         is_well = "away" not in parts.values()
         if not self._is_admin(environ):
@@ -72,7 +69,7 @@ class Health:
         if not key or len(key) > MAX_KEY_LENGTH:
             return False
         try:
-            principal = self._keys.authenticate(key, environ)
+            principal = self._context.keys.authenticate(key, environ)
         except Exception:
             # The database of keys may be what is away; that is said, and to nobody more.
             logger.exception("no key can be looked up")

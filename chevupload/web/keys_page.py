@@ -6,25 +6,19 @@ other site can send one, whatever cookies a browser sends along.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
-from chevupload.clock import Clock
-from chevupload.config import Limits
 from chevupload.errors import InvalidParameter, NotFound, Refusal
-from chevupload.keys import SignedIn
 from chevupload.model import KeyStyle, NewKey
-from chevupload.protocols import KeyStore
-from chevupload.signing import FormTokens
 from chevupload.uploads.parameters import add_months, clean_text, parse_expiration
+from chevupload.web.context import WebContext
+from chevupload.web.feature import Feature, route
 from chevupload.web.form_token import check_token
 from chevupload.web.page import Page
-from chevupload.web.page_answers import PageAnswers
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address, request_path
-from chevupload.wsgi.responses import answered, redirect_answer
+from chevupload.wsgi.responses import redirect_answer
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -37,7 +31,6 @@ MAX_KEYS = 100
 LIFETIMES = {"": "Until revoked", "P7D": "1 week", "P1M": "1 month", "P3M": "3 months", "P1Y": "1 year"}
 """What may be chosen as a new key's lifetime, as durations."""
 
-_METHODS = "GET, HEAD, POST"
 _FIELDS = ("token", "action", "label", "style", "lifetime", "key")
 _STYLES: dict[str, KeyStyle] = {"chevereto": "chevereto", "imgbb": "imgbb"}
 _MAX_BODY = 16_384
@@ -49,60 +42,43 @@ class TooManyKeys(Refusal):
     text = "Too many keys: revoke one that is not used any more"
 
 
-class KeySettings:
+class KeySettings(Feature):
     """Answers the page of keys."""
 
-    def __init__(
-        self,
-        *,
-        current_user: SignedIn,
-        keys: KeyStore,
-        tokens: FormTokens,
-        limits: Limits,
-        login_url: str | None,
-        upload_url: Callable[[WSGIEnvironment], str],
-        clients_url: Callable[[WSGIEnvironment], str | None],
-        answers: PageAnswers,
-        clock: Clock,
-    ) -> None:
-        """Use these parts; ``login_url`` is where a browser without a user is sent.
+    def __init__(self, context: WebContext) -> None:
+        """Show and change the keys in the context's store."""
+        super().__init__(context)
+        assert context.key_store is not None
+        assert context.visitor is not None
+        self._keys, self._signed_in, self._tokens = context.key_store, context.visitor, context.form_tokens
 
-        ``clients_url`` tells where a key is made into settings for clients; None where there is no such page.
-        """
-        self._current_user = current_user
-        self._keys = keys
-        self._tokens = tokens
-        self._limits = limits
-        self._login_url = login_url
-        self._upload_url = upload_url
-        self._clients_url = clients_url
-        self._answers = answers
-        self._clock = clock
+    @classmethod
+    def is_possible(cls, context: WebContext) -> bool:
+        """Whether there are such keys, and somebody can be signed in."""
+        return context.key_store is not None and context.current_user is not None
 
+    @route("keys", "GET, HEAD, POST")
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer the page, or what one of its forms asks for."""
-        return answered(environ, _METHODS, lambda: self._page(environ), refuse=partial(self._answers.refusal, environ))
-
-    def _page(self, environ: WSGIEnvironment) -> Response:
-        principal = self._current_user(environ)
+        principal = self._signed_in(environ)
         if principal is None or principal.user_id is None:
             return self._sign_in(environ)
         made = None
         if environ["REQUEST_METHOD"] == "POST":
-            form = Form(self._limits, text_names=_FIELDS)
+            form = Form(self._config.limits, text_names=_FIELDS)
             form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
             check_token(self._tokens, principal.user_id, form.fields)
             if form.fields.get("action") == "revoke":
                 return self._revoke(environ, principal.user_id, form.fields.get("key") or "")
             made = self._make(principal.user_id, form)
-        now = self._clock()
+        now = self._context.clock()
         keys = sorted(self._keys.keys_of(principal.user_id), key=lambda key: (not key.is_usable(now), key.created_at))
         values = {
             "keys": keys,
             "made": made,
             "now": now,
-            "upload_url": self._upload_url(environ),
-            "clients_url": self._clients_url(environ),
+            "upload_url": f"{self._context.links(environ).base_url}/{self._config.routes.upload}",
+            "clients_url": self._context.site(environ).api,
             "token": self._tokens.sign(principal.user_id),
             "max_label": MAX_LABEL,
             "lifetimes": LIFETIMES,
@@ -114,15 +90,15 @@ class KeySettings:
             scripts=("page.js",),
             headers=(("X-Robots-Tag", "noindex"),),
         )
-        return self._answers.page(environ, page)
+        return self._context.answers.page(environ, page)
 
     def _sign_in(self, environ: WSGIEnvironment) -> Response:
-        if self._login_url is None or environ["REQUEST_METHOD"] == "POST":
-            return self._answers.page(environ, Page(name="sign-in", title="API keys", status=401))
-        return redirect_answer(login_address(self._login_url, environ))
+        if self._config.policy.login_url is None or environ["REQUEST_METHOD"] == "POST":
+            return self._context.answers.page(environ, Page(name="sign-in", title="API keys", status=401))
+        return redirect_answer(login_address(self._config.policy.login_url, environ))
 
     def _make(self, user_id: str, form: Form) -> NewKey:
-        now = self._clock()
+        now = self._context.clock()
         label = clean_text(form.fields.get("label") or "").strip()[:MAX_LABEL]
         style = _STYLES.get(form.fields.get("style") or "chevereto")
         if style is None or (form.fields.get("lifetime") or "") not in LIFETIMES:

@@ -5,61 +5,30 @@ Source: oEmbed 1.0, section 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
-from chevupload.clock import Clock
-from chevupload.config import Limits, Policy, Renditions
 from chevupload.errors import Gone, InvalidParameter, NotFound, UnsupportedFormat
-from chevupload.protocols import UploadRecords
 from chevupload.uploads.parameters import whole_number
+from chevupload.web.feature import Feature, route
 from chevupload.web.oembed_document import oembed_document
-from chevupload.web.pages import Pages
-from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
-from chevupload.wsgi.responses import allow_origin, answered, json_answer, refusal_answer
+from chevupload.wsgi.responses import json_answer
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_METHODS = "GET, HEAD, OPTIONS"
 _NAMES = ("url", "maxwidth", "maxheight", "format")
 _MAX_WIDTH, _MAX_HEIGHT = whole_number("maxwidth"), whole_number("maxheight")
 
 
-class Embeds:
+class Embeds(Feature):
     """Answers the route of oEmbed."""
 
-    def __init__(
-        self,
-        *,
-        catalog: UploadRecords,
-        limits: Limits,
-        renditions: Renditions,
-        policy: Policy,
-        pages: Pages,
-        links: Callable[[WSGIEnvironment], Links],
-        clock: Clock,
-    ) -> None:
-        """Use these parts; ``links`` builds URLs as a request's sender sees them."""
-        self._catalog = catalog
-        self._limits = limits
-        self._renditions = renditions
-        self._policy = policy
-        self._pages = pages
-        self._links = links
-        self._clock = clock
-
+    @route("oembed", "GET, HEAD, OPTIONS", refusals="json", is_shared=True, needs=("viewer", "video"))
     def answer(self, environ: WSGIEnvironment) -> Response:
-        """Answer in JSON, which pages of other origins may read."""
-        response = answered(environ, _METHODS, lambda: self._describe(environ), refuse=partial(refusal_answer, "json"))
-        allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
-        return response
-
-    def _describe(self, environ: WSGIEnvironment) -> Response:
-        form = Form(self._limits, text_names=_NAMES)
+        """Answer in JSON."""
+        form = Form(self._config.limits, text_names=_NAMES)
         form.read_query(environ, None)
         if (wanted := form.fields.get("format")) == "xml":
             raise UnsupportedFormat
@@ -67,9 +36,9 @@ class Embeds:
             raise InvalidParameter("Invalid format, expected json")
         if (url := form.fields.get("url")) is None:
             raise InvalidParameter("Missing url, expected a viewer link of this site")
-        links, now = self._links(environ), self._clock()
+        links, now = self._context.links(environ), self._context.clock()
         upload_id = links.viewed_id(url)
-        upload = self._catalog.get(upload_id) if upload_id else None
+        upload = self._context.catalog.get(upload_id) if upload_id else None
         if upload is None:
             raise NotFound
         if upload.is_expired(now):
@@ -77,8 +46,8 @@ class Embeds:
         document = oembed_document(
             upload,
             links,
-            self._renditions,
-            self._pages,
+            self._config.renditions,
+            self._context.pages,
             max_width=_MAX_WIDTH.value_of(form.fields.get("maxwidth")),
             max_height=_MAX_HEIGHT.value_of(form.fields.get("maxheight")),
             now=now,

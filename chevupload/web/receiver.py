@@ -11,7 +11,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chevupload.config import Limits, Policy
 from chevupload.errors import (
     Base64NeedsPost,
     EmptySource,
@@ -25,12 +24,11 @@ from chevupload.errors import (
 from chevupload.fetch.fetcher import DisabledFetcher
 from chevupload.keys import checked_principal
 from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
-from chevupload.protocols import Fetcher, KeyBackend
-from chevupload.spool import Spool, SpoolFolder, format_bytes
+from chevupload.protocols import Fetcher
+from chevupload.spool import Spool, format_bytes
 from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.parameters import SOURCE_NAMES, check_parameters
 from chevupload.uploads.record import Source
-from chevupload.uploads.service import Uploads
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form, Opener
@@ -38,6 +36,8 @@ from chevupload.wsgi.proxies import client_network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+    from chevupload.web.context import WebContext
 
 SESSION = "chevupload.session"
 """Where the environ may hold the host's session, in whose transaction an upload is then published."""
@@ -59,25 +59,10 @@ class Visitor:
 class Receiver:
     """Takes uploads in, as requests bring them."""
 
-    def __init__(
-        self,
-        *,
-        keys: KeyBackend,
-        uploads: Uploads,
-        fetcher: Fetcher,
-        limits: Limits,
-        policy: Policy,
-        spools: SpoolFolder,
-        links: Callable[[WSGIEnvironment], Links],
-    ) -> None:
-        """Use these parts; ``links`` builds URLs as a request's sender sees them."""
-        self._keys = keys
-        self._uploads = uploads
-        self._fetcher = fetcher
-        self._limits = limits
-        self._policy = policy
-        self._spools = spools
-        self._links = links
+    def __init__(self, context: WebContext) -> None:
+        """Use these parts."""
+        self._context = context
+        self._limits, self._uploads, self._spools = context.config.limits, context.uploads, context.spools
 
     def receive(self, environ: WSGIEnvironment, form: Form, visitor: Visitor | None = None) -> tuple[Upload, Links]:
         """Read the request into ``form``, identify its sender and take its source in.
@@ -105,7 +90,7 @@ class Receiver:
             if isinstance(known := sender.known(), Refusal):
                 self.skim(environ, form)
                 raise known
-            links = self._links(environ)
+            links = self._context.links(environ)
             form.read_query(environ, open_spool)
             if method == "POST":
                 try:
@@ -150,11 +135,11 @@ class Receiver:
             InvalidKey: nobody's.
             RequestDenied: a guest's, and guests may not upload here.
         """
-        found = self._keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
+        found = self._context.keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
         principal = checked_principal("keys", found)
         if principal is None:
             raise InvalidKey
-        if principal.is_guest and not self._policy.guests:
+        if principal.is_guest and not self._context.config.policy.guests:
             raise RequestDenied
         return principal
 
@@ -168,8 +153,12 @@ class Receiver:
         return max(self._limits.max_bytes, 0 if visitor is None else self._uploads.max_bytes(visitor.principal))
 
     def _fetcher_for(self, principal: Principal) -> Fetcher:
-        who = self._policy.url_sources
-        return self._fetcher if who == "everybody" or (who == "users" and not principal.is_guest) else DisabledFetcher()
+        who = self._context.config.policy.url_sources
+        return (
+            self._context.fetcher
+            if who == "everybody" or (who == "users" and not principal.is_guest)
+            else DisabledFetcher()
+        )
 
 
 class _Sender:

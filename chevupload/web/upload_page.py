@@ -10,20 +10,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from chevupload.config import Limits, Policy
 from chevupload.errors import Refusal
 from chevupload.formats import FORMATS
-from chevupload.keys import SignedIn
 from chevupload.media.optional import usable
 from chevupload.model import Principal, Upload
-from chevupload.signing import FormTokens
 from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
-from chevupload.uploads.service import Uploads
 from chevupload.web.api import UploadApi
+from chevupload.web.context import WebContext
+from chevupload.web.feature import Feature, route
 from chevupload.web.form_token import check_token
 from chevupload.web.page import Page
-from chevupload.web.page_answers import PageAnswers
-from chevupload.web.receiver import Receiver, Visitor
+from chevupload.web.receiver import Visitor
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address
@@ -37,95 +34,80 @@ _METHODS = "GET, HEAD, POST"
 _NAMES = TEXT_NAMES | {"token"}
 
 
-class UploadPage:
+class UploadPage(Feature):
     """Answers the upload page."""
 
-    def __init__(
-        self,
-        *,
-        api: UploadApi,
-        receiver: Receiver,
-        uploads: Uploads,
-        current_user: SignedIn | None,
-        tokens: FormTokens,
-        limits: Limits,
-        policy: Policy,
-        answers: PageAnswers,
-    ) -> None:
-        """Use these parts; without ``current_user`` nobody is ever signed in."""
-        self._api = api
-        self._receiver = receiver
-        self._uploads = uploads
-        self._current_user = current_user
-        self._tokens = tokens
-        self._limits = limits
-        self._policy = policy
-        self._answers = answers
+    def __init__(self, context: WebContext) -> None:
+        """Answer programs as the API does."""
+        super().__init__(context)
+        self._api, self._tokens = UploadApi(context), context.form_tokens
 
+    @route("upload_page", None)
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer the page, or take what its form brings: JSON for who asks for it, as the API has it, or a page."""
-        form = Form(self._limits, text_names=_NAMES, file_names=SOURCE_NAMES)
+        form = Form(self._config.limits, text_names=_NAMES, file_names=SOURCE_NAMES)
 
         def refuse(refusal: Refusal) -> Response:
             if _is_program(environ, form):
                 return refusal_answer("json", refusal)
-            return self._answers.refusal(environ, refusal)
+            return self._context.answers.refusal(environ, refusal)
 
-        return answered(environ, _METHODS, lambda: self._respond(environ, form), refuse=refuse)
+        return answered(environ, _METHODS, lambda: self._handle(environ, form), refuse=refuse)
 
-    def _respond(self, environ: WSGIEnvironment, form: Form) -> Response:
+    def _handle(self, environ: WSGIEnvironment, form: Form) -> Response:
         sender = self._sender(environ)
         if environ["REQUEST_METHOD"] != "POST":
-            return self._answers.page(environ, self._page(environ, sender))
+            return self._context.answers.page(environ, self._page(environ, sender))
         return self._take(environ, form, sender)
 
     def _take(self, environ: WSGIEnvironment, form: Form, sender: Principal | None) -> Response:
         visitor = None if sender is None else Visitor(sender, lambda fields: self._check(fields, sender))
         try:
             form.read_query(environ, None)
-            upload, links = self._receiver.receive(environ, form, visitor)
+            upload, links = self._context.receiver.receive(environ, form, visitor)
         except Exception as error:
             if _is_program(environ, form):
                 raise
             refusal = as_refusal(error)
             page = self._page(environ, sender, problem=refusal.message)
-            return self._answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
+            return self._context.answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
         if _is_program(environ, form):
             return json_answer(self._api.document(form, upload, links))
-        return self._answers.page(environ, _uploaded_page(upload, links))
+        return self._context.answers.page(environ, _uploaded_page(upload, links))
 
     def _sender(self, environ: WSGIEnvironment) -> Principal | None:
         """Return who needs no key: who is signed in, or a guest; None is nobody."""
-        user = None if self._current_user is None else self._current_user(environ)
+        user = None if self._context.visitor is None else self._context.visitor(environ)
         if user is not None and not user.is_guest:
             return user
-        return Principal() if self._policy.guests and self._policy.guest_page else None
+        return Principal() if self._config.policy.guests and self._config.policy.guest_page else None
 
     def _check(self, fields: Mapping[str, str], sender: Principal) -> None:
         check_token(self._tokens, sender.user_id, fields)
 
     def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
         """Return when an address is fetched for who sends the form; nobody's form always has a key."""
-        if self._policy.url_sources == "nobody":
+        if self._config.policy.url_sources == "nobody":
             return "never"
         is_guest = sender is not None and sender.is_guest
-        return "with a key" if is_guest and self._policy.url_sources == "users" else "always"
+        return "with a key" if is_guest and self._config.policy.url_sources == "users" else "always"
 
     def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
         is_guest = sender is not None and sender.is_guest
         is_user = sender is not None and not is_guest
-        max_bytes = self._limits.max_bytes if sender is None else self._uploads.max_bytes(sender)
-        login_url = None if is_user else self._policy.login_url
+        key_max_bytes = self._config.limits.max_bytes
+        max_bytes = key_max_bytes if sender is None else self._context.uploads.max_bytes(sender)
+        login_url = None if is_user else self._config.policy.login_url
         values = {
             "token": "" if sender is None else self._tokens.sign(sender.user_id),
             "is_user": is_user,
             "takes_urls": self._takes_urls(sender),
             "max_bytes": max_bytes,
-            "key_max_bytes": self._limits.max_bytes if is_guest and self._limits.max_bytes != max_bytes else None,
+            "key_max_bytes": key_max_bytes if is_guest and key_max_bytes != max_bytes else None,
             "lifetime": sender.lifetime if is_user and sender is not None else None,
-            "guest_lifetime": self._policy.guest_lifetime if is_guest else None,
-            "formats": [FORMATS[name] for name in usable(self._policy.formats)],
-            "origins": self._policy.popup_origins,
+            "guest_lifetime": self._config.policy.guest_lifetime if is_guest else None,
+            "formats": [FORMATS[name] for name in usable(self._config.policy.formats)],
+            "origins": self._config.policy.popup_origins,
             "login_url": login_url and login_address(login_url, environ),
             "problem": problem,
         }

@@ -505,7 +505,7 @@ class TestRequests:
         with site(tmp_path) as chevupload:
             _, key = user_and_key(chevupload)
             image = upload(Client(), key).json()["image"]
-            storage = chevupload.component._storages.by_name[""]
+            storage = chevupload.component.context.storages.by_name[""]
             open_file = storage.open
 
             def remembered(stored):

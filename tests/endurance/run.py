@@ -83,7 +83,7 @@ def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patie
         database = Database(create_engine(url))
         database.create_tables()
         database.engine.dispose()
-        storage = component._storages.by_name[""]
+        storage = component.context.storages.by_name[""]
         assert requests.put(f"{store.address}/endurance", timeout=30).ok, "there is a bucket"
         servers = []
         for number in range(2):

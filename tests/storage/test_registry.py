@@ -113,7 +113,7 @@ def test_a_storage_that_is_not_there_any_more_loses_nothing(make, caplog):
     stand = make(storage=Storages(storages, lambda upload, principal: "guests"))
     image = stand.upload(PNG)
     path = "/images/2026/03/04/photo.png"
-    guests = stand.component._storages.by_name.pop("guests")
+    guests = stand.component.context.storages.by_name.pop("guests")
     with caplog.at_level(logging.ERROR):
         assert stand.open(path).status_code == 503
     assert "'guests', which is not there" in caplog.text
@@ -123,7 +123,7 @@ def test_a_storage_that_is_not_there_any_more_loses_nothing(make, caplog):
     assert stand.open(image["delete_url"], "POST").status_code == 503
     assert stand.component.maintenance.sweep().failed == 1
     assert len(guests._files) == 2
-    stand.component._storages.by_name["guests"] = guests
+    stand.component.context.storages.by_name["guests"] = guests
     assert stand.component.maintenance.sweep().uploads == 1
     assert guests._files == {}
 

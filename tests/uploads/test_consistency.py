@@ -104,13 +104,13 @@ def test_what_is_deleted_while_it_is_rendered_is_gone(stand):
     """No file comes back behind a deletion."""
     image = stand.upload(noise((600, 400)), "a.png")
     (stand.images / FOLDER / "a.th.png").unlink()
-    process = stand.component.uploads._renderer.process
+    process = stand.component.renderer.process
 
     def delete_meanwhile(job, **more):
         assert stand.component.uploads.delete(image["id_encoded"])
         return process(job)
 
-    stand.component.uploads._renderer.process = delete_meanwhile
+    stand.component.renderer.process = delete_meanwhile
     check(stand, repair=True)
     assert stand.left() == EMPTY
 
@@ -298,7 +298,7 @@ def test_one_failure_does_not_stop_a_repair(make):
     stand.upload(filename="a.png")
     for name in ("b.png", "c.png"):
         (stand.images / FOLDER / name).write_bytes(b"x")
-    stand.component.maintenance._consistency._storages.by_name[""] = stand.storage
+    stand.component.context.storages.by_name[""] = stand.storage
     report = check(stand, repair=True)
     assert (len(report.strays), len(report.removed), report.left) == (2, 1, 1)
     assert check(stand, repair=True).left == 0

@@ -197,14 +197,14 @@ def test_a_regular_sweep_stops_between_two_uploads(stand):
         stand.upload(filename=name, expiration="600")
     stand.clock.move(hours=1)
     removing, go_on = threading.Event(), threading.Event()
-    delete = stand.component._storages.by_name[""].delete
+    delete = stand.component.context.storages.by_name[""].delete
 
     def wait(path):
         removing.set()
         assert go_on.wait(30)
         delete(path)
 
-    stand.component._storages.by_name[""].delete = wait
+    stand.component.context.storages.by_name[""].delete = wait
     stand.component.maintenance.sweep_every(0.001)
     assert removing.wait(30)
     ending = threading.Thread(target=stand.component.close)

@@ -60,7 +60,7 @@ def test_every_format_says_when_to_ask_again(refusing, path, format):
         "database": refusing(catalog=Failing(MemoryCatalog(), "reserve", CatalogError("secret detail"))),
         "workers": refusing(),
     }
-    away["workers"].component.uploads._renderer.process = _busy
+    away["workers"].component.renderer.process = _busy
     for stand in away.values():
         answer = stand.send({"image": file(), "format": format}, path=path)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")

@@ -50,7 +50,7 @@ def test_a_repeat_is_answered_before_anything_is_decoded(make):
     told = []
     stand = make(on_upload=lambda upload, principal: told.append(upload.id), policy=Policy(duplicates="reject"))
     first = send(stand)
-    stand.component.uploads._renderer = None
+    stand.component.renderer.process = None
     assert send(stand).json == first.json
     assert told == [first.json["image"]["id_encoded"]]
 

@@ -210,7 +210,7 @@ def test_a_large_form_is_refused(site):
 def test_a_store_that_is_away_is_told(make, database):
     """As our own fault, without a word of what went wrong."""
     site = Site(make, database)
-    site.stand.component._key_settings._keys = Failing(site.keys, "keys_of", CatalogError("secret detail"))
+    site.stand.start(key_store=Failing(site.keys, "keys_of", CatalogError("secret detail")))
     answer = site.see()
     assert answer.status_code == 503
     assert "secret detail" not in answer.text

@@ -169,7 +169,7 @@ def test_our_own_faults(make):
     """With a time to come back."""
     stand = make()
     described = Described(stand)
-    stand.component.uploads._writer._records = Failing(stand.catalog, "reserve", CatalogError("secret detail"))
+    stand.component.context.writer._records = Failing(stand.catalog, "reserve", CatalogError("secret detail"))
     assert described.check(stand.send({"source": file()})).status_code == 503
 
 

@@ -12,9 +12,8 @@ from chevupload import Hooks
 from chevupload.config import Policy, Routes
 from chevupload.errors import CatalogError
 from chevupload.model import Upload
-from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
-from chevupload.testing.memory import MemoryStorage
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.web.page import Page
 from chevupload.web.pages import Pages
 from chevupload.web.qr_code import qr_code
@@ -374,9 +373,8 @@ def test_embed_codes_show_the_whole_picture(stand):
 
 def test_a_page_is_shown_when_its_view_cannot_be_counted(make, caplog):
     """Reading does not depend on writing."""
-    stand = make()
+    stand = make(catalog=Failing(MemoryCatalog(), "count_view", CatalogError("locked")))
     image = stand.upload()
-    stand.component._viewing._views = Failing(stand.catalog, "count_view", CatalogError("locked"))
     assert stand.open(image["url_viewer"]).status_code == 200
     assert "could not be counted" in caplog.text
 
@@ -412,9 +410,9 @@ def test_secrets_rotate(make):
     """A token outlives a new secret, and ends with its own."""
     stand = make(secret_keys=["first secret of the site"])
     image = stand.upload()
-    stand.component._viewing._tokens = DeleteTokens(["second secret of the site"])
+    stand.start(secret_keys=["second secret of the site"])
     assert stand.open(image["delete_url"], "POST").status_code == 404
-    stand.component._viewing._tokens = DeleteTokens(["first secret of the site", "second secret of the site"])
+    stand.start(secret_keys=["first secret of the site", "second secret of the site"])
     assert stand.open(image["delete_url"], "POST").status_code == 200
 
 

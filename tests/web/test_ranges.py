@@ -329,7 +329,7 @@ def test_files_are_closed(stand, url):
             opened.append(super().open(path))
             return opened[-1]
 
-    stand.component._storages.by_name[""] = Counting(stand.images, incoming=stand.incoming)
+    stand.component.context.storages.by_name[""] = Counting(stand.images, incoming=stand.incoming)
     tag = stand.open(url).headers["ETag"]
     before = len(os.listdir("/proc/self/fd"))
     for headers in (

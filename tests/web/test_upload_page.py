@@ -327,7 +327,7 @@ def test_the_page_says_where_to_sign_in(make):
 def test_a_backend_that_is_away_is_said_to_be(site):
     """503, to come again, and nothing is left."""
     token = site.token()
-    site.stand.component.uploads._writer._records = Failing(site.stand.catalog, "reserve", CatalogError("away"))
+    site.stand.component.context.writer._records = Failing(site.stand.catalog, "reserve", CatalogError("away"))
     answer = site.send(token=token)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert site.stand.left() == EMPTY

@@ -7,12 +7,9 @@ key gets into an address, and none is kept.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import InvalidParameter, RequestDenied
 from chevupload.media.optional import usable
 from chevupload.model import MAX_KEY_LENGTH
@@ -20,88 +17,60 @@ from chevupload.uploads.parameters import PARAMETERS
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account, curl_line
 from chevupload.web.api_docs.openapi import openapi_document
 from chevupload.web.api_docs.reference import EXPIRATIONS, Service, limits_of, refusals
+from chevupload.web.feature import Feature, route
 from chevupload.web.page import Page
-from chevupload.web.page_answers import PageAnswers
-from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
-from chevupload.wsgi.responses import allow_origin, answered, json_answer, refusal_answer
+from chevupload.wsgi.responses import json_answer
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_PAGE_METHODS = "GET, HEAD, POST"
-_DOCUMENT_METHODS = "GET, HEAD, OPTIONS"
 _FIELDS = ("key", "client", "download")
 _MAX_BODY = 16_384
 
 
-class Describing:
+class Describing(Feature):
     """Answers the routes that describe the API."""
 
-    def __init__(
-        self,
-        *,
-        routes: Routes,
-        limits: Limits,
-        policy: Policy,
-        renditions: Renditions,
-        answers: PageAnswers,
-        links: Callable[[WSGIEnvironment], Links],
-    ) -> None:
-        """Describe these settings; ``links`` builds URLs as a request's sender sees them."""
-        self._routes = routes
-        self._limits = limits
-        self._policy = policy
-        self._renditions = renditions
-        self._answers = answers
-        self._links = links
-
-    def page(self, environ: WSGIEnvironment) -> Response:
-        """Answer the page, or one of its files of settings."""
-        return answered(
-            environ, _PAGE_METHODS, lambda: self._page(environ), refuse=partial(self._answers.refusal, environ)
-        )
-
+    @route("openapi", "GET, HEAD, OPTIONS", refusals="json", is_shared=True, needs=("upload", "imgbb"))
     def openapi(self, environ: WSGIEnvironment) -> Response:
-        """Answer the OpenAPI document, which pages of other origins may read."""
-        refuse = partial(refusal_answer, "json")
-        response = answered(environ, _DOCUMENT_METHODS, lambda: self._document(environ), refuse=refuse)
-        allow_origin(response, self._policy.cors_origins, environ.get("HTTP_ORIGIN"))
-        return response
-
-    def _document(self, environ: WSGIEnvironment) -> Response:
+        """Answer the OpenAPI document."""
         return json_answer(openapi_document(self._service(environ), _version()))
 
-    def _page(self, environ: WSGIEnvironment) -> Response:
+    @route("api_page", "GET, HEAD, POST", needs=("upload", "imgbb"))
+    def page(self, environ: WSGIEnvironment) -> Response:
+        """Answer the page, or one of its files of settings."""
         service = self._service(environ)
-        account = Account(upload_url=service.url(self._routes.upload or self._routes.imgbb or ""))
+        account = Account(upload_url=service.url(self._config.routes.upload or self._config.routes.imgbb or ""))
         if environ["REQUEST_METHOD"] != "POST":
-            return self._answers.page(environ, _api_page(service, account))
+            return self._context.answers.page(environ, _api_page(service, account))
         if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
             # Another site could have somebody upload into an account that is not theirs.
             raise RequestDenied("This form was not sent from here")
-        form = Form(self._limits, text_names=_FIELDS)
+        form = Form(self._config.limits, text_names=_FIELDS)
         form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
         client = form.fields.get("client")
         try:
             account = Account(upload_url=account.upload_url, key=(form.fields.get("key") or PLACEHOLDER).strip())
         except InvalidParameter as refusal:
-            return self._answers.page(environ, _api_page(service, account, client=client, problem=refusal.message))
+            return self._context.answers.page(
+                environ, _api_page(service, account, client=client, problem=refusal.message)
+            )
         if (name := form.fields.get("download")) is None:
-            return self._answers.page(environ, _api_page(service, account, client=client))
+            return self._context.answers.page(environ, _api_page(service, account, client=client))
         if name not in CLIENTS:
             raise InvalidParameter("Unknown client")
         return _settings_file(name, account)
 
     def _service(self, environ: WSGIEnvironment) -> Service:
         return Service(
-            base_url=self._links(environ).base_url,
-            routes=self._routes,
-            limits=self._limits,
-            policy=self._policy,
-            renditions=self._renditions,
-            formats=usable(self._policy.formats),
+            base_url=self._context.links(environ).base_url,
+            routes=self._config.routes,
+            limits=self._config.limits,
+            policy=self._config.policy,
+            renditions=self._config.renditions,
+            formats=usable(self._config.policy.formats),
         )
 
 
