@@ -77,6 +77,8 @@ class ChevUpload:
         maintenance: sweeps and checks.
     """
 
+    own_database: Any = None
+
     def __init__(
         self,
         *,
@@ -105,8 +107,7 @@ class ChevUpload:
             pages: what people see; a subclass puts it into the host's own layout.
             fetcher: brings URL sources; by default over http and https, from public addresses only.
             renderer: decodes pictures: ``worker`` in killable child processes, ``inline`` in the server's own process.
-            current_user: who is signed in at the host, for the pages: a user's id, of whom a
-                :class:`~chevupload.protocols.UserKeyBackend` tells the rest; or a Principal, taken as it is.
+            current_user: who is signed in at the host, for the pages; see :data:`~chevupload.keys.CurrentUser`.
             key_store: the keys that users make on a page of their own, which needs ``current_user``, too.
             clock: returns an aware UTC time.
 
@@ -116,9 +117,7 @@ class ChevUpload:
         # What a twin of this component is made of, in a host's tests.
         self.parts = {name: part for name, part in locals().items() if name != "self"}
         _check_parts(**self.parts)
-        storages = storage if isinstance(storage, Storages) else Storages(storage)
-        if config.routes.files is None and any(one.url("0.png") is None for one in storages.by_name.values()):
-            raise ConfigError("without a route for files, the storage needs a public URL")
+        storages = _storages(storage, config)
         context = WebContext(
             config=config,
             keys=as_key_backend(keys),
@@ -136,7 +135,6 @@ class ChevUpload:
         )
         features = [feature for feature in FEATURES if feature.is_possible(context)]
         self.context = context = served(features, context)
-        self.own_database: Any = None
         self.config, self.routes, self.catalog, self.renderer = config, context.config.routes, catalog, context.renderer
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
         self._api = UploadApi(context)
@@ -264,6 +262,13 @@ def _check_parts(*, secret_keys: Sequence[str], **parts: Any) -> None:
     for name, arguments in _FUNCTIONS.items():
         if parts[name] is not None or name != "current_user":
             check_function(name, parts[name], *arguments)
+
+
+def _storages(given: Storage | Mapping[str, Storage] | Storages, config: Config) -> Storages:
+    storages = given if isinstance(given, Storages) else Storages(given)
+    if config.routes.files is None and any(one.url("0.png") is None for one in storages.by_name.values()):
+        raise ConfigError("without a route for files, the storage needs a public URL")
+    return storages
 
 
 def _renderer(chosen: str | Renderer, config: Config) -> Renderer:
