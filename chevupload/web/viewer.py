@@ -45,8 +45,13 @@ class Viewing(Feature):
     """Answers the routes of viewer, delete link and files."""
 
     def __init__(self, context: WebContext) -> None:
-        """Count views where the catalog can."""
+        """Count views where the catalog can.
+
+        Raises:
+            ConfigError: a delivery that the storages cannot do.
+        """
         super().__init__(context)
+        self._deliverer = context.deliverer
         self._views = context.catalog if isinstance(context.catalog, ViewedRecords) else None
 
     @route("viewer", None, patterns=BELOW)
@@ -127,7 +132,7 @@ class Viewing(Feature):
             raise NotFound
         self._live(upload)
         try:
-            return self._context.deliverer.answer(upload, path, method=environ["REQUEST_METHOD"])
+            return self._deliverer.answer(upload, path, method=environ["REQUEST_METHOD"])
         except FileMissing as error:
             # Deleted since the record was read; or lost, which a check would find, too.
             logger.warning("there is a record and no file at %s", path)
