@@ -70,7 +70,7 @@ class ChevUpload:
         config: what the site chooses.
         routes: where the component answers, below its mount point: those of the config that have something to answer.
         catalog: where records stay.
-        parts: what it was made of, by the names of its keywords.
+        parts: what it was made of, by the names of its keywords; a host's tests make a twin of them.
         own_database: the :class:`~chevupload.db.Database` that was opened for this component alone, if one was.
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
@@ -100,21 +100,21 @@ class ChevUpload:
         Args:
             keys: whose key is this? An object, or a plain function of key and environ.
             catalog: where records stay.
-            storage: where files stay: one place; several by name, the first being where files go; or Storages.
+            storage: where files stay: one place; several by name, the first being where files go; or ``Storages``.
             secret_keys: sign delete links; oldest first, the last one signs. Each has 16 characters or more.
             config: everything else that the site chooses.
             hooks: the host's functions that are asked before an upload is stored, and told of it afterwards.
             pages: what people see; a subclass puts it into the host's own layout.
             fetcher: brings URL sources; by default over http and https, from public addresses only.
-            renderer: decodes pictures: ``worker`` in killable child processes, ``inline`` in the server's own process.
+            renderer: decodes pictures: ``worker`` in killable child processes; ``inline`` in the server's own process, for
+                hosts that cannot start any; or a renderer of your own.
             current_user: who is signed in at the host, for the pages; see :data:`~chevupload.keys.CurrentUser`.
-            key_store: the keys that users make on a page of their own, which needs ``current_user``, too.
+            key_store: the keys that users make on a page, which ``keys`` has to know; it needs ``current_user``, too.
             clock: returns an aware UTC time.
 
         Raises:
             ConfigError: the parts do not fit together.
         """
-        # What a twin of this component is made of, in a host's tests.
         self.parts = {name: part for name, part in locals().items() if name != "self"}
         _check_parts(**self.parts)
         storages = _storages(storage, config)
