@@ -106,7 +106,7 @@ class ChevUpload:
             hooks: the host's functions that are asked before an upload is stored, and told of it afterwards.
             pages: what people see; a subclass puts it into the host's own layout.
             fetcher: brings URL sources; by default over http and https, from public addresses only.
-            renderer: decodes pictures: ``worker`` in killable child processes; ``inline`` in the server's own process, for
+            renderer: decodes pictures: ``worker`` in killable child processes; ``inline`` in the server's own, for
                 hosts that cannot start any; or a renderer of your own.
             current_user: who is signed in at the host, for the pages; see :data:`~chevupload.keys.CurrentUser`.
             key_store: the keys that users make on a page, which ``keys`` has to know; it needs ``current_user``, too.
