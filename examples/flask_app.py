@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from chevupload import Refusal
+from chevupload import Hooks, Refusal
 from chevupload.contrib.flask import ChevUpload, uploads
 
 PAGE = """<!doctype html>
@@ -120,7 +120,13 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # made by F
     password: Mapped[str]
 
 
-ChevUpload(app, db=db, users=User, login=True)
+def user_name(user_id: str) -> str | None:
+    """Name a user on pages."""
+    user = db.session.get(User, int(user_id))
+    return None if user is None else user.name
+
+
+ChevUpload(app, db=db, users=User, login=True, hooks=Hooks(display_name=user_name))
 with app.app_context():
     db.create_all()
 
