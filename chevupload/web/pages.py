@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from chevupload.validation import FOLDER, PAGE_URL, TEXT, Kind, check, each, optional, setting
+from chevupload.validation import COUNT, FOLDER, PAGE_URL, TEXT, Kind, check, choice, each, optional, setting
 from chevupload.web.assets import STYLE
 from chevupload.web.page import Page
 
@@ -38,6 +38,13 @@ class Pages:
     likes; without ours, a site has a style all of its own."""
     templates: str | None = setting(None, optional(FOLDER))
     """A folder with Jinja2 templates, each of which stands in for ours of the same name."""
+    uploads_at_a_time: int = setting(3, COUNT)
+    """How many files the upload page sends at a time."""
+    upload_history: Literal["nothing", "links", "delete_links"] = setting(
+        "delete_links", choice("nothing", "links", "delete_links")
+    )
+    """What a browser keeps for a day of the uploads that its user made on the upload page, so that a refresh loses
+    nothing: the links with those that delete, the links without them, or nothing."""
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -6,6 +6,7 @@ can send one, whatever cookies a browser sends along.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +22,7 @@ from chevupload.web.feature import Feature, route
 from chevupload.web.form_token import check_token
 from chevupload.web.page import Page
 from chevupload.web.receiver import Visitor
+from chevupload.web.refusal_words import words_of
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address
@@ -69,7 +71,7 @@ class UploadPage(Feature):
             if _is_program(environ, form):
                 raise
             refusal = as_refusal(error)
-            page = self._page(environ, sender, problem=refusal.message)
+            page = self._page(environ, sender, problem=words_of(refusal).sentence)
             return self._context.answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
         if _is_program(environ, form):
             return json_answer(self._api.document(form, upload, links))
@@ -92,6 +94,10 @@ class UploadPage(Feature):
         is_guest = sender is not None and sender.is_guest
         return "with a key" if is_guest and self._config.policy.url_sources == "users" else "always"
 
+    def _images(self) -> str | None:
+        """Return a URL from whose origin thumbnails come, where a storage serves them by itself."""
+        return next(filter(None, (storage.url("0.png") for storage in self._context.storages.by_name.values())), None)
+
     def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
         is_guest = sender is not None and sender.is_guest
         is_user = sender is not None and not is_guest
@@ -110,8 +116,18 @@ class UploadPage(Feature):
             "origins": self._config.policy.popup_origins,
             "login_url": login_url and login_address(login_url, environ),
             "problem": problem,
+            "user": _pseudonym(sender),
+            "at_a_time": self._context.pages.uploads_at_a_time,
+            "history": self._context.pages.upload_history,
         }
-        return Page(name="upload", title="Upload", values=values, scripts=("upload.js",))
+        return Page(name="upload", title="Upload", values=values, scripts=("upload.js",), images=self._images())
+
+
+def _pseudonym(sender: Principal | None) -> str:
+    """Return what a browser may keep a user's list under; empty for who is not signed in."""
+    if sender is None or sender.user_id is None:
+        return ""
+    return hashlib.sha256(sender.user_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _is_program(environ: WSGIEnvironment, form: Form) -> bool:

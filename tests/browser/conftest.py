@@ -16,6 +16,9 @@ def browser():
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if find_chromium() is None:
         pytest.skip("there is no chromium on this machine")
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=20_000)
     with started() as browser:
         yield browser
 

@@ -158,19 +158,45 @@ def upload(stage: Stage) -> None:
 
 
 def upload_ready(stage: Stage) -> None:
-    """With files that are chosen."""
+    """With files that are chosen, of which one has details of its own."""
     stage.see("/upload")
     stage.choose("hills at dusk.jpg", "a file with quite a long name, as cameras and phones do not give them.jpg")
-    stage.page.locator(".thumb img").last.evaluate("image => image.decode()")
+    stage.page.locator("[data-act=details]").first.click()
+    stage.page.locator("#rows canvas").last.wait_for()
+
+
+def upload_refused(stage: Stage) -> None:
+    """Where nothing came through: what is refused, and why."""
+    stage.see("/upload")
+    stage.choose("text.jpg")
+    stage.page.locator("#start").click()
+    stage.page.locator("#rows .bad").wait_for()
+
+
+def upload_key(stage: Stage) -> None:
+    """With a key that does not work."""
+    stage.see(f"{stage.nobody}/upload")
+    stage.page.get_by_role("link", name="use a key").click()
+    stage.page.get_by_label("API key").fill("wrong")
+    stage.page.get_by_role("button", name="Use this key").click()
+    stage.page.get_by_text("This key does not work.").wait_for()
 
 
 def upload_done(stage: Stage) -> None:
     """With files that are uploaded, and one that is refused."""
     stage.see("/upload")
     stage.choose("hills.jpg", "dusk.jpg", "text.jpg")
-    stage.page.locator("button[type=submit]").click()
-    stage.page.get_by_text("2 of 3 uploaded, 1 not.").wait_for()
-    stage.page.get_by_text("Links", exact=True).first.click()
+    stage.page.locator("#start").click()
+    stage.page.get_by_text("1 file was not uploaded.").wait_for()
+
+
+def upload_chosen(stage: Stage) -> None:
+    """With one of them chosen, and what is kept of a guest's."""
+    stage.see(f"{stage.nobody}/upload")
+    stage.choose("hills.jpg", "dusk.jpg")
+    stage.page.locator("#start").click()
+    stage.page.get_by_role("button", name="Select").click()
+    stage.page.locator("#tiles input").first.check()
 
 
 def uploaded(stage: Stage) -> None:
@@ -179,7 +205,7 @@ def uploaded(stage: Stage) -> None:
     form = stage.page.locator("#upload")
     form.evaluate("form => form.replaceWith(form.cloneNode(true))")
     stage.choose("hills.jpg")
-    stage.page.locator("button[type=submit]").click()
+    form.evaluate("form => form.submit()")
     stage.page.get_by_role("heading", name="Uploaded").wait_for()
 
 
@@ -194,7 +220,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
         *(home, viewer, viewer_tall, viewer_clear, viewer_hidden, viewer_shown, viewer_video, delete, deleted, refusal),
-        *(keys, upload, upload_ready, upload_done, uploaded, api),
+        *(keys, upload, upload_ready, upload_refused, upload_key, upload_done, upload_chosen, uploaded, api),
     )
 }
 

@@ -116,6 +116,6 @@ def test_colours_are_changed_by_properties(open_page, served):
                 document.adoptedStyleSheets = [sheet];
             }"""
         )
-        button = page.locator("button[type=submit]")
+        button = page.get_by_role("button", name="Choose files")
         assert button.evaluate("button => getComputedStyle(button).backgroundColor") == "rgb(1, 2, 3)"
         assert button.evaluate("button => getComputedStyle(button).fontFamily") == "serif"

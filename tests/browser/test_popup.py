@@ -11,6 +11,7 @@ from chevupload import Policy
 from chevupload.testing import serve
 from tests.browser.chromium import REFUSED
 from tests.browser.sites import site
+from tests.browser.uploading import tiles
 from tests.support import PNG
 
 _OPENER = """<!doctype html><title>A forum</title><textarea id="editor"></textarea>
@@ -75,7 +76,7 @@ def forum(open_page, tmp_path):
 
 def upload(popup, *files):
     popup.set_input_files("#source", [{"name": name, "mimeType": "image/png", "buffer": body} for name, body in files])
-    popup.locator("button[type=submit]").click()
+    popup.locator("#start").click()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_the_window_stays_when_one_is_refused(forum):
     """Somebody has to read why; what there is was told."""
     popup = forum.open("direct-link")
     upload(popup, ("a.png", PNG), ("b.png", b"no picture"))
-    expect(popup.locator(".problem:visible")).to_have_count(1)
+    expect(popup.locator("#failed")).to_be_visible()
     expect(forum.page.locator("#editor")).to_have_value(re.compile(r"/a\.png$"))
     assert not popup.is_closed()
 
@@ -129,7 +130,7 @@ def test_another_origin_is_told_nothing(page, tmp_path, origins):
         forum = Forum(address, page, running)
         popup = forum.open("direct-link")
         upload(popup, ("a.png", PNG))
-        expect(popup.locator(".state.done")).to_have_count(1)
+        expect(tiles(popup)).to_have_count(1)
         assert forum.heard() == []
         assert not popup.is_closed()
 

@@ -18,6 +18,7 @@ from chevupload import Policy, Routes
 from chevupload.testing import serve
 from tests.browser.sites import site
 from tests.browser.test_popup import upload
+from tests.browser.uploading import tiles
 from tests.clients.clients import Pin
 from tests.clients.installing import install
 from tests.support import PNG
@@ -288,7 +289,7 @@ def test_what_follows_an_upload_is_set(scene, attributes, is_inserted, is_closed
     if is_closed:
         assert popup.is_closed() or popup.wait_for_event("close")
     else:
-        expect(popup.locator(".state.done")).to_have_count(1)
+        expect(tiles(popup)).to_have_count(1)
     if is_inserted:
         scene.page.wait_for_function("field.value.includes('/images/')")
     assert ("/images/" in scene.page.input_value("#field")) == is_inserted

@@ -62,7 +62,7 @@ def test_they_are_only_read(stand):
 def test_the_address_changes_with_the_content(monkeypatch):
     """With that of any of the files."""
     one, other = Assets("a"), Assets("a")
-    other._files = {**one._files, "copy.js": b"// another"}
+    other._files = {**one._files, "page.js": b"// another"}
     assert one.folder("/m") != other.folder("/m")
     assert one.folder("/m").startswith("/m/a/")
 

@@ -353,7 +353,7 @@ def test_the_page_of_the_api_and_what_pages_load(pages):
     style = re.search(r'href="([^"]*style.css)"', shown.text)[1].removeprefix(pages.prefix)
     assert described.check(pages.open(style)).status_code == 200
     assert described.check(pages.open(style, "HEAD")).status_code == 200
-    assert described.check(pages.open(style.replace("style.css", "copy.js"))).status_code == 200
+    assert described.check(pages.open(style.replace("style.css", "page.js"))).status_code == 200
     assert described.check(pages.open(style.replace("style.css", "none.js"))).status_code == 404
     operation = described.document["paths"]["/chevupload-assets/{version}/{name}"]["get"]
     (example,) = [one["example"] for one in operation["parameters"] if "example" in one]

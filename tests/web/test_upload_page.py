@@ -58,7 +58,7 @@ def strict(refusing):
 
 def problem(answer):
     """Return what the page says is wrong."""
-    (text,) = re.findall(r'<p class="problem" role="alert">([^<]*)</p>', answer.text)
+    (text,) = re.findall(r'role="alert" id="problem">(?:<svg.*?</svg>)?<div>([^<]*)</div>', answer.text)
     return html.unescape(text)
 
 
@@ -78,9 +78,9 @@ def test_who_is_signed_in_uploads_without_a_key(site):
     (upload,) = site.stand.catalog.uploads()
     assert (upload.owner_id, upload.nsfw) == ("user", True)
     assert upload.expires_at == upload.received_at + timedelta(days=1)
-    rows = dict(re.findall(r'<input id="(\w+)" readonly value="([^"]*)">', answer.text))
-    assert {"viewer", "direct", "html", "markdown", "bbcode", "delete"} <= set(rows)
-    assert "<img" not in answer.text, "it may not be safe for work"
+    rows = dict(re.findall(r'<input [^>]*id="(\w+)" [^>]*readonly value="([^"]*)">', answer.text))
+    assert {"direct", "html", "markdown", "bbcode", "delete"} <= set(rows)
+    assert answer.text.index("Sensitive picture") < answer.text.index("<img"), "it is hidden until somebody asks for it"
     assert site.stand.open(html.unescape(rows["delete"]), "POST").status_code == 200
 
 
@@ -115,8 +115,8 @@ def test_a_form_needs_the_token_of_its_user(strict):
     for token in ("", "x", others, strict.token()[:-1], "é"):
         answer = strict.send(token=token)
         assert answer.status_code == 403
-        assert problem(answer).startswith("This form is too old, or was not sent from here.")
-        assert strict.send(token=token, accept=JSON).json["error"]["message"] == problem(answer)
+        assert problem(answer).startswith("This page was open for too long.")
+        assert strict.send(token=token, accept=JSON).json["error"]["message"].startswith("This form is too old")
 
 
 def test_an_old_form_is_refused(strict, monkeypatch):
@@ -131,10 +131,13 @@ def test_nobody_needs_a_key(strict, nobody):
     """The page says so; a token from before signing out is none."""
     token = strict.token()
     strict.user = nobody
-    assert 'id="key" name="key" maxlength="512" autocomplete="off" spellcheck="false" required' in strict.see().text
+    assert (
+        'id="key" name="key" type="password" autocomplete="off" spellcheck="false" maxlength="512" required'
+        in strict.see().text
+    )
     for fields in ({"token": token}, {"token": ""}):
         answer = strict.send(**fields)
-        assert (answer.status_code, problem(answer)) == (401, "No key provided")
+        assert (answer.status_code, problem(answer)) == (401, "Who are you? Please sign in, or paste an API key.")
     assert strict.send(token="", key="wrong").status_code == 401
 
 
@@ -148,7 +151,7 @@ def test_guests_upload_where_the_site_lets_them(make):
     """Without a key, and without an owner; a form of another site still does not count."""
     site = Site(make, policy=Policy(guest_page=True))
     site.user = None
-    assert "API key, if you have one" in site.see().text
+    assert "As a guest" in site.see().text
     assert site.send().status_code == 200
     assert site.owners() == [None]
     assert site.send(token="").status_code == 403
@@ -183,7 +186,10 @@ def test_limits_are_those_of_the_sender(make):
     site.user = None
     assert 'data-max-bytes="1000"' in site.see().text
     answer = site.send(source=big)
-    assert (answer.status_code, problem(answer)) == (413, "File too big - max 1 KB")
+    assert (answer.status_code, problem(answer)) == (
+        413,
+        "This file is too large. Make it smaller, or choose another file.",
+    )
     site.user = Principal(user_id="user", max_bytes=4_000_000)
     assert "up to 4 MB" in site.see().text
 
@@ -194,10 +200,11 @@ def test_a_guest_reads_what_a_key_changes(make):
     site = Site(make, policy=policy, limits=Limits(max_bytes=3_000_000, max_guest_bytes=1_000))
     site.user = None
     page = re.sub("<[^>]*>", "", site.see().text)
-    assert "up to 1 KB each, or 3 MB with a key. Without a key, they are deleted after 7 days." in page
+    assert "up to 1 KB each, or 3 MB with a key" in page
+    assert "Guests’ files are deleted after 7 days." in page
     site.user = Principal(user_id="user", lifetime=timedelta(hours=36))
     page = site.see().text
-    assert "key" not in re.search('<p class="facts">(.*)</p>', page)[1]
+    assert "with a key" not in page
     assert '<option value="">As usual, 1 day, 12 hours</option>' in page
     assert site.send().status_code == 200
     (upload,) = site.stand.catalog.uploads()
@@ -210,12 +217,12 @@ def test_a_guest_reads_what_a_key_changes(make):
 )
 def test_an_address_is_asked_for_where_one_is_fetched(make, url_sources, guest, nobody, user):
     """Guests get a field for it once they have a key; without a script, they get none."""
-    field = re.compile(r'<p class="field"([^>]*)><label for="url">.*?<input type="url"[^>]*?( disabled)?>', re.DOTALL)
+    field = re.compile('<details class="fold" id="from-web"([^>]*)>')
     for user_id, guest_page, expected in ((None, True, guest), (None, False, nobody), ("user", True, user)):
         site = Site(make, policy=Policy(url_sources=url_sources, guest_page=guest_page))
         site.user = user_id and Principal(user_id=user_id)
         found = field.search(site.see().text)
-        state = found and ("hidden" if " hidden" in found[1] and found[2] else "shown")
+        state = found and ("hidden" if " hidden" in found[1] else "shown")
         assert state == expected
 
 
@@ -226,7 +233,7 @@ def test_formats_are_those_that_can_be_taken(make, monkeypatch):
     monkeypatch.setattr("chevupload.web.upload_page.usable", lambda formats: ("JPEG", "PNG"))
     page = Site(make).see().text
     assert 'accept="image/jpeg,image/png"' in page
-    assert "JPEG, PNG, up to" in page
+    assert "JPEG, PNG · up to" in page
 
 
 @pytest.mark.parametrize(
@@ -255,13 +262,18 @@ def test_a_user_with_a_larger_limit_uses_it(make):
 
 def test_what_is_wrong_is_said_on_the_page(strict):
     """With the form to try again, and the status that it has; a program reads the API's refusal."""
-    for content, fields in ((b"no picture", {}), (b"", {}), (None, {}), (PNG, {"expiration": "soon"})):
+    for content, fields, words in (
+        (b"no picture", {}, "This file is not a picture"),
+        (b"", {}, "This file is empty."),
+        (None, {}, "Choose a file first."),
+        (PNG, {"expiration": "soon"}, "We could not read that."),
+    ):
         answers = [
             strict.send(accept=accept, source=None if content is None else file(content), **fields)
             for accept in (None, JSON)
         ]
         assert [answer.status_code for answer in answers] == [400, 400]
-        assert problem(answers[0]) == answers[1].json["error"]["message"]
+        assert problem(answers[0]).startswith(words)
         assert 'enctype="multipart/form-data"' in answers[0].text
 
 
@@ -319,7 +331,7 @@ def test_the_page_keeps_to_itself(site):
 def test_the_page_says_where_to_sign_in(make):
     """And to come back; to who is signed in, it does not."""
     site = Site(make, policy=Policy(login_url="/login?x=1"))
-    assert "sign in" not in site.see().text
+    assert "sign in" not in site.see().text.lower()
     site.user = None
     assert f'<a href="/login?x=1&amp;next={site.stand.prefix}/upload">sign in</a>' in site.see().text
 

@@ -26,11 +26,12 @@ const linked = {
 
 /** What may be copied: kind and label. */
 export const KINDS = {
-  viewer: "Viewer",
+  viewer: "Link",
   direct: "Direct link",
-  html: "HTML",
   markdown: "Markdown",
+  html: "HTML",
   bbcode: "BBCode",
+  thumb: "Thumbnail",
   delete: "Delete link",
 };
 
@@ -38,6 +39,7 @@ export const KINDS = {
 export function code(kind, image) {
   if (kind === "viewer") return image.url_viewer;
   if (kind === "direct") return image.url;
+  if (kind === "thumb") return sized(image, "thumbnail");
   if (kind === "delete") return image.delete_url || "";
   return playing(kind, image) || embedded(kind, image, sized(image, "medium"), true);
 }

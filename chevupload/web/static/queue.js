@@ -1,74 +1,99 @@
-// Uploads that wait, and a few that are under way at a time.
+// Uploads: those that wait, a few that are under way at a time, and what happens when the network or the server is away.
 
-const AT_A_TIME = 2;
+const DELAYS = [1, 2, 4, 8, 15, 30]; // seconds before the server is asked again whether it is there
+const MAX_LOSSES = 4; // connections that one upload may lose while the server is there
+const PENDING_SECONDS = 5; // before asking again for an upload that the server still works on
+const STALL_SECONDS = 60; // without a byte sent, after which a connection counts as lost
+const GATEWAY = [502, 503, 504]; // statuses by which a proxy says that the server is away
 
-/** One upload: a file, or an address on the web. Tells `change` events. */
-export class Task extends EventTarget {
-  state = "waiting"; // then sending, storing, and done, failed or cancelled
-  share = 0; // of the bytes that are sent
-  image = null;
-  problem = "";
+/** One upload: a file, or an address on the web. */
+export class Task {
+  state = "ready"; // waiting, sending, storing, and in the end done, failed or cancelled
+  share = 0; // of the bytes, sent
+  image = null; // the API's document of what is uploaded
+  refusal = null; // {status, code, message} of what the server said
+  losses = 0;
 
   constructor(source) {
-    super();
-    // Tried again, it is the same request: what was stored after all is not stored twice.
-    this.id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("-");
+    // A retry is the same request, so what was stored after all is not stored twice.
+    this.id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     this.source = source;
     this.name = typeof source === "string" ? source : source.name || "picture";
-    this.size = typeof source === "string" ? null : source.size;
+    this.size = typeof source === "string" ? 0 : source.size;
   }
 
   get isUnderWay() {
-    return ["queued", "sending", "storing"].includes(this.state);
-  }
-
-  become(state, more = {}) {
-    Object.assign(this, more, { state });
-    this.dispatchEvent(new Event("change"));
+    return ["waiting", "sending", "storing"].includes(this.state);
   }
 }
 
-/** Sends tasks to `url`. */
-export class Queue {
+/**
+ * Sends tasks. Events: `change` when a task has changed, with the task as `detail`; `pause` when sending has stopped or
+ * goes on, with `{reason, seconds}` or null: the reason is `offline`, `lost` or `busy`.
+ */
+export class Queue extends EventTarget {
   #url;
+  #atATime;
+  #formOf;
   #waiting = [];
   #requests = new Map();
+  #pause = null;
+  #failures = 0;
+  #timer = null;
 
-  constructor(url) {
+  /** Send to `url`; `formOf` returns the FormData of a task, when its turn comes. */
+  constructor(url, atATime, formOf) {
+    super();
     this.#url = url;
+    this.#atATime = atATime;
+    this.#formOf = formOf;
+    addEventListener("offline", () => this.#goOffline());
+    addEventListener("online", () => this.#tryAgain());
+    setInterval(() => this.#endStalled(), 10_000);
   }
 
-  /** Send `task` as soon as there is room, with the other fields of `form`, a FormData of its own. */
-  start(task, form) {
-    form.delete("source");
-    form.append("source", task.source);
-    this.#waiting.push({ task, form });
-    task.become("queued", { share: 0, problem: "" });
+  start(tasks) {
+    for (const task of tasks) {
+      this.#waiting.push(task);
+      this.become(task, "waiting", { share: 0, refusal: null, losses: 0 });
+    }
     this.#next();
   }
 
-  /** Stop `task`, whether it waits or is under way. What has reached the server whole is there all the same. */
+  /** Stop a task. What has reached the server whole is there all the same. */
   cancel(task) {
-    const request = this.#requests.get(task);
-    if (request) {
-      request.abort();
-    } else {
-      this.#waiting = this.#waiting.filter((one) => one.task !== task);
-      task.become("cancelled");
+    this.#drop(task);
+    this.become(task, "cancelled", { share: 0 });
+    this.#next();
+  }
+
+  /** Let everything that is under way be as it was before it was started. */
+  stop(tasks) {
+    for (const task of tasks.filter((one) => one.isUnderWay)) {
+      this.#drop(task);
+      this.become(task, "ready", { share: 0 });
     }
   }
 
-  #next() {
-    while (this.#requests.size < AT_A_TIME && this.#waiting.length) this.#send(this.#waiting.shift());
+  become(task, state, more = {}) {
+    Object.assign(task, more, { state });
+    this.dispatchEvent(new CustomEvent("change", { detail: task }));
   }
 
-  #send({ task, form }) {
+  #drop(task) {
+    const request = this.#requests.get(task);
+    this.#requests.delete(task);
+    request?.abort();
+    this.#waiting = this.#waiting.filter((one) => one !== task);
+  }
+
+  #next() {
+    while (!this.#pause && this.#requests.size < this.#atATime && this.#waiting.length) this.#send(this.#waiting.shift());
+  }
+
+  #send(task) {
     const request = new XMLHttpRequest();
-    const end = (state, more) => {
-      this.#requests.delete(task);
-      task.become(state, more);
-      this.#next();
-    };
+    const form = this.#formOf(task);
     this.#requests.set(task, request);
     request.open("POST", this.#url);
     request.setRequestHeader("Accept", "application/json");
@@ -80,16 +105,132 @@ export class Queue {
     }
     request.setRequestHeader("Idempotency-Key", task.id);
     request.responseType = "json";
-    request.upload.onprogress = (event) => task.become("sending", { share: event.loaded / event.total });
-    request.upload.onload = () => task.become("storing", { share: 1 });
-    request.onerror = () => end("failed", { problem: "The connection broke off. Try again." });
-    request.onabort = () => end("cancelled", { share: 0 });
-    request.onload = () => {
-      const image = request.status === 200 && request.response?.image;
-      if (image) end("done", { share: 1, image });
-      else end("failed", { problem: request.response?.error?.message || `The server answered ${request.status}.` });
-    };
+    const isCurrent = () => this.#requests.get(task) === request;
+    const move = (state, share) => { if (isCurrent()) this.become(task, state, { share, movedAt: Date.now() }); };
+    request.upload.onprogress = (event) => move("sending", event.loaded / event.total);
+    request.upload.onload = () => move("storing", 1);
+    request.onerror = () => { if (isCurrent()) this.#lose(task); };
+    request.onload = () => { if (isCurrent()) this.#end(task, request); };
     request.send(form);
-    task.become("sending");
+    move("sending", 0);
+  }
+
+  #end(task, request) {
+    const { status, response } = request;
+    const wait = seconds(request.getResponseHeader("Retry-After"));
+    if (status === 200 && response?.image) {
+      this.#failures = 0;
+      this.#requests.delete(task);
+      this.become(task, "done", { share: 1, image: response.image });
+    } else if (status === 409) {
+      this.#requests.delete(task);
+      this.become(task, "waiting");
+      setTimeout(() => { if (task.state === "waiting") this.#putBack(task); }, 1000 * (wait || PENDING_SECONDS));
+    } else if (status === 429 || status === 503 || (GATEWAY.includes(status) && !response?.error)) {
+      this.#stop("busy", wait || this.#delay());
+      this.#putBack(task);
+    } else {
+      const { code = status, message = "" } = response?.error || {};
+      this.#requests.delete(task);
+      this.become(task, "failed", { share: 0, refusal: { status, code, message } });
+    }
+    this.#next();
+  }
+
+  #lose(task) {
+    task.losses += 1;
+    if (task.losses >= MAX_LOSSES) {
+      this.#requests.delete(task);
+      this.become(task, "failed", { share: 0, refusal: { status: 0, code: 0, message: "" } });
+      this.#next();
+      return;
+    }
+    this.#stop(navigator.onLine ? "lost" : "offline", this.#delay());
+    this.#putBack(task);
+  }
+
+  /** Let a task be the next one that is sent. */
+  #putBack(task) {
+    this.#drop(task);
+    this.#waiting.unshift(task);
+    this.become(task, "waiting", { share: 0 });
+    this.#next();
+  }
+
+  #delay() {
+    const delay = DELAYS[Math.min(this.#failures, DELAYS.length - 1)];
+    return delay * (0.8 + 0.4 * Math.random()); // or all who wait come back at once
+  }
+
+  #stop(reason, wait) {
+    if (this.#pause) return;
+    this.#failures += 1;
+    this.#pause = { reason, seconds: Math.ceil(wait) };
+    this.dispatchEvent(new CustomEvent("pause", { detail: this.#pause }));
+    clearTimeout(this.#timer);
+    if (reason !== "offline") this.#timer = setTimeout(() => this.#tryAgain(), 1000 * wait);
+  }
+
+  /** Go on if the server is there. */
+  async #tryAgain() {
+    if (!this.#pause) return;
+    const { reason } = this.#pause;
+    clearTimeout(this.#timer);
+    const isThere = reason === "busy" || (await answers(this.#url));
+    this.#pause = null;
+    if (!isThere) {
+      this.#stop(navigator.onLine ? "lost" : "offline", this.#delay());
+      return;
+    }
+    this.dispatchEvent(new CustomEvent("pause", { detail: null }));
+    this.#next();
+  }
+
+  #goOffline() {
+    if (!this.#requests.size && !this.#waiting.length) return;
+    this.#pause = null;
+    this.#stop("offline", 0);
+    for (const task of [...this.#requests.keys()]) this.#putBack(task);
+  }
+
+  #endStalled() {
+    const oldest = Date.now() - 1000 * STALL_SECONDS;
+    for (const task of [...this.#requests.keys()]) if (task.state === "sending" && task.movedAt < oldest) this.#lose(task);
+  }
+}
+
+/** Whether the server answers, and no proxy in its place. */
+async function answers(url) {
+  try {
+    return !GATEWAY.includes((await fetch(url, { method: "HEAD", cache: "no-store" })).status);
+  } catch {
+    return false;
+  }
+}
+
+/** Read `Retry-After`: seconds, or a date; 0 is none. */
+function seconds(header) {
+  if (!header) return 0;
+  const wait = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
+  return wait > 0 ? Math.min(wait, 600) : 0;
+}
+
+/** How many bytes are sent, how fast, and how long the rest takes. */
+export class Meter {
+  #samples = [];
+
+  /** Return the numbers of these tasks, of which none is cancelled; called once a second. */
+  read(tasks) {
+    const total = tasks.reduce((sum, task) => sum + task.size, 0);
+    const sent = tasks.reduce((sum, task) => sum + task.size * task.share, 0);
+    this.#samples = [...this.#samples.slice(-5), { at: performance.now(), sent }];
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
+    const elapsed = (last.at - first.at) / 1000;
+    const speed = elapsed > 1 ? Math.max(0, last.sent - first.sent) / elapsed : 0;
+    return { total, sent, speed, left: speed ? (total - sent) / speed : Infinity };
+  }
+
+  reset() {
+    this.#samples = [];
   }
 }

@@ -1,100 +1,200 @@
-// One upload as a row of the list: its picture, its progress, what can be done about it, and in the end its links.
+// One upload as a row of the list: its picture, its progress, and what can be done about it.
 
-import { KINDS, code } from "./codes.js";
-import { addButtons } from "./copy.js";
-
-const ACTIONS = { waiting: "Remove", queued: "Cancel", sending: "Cancel", storing: "Cancel", failed: "Retry", cancelled: "Retry" };
+const ACTIONS = { ready: "ready", waiting: "active", sending: "active", storing: "active", done: "done", cancelled: "failed" };
+const OWN = { title: "title", tags: "tags", description: "description", expiration: "time", nsfw: "mark" };
+const SIDE = 80; // pixels of a picture: twice what it is on the page
+const seen = new IntersectionObserver(showSeen, { rootMargin: "200px" });
+const pictures = new WeakMap(); // of elements that wait to be seen
+let drawing = Promise.resolve();
 let count = 0;
+
+export class Row {
+  #task;
+  #act;
+  #kind = "";
+  #progress = null;
+  #details = null;
+
+  /** Make a row of `task`; `act` is called with what a button is to do. */
+  constructor(task, act) {
+    this.#task = task;
+    this.#act = act;
+    this.element = made("row").firstElementChild;
+    this.element.querySelector("b").textContent = task.name;
+    this.element.addEventListener("click", (event) => {
+      const name = event.target.closest("[data-act]")?.dataset.act;
+      if (name === "details") this.#toggleDetails();
+      else if (name) this.#act(name, event.target.closest("[data-act]"));
+    });
+    if (task.source instanceof File && task.source.type.startsWith("image/")) {
+      const place = this.element.querySelector(".pic");
+      pictures.set(place, task.source);
+      seen.observe(place);
+    }
+    this.show();
+  }
+
+  /** The details of this file alone, by the names of the form's fields. */
+  get own() {
+    const own = {};
+    for (const field of this.#details?.querySelectorAll("[data-field]") || []) {
+      const value = field.type === "checkbox" ? field.checked && "1" : field.value.trim();
+      if (value) own[field.dataset.field] = value;
+    }
+    return own;
+  }
+
+  /** Show what the task has come to. */
+  show() {
+    const task = this.#task;
+    this.#showActions(task.state === "failed" ? (task.isHopeless ? "hopeless" : "failed") : ACTIONS[task.state]);
+    const fact = this.element.querySelector("p");
+    const text = task.state === "failed" ? task.problem : this.#fact();
+    if (task.state === "done") {
+      fact.replaceChildren(Object.assign(document.createElement("span"), { className: "good", textContent: "Uploaded" }), text);
+    } else {
+      fact.textContent = text;
+    }
+    if (task.state === "failed") fact.className = "bad";
+    else fact.removeAttribute("class");
+    this.#showProgress();
+  }
+
+  #fact() {
+    const { state, size, share } = this.#task;
+    const bytes = size ? spellBytes(size) : "From the web";
+    if (state === "waiting") return `Waiting · ${bytes}`;
+    if (state === "sending") return size ? `${Math.floor(share * 100)} % of ${bytes}` : "Sending …";
+    if (state === "storing") return size ? "Sent. Making the thumbnails …" : "Fetching the picture …";
+    if (state === "done") return ` · ${spellBytes(this.#task.image.size)}`;
+    if (state === "cancelled") return `Cancelled · ${bytes}`;
+    const own = Object.keys(this.own).map((name) => OWN[name]);
+    return own.length ? `${bytes} · own ${own.join(", ").replace(/, (\w+)$/, " and $1")}` : bytes;
+  }
+
+  #showProgress() {
+    const { state, share, name } = this.#task;
+    if (state !== "sending") {
+      this.#progress?.remove();
+      this.#progress = null;
+      return;
+    }
+    if (!this.#progress) {
+      this.#progress = Object.assign(document.createElement("progress"), { max: 100 });
+      this.#progress.setAttribute("aria-label", `Progress: ${name}`);
+      this.element.querySelector("p").after(this.#progress);
+    }
+    this.#progress.value = share * 100;
+  }
+
+  #showActions(kind) {
+    if (kind === this.#kind) return;
+    this.#kind = kind;
+    const actions = this.element.querySelector(":scope > .row");
+    const hadFocus = actions.contains(document.activeElement);
+    actions.replaceChildren(made(`row-${kind}`));
+    nameButtons(actions, this.#task.name);
+    if (kind === "done") actions.querySelector("a").href = this.#task.image.url_viewer;
+    if (kind !== "ready" && this.#details) this.#details.hidden = true;
+    const details = actions.querySelector("[data-act=details]");
+    details?.setAttribute("aria-expanded", String(Boolean(this.#details && !this.#details.hidden)));
+    if (hadFocus) this.focus();
+  }
+
+  focus() {
+    this.element.querySelector(":scope > .row > *").focus();
+  }
+
+  #toggleDetails() {
+    if (!this.#details) this.#makeDetails();
+    else this.#details.hidden = !this.#details.hidden;
+    const button = this.element.querySelector("[data-act=details]");
+    button.setAttribute("aria-expanded", String(!this.#details.hidden));
+    button.setAttribute("aria-controls", this.#details.id);
+  }
+
+  #makeDetails() {
+    count += 1;
+    const [details] = made("row-details").children;
+    details.id = `own-${count}`;
+    for (const field of details.querySelectorAll("[data-field]")) {
+      field.id = `own-${count}-${field.dataset.field}`;
+      field.parentElement.querySelector("label").htmlFor = field.id;
+    }
+    details.querySelector("input").placeholder = this.#task.name.replace(/\.\w+$/, "");
+    details.addEventListener("input", () => this.show());
+    details.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+    });
+    this.element.append(details);
+    this.#details = details;
+  }
+}
+
+function showSeen(entries) {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    // One after the other: each takes the memory of the whole picture for a moment.
+    drawing = drawing.then(() => draw(target)).catch(() => {});
+  }
+}
+
+/** Draw a picture before it is sent, small; what the browser cannot read keeps its icon. */
+async function draw(place) {
+  if (!place.isConnected) return;
+  const picture = await createImageBitmap(pictures.get(place), { resizeHeight: SIDE, resizeQuality: "medium" });
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height });
+  canvas.getContext("bitmaprenderer").transferFromImageBitmap(picture);
+  place.replaceChildren(canvas);
+}
+
+// What rows and cards have in common
+
+/** Return what is in a template of the page. */
+export function made(id) {
+  return document.getElementById(id).content.cloneNode(true);
+}
+
+/** Name the buttons below `root`, each after what it does and `name`. */
+export function nameButtons(root, name) {
+  for (const button of root.querySelectorAll("[data-act]")) {
+    const words = button.querySelector(".unseen");
+    if (words) words.textContent = `: ${name}`;
+    else if (button.title) button.setAttribute("aria-label", `${button.title}: ${name}`);
+  }
+}
+
+/** Copy `text`; return false where the browser has no clipboard, as on pages without TLS. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Let a button say for two seconds what it has done. */
+export function flash(button, text) {
+  const word = button.querySelector(".words") || button.querySelector("span") || button;
+  button.dataset.word ??= word.textContent;
+  word.textContent = text;
+  setTimeout(() => {
+    if (word.textContent === text) word.textContent = button.dataset.word;
+    delete button.dataset.word;
+  }, 2000);
+  say(text);
+}
+
+export function say(text) {
+  document.getElementById("said").textContent = text;
+}
 
 /** Spell a number of bytes. */
 export function spellBytes(size) {
   const units = ["B", "KB", "MB", "GB"];
   let power = 0;
   while (size >= 1000 && power < 3) { size /= 1000; power += 1; }
-  return `${power ? Math.round(size * 10) / 10 : size} ${units[power]}`;
-}
-
-export class Row {
-  /** Show `task` in `list`; `act` is called with its action when the button is pressed. */
-  constructor(task, list, act) {
-    const row = document.getElementById("upload-row").content.cloneNode(true).firstElementChild;
-    const find = (selector) => row.querySelector(selector);
-    this.task = task;
-    this.element = row;
-    this.button = find(".action");
-    this.state = find(".state");
-    this.progress = find("progress");
-    this.problem = find(".about .problem");
-    this.links = find(".links");
-    find(".name").textContent = task.name;
-    this.progress.setAttribute("aria-label", `Progress of ${task.name}`);
-    this.button.addEventListener("click", () => act(this.action));
-    task.addEventListener("change", () => this.show());
-    if (task.source instanceof File) preview(find(".thumb img"), task.source);
-    list.append(row);
-    this.show();
-  }
-
-  get action() {
-    return this.task.isHopeless ? "Remove" : ACTIONS[this.task.state];
-  }
-
-  /** Show what the task has come to. */
-  show() {
-    const { task, action } = this;
-    this.state.textContent = this.#words();
-    this.state.classList.toggle("done", task.state === "done");
-    this.progress.hidden = !task.isUnderWay;
-    this.progress.value = task.share * 100;
-    this.problem.hidden = !task.problem;
-    this.problem.textContent = task.problem;
-    if (task.state === "done" && this.links.hidden) this.#finish();
-    if (action && this.button.textContent !== action) {
-      this.button.textContent = action;
-      this.button.setAttribute("aria-label", `${action}: ${task.name}`);
-    }
-  }
-
-  #words() {
-    const { task } = this;
-    const size = task.size === null ? "" : `${spellBytes(task.size)}, `;
-    if (task.state === "waiting") return `${size}ready`;
-    if (task.state === "queued") return `${size}waits`;
-    if (task.state === "sending") return `${size}${Math.floor(task.share * 100)} % sent`;
-    return { storing: "Is being stored", done: "Uploaded", failed: "Failed", cancelled: "Cancelled" }[task.state];
-  }
-
-  /** Show the links, each in a field of its own. */
-  #finish() {
-    const list = this.links.querySelector("dl");
-    count += 1;
-    for (const [kind, text] of Object.entries(KINDS)) {
-      const value = code(kind, this.task.image);
-      if (!value) continue;
-      const [term, label, definition, field] = ["dt", "label", "dd", "input"].map((tag) => document.createElement(tag));
-      Object.assign(field, { id: `upload-${count}-${kind}`, readOnly: true, value });
-      label.htmlFor = field.id;
-      label.textContent = text;
-      term.append(label);
-      definition.append(field);
-      list.append(term, definition);
-    }
-    addButtons(list.parentElement);
-    this.links.querySelector("summary").setAttribute("aria-label", `Links of ${this.task.name}`);
-    const hadFocus = document.activeElement === this.button;
-    this.links.hidden = false;
-    this.button.hidden = true;
-    if (hadFocus) this.links.querySelector("summary").focus();
-  }
-}
-
-/** Show a picture before it is sent, for as long as the browser needs to paint it. */
-function preview(image, file) {
-  if (!file.type.startsWith("image/")) return;
-  const url = URL.createObjectURL(file);
-  image.onload = () => URL.revokeObjectURL(url);
-  image.onerror = () => { URL.revokeObjectURL(url); image.hidden = true; };
-  image.decoding = "async";
-  image.hidden = false;
-  image.src = url;
+  return `${power && size < 100 ? Math.round(size * 10) / 10 : Math.round(size)} ${units[power]}`;
 }

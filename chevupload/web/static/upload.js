@@ -1,168 +1,373 @@
 // The upload page: files that are chosen, dropped or pasted, and addresses, become rows, and are sent with the form.
 
-import { KINDS, code } from "./codes.js";
-import { copyButton } from "./copy.js";
-import { filesOf } from "./drop.js";
-import { Popup } from "./popup.js";
-import { Queue, Task } from "./queue.js";
-import { Row, spellBytes } from "./row.js";
+import { Meter, Queue, Task } from "./queue.js";
+import { Row, copyText, flash, spellBytes } from "./row.js";
 
-const form = document.getElementById("upload");
-const [source, url, key] = ["source", "url", "key"].map((id) => document.getElementById(id));
-const remember = document.getElementById("remember");
-const drop = form.querySelector(".drop");
-const dropProblem = drop.querySelector(".problem");
-const urlWithKey = document.getElementById("url-with-key");
-const submit = form.querySelector("button[type=submit]");
-const section = document.getElementById("queue");
-const list = section.querySelector(".uploads");
-const all = document.getElementById("all");
-const allKind = document.getElementById("all-kind");
-const maxBytes = Number(form.dataset.maxBytes);
-const queue = new Queue(form.action);
-const popup = new Popup(form.dataset.origins.split(" ").filter(Boolean));
-const told = new Set();
-let rows = [];
+const CHUNK = 20; // rows that are made before the browser may draw
+const QUIET = 2000; // milliseconds between two counts that are said
 
-const inState = (...states) => rows.map((row) => row.task).filter((task) => states.includes(task.state));
+const find = (id) => document.getElementById(id);
+const form = find("upload");
+const [drop, source, url, counted] = ["drop", "source", "url", "counted"].map(find);
+const { maxBytes, tooLarge, history, user, origins } = form.dataset;
+const accepted = source.accept.split(",");
+const title = document.title;
+const queue = new Queue(form.action, Number(form.dataset.atATime), formOf);
+const meter = new Meter();
+const rows = new Map(); // of tasks
+const uploaded = find("uploaded");
+let words = null; // a module, loaded with the first upload
+let key = null; // where nobody is signed in
+let results = null;
+let popup = null;
+let pause = null;
+let renewal = null; // of the form's token
+let isStarted = false; // whether anything in the list was sent
+let isOver = false; // whether what was uploaded is shown instead of the form
+let saidAt = 0;
+let saying = null;
 
-function add(sources) {
-  for (const one of sources) {
-    const task = new Task(one);
-    const row = new Row(task, list, (action) => act(row, action));
-    rows.push(row);
-    task.addEventListener("change", () => review(task));
-    if (task.size === 0) refuse(task, "This file is empty.");
-    limit(task);
-  }
-  source.setCustomValidity("");
-  review();
-}
+const all = () => [...rows.keys()];
+const inState = (...states) => all().filter((task) => states.includes(task.state));
+const isUnderWay = () => all().some((task) => task.isUnderWay);
+const files = (count) => `${count} file${count === 1 ? "" : "s"}`;
 
-function refuse(task, problem) {
-  task.isHopeless = true;
-  task.become("failed", { problem });
-}
+// What is chosen
 
-/** Refuse what is too large for who sends no key; how much a key's user may send, the server knows. */
-function limit(task) {
-  const isTooLarge = task.size > maxBytes && !key?.value;
-  if (isTooLarge && task.state === "waiting") {
-    task.isTooLarge = true;
-    refuse(task, `This file is larger than ${spellBytes(maxBytes)}.`);
-  } else if (task.isTooLarge && !isTooLarge) {
-    task.isTooLarge = task.isHopeless = false;
-    task.become("waiting", { problem: "" });
+/** Make rows of files and addresses, a few at a time. */
+async function add(sources) {
+  if (!sources.length) return;
+  if (isOver) startAgain();
+  notice("");
+  const tasks = sources.map((one) => new Task(one));
+  for (let at = 0; at < tasks.length; at += CHUNK) {
+    const elements = tasks.slice(at, at + CHUNK).map((task) => {
+      const row = new Row(task, (name, button) => act(task, name, button));
+      rows.set(task, row);
+      check(task);
+      return row.element;
+    });
+    find("rows").append(...elements);
+    review();
+    await new Promise((done) => { setTimeout(done); });
   }
 }
 
-/** Offer what the key that is there, or is not, makes possible. */
-function followKey() {
-  if (urlWithKey) {
-    urlWithKey.hidden = !key.value;
-    url.disabled = urlWithKey.hidden;
+/** Refuse what is empty, or too large for who sends no key; how much a key's user may send, the server knows. */
+function check(task) {
+  if (typeof task.source === "string") return;
+  const limit = task.size > maxBytes && !key?.value ? tooLarge : "";
+  const problem = task.size ? limit : "This file is empty.";
+  if (problem && task.state === "ready") {
+    Object.assign(task, { isHopeless: true, isRefusedHere: true });
+    fail(task, problem);
+  } else if (!problem && task.isRefusedHere) {
+    Object.assign(task, { isHopeless: false, isRefusedHere: false });
+    queue.become(task, "ready");
   }
-  for (const row of rows) limit(row.task);
 }
 
-function act(row, action) {
-  if (action === "Cancel") queue.cancel(row.task);
-  if (action === "Retry" && form.reportValidity()) queue.start(row.task, new FormData(form));
-  if (action === "Remove") remove(row);
-}
-
-function remove(row) {
-  const next = rows[rows.indexOf(row) + 1] || rows[rows.indexOf(row) - 1];
-  rows = rows.filter((one) => one !== row);
-  row.element.remove();
-  (next && !next.button.hidden ? next.button : source).focus();
-  review();
-}
-
-/** Show what all tasks together have come to; `task` is the one that has changed. */
-function review(task) {
-  if (task?.state === "sending" && task.share) return;
-  const [ready, done, failed] = [inState("waiting"), inState("done"), inState("failed", "cancelled")];
-  const isUnderWay = rows.some((row) => row.task.isUnderWay);
-  section.hidden = !rows.length;
-  submit.textContent = ready.length ? `Upload ${ready.length === 1 ? "one file" : `${ready.length} files`}` : "Upload";
-  const words = [`${done.length} of ${rows.length} uploaded`];
-  if (failed.length) words.push(`${failed.length} not`);
-  if (ready.length) words.push(`${ready.length} ready`);
-  document.getElementById("progress").textContent = `${words.join(", ")}.`;
-  section.querySelector(".all").hidden = done.length < 2;
-  if (task?.state === "done" && rows.length === 1) rows[0].links.open = true;
-  showAll();
-  if (isUnderWay) return;
-  const fresh = done.filter((one) => !told.has(one));
-  fresh.forEach((one) => told.add(one));
-  if (fresh.length) popup.finish(fresh.map((one) => one.image), !ready.length && !failed.length);
-}
-
-function showAll() {
-  all.value = inState("done").map((task) => code(allKind.value, task.image)).join("\n");
-}
-
-// What a browser's storage keeps, it may refuse to.
-function stored(value) {
-  const name = `chevupload.key ${location.pathname}`;
-  try {
-    if (value === undefined) return localStorage.getItem(name);
-    if (value) localStorage.setItem(name, value);
-    else localStorage.removeItem(name);
-  } catch {
-    // Then nothing is remembered.
-  }
-  return null;
-}
-
-/** Say what no row is there for. */
-function say(problem) {
-  dropProblem.textContent = problem;
-  dropProblem.hidden = !problem;
-}
-
-function rememberKey() {
-  if (key) stored(remember.checked ? key.value : "");
-}
-
-function isText(element) {
-  return element instanceof HTMLElement && element.matches("input:not([type=file],[type=checkbox]), textarea, select");
-}
-
-function takeChosen() {
-  const files = [...source.files];
-  source.value = "";
-  add(files);
+function isAccepted(file) {
+  const name = file.name.toLowerCase();
+  return accepted.some((type) => (type.startsWith(".") ? name.endsWith(type) : file.type === type));
 }
 
 async function take(transfer) {
   // What is dropped is there for as long as this function has not waited for anything.
   const text = (transfer.getData("text/uri-list") || transfer.getData("text/plain")).trim();
-  if (transfer.files.length) {
-    const { files, problem } = await filesOf(transfer, source.accept.split(","));
-    say(problem);
-    return add(files);
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
+  const folders = entries.filter((entry) => entry?.isDirectory);
+  const alone = [...transfer.files].filter((_, index) => !entries[index]?.isDirectory);
+  if (folders.length) {
+    const { filesBelow } = await import("./files.js");
+    const found = await filesBelow(folders, isAccepted);
+    await addFolder([...alone, ...found.files]);
+    if (found.problem) notice(found.problem);
+  } else if (alone.length) {
+    add(alone);
+  } else if (takesUrls() && /^https?:\/\/\S+$/i.test(text)) {
+    add([text]);
   }
-  return url && !url.disabled && /^https?:\/\/\S+$/i.test(text) ? add([text]) : undefined;
+}
+
+async function addFolder(found) {
+  if (!found.length) notice("There is nothing in it that can be uploaded.");
+  await add(found);
+}
+
+function takesUrls() {
+  return Boolean(url && !find("from-web").hidden);
+}
+
+function addUrl() {
+  if (!url.value || !url.reportValidity()) return;
+  add([url.value]);
+  url.value = "";
+}
+
+// What is done about it
+
+async function act(task, name, button) {
+  if (name === "cancel") queue.cancel(task);
+  if (name === "retry") start([task]);
+  if (name === "remove") remove(task);
+  if (name === "copy") flash(button, (await copyText(task.image.url_viewer)) ? "Copied" : "Not copied");
+}
+
+function remove(task) {
+  const tasks = all();
+  const next = tasks[tasks.indexOf(task) + 1] || tasks[tasks.indexOf(task) - 1];
+  forget([task]);
+  (next ? rows.get(next) : find("choose")).focus();
+}
+
+function forget(tasks) {
+  for (const task of tasks) {
+    rows.get(task).element.remove();
+    rows.delete(task);
+  }
+  isStarted &&= rows.size > 0;
+  review();
+}
+
+/** Send tasks, with the key if one is needed. */
+async function start(tasks) {
+  if (key && !(await key.tried())) return;
+  words ??= await import("./words.js");
+  await loadResults();
+  notice("");
+  isStarted = true;
+  queue.start(tasks.filter((task) => rows.has(task) && !task.isUnderWay));
+  if (!document.activeElement.checkVisibility() || document.activeElement === document.body) showTop(counted.parentElement);
+}
+
+/** Give a heading the focus, with the page's beginning in the window. */
+function showTop(heading) {
+  heading.focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
+/** Return what is sent of a task. */
+function formOf(task) {
+  const data = new FormData(form);
+  data.delete("source");
+  for (const [name, value] of Object.entries(rows.get(task).own)) data.set(name, value);
+  data.append("source", task.source);
+  return data;
+}
+
+function fail(task, problem) {
+  Object.assign(task, { state: "failed", problem });
+  rows.get(task).show();
+  find("refused").append(Object.assign(document.createElement("span"), { textContent: `${task.name}: ${problem} ` }));
+}
+
+/** Act on a refusal: get a new token for an old form, ask who it is, or say what is wrong. */
+async function refuse(task) {
+  const { status, code } = task.refusal;
+  const isOfForm = status === 403 && code === 401 && !key?.value;
+  if (isOfForm && !task.isRenewed) {
+    Object.assign(task, { isRenewed: true, state: "waiting" });
+    renewal ??= renew().finally(() => { renewal = null; });
+    await renewal;
+    queue.start([task]);
+    return;
+  }
+  const text = words.wordsFor(task.refusal, drop.querySelector("small").textContent.split(" · ")[0]);
+  if (status === 401) {
+    task.state = "waiting";
+    queue.stop(all());
+    isStarted = inState("done").length > 0;
+    review();
+    if (key) key.refuse(text);
+    else notice("You are not signed in any more. Sign in again in another tab, then press Upload here.");
+    return;
+  }
+  task.isHopeless = words.isHopeless(task.refusal);
+  fail(task, text);
+  review();
+}
+
+/** Get a new token: the page was open for longer than its own is valid. */
+async function renew() {
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(form.action)).text(), "text/html");
+    form.elements.token.value = page.querySelector("[name=token]").value;
+  } catch {
+    // The server is away, or has no form any more: the next answer says so.
+  }
+}
+
+// What is shown
+
+/** Show a task that has changed. */
+function show(task) {
+  if (!rows.has(task)) return;
+  if (task.state === "failed" && task.refusal) {
+    refuse(task);
+    return;
+  }
+  rows.get(task).show();
+  if (task.state === "done") results.add(task.image);
+  if (task.state !== "sending" || !task.share) review();
+}
+
+/** Show what all tasks together have come to. */
+function review() {
+  const [ready, done, failed] = [inState("ready"), inState("done"), inState("failed", "cancelled")];
+  const isEnded = done.length > 0 && !ready.length && !isUnderWay();
+  form.hidden = isEnded;
+  drop.classList.toggle("slim", rows.size > 0);
+  find("choose").classList.toggle("primary", !rows.size);
+  find("choose").classList.toggle("big", !rows.size);
+  find("guest-fact")?.toggleAttribute("hidden", rows.size > 0);
+  find("options").hidden = isStarted && !ready.length;
+  find("options-title").textContent = ["Options for all files", "Options"][ready.length] || `Options for all ${ready.length} files`;
+  find("list").hidden = !rows.size;
+  find("list-head").hidden = isStarted;
+  find("list-title").textContent = ready.length ? `${files(ready.length)}, ready` : "No file is ready";
+  find("send").hidden = !ready.length;
+  find("ready").textContent = files(ready.length);
+  find("ready-size").textContent = spellBytes(ready.reduce((sum, task) => sum + task.size, 0));
+  find("start").querySelector("span").textContent = `Upload ${files(ready.length)}`;
+  find("all").hidden = !isStarted;
+  find("retry-all").hidden = !failed.some((task) => !task.isHopeless);
+  find("cancel-all").hidden = !isUnderWay();
+  if (rows.size) uploaded.hidden = !isEnded;
+  // While files are sent, the place for more of them stands below the list.
+  if (isStarted && find("list").nextElementSibling !== drop) find("list").after(drop, find("options"));
+  if (!isStarted && find("list").previousElementSibling !== find("options")) find("list").before(drop, find("options"));
+  count(done.length, failed.length);
+  if (!isUnderWay() && isStarted) end(done, failed, isEnded);
+}
+
+/** Say how many are uploaded, no more often than every two seconds while they are. */
+function count(done, failed) {
+  clearTimeout(saying);
+  const wait = isUnderWay() ? saidAt + QUIET - Date.now() : 0;
+  if (wait > 0) {
+    saying = setTimeout(() => { review(); }, wait);
+    return;
+  }
+  saidAt = Date.now();
+  const text = `${done} of ${rows.size} uploaded`;
+  counted.textContent = text;
+  find("counted-failed").textContent = failed ? `, ${failed} failed` : "";
+  document.title = isStarted ? text + title.replace(/^.*?(?= – |$)/, "") : title;
+}
+
+/** Once a second: how far everything is, how fast, and how long it takes. */
+function measure() {
+  if (!isUnderWay()) return;
+  const { total, sent, speed, left } = meter.read(all().filter((task) => task.isUnderWay || task.state === "done"));
+  const share = total ? Math.floor((100 * sent) / total) : 0;
+  const facts = [`${share} % of ${spellBytes(total)}`];
+  if (speed) facts.push(`${spellBytes(speed)} per second`);
+  if (left >= 10 && left < Infinity) facts.push(words.spellTime(left));
+  find("all").querySelector("progress").value = share;
+  find("measured").textContent = pause ? words.pauseWords(pause) : facts.join(" · ");
+}
+
+/** Nothing is under way any more: tell the page that has opened this window, and show what was uploaded. */
+function end(done, failed, isEnded) {
+  const fresh = done.filter((task) => !task.isTold);
+  for (const task of fresh) task.isTold = true;
+  if (fresh.length && popup) popup.finish(fresh.map((task) => task.image), isEnded && !failed.length);
+  if (!isEnded) return;
+  const [number, why] = find("failed").querySelectorAll("p > *");
+  number.textContent = `${files(failed.length)} ${failed.length === 1 ? "was" : "were"} not uploaded.`;
+  why.textContent = failed.map((task) => `“${task.name}”: ${task.problem || "Cancelled."}`).join(" ");
+  find("failed").hidden = !failed.length;
+  find("retry-failed").hidden = failed.every((task) => task.isHopeless);
+  if (isOver) return;
+  isOver = true;
+  results.showBatch(done.map((task) => task.image));
+  showTop(find("uploaded-title"));
+}
+
+function startAgain() {
+  isOver = isStarted = false;
+  forget(all());
+  document.title = title;
+  showEarlier();
+}
+
+/** Show below the form what this browser keeps. */
+function showEarlier() {
+  if (!rows.size) uploaded.hidden = !results?.showEarlier();
+}
+
+/** Load what shows results: this browser keeps a list of its own for each user. */
+async function loadResults() {
+  const { Results } = await import("./results.js");
+  if (results?.name === listName()) return;
+  results = new Results(listName(), history);
+}
+
+function listName() {
+  return `chevupload.uploads ${location.pathname} ${user || key?.value.slice(0, 8) || "guest"}`;
+}
+
+function notice(text) {
+  find("problem").querySelector("div").textContent = text;
+  find("problem").hidden = !text;
+}
+
+/** Say beside "Options" what is chosen there. */
+function showOptions() {
+  const { selectedIndex, options } = form.elements.expiration;
+  const facts = find("options-facts");
+  facts.dataset.usual ??= facts.textContent;
+  const kept = selectedIndex ? `Deleted after ${options[selectedIndex].text}` : facts.dataset.usual;
+  facts.textContent = [kept, form.elements.nsfw.checked && "sensitive"].filter(Boolean).join(", ");
+}
+
+/** Offer what the key that is there, or is not, makes possible. */
+function followKey() {
+  for (const element of document.querySelectorAll("[data-with-key]")) element.hidden = !key.value;
+  for (const task of all()) check(task);
+  review();
+}
+
+// What happens on the page
+
+const isText = (element) => element instanceof HTMLElement && element.matches("input:not([type=file],[type=checkbox]), textarea, select");
+
+function takeChosen(input, isWanted = () => true) {
+  const chosen = [...input.files].filter(isWanted);
+  input.value = "";
+  return chosen;
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (url?.value && !url.disabled) {
-    add([url.value]);
-    url.value = "";
-  }
-  const ready = inState("waiting");
-  if (!ready.length) {
-    source.setCustomValidity("Choose a file, drop one here, or paste one.");
-    source.reportValidity();
-    return;
-  }
-  rememberKey();
-  for (const task of ready) queue.start(task, new FormData(form));
+  if (takesUrls()) addUrl();
+  const ready = inState("ready");
+  if (ready.length) start(ready);
+  else notice("Choose a file first.");
 });
-source.addEventListener("change", takeChosen);
+form.addEventListener("keydown", (event) => {
+  // Enter in a field is not yet the wish to upload.
+  if (event.key !== "Enter" || !event.target.matches("input:not([type=checkbox])")) return;
+  event.preventDefault();
+  if (event.target === url) addUrl();
+});
+const clicks = {
+  choose: () => source.click(),
+  "choose-folder": () => find("folder").click(),
+  "take-photo": () => find("photo").click(),
+  "add-url": addUrl,
+  "remove-all": () => { forget(all()); find("choose").focus(); },
+  "cancel-all": () => { for (const task of all()) if (task.isUnderWay) queue.cancel(task); },
+  "retry-all": () => start(inState("failed", "cancelled").filter((task) => !task.isHopeless)),
+  "retry-failed": () => { isOver = false; start(inState("failed", "cancelled").filter((task) => !task.isHopeless)); },
+  dismiss: () => { forget(inState("failed", "cancelled")); find("uploaded-title").focus(); },
+  more: () => { startAgain(); find("choose").focus(); },
+};
+for (const [id, act] of Object.entries(clicks)) find(id)?.addEventListener("click", act);
+for (const id of ["source", "photo"]) find(id).addEventListener("change", () => add(takeChosen(find(id))));
+find("folder").addEventListener("change", () => addFolder(takeChosen(find("folder"), isAccepted)));
+find("options").addEventListener("change", showOptions);
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
     if (isText(event.target)) return;
@@ -182,25 +387,34 @@ document.addEventListener("drop", (event) => {
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length || !isText(event.target)) take(event.clipboardData);
 });
-window.addEventListener("beforeunload", (event) => {
-  if (rows.some((row) => row.task.isUnderWay)) event.preventDefault();
+addEventListener("beforeunload", (event) => {
+  if (isUnderWay()) event.preventDefault();
 });
-remember?.addEventListener("change", rememberKey);
-key?.addEventListener("input", followKey);
-allKind.addEventListener("change", showAll);
+queue.addEventListener("change", (event) => show(event.detail));
+queue.addEventListener("pause", (event) => { pause = event.detail; meter.reset(); measure(); });
+setInterval(measure, 1000);
 
-for (const element of document.querySelectorAll(".only-script")) element.hidden = false;
-for (const [kind, label] of Object.entries(KINDS)) allKind.add(new Option(label, kind));
+form.noValidate = true; // this script says what is missing
 source.multiple = true;
-all.after(copyButton(all));
 // A telephone that is not asked for HEIC sends its photos as JPEG, which every browser shows.
-if (matchMedia("(pointer: coarse)").matches) {
-  source.accept = source.accept.split(",").filter((type) => !/hei[cf]$/.test(type)).join(",");
+if (matchMedia("(pointer: coarse)").matches) source.accept = accepted.filter((type) => !/hei[cf]$/.test(type)).join(",");
+if (find("with-key")) {
+  const { Key } = await import("./key.js");
+  key = new Key(form.action);
+  key.addEventListener("change", followKey);
+  followKey();
 }
-if (key && stored()) {
-  key.value = stored();
-  remember.checked = true;
+if (opener && origins) {
+  const { Popup } = await import("./popup.js");
+  popup = new Popup(origins.split(" "));
 }
-followKey();
+try {
+  if (history !== "nothing" && localStorage.getItem(listName())) {
+    await loadResults();
+    showEarlier();
+  }
+} catch {
+  // A browser that keeps nothing has no list.
+}
 // What was chosen before this script ran.
-if (source.files.length) takeChosen();
+add(takeChosen(source));

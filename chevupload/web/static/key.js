@@ -1,0 +1,126 @@
+// The API key of who is not signed in: asked for, tried, and remembered on this device where somebody likes.
+
+const find = (id) => document.getElementById(id);
+const section = find("with-key");
+const field = find("key");
+const remember = find("remember");
+const problem = find("key-problem");
+
+export class Key extends EventTarget {
+  #url;
+  #name = `chevupload.key ${location.pathname}`;
+  #isTried = false;
+
+  /** Ask the server at `url` whether a key works. Event: `change`. */
+  constructor(url) {
+    super();
+    this.#url = url;
+    const stored = this.#stored();
+    if (stored) {
+      field.value = stored;
+      remember.checked = this.#isTried = true;
+    }
+    field.addEventListener("input", () => {
+      this.#isTried = false;
+      this.refuse("");
+      this.#change();
+    });
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      this.tried();
+    });
+    find("use-key").addEventListener("click", () => this.tried());
+    remember.addEventListener("change", () => this.#remember());
+    addEventListener("hashchange", () => { if (location.hash === "#with-key") this.ask(); });
+    this.#show();
+  }
+
+  get value() {
+    return field.value.trim();
+  }
+
+  /** Ask for a key. */
+  ask() {
+    section.hidden = false;
+    section.classList.remove("asked");
+    field.focus();
+  }
+
+  /** Say what is wrong with it. */
+  refuse(words) {
+    if (words) {
+      this.#isTried = false;
+      this.ask();
+      field.setAttribute("aria-invalid", "true");
+    } else {
+      field.removeAttribute("aria-invalid");
+    }
+    problem.textContent = words;
+    this.#show();
+  }
+
+  /** Whether the key works, or none is needed: the server is asked once for each. */
+  async tried() {
+    if (!this.value && !field.required) return true;
+    if (!this.value) {
+      this.refuse("Please sign in, or paste an API key.");
+      return false;
+    }
+    if (!this.#isTried && !(await works(this.#url, this.value))) {
+      this.refuse("This key does not work. It may be mistyped, revoked or too old.");
+      return false;
+    }
+    this.#isTried = true;
+    this.#remember();
+    this.#show();
+    this.#change();
+    return true;
+  }
+
+  #change() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #show() {
+    const isUsed = this.#isTried && Boolean(this.value);
+    find("who-key").hidden = !isUsed;
+    find("who").hidden = isUsed || field.required;
+    find("who-key").querySelector("code").textContent = `${this.value.slice(0, Math.min(9, this.value.length / 3))}…`;
+    if (isUsed && section.contains(document.activeElement)) find("choose").focus();
+    if (isUsed) {
+      section.hidden = true;
+      if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+    }
+  }
+
+  #remember() {
+    if (!remember.checked) this.#stored("");
+    else if (this.#isTried) this.#stored(this.value);
+  }
+
+  // What a browser's storage keeps, it may refuse to.
+  #stored(value) {
+    try {
+      if (value === undefined) return localStorage.getItem(this.#name);
+      if (value) localStorage.setItem(this.#name, value);
+      else localStorage.removeItem(this.#name);
+    } catch {
+      // Then nothing is remembered.
+    }
+    return null;
+  }
+}
+
+/** Whether a key works: an upload without a file is refused for the file then, and not for the key. */
+async function works(url, key) {
+  if (!/^[!-~]+$/.test(key)) return false;
+  const form = new FormData();
+  form.set("source", "");
+  try {
+    const answer = await fetch(url, { method: "POST", body: form, headers: { Accept: "application/json", "X-API-Key": key } });
+    return answer.status !== 401 && answer.status !== 403;
+  } catch {
+    return true; // The server is away, and says so later.
+  }
+}

@@ -1,0 +1,75 @@
+"""The upload page as a person uses it, and a site whose server may be slow, busy or away."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from tests.support import PNG
+
+
+def chosen(name: str = "photo.png", content: bytes = PNG, mime: str = "image/png") -> Any:
+    """Return a file as a file chooser gives it."""
+    return {"name": name, "mimeType": mime, "buffer": content}
+
+
+def choose(page: Any, *files: Any) -> None:
+    """Choose files."""
+    page.set_input_files("#source", list(files))
+
+
+def submit(page: Any, *files: Any) -> None:
+    """Choose files and upload what is chosen."""
+    if files:
+        choose(page, *files)
+    page.locator("#start").click()
+
+
+def rows(page: Any) -> Any:
+    """Return the rows of what is chosen and sent."""
+    return page.locator("#rows > li")
+
+
+def tiles(page: Any) -> Any:
+    """Return the cards of what is uploaded."""
+    return page.locator("#tiles > li:visible")
+
+
+class Gate:
+    """Lets uploads wait, or answers them with 503, so that a test sees what a page does then."""
+
+    def __init__(self, component: Any) -> None:
+        self._component = component
+        self._open = threading.Event()
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self.most = 0
+        self.is_busy = False
+        self.open()
+
+    def open(self) -> None:
+        """Let uploads pass, those that wait, too."""
+        self.is_busy = False
+        self._open.set()
+
+    def close(self) -> None:
+        """Let uploads wait from now on."""
+        self.most = 0
+        self._open.clear()
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Answer a request."""
+        if environ["REQUEST_METHOD"] != "POST":
+            return self._component(environ, start_response)
+        if self.is_busy:
+            start_response("503 Service Unavailable", [("Content-Length", "0"), ("Retry-After", "1")])
+            return []
+        with self._lock:
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+        self._open.wait(20)
+        try:
+            return self._component(environ, start_response)
+        finally:
+            with self._lock:
+                self._under_way -= 1
