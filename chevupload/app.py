@@ -27,18 +27,18 @@ from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.maintenance import Maintenance
 from chevupload.validation import check_function, check_instance
 from chevupload.web.api import UploadApi
-from chevupload.web.api_docs.api_page import Describing
+from chevupload.web.api_docs.api_page import ApiDocs
 from chevupload.web.asset_routes import AssetRoutes
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, served
 from chevupload.web.health import Health
 from chevupload.web.home import Home
-from chevupload.web.keys_page import KeySettings
-from chevupload.web.oembed import Embeds
+from chevupload.web.keys_page import KeysPage
+from chevupload.web.oembed import OEmbed
 from chevupload.web.pages import Pages
 from chevupload.web.upload_page import UploadPage
 from chevupload.web.urls import Links
-from chevupload.web.viewer import Viewing
+from chevupload.web.viewer import Viewer
 from chevupload.wsgi.proxies import trust_proxies
 from chevupload.wsgi.routing import RouteTable, mounted_path
 from chevupload.wsgi.webob import Response
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 
 FEATURES: tuple[type[Feature], ...] = (
     UploadApi,
-    Viewing,
+    Viewer,
     AssetRoutes,
     Health,
     UploadPage,
-    KeySettings,
-    Describing,
-    Embeds,
+    KeysPage,
+    ApiDocs,
+    OEmbed,
     Home,
 )
 """What answers requests. Each says itself which routes are its own."""

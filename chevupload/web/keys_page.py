@@ -42,7 +42,7 @@ class TooManyKeys(Refusal):
     text = "Too many keys: revoke one that is not used any more"
 
 
-class KeySettings(Feature):
+class KeysPage(Feature):
     """Answers the page of keys."""
 
     def __init__(self, context: WebContext) -> None:

@@ -22,7 +22,7 @@ _NAMES = ("url", "maxwidth", "maxheight", "format")
 _MAX_WIDTH, _MAX_HEIGHT = whole_number("maxwidth"), whole_number("maxheight")
 
 
-class Embeds(Feature):
+class OEmbed(Feature):
     """Answers the route of oEmbed."""
 
     @route("oembed", "GET, HEAD, OPTIONS", refusals="json", is_shared=True, needs=("viewer", "video"))

@@ -41,7 +41,7 @@ _NOINDEX = ("X-Robots-Tag", "noindex")
 _FILE = re.compile(r"([A-Za-z0-9_./-]{1,400}?)(?:\.(?:th|md|fr))?\.[a-z0-9]{3,4}\Z")
 
 
-class Viewing(Feature):
+class Viewer(Feature):
     """Answers the routes of viewer, delete link and files."""
 
     def __init__(self, context: WebContext) -> None:

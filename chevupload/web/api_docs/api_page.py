@@ -30,7 +30,7 @@ _FIELDS = ("key", "client", "download")
 _MAX_BODY = 16_384
 
 
-class Describing(Feature):
+class ApiDocs(Feature):
     """Answers the routes that describe the API."""
 
     @route("openapi", "GET, HEAD, OPTIONS", refusals="json", is_shared=True, needs=("upload", "imgbb"))
