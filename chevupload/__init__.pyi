@@ -31,6 +31,7 @@ from chevupload.db.tables import UploadMixin as UploadMixin
 from chevupload.db.tables import UploadTagMixin as UploadTagMixin
 from chevupload.db.tables import UsedNameMixin as UsedNameMixin
 from chevupload.db.tables import UserMixin as UserMixin
+from chevupload.db.tables import ViewMixin as ViewMixin
 from chevupload.errors import BackendError as BackendError
 from chevupload.errors import CatalogError as CatalogError
 from chevupload.errors import ChevuploadError as ChevuploadError

@@ -75,6 +75,7 @@ class ChevUpload:
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
         maintenance: sweeps and checks.
+        views: counts the views of this process, which are written every few seconds.
     """
 
     own_database: Any = None
@@ -137,6 +138,7 @@ class ChevUpload:
         self.context = context = served(features, context)
         self.config, self.routes, self.catalog, self.renderer = config, context.config.routes, catalog, context.renderer
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
+        self.views = self.context.views
         self._api = UploadApi(context)
         self._table = RouteTable(handler for feature in features for handler in feature(context).handlers())
 
@@ -210,7 +212,11 @@ class ChevUpload:
         self.renderer.warm()
 
     def close(self) -> None:
-        """End regular sweeps and the worker processes; new ones of these start if the component is used again."""
+        """Write the views that were counted, and end regular sweeps and the worker processes.
+
+        New ones of these start if the component is used again.
+        """
+        self.views.flush()
         self.maintenance.close()
         self.renderer.close()
 

@@ -248,6 +248,9 @@ class Policy:
     """How stored files are named: the client's name, 32 hex digits, name and 16 hex digits, or the upload's id."""
     storage_mode: Literal["datefolder", "direct"] = setting("datefolder", choice("datefolder", "direct"))
     """``YYYY/MM/DD`` folders, or none."""
+    id_length: int = setting(11, whole("a whole number of characters from 8 to 32", least=8, most=32))
+    """How long the ids of new uploads are, in characters out of 62. With 11, a guess hits one of ten thousand million
+    uploads once in five thousand million times; with 8, once in 21,800 times."""
     duplicates: Literal["allow", "reject"] = setting("allow", choice("allow", "reject"))
     """Whether an owner may upload the same bytes twice within a day. Admins always may."""
     delete_on_get: bool = setting(False, FLAG)

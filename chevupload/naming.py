@@ -16,8 +16,6 @@ from chevupload.errors import StorageError
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 """Alphabet of ids: every character is itself in a URL, a file name and a double click."""
 _MAX_MARKS = 30
-ID_LENGTH = 8
-"""Random ids of 62**8 values: not to be guessed or counted through, and short enough to read out."""
 
 MAX_NAME = 200
 """Longest stored base name, in characters, before its extension."""
@@ -41,11 +39,6 @@ STORAGE_PATH = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]+(?:/(?!\.{1,2}(?:/
 """Paths are made of safe characters already. This is the second line: no mistake above can traverse folders, name a
 glob that a file system would expand, or reach ``~`` and URL chains."""
 _OWN_SUFFIX = re.compile(r"\.(th|md|fr|original|lg)$", re.IGNORECASE)
-
-
-def new_id() -> str:
-    """Make a random public id."""
-    return random_id(ID_LENGTH)
 
 
 def client_filename(text: str) -> str:

@@ -7,7 +7,7 @@ it cannot do its work, never its library's own exceptions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
@@ -96,8 +96,11 @@ class Storage(Protocol):
         """
         ...
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str, part: range | None = None) -> BinaryIO:
         """Open a stored file for reading; the caller closes it. It is seekable.
+
+        ``part`` is what the caller is going to read of a file that has at least so many bytes: a store may fetch it at
+        once, instead of asking for the file's size first.
 
         Raises:
             FileMissing: there is no such file.
@@ -303,8 +306,8 @@ class CategoryRecords(UploadRecords, Protocol):
 class ViewedRecords(UploadRecords, Protocol):
     """Records that count their views. Without it, every upload has none."""
 
-    def count_view(self, upload_id: str) -> None:
-        """Add one to a ready upload's views."""
+    def add_views(self, counts: Mapping[str, int]) -> None:
+        """Add to the views of uploads, by their ids, in as few statements as possible; those not ready have none."""
         ...
 
 

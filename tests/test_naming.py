@@ -12,7 +12,7 @@ from chevupload.naming import (
     base_name,
     client_filename,
     default_title,
-    new_id,
+    random_id,
     split_extension,
     viewer_slug,
     with_suffix,
@@ -21,7 +21,7 @@ from chevupload.naming import (
 
 def test_ids_are_random():
     """Eight characters that need no escape anywhere."""
-    ids = {new_id() for _ in range(1000)}
+    ids = {random_id(8) for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch(r"[A-Za-z0-9]{8}", id_) for id_ in ids)
 

@@ -15,6 +15,7 @@ from chevupload.db.tables import (
     UploadTagMixin,
     UsedNameMixin,
     UserMixin,
+    ViewMixin,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "UserColumns",
     "UserKeys",
     "UserMixin",
+    "ViewMixin",
     "engine_from",
     "sqlite_engine",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -16,16 +17,18 @@ from sqlalchemy import (
     exists,
     or_,
     select,
+    text,
     true,
     update,
 )
 
 from chevupload.clock import Clock, utc_now
-from chevupload.db.columns import Unindexed
+from chevupload.db.columns import UNFINISHED, Unindexed
 from chevupload.db.database import Database
 from chevupload.db.host_session import HostSession, JoinedRecords
 from chevupload.db.records import DELETING, SqlRecords, Statements
 from chevupload.db.tables import Tables
+from chevupload.db.upserts import insert_or_add
 from chevupload.model import Album, Cursor, Upload
 from chevupload.protocols import UploadRecords
 
@@ -50,7 +53,7 @@ class SqlCatalog(SqlRecords):
         """Keep records in ``database``."""
         self.database = database
         self.tables = found = Tables.default() if tables is None else tables
-        statements = Statements(found)
+        statements = Statements(found, database.engine.dialect)
         super().__init__(database, statements, clock)
         self._uploads = uploads = found.uploads
         self._albums, self._categories = found.albums, found.categories
@@ -59,6 +62,7 @@ class SqlCatalog(SqlRecords):
         resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
         self._resize = update(uploads).where(id_, column.state == "ready").values(resized)
         self._abandon = update(uploads).where(id_, column.state == "pending").values(DELETING)
+        is_unfinished = text(UNFINISHED)
         is_deleting, moment = column.state == "deleting", column.claimed_at.type
         is_free = or_(column.claimed_at.is_(None), column.claimed_at <= bindparam("since", type_=moment))
         claimed_at = bindparam("now", type_=moment)
@@ -66,7 +70,11 @@ class SqlCatalog(SqlRecords):
         self._unclaim = update(uploads).where(id_, is_deleting).values(claimed_at=None)
         self._stalled = (
             select(column.id)
-            .where(column.state == "pending", column.received_at <= bindparam("since", type_=column.received_at.type))
+            .where(
+                is_unfinished,
+                column.state == "pending",
+                column.received_at <= bindparam("since", type_=column.received_at.type),
+            )
             .order_by(column.id)
             .limit(PAGE_SIZE)
         )
@@ -77,7 +85,11 @@ class SqlCatalog(SqlRecords):
             .limit(PAGE_SIZE)
         )
         self._free_name = delete(used).where(used.c.digest == bindparam("found"))
-        self._count_view = update(uploads).where(id_, column.state == "ready").values(views=column.views + 1)
+        self._are_ready = select(column.id).where(
+            column.id.in_(bindparam("upload_ids", expanding=True)), Unindexed(column.state) == "ready"
+        )
+        views = found.views
+        self._add_views = insert_or_add(views, views.c.upload_id, views.c.count, database.engine.dialect)
         self._duplicate = self._look_for_duplicate(column.owner_id == bindparam("owner_id"))
         self._guest_duplicate = self._look_for_duplicate(column.owner_id.is_(None))
 
@@ -108,9 +120,16 @@ class SqlCatalog(SqlRecords):
         """See IdempotentRecords."""
         return self._change(self._abandon, upload_id)
 
-    def count_view(self, upload_id: str) -> None:
+    def add_views(self, counts: Mapping[str, int]) -> None:
         """See ViewedRecords."""
-        self._change(self._count_view, upload_id)
+        # In order, so that several processes that add views of the same uploads wait for each other.
+        ordered = iter(sorted(counts))
+        while page := list(islice(ordered, PAGE_SIZE)):
+            with self._database.connect() as connection:
+                ready = {*connection.scalars(self._are_ready, {"upload_ids": page})}
+            if rows := [{"upload_id": id_, "count": counts[id_]} for id_ in page if id_ in ready]:
+                with self._database.begin() as connection:
+                    connection.execute(self._add_views, rows)
 
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
         """See SweepableRecords."""
@@ -125,7 +144,9 @@ class SqlCatalog(SqlRecords):
     def withdrawn_ids(self) -> Iterator[str]:
         """See SweepableRecords."""
         column = self._uploads.c
-        query = select(column.id).where(column.state == "deleting").order_by(column.id).limit(PAGE_SIZE)
+        query = (
+            select(column.id).where(text(UNFINISHED), column.state == "deleting").order_by(column.id).limit(PAGE_SIZE)
+        )
         last: str | None = None
         while True:
             with self._database.connect() as connection:

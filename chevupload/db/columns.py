@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, String, Text
+from sqlalchemy import DateTime, Dialect, String, Text, text
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -92,6 +92,15 @@ def short_text(length: int) -> TypeEngine[str]:
 def long_text() -> TypeEngine[str]:
     """Return the type of a text of any length and any characters."""
     return Text().with_variant(LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
+
+
+UNFINISHED = "state <> 'ready'"
+"""Which uploads the sweep looks at, as its index says it: SQLite takes that index for a query with these very words."""
+
+
+def only_where(condition: str) -> dict[str, Any]:
+    """Return the arguments of an index with only the rows for which ``condition`` holds; MySQL's have all rows."""
+    return {f"{dialect}_where": text(condition) for dialect in ("postgresql", "sqlite")}
 
 
 class Unindexed(FunctionElement[Any]):

@@ -7,16 +7,21 @@ disconnects, PgBouncer's features of its pooling modes, psycopg's on prepared st
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from chevupload.filesystem import local_path
 
 _PAUSE_SECONDS = 0.05
+
+_IDLE_SECONDS = 10
+_USED = "chevupload.used"
+"""Where a connection keeps when it was given back, by the clock that only goes forward."""
 
 _POSTGRES_DRIVERS = ("psycopg", "psycopg2")
 _STATEMENT_TIMEOUT = """
@@ -24,7 +29,7 @@ _STATEMENT_TIMEOUT = """
     FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'
 """
 """Whether somebody set it for the connection, the role or the database; and the number of the process that answers."""
-_POOLED = "chevupload.pooled"
+POOLED = "chevupload.pooled"
 """Where a connection keeps whether each of its transactions has to set the time of a statement."""
 
 
@@ -67,12 +72,11 @@ def engine_from(url: str | URL, *, connect_seconds: int = 5, statement_seconds: 
         found,
         connect_args={name: value for name, value in arguments.items() if name not in found.query},
         pool_timeout=statement_seconds,
-        # The server may have been started anew since a connection's last use, or have closed it for idleness.
-        pool_pre_ping=True,
         # Titles, file names and digests have no place in a log.
         hide_parameters=True,
         **isolation,
     )
+    _ping_if_needed(engine)
     if found.get_driver_name() in _POSTGRES_DRIVERS:
         _limit_statements(engine, statement_seconds)
     return engine
@@ -108,6 +112,41 @@ def _prepare_threshold(url: URL) -> int | None:
         raise ArgumentError("prepare_threshold of a database URL must be a whole number") from None
 
 
+def _ping_if_needed(engine: Engine) -> None:
+    """Ask whether the server is still there, and connect anew if not, before a connection is used that may have died.
+
+    A server that ends, or ends a connection for its idleness, says so: there is something to read. Only a server, or a
+    firewall in between, that went without a word needs to be asked, which is done after some idle seconds.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(driver: Any, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(driver: Any, record: Any, fairy: Any) -> None:
+        used = record.info.pop(_USED, None)
+        if used is None or (time.monotonic() - used < _IDLE_SECONDS and _has_nothing_to_say(driver)):
+            return
+        try:
+            is_there = engine.dialect.do_ping(driver)
+        except engine.dialect.loaded_dbapi.Error as error:
+            if not engine.dialect.is_disconnect(error, driver, None):
+                raise
+            is_there = False
+        if not is_there:
+            raise InvalidatePoolError
+
+
+def _has_nothing_to_say(driver: Any) -> bool:
+    """Whether the server has sent nothing that was not asked for; False where the driver does not show its socket."""
+    try:
+        readable, _, _ = select.select([getattr(driver, "_sock", driver)], [], [], 0)
+    except Exception:
+        return False
+    return not readable
+
+
 def _limit_statements(engine: Engine, seconds: int) -> None:
     """Let PostgreSQL end each statement after so many seconds, unless somebody set such a time already.
 
@@ -126,14 +165,14 @@ def _limit_statements(engine: Engine, seconds: int) -> None:
         with driver.cursor() as cursor:
             cursor.execute(_STATEMENT_TIMEOUT)
             is_set, process = cursor.fetchone()
-            record.info[_POOLED] = not is_set and process != driver.info.backend_pid
-            if not is_set and not record.info[_POOLED]:
+            record.info[POOLED] = not is_set and process != driver.info.backend_pid
+            if not is_set and not record.info[POOLED]:
                 cursor.execute(f"SET {limit}")
         driver.autocommit = False
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.info[_POOLED]:
+        if connection.info[POOLED]:
             connection.exec_driver_sql(f"SET LOCAL {limit}")
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import MetaData, Table
 
+from chevupload.db.connect import POOLED
 from chevupload.db.revisions import REVISION, note_revision, noted_revision
 from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError
@@ -37,6 +38,10 @@ class Transactions(Protocol):
         """Give a connection for reading."""
         ...
 
+    def change(self) -> AbstractContextManager[Connection]:
+        """Give a connection for one statement that changes something, which lasts as one of ``begin`` does."""
+        ...
+
 
 @contextlib.contextmanager
 def database_errors() -> Iterator[None]:
@@ -52,6 +57,18 @@ def database_errors() -> Iterator[None]:
         raise
     except SQLAlchemyError as error:
         raise CatalogError("the database cannot do its work") from error
+
+
+def _alone(connection: Connection) -> Connection:
+    """Let each statement of a connection stand alone, if that saves the messages that begin and end a transaction.
+
+    PostgreSQL's drivers only note it. Those of MySQL and MariaDB say it to the server, each time; SQLite's begin no
+    transaction for reading. Behind a pooler the limit of a statement needs a transaction, see
+    :mod:`chevupload.db.connect`.
+    """
+    if connection.dialect.name != "postgresql" or connection.info.get(POOLED):
+        return connection
+    return connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 class Database:
@@ -90,7 +107,19 @@ class Database:
             CatalogError: the database cannot do its work.
         """
         with database_errors(), self._own_engine().connect() as connection:
-            yield connection
+            yield _alone(connection)
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[Connection]:
+        """Give a connection for one statement that changes something, which lasts when the block ends.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+            IntegrityError: a constraint was violated; only the caller knows what that means.
+        """
+        with database_errors(), self._own_engine().connect() as connection:
+            yield _alone(connection)
+            connection.commit()
 
     def create_tables(self, tables: Iterable[Table] | None = None) -> None:
         """Make the tables that are missing; several processes may do so at once.

@@ -74,6 +74,8 @@ class HostSession:
                 yield connection
                 self._session.execute(self._change, execution_options=_UNNOTICED)
 
+    change = begin
+
     @contextlib.contextmanager
     def connect(self) -> Iterator[Connection]:
         """Give the session's connection for reading."""

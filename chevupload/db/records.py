@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import Connection, Dialect, Executable, Row, bindparam, delete, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from chevupload.clock import Clock
@@ -35,22 +35,30 @@ class Statements:
         tables: which they are.
         tags: the rows of tags.
         select: of every column that a record has; a condition is to be added.
+        one: the same with the name of a tag at the end, a row for each tag of an upload.
     """
 
-    def __init__(self, tables: Tables) -> None:
-        """Build them for ``tables``."""
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        """Build them for ``tables`` in a database of this ``dialect``."""
         self.tables = tables
-        self.tags = TagRows(tables)
+        self.tags = TagRows(tables, dialect)
         uploads, used = tables.uploads, tables.used_names
         column = uploads.c
         self.is_it = column.id == bindparam("upload_id")
         self.is_live = column.state.in_(["pending", "ready"])
-        self.select: Any = select(*(column[name] for name in _FIELDS), column.has_tags)
+        views, links, names = tables.views, tables.upload_tags, tables.tags
+        self.count = select(views.c.count).where(views.c.upload_id == column.id).scalar_subquery()
+        all_views = (column.views + func.coalesce(self.count, 0)).label("views")
+        fields = (all_views if name == "views" else column[name] for name in _FIELDS)
+        self.select: Any = select(*fields, column.has_tags)
+        # A row for each tag: one message, whatever the database.
+        tagged = uploads.outerjoin(links, links.c.upload_id == column.id).outerjoin(names, names.c.id == links.c.tag_id)
+        self.one: Any = self.select.add_columns(names.c.name).select_from(tagged).order_by(links.c.position)
         self.insert = insert(uploads)
-        self.get = self.select.where(self.is_it, column.state == "ready")
-        self.withdrawn = self.select.where(self.is_it, column.state == "deleting")
-        self.find = self.select.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
-        self.requested = self.select.where(column.request_digest == bindparam("request_digest"), self.is_live)
+        self.get = self.one.where(self.is_it, column.state == "ready")
+        self.withdrawn = self.one.where(self.is_it, column.state == "deleting")
+        self.find = self.one.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
+        self.requested = self.one.where(column.request_digest == bindparam("request_digest"), self.is_live)
         holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
         self.is_taken = select(true()).where(holds)
         self.is_used = select(true()).where(used.c.digest == bindparam("digest"))
@@ -58,6 +66,7 @@ class Statements:
         self.publish = update(uploads).where(self.is_it, Unlocked(column.state) == "pending").values(state="ready")
         self.withdraw = update(uploads).where(self.is_it, self.is_live).values(DELETING)
         self.release = insert(used)
+        self.forget_views = delete(views).where(views.c.upload_id == bindparam("upload_id"))
         self.forget = delete(uploads).where(self.is_it, column.state == "deleting")
 
 
@@ -75,14 +84,13 @@ class SqlRecords:
         ask = self._statements
         row = {name: getattr(upload, name) for name in _FIELDS}
         row |= {"state": "pending", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
-        tag_ids = ask.tags.ids(self._database, upload.tags) if upload.tags else ()
         try:
             with self._database.begin() as connection:
                 connection.execute(ask.insert, row)
                 if connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None:
                     raise NameTaken("name was taken")
-                if tag_ids:
-                    ask.tags.attach(connection, upload.id, tag_ids)
+                if upload.tags:
+                    ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
         except IntegrityError as error:
             if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
                 raise RequestTaken("an upload of this request is there") from error
@@ -118,6 +126,7 @@ class SqlRecords:
         with self._database.begin() as connection:
             if connection.execute(ask.forget, {"upload_id": upload_id}).rowcount == 1:
                 ask.tags.detach(connection, upload_id)
+                connection.execute(ask.forget_views, {"upload_id": upload_id})
                 connection.execute(ask.release, {"digest": _digest(upload.stem), "released_at": self._clock()})
 
     def requested(self, request_digest: str) -> Upload | None:
@@ -132,18 +141,22 @@ class SqlRecords:
             return connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None
 
     def _change(self, change: Executable, upload_id: str, **values: Any) -> bool:
-        """Change one record in a transaction. False when there is none that fits."""
-        with self._database.begin() as connection:
+        """Change one record. False when there is none that fits."""
+        with self._database.change() as connection:
             return connection.execute(change, {"upload_id": upload_id, **values}).rowcount == 1
 
     def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         with self._database.connect() as connection:
-            row = connection.execute(query, parameters).first()
-            return None if row is None else self._with_tags(connection, [row])[0]
+            rows = connection.execute(query, parameters).all()
+        return _upload(rows[0], tuple(row[-1] for row in rows if row.has_tags)) if rows else None
 
     def _with_tags(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Upload]:
         tags = self._statements.tags.of(connection, [row.id for row in rows if row.has_tags])
-        return [Upload(**dict(zip(_FIELDS, row, strict=False)), tags=tags.get(row.id, ())) for row in rows]
+        return [_upload(row, tags.get(row.id, ())) for row in rows]
+
+
+def _upload(row: Row[Any], tags: tuple[str, ...]) -> Upload:
+    return Upload(**dict(zip(_FIELDS, row, strict=False)), tags=tags)
 
 
 def _digest(stem: str) -> str:

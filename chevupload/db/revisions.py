@@ -15,7 +15,9 @@ from chevupload.db.tables import Base
 VERSION_LOCATION = str(Path(__file__).parent / "migrations" / "versions")
 """One of the ``version_locations`` of a host's Alembic. Its branch is called ``chevupload``."""
 
-REVISION = "chevupload_first_tables"
+REVISIONS = ("chevupload_first_tables", "chevupload_views_and_indexes")
+"""Those of every version, in their order."""
+REVISION = REVISIONS[-1]
 """The newest revision: that of the tables as this version makes them."""
 
 VERSION_TABLE = "chevupload_alembic_version"

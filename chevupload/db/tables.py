@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from sqlalchemy import BigInteger, Index, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
-from chevupload.db.columns import UtcDateTime, long_text, short_text, tell_alembic
+from chevupload.db.columns import UNFINISHED, UtcDateTime, long_text, only_where, short_text, tell_alembic
 from chevupload.errors import ConfigError
 
 
@@ -23,7 +23,8 @@ class UploadMixin:
 
     ``state`` is pending, ready or deleting. ``stem_key`` is the stem in lower case; its uniqueness is the reservation
     of a name. ``request_digest`` is that of a request which may be repeated, until the upload is withdrawn.
-    ``claimed_at`` is when a sweep took it on itself to remove it.
+    ``claimed_at`` is when a sweep took it on itself to remove it. ``views`` are those before it was recorded here;
+    the others are in a table of their own, see :class:`ViewMixin`.
     """
 
     id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
@@ -55,7 +56,7 @@ class UploadMixin:
     thumb_size: Mapped[int] = mapped_column(BigInteger)
     medium_size: Mapped[int] = mapped_column(BigInteger)
     frame_size: Mapped[int] = mapped_column(BigInteger)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     views: Mapped[int] = mapped_column(BigInteger)
     request_digest: Mapped[str | None] = mapped_column(short_text(64), unique=True)
     request_md5: Mapped[str | None] = mapped_column(short_text(32))
@@ -68,10 +69,13 @@ class UploadMixin:
         """Index what the sweep, an owner's list and the look for duplicates ask for."""
         table = cls.__tablename__  # type: ignore[attr-defined]
         return (
-            Index(f"ix_{table}_sweep", "state", "received_at"),
-            Index(f"ix_{table}_owner", "owner_id", "received_at"),
+            Index(f"ix_{table}_unfinished", "state", "received_at", **only_where(UNFINISHED)),
+            Index(f"ix_{table}_owned", "owner_id", "received_at", **only_where("owner_id IS NOT NULL")),
             Index(f"ix_{table}_md5", "owner_id", "md5", "received_at"),
-            Index(f"ix_{table}_source_md5", "owner_id", "source_md5", "received_at"),
+            Index(
+                f"ix_{table}_source", "owner_id", "source_md5", "received_at", **only_where("source_md5 IS NOT NULL")
+            ),
+            Index(f"ix_{table}_expiring", "expires_at", "id", **only_where("expires_at IS NOT NULL")),
         )
 
 
@@ -127,6 +131,13 @@ class UploadTagMixin:
     tag_id: Mapped[int] = mapped_column(index=True)
 
 
+class ViewMixin:
+    """How often an upload was viewed, beside its row: a narrow row is cheap to write again and again."""
+
+    upload_id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
 class UsedNameMixin:
     """The name of an upload that is gone, as a digest: nobody shall read what was deleted."""
 
@@ -146,6 +157,7 @@ _MIXINS: dict[str, type[Any]] = {
     "categories": CategoryMixin,
     "tags": TagMixin,
     "upload_tags": UploadTagMixin,
+    "views": ViewMixin,
     "used_names": UsedNameMixin,
 }
 
@@ -158,7 +170,7 @@ READY_MODELS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The eight tables that catalog, keys and accounts work on."""
+    """The nine tables that catalog, keys and accounts work on."""
 
     uploads: Table
     keys: Table
@@ -167,6 +179,7 @@ class Tables:
     categories: Table
     tags: Table
     upload_tags: Table
+    views: Table
     used_names: Table
 
     @classmethod

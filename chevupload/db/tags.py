@@ -1,30 +1,31 @@
 """Tags of uploads in a database.
 
-Tags are made in transactions of their own, before the upload that carries them: two uploads that bring the same new
-tags cannot lock each other out, and a tag without an upload does no harm.
+New tags are made in the transaction of the upload that carries them, behind the upload itself and in the order of their
+names: two uploads that bring the same new tags wait for each other, and never both at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Dialect, Select, bindparam, delete, insert, select
 
-from chevupload.db.database import Transactions
 from chevupload.db.tables import Tables
+from chevupload.db.upserts import insert_new
 from chevupload.errors import CatalogError
 
 
 class TagRows:
     """The rows of tags, and of tags on uploads."""
 
-    def __init__(self, tables: Tables) -> None:
-        """Keep them in ``tables``."""
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        """Keep them in ``tables``, in a database of this ``dialect``."""
         tags, links = tables.tags, tables.upload_tags
-        self._insert_tag = insert(tags)
+        self._insert_tags = insert_new(tags, tags.c.name, dialect)
         self._select_tags = select(tags.c.name, tags.c.id).where(tags.c.name.in_(bindparam("names", expanding=True)))
+        # Also those that somebody else has made since this transaction began, whatever its isolation.
+        self._select_newest = self._select_tags.with_for_update(read=True)
         self._insert_links = insert(links)
         self._delete_links = delete(links).where(links.c.upload_id == bindparam("upload_id"))
         self._select_links = (
@@ -34,19 +35,16 @@ class TagRows:
             .order_by(links.c.upload_id, links.c.position)
         )
 
-    def ids(self, database: Transactions, names: Sequence[str]) -> list[int]:
+    def ids(self, connection: Connection, names: Sequence[str]) -> list[int]:
         """Return the ids of tags in the order of ``names``, making those that are missing.
 
         Raises:
             CatalogError: a tag cannot be stored under its name.
         """
-        known = self._known(database, names)
-        if missing := [name for name in dict.fromkeys(names) if name not in known]:
-            for name in missing:
-                # Made by somebody else in the meantime.
-                with contextlib.suppress(IntegrityError), database.begin() as connection:
-                    connection.execute(self._insert_tag, {"name": name})
-            known = self._known(database, names)
+        known = self._known(connection, self._select_tags, names)
+        if missing := sorted({*names} - known.keys()):
+            connection.execute(self._insert_tags, [{"name": name} for name in missing])
+            known |= self._known(connection, self._select_newest, missing)
         try:
             return [known[name] for name in names]
         except KeyError as error:
@@ -71,7 +69,6 @@ class TagRows:
                 found[upload_id] = (*found.get(upload_id, ()), name)
         return found
 
-    def _known(self, database: Transactions, names: Sequence[str]) -> dict[str, int]:
-        with database.connect() as connection:
-            rows = connection.execute(self._select_tags, {"names": list(names)}).all()
-        return {row.name: row.id for row in rows}
+    @staticmethod
+    def _known(connection: Connection, query: Select[Any], names: Sequence[str]) -> dict[str, int]:
+        return {row.name: row.id for row in connection.execute(query, {"names": list(names)})}

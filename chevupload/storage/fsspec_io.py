@@ -64,7 +64,7 @@ class Access:
                     self._filesystem.rm_file(place)
             raise
 
-    def open(self, place: str) -> BinaryIO:
+    def open(self, place: str, part: range | None = None) -> BinaryIO:
         """Open a file for reading."""
         file = self._filesystem.open(place, "rb")
         # fsspec's memory gives every reader the one file that it keeps, at whatever place the last one left it.
@@ -162,8 +162,10 @@ class ObjectAccess(Access):
         """Write the local file at ``path``."""
         self._call("_put_file", path, place, size=size, chunksize=BLOCK_BYTES, **arguments)
 
-    def open(self, place: str) -> BinaryIO:
-        """Open a file for reading; nothing of it is fetched yet."""
+    def open(self, place: str, part: range | None = None) -> BinaryIO:
+        """Open a file for reading; nothing of it is fetched yet but the beginning of ``part``."""
+        if part is not None:
+            return cast(BinaryIO, _ObjectReader(self, place, part.stop, begin=part.start))
         found = self.info(place)
         if found["type"] != "file":
             raise FileNotFoundError(place)
@@ -236,9 +238,12 @@ def _on_disk(beginning: bytes | bytearray, file: BinaryIO) -> Iterator[str]:
 class _ObjectReader(io.RawIOBase):
     """A file in an object store: each read is one request for what it returns, and no more."""
 
-    def __init__(self, access: ObjectAccess, place: str, size: int) -> None:
+    def __init__(self, access: ObjectAccess, place: str, size: int, *, begin: int | None = None) -> None:
         self._access, self._place, self._size = access, place, size
         self._position = 0
+        self._fetched_from, self._fetched = begin or 0, b""
+        if begin is not None:
+            self._fetched = access.read(place, begin, min(size, begin + CHUNK_BYTES))
 
     def readable(self) -> bool:
         return True
@@ -260,6 +265,12 @@ class _ObjectReader(io.RawIOBase):
         stop = self._size if size < 0 else min(self._size, self._position + size)
         if stop <= self._position:
             return b""
-        data = self._access.read(self._place, self._position, stop)
+        offset = self._position - self._fetched_from
+        if 0 <= offset < len(self._fetched):
+            data = self._fetched[offset : offset + stop - self._position]
+        else:
+            data = self._access.read(self._place, self._position, stop)
         self._position += len(data)
+        if self._position >= self._fetched_from + len(self._fetched):
+            self._fetched = b""
         return data

@@ -155,7 +155,7 @@ class FsspecStorage:
             except FileExistsError as error:
                 raise FileExists("a file with this name exists") from error
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str, part: range | None = None) -> BinaryIO:
         """Open a stored file for reading; the caller closes it. From an object store, each read is one request.
 
         Raises:
@@ -164,7 +164,7 @@ class FsspecStorage:
         with translated("open", path):
             access, place = self._files.locate(path)
             try:
-                return access.open(place)
+                return access.open(place, part)
             except _ABSENT as error:
                 raise FileMissing(f"no file at {path}") from error
 

@@ -100,7 +100,7 @@ class LocalStorage(FsspecStorage):
                     self._copy(file, target)
             source.unlink(missing_ok=True)  # renamed already, where there are no links
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str, part: range | None = None) -> BinaryIO:
         """Open a stored file for reading; the caller closes it. It has a descriptor, for servers that send files.
 
         Raises:

@@ -389,9 +389,11 @@ class ViewedRecordsContract(_Contract):
         """Every view counts, of what can be viewed only; an unknown id is no error."""
         ready(catalog, new_upload())
         catalog.reserve(new_upload("a2"))
-        for id_ in ("a1", "a1", "a2", "nobody"):
-            catalog.count_view(id_)
+        catalog.add_views({"a1": 2, "a2": 1, "nobody": 1})
         assert catalog.get("a1") == new_upload(views=2)
+        catalog.add_views({"a1": 5})
+        catalog.add_views({})
+        assert catalog.get("a1") == new_upload(views=7)
         catalog.publish("a2")
         assert catalog.get("a2") == new_upload("a2", views=0)
 
@@ -401,10 +403,27 @@ class ViewedRecordsContract(_Contract):
 
         def work(thread: int) -> None:
             for _ in range(10):
-                catalog.count_view("a1")
+                catalog.add_views({"a1": 1})
 
         in_threads(6, work)
         assert catalog.get("a1") == new_upload(views=60)
+
+    def test_views_of_many_uploads_are_added_at_once(self, catalog: ViewedRecords) -> None:
+        """By several threads, in whatever order each has them."""
+        names = [f"u{number:03}" for number in range(250)]
+        ready(catalog, *map(new_upload, names))
+        in_threads(2, lambda thread: catalog.add_views(dict.fromkeys(reversed(names) if thread else names, 3)))
+        assert {upload.views for upload in map(catalog.get, names) if upload is not None} == {6}
+
+    def test_views_end_with_their_upload(self, catalog: ViewedRecords) -> None:
+        """Whoever gets the same id later begins with none."""
+        ready(catalog, new_upload())
+        catalog.add_views({"a1": 2})
+        catalog.withdraw("a1")
+        catalog.add_views({"a1": 1})
+        catalog.forget("a1")
+        ready(catalog, new_upload(name="other"))
+        assert catalog.get("a1") == new_upload(name="other")
 
 
 class SweepableRecordsContract(_Contract):
@@ -605,5 +624,5 @@ class CatalogContract(
         """The next page follows the one before, whatever was looked at meanwhile."""
         ready(catalog, *(new_upload(f"u{age}", received_at=NOW - age * SECOND) for age in range(4)))
         first = catalog.owned("user", now=NOW, limit=2)
-        catalog.count_view("u2")
+        catalog.add_views({"u2": 1})
         assert ids(catalog.owned("user", now=NOW, limit=2, before=first[-1].cursor)) == ["u2", "u3"]

@@ -43,7 +43,7 @@ class MemoryStorage:
             raise StorageError(f"cannot save {path}") from error
         self._files[path], self._modified[path] = content, utc_now()
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str, part: range | None = None) -> BinaryIO:
         """See Storage."""
         try:
             return BytesIO(self._files[checked_path(path)])
@@ -142,11 +142,12 @@ class MemoryCatalog:
         with self._lock:
             return self._of_request(request_digest)
 
-    def count_view(self, upload_id: str) -> None:
+    def add_views(self, counts: Mapping[str, int]) -> None:
         """See ViewedRecords."""
         with self._lock:
-            if (record := self._record(upload_id, "ready")) is not None:
-                record.upload = replace(record.upload, views=record.upload.views + 1)
+            for upload_id, count in counts.items():
+                if (record := self._record(upload_id, "ready")) is not None:
+                    record.upload = replace(record.upload, views=record.upload.views + count)
 
     def withdraw(self, upload_id: str) -> bool:
         """See UploadRecords."""

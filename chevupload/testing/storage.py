@@ -157,6 +157,17 @@ class StorageContract:
             storage.open("a/b.png")
         storage.delete("a/b.png")
 
+    def test_a_part_of_a_file_is_the_same_bytes(self, storage: Storage) -> None:
+        """Whether it was announced or not; and what is missing is missing before anything is read."""
+        put(storage, "a/b.png", b"0123456789")
+        for part in (range(10), range(3, 7), range(9, 10)):
+            with storage.open("a/b.png", part) as file:
+                file.seek(part.start)
+                pieces = (file.read(2), file.read(len(part) - 2) if len(part) > 2 else b"")
+                assert b"".join(pieces)[: len(part)] == b"0123456789"[part.start : part.stop]
+        with pytest.raises(FileMissing):
+            storage.open("a/c.png", range(1))
+
     def test_a_folder_is_no_file(self, storage: Storage) -> None:
         """What is only the beginning of a path is missing, and so is what would be below a file."""
         put(storage, "folder/a", b"1")

@@ -35,7 +35,7 @@ from chevupload.model import (
     Upload,
     as_principal,
 )
-from chevupload.naming import new_id
+from chevupload.naming import random_id
 from chevupload.protocols import (
     AlbumRecords,
     CategoryRecords,
@@ -133,7 +133,7 @@ class Uploads:
                 media,
                 policy=self._config.policy,
                 max_tags=self._config.limits.max_tags,
-                upload_id=new_id(),
+                upload_id=random_id(self._config.policy.id_length),
                 random_name=secrets.token_hex(16),
                 received_at=self._clock(),
                 request_digest=request_digest,

@@ -12,6 +12,7 @@ from chevupload.protocols import Fetcher, KeyStore
 from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.service import Uploads
+from chevupload.uploads.views import ViewCounter
 from chevupload.web.assets import Assets
 from chevupload.web.files import Deliverer
 from chevupload.web.page_answers import PageAnswers
@@ -51,6 +52,11 @@ class WebContext(UploadContext):
     def receiver(self) -> Receiver:
         """What takes in the upload of a request."""
         return Receiver(self)
+
+    @cached_property
+    def views(self) -> ViewCounter:
+        """What counts the views of this process."""
+        return ViewCounter(self.catalog)
 
     @cached_property
     def deliverer(self) -> Deliverer:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from chevupload.clock import Clock
 from chevupload.config import Delivery
@@ -21,6 +22,9 @@ from chevupload.storage.registry import Storages
 from chevupload.web.ranges import file_answer
 from chevupload.wsgi.responses import redirect_answer
 from chevupload.wsgi.webob import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _HANDING_HEADERS = {"x_accel": "X-Accel-Redirect", "x_sendfile": "X-Sendfile"}
 _SIGNED_URLS = 4_096
@@ -50,7 +54,7 @@ class Deliverer:
         # Bounded, and of this process: another one signs its own.
         self._remembered = lru_cache(maxsize=_SIGNED_URLS)(self._signed)
 
-    def answer(self, upload: Upload, path: str, *, method: str) -> Response:
+    def answer(self, upload: Upload, path: str, environ: WSGIEnvironment) -> Response:
         """Answer a request for the file at ``path``, which is one of the upload's.
 
         Raises:
@@ -65,9 +69,9 @@ class Deliverer:
         if how.by in _HANDING_HEADERS:
             return _handed_over(upload, path, how, now)
         # The signature holds for GET alone, so that HEAD is answered here: from the record, and whether it is there.
-        if how.by == "signed_url" and method == "GET":
+        if how.by == "signed_url" and environ["REQUEST_METHOD"] == "GET":
             return self._signed_redirect(upload, path, how, now)
-        return file_answer(upload, path, storage, now=now)
+        return file_answer(upload, path, storage, environ, now=now)
 
     def signed_url(self, upload: Upload, path: str) -> str | None:
         """Return where a request for the file at ``path`` is sent on to now; None where it is answered otherwise.

@@ -110,7 +110,7 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
         tags = environ.get("HTTP_IF_NONE_MATCH", "")
         read["HTTP_IF_NONE_MATCH"] = f'"{self.etag}"' if tags.strip() == "*" else tags.replace('W/"', '"')
         # Several ranges, other units and methods: the whole file. A suffix longer than the file is the file, too.
-        found = _ONE_RANGE.match(environ.get("HTTP_RANGE", "")) if environ["REQUEST_METHOD"] == "GET" else None
+        found = _one_range(environ)
         if found is None or not self._is_same(read.pop("HTTP_IF_RANGE", None)):
             read.pop("HTTP_RANGE", None)
         elif found[1] and int(found[1]) > self.content_length:
@@ -120,6 +120,27 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
             read["HTTP_RANGE"] = f"bytes={self.content_length}-"
         body = cast("WSGIApplication", super().__call__)(read, start_response)
         return body.handed_over(environ) if isinstance(body, FileBody) else body
+
+    def part(self, environ: WSGIEnvironment) -> range | None:
+        """Return which bytes of the file are going to be sent; None for an answer that has none of them."""
+        if not self._is_wanted(environ) or self._is_known(environ):
+            return None
+        found = _one_range(environ)
+        if found is None or not self._is_same(environ.get("HTTP_IF_RANGE")):
+            return range(self.content_length)
+        start, _, end = found[0].removeprefix("bytes=").partition("-")
+        if not start:
+            return range(max(0, self.content_length - int(end)), self.content_length) or None
+        if end and int(end) < int(start):
+            return range(self.content_length)
+        return range(int(start), min(int(end or self.content_length) + 1, self.content_length)) or None
+
+    def _is_known(self, environ: WSGIEnvironment) -> bool:
+        """Whether the sender has this file already: If-None-Match, and If-Modified-Since in its absence."""
+        if tags := environ.get("HTTP_IF_NONE_MATCH", ""):
+            return tags.strip() == "*" or self.etag in (tag for _, tag in _TAG.findall(tags))
+        date = _date(environ.get("HTTP_IF_MODIFIED_SINCE", ""))
+        return date is not None and bool(self.last_modified <= date)
 
     def _refuse(self, status: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.app_iter.close()
@@ -143,6 +164,10 @@ class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
         return bool(_date(validator) == self.last_modified)
 
 
+def _one_range(environ: WSGIEnvironment) -> re.Match[str] | None:
+    return _ONE_RANGE.match(environ.get("HTTP_RANGE", "")) if environ["REQUEST_METHOD"] == "GET" else None
+
+
 def _date(text: str) -> Any:
     """Read a date of HTTP; None for what is none, or one that Python cannot count up to."""
     try:
@@ -151,15 +176,15 @@ def _date(text: str) -> Any:
         return None
 
 
-def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -> Response:
-    """Send the file at ``path``, which is one of the upload's.
+def file_answer(upload: Upload, path: str, storage: Storage, environ: WSGIEnvironment, *, now: datetime) -> Response:
+    """Send the file at ``path``, which is one of the upload's; the storage is asked only for what is going to be sent.
 
     Raises:
         FileMissing: the storage has no such file.
     """
     size = upload.sizes[path]
     response = FileResponse(
-        app_iter=FileBody(storage.open(path)),
+        app_iter=FileBody(io.BytesIO()),
         content_type=content_type(path),
         charset=None,
         conditional_response=True,
@@ -172,4 +197,8 @@ def file_answer(upload: Upload, path: str, storage: Storage, *, now: datetime) -
     response.headers["Content-Disposition"] = content_disposition(upload, path)
     response.headers["Accept-Ranges"] = "bytes"
     response.headers.update(SAFETY_HEADERS)
+    if (part := response.part(environ)) is not None:
+        # Nothing is read for HEAD, but a file that is missing is told.
+        response.app_iter = FileBody(storage.open(path, part if environ["REQUEST_METHOD"] == "GET" else None))
+        response.content_length = size
     return response

@@ -11,9 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from chevupload.errors import BackendError, FileMissing, Gone, NotFound
+from chevupload.errors import FileMissing, Gone, NotFound
 from chevupload.model import Upload
-from chevupload.protocols import ViewedRecords
 from chevupload.web.api_json import deleted_document
 from chevupload.web.context import WebContext
 from chevupload.web.exif_details import exif_details
@@ -45,14 +44,13 @@ class Viewer(Feature):
     """Answers the routes of viewer, delete link and files."""
 
     def __init__(self, context: WebContext) -> None:
-        """Count views where the catalog can.
+        """Take the parts of ``context``.
 
         Raises:
             ConfigError: a delivery that the storages cannot do.
         """
         super().__init__(context)
         self._deliverer = context.deliverer
-        self._views = context.catalog if isinstance(context.catalog, ViewedRecords) else None
 
     @route("viewer", None, patterns=BELOW)
     @route("video", None, patterns=BELOW)
@@ -74,8 +72,8 @@ class Viewer(Feature):
         canonical = unquote(links.viewer(upload)[below_mount:])
         if mounted_path(environ) not in (canonical, links.short(upload)[below_mount:]):
             return redirect_answer(links.viewer_path(upload))
-        if environ["REQUEST_METHOD"] == "GET" and self._views is not None:
-            self._count_view(self._views, upload)
+        if environ["REQUEST_METHOD"] == "GET":
+            self._context.views.add(upload.id)
         return self._context.answers.page(environ, self._viewer_page(upload, links))
 
     def _viewer_page(self, upload: Upload, links: Links) -> Page:
@@ -103,13 +101,6 @@ class Viewer(Feature):
         response.headers["Cache-Control"] = "private, max-age=3600"
         return response
 
-    @staticmethod
-    def _count_view(records: ViewedRecords, upload: Upload) -> None:
-        try:
-            records.count_view(upload.id)
-        except BackendError:
-            logger.warning("a view could not be counted", exc_info=True)
-
     def _delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
         if not self._context.delete_tokens.verify(upload_id, token):
             raise NotFound
@@ -132,7 +123,7 @@ class Viewer(Feature):
             raise NotFound
         self._live(upload)
         try:
-            return self._deliverer.answer(upload, path, method=environ["REQUEST_METHOD"])
+            return self._deliverer.answer(upload, path, environ)
         except FileMissing as error:
             # Deleted since the record was read; or lost, which a check would find, too.
             logger.warning("there is a record and no file at %s", path)

@@ -135,7 +135,7 @@ class Site:
             "reserve": lambda: catalog.reserve(upload),
             "publish": lambda: catalog.publish(upload.id),
             "viewer": lambda: catalog.get(upload.id),
-            "view": lambda: catalog.count_view(upload.id),
+            "view": lambda: catalog.add_views({upload.id: 1}),
             "file": lambda: catalog.find(upload.stem),
             "list": lambda: catalog.owned(owner_id, now=NOW, limit=1),
             "list, far down": lambda: catalog.owned(owner_id, now=NOW, limit=1, before=_old(upload)),

@@ -466,8 +466,8 @@ def test_it_says_what_is_missing(tmp_path, missing, code, message):
 class Watched(LocalStorage):
     """Remembers the files that it opened."""
 
-    def open(self, path):
-        self.opened = super().open(path)
+    def open(self, path, part=None):
+        self.opened = super().open(path, part)
         return self.opened
 
 

@@ -51,6 +51,9 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", self._port))
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
+    def on_data(self, source: socket.socket, data: bytes, *, is_answer: bool) -> None:
+        """Look at what is handed on; a subclass may."""
+
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -74,6 +77,7 @@ class Proxy:
                     lost()
                     break
                 if is_answer is not None:
+                    self.on_data(source, data, is_answer=is_answer)
                     target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):

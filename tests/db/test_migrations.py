@@ -14,12 +14,10 @@ from sqlalchemy import MetaData, inspect, text
 
 from chevupload.db import Database, SqlCatalog, Tables
 from chevupload.db.migrations import Migrations
-from chevupload.db.revisions import REVISION, VERSION_LOCATION, VERSION_TABLE
+from chevupload.db.revisions import REVISION, REVISIONS, VERSION_LOCATION, VERSION_TABLE
 from chevupload.errors import ConfigError
 from chevupload.testing.records import in_threads
 from tests.support import ROOT
-
-FIRST = "chevupload_first_tables"
 
 
 @pytest.fixture
@@ -50,9 +48,28 @@ def test_a_missing_column_or_index_is_seen(engine):
     migrations.upgrade()
     with engine.begin() as connection:
         end = " ON chevupload_uploads" if connection.dialect.name == "mysql" else ""
-        connection.execute(text(f"DROP INDEX ix_chevupload_uploads_owner{end}"))
+        connection.execute(text(f"DROP INDEX ix_chevupload_uploads_owned{end}"))
         connection.execute(text("ALTER TABLE chevupload_uploads DROP COLUMN views"))
     assert {found[0] for found in migrations.differences()} == {"add_column", "add_index"}
+
+
+def test_each_step_can_be_taken_and_taken_back(engine, make_upload):
+    """Records stay, and the step may find indexes that somebody made before it, beside running servers."""
+    migrations = Migrations(engine)
+    migrations.upgrade(REVISIONS[0])
+    uploads = Tables.default().uploads
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            next(index for index in uploads.indexes if index.name.endswith("_unfinished")).create(connection)
+    migrations.upgrade()
+    assert migrations.differences() == []
+    catalog = SqlCatalog(Database(engine))
+    catalog.reserve(make_upload())
+    catalog.publish("a1")
+    migrations.downgrade(REVISIONS[0])
+    migrations.upgrade()
+    assert (migrations.current(), migrations.differences()) == (REVISION, [])
+    assert catalog.get("a1") == make_upload()
 
 
 def test_an_upgrade_can_be_taken_back_and_made_again(engine, make_upload):
@@ -64,7 +81,7 @@ def test_an_upgrade_can_be_taken_back_and_made_again(engine, make_upload):
     assert migrations.current() is None
     migrations.upgrade()
     migrations.upgrade()
-    assert migrations.current() == FIRST
+    assert migrations.current() == REVISION
     catalog = SqlCatalog(Database(engine))
     catalog.reserve(make_upload(tags=("a",)))
     catalog.publish("a1")
@@ -85,17 +102,17 @@ def test_tables_that_are_made_have_their_revision_noted(engine, make_upload):
     database, migrations = Database(engine), Migrations(engine)
     in_threads(4, lambda number: database.create_tables())
     database.create_tables()
-    assert migrations.current() == FIRST
+    assert migrations.current() == REVISION
     catalog = SqlCatalog(database)
     catalog.reserve(make_upload())
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE chevupload_uploads DROP COLUMN views"))
     migrations.upgrade()
-    assert migrations.current() == FIRST
+    assert migrations.current() == REVISION
     migrations.downgrade("base")
     assert tables(engine) == {VERSION_TABLE}
     database.create_tables()
-    assert (migrations.current(), migrations.differences()) == (FIRST, [])
+    assert (migrations.current(), migrations.differences()) == (REVISION, [])
 
 
 def test_tables_of_another_version_are_left_to_the_migrations(engine):
@@ -119,7 +136,7 @@ def test_tables_beside_others_of_ours_are_recognised_by_what_they_are(engine, ma
     migrations = Migrations(engine)
     assert migrations.current() is None
     migrations.upgrade()
-    assert migrations.current() == FIRST
+    assert migrations.current() == REVISION
     assert catalog.get("a1") == make_upload()
 
 
@@ -140,9 +157,9 @@ def test_tables_that_are_others_are_not_taken_for_ours(engine):
     with pytest.raises(ConfigError, match="views"):
         migrations.upgrade()
     assert migrations.current() is None
-    migrations.stamp(FIRST)
+    migrations.stamp(REVISION)
     migrations.upgrade()
-    assert migrations.current() == FIRST
+    assert migrations.current() == REVISION
 
 
 def test_an_unknown_revision_is_refused(engine):
@@ -161,7 +178,7 @@ def test_what_would_be_said_is_told(engine):
         for statement in statements:
             if statement and statement not in ("BEGIN", "COMMIT"):
                 connection.exec_driver_sql(statement)
-    assert migrations.current() == FIRST
+    assert migrations.current() == REVISION
     assert migrations.differences() == []
 
 
@@ -224,5 +241,9 @@ def downgrade():
 
 def test_the_wheel_has_what_alembic_looks_for():
     """The folder of revisions is where the package says."""
-    assert {file.name for file in Path(VERSION_LOCATION).glob("*.py")} == {"__init__.py", "first_tables.py"}
+    assert {file.name for file in Path(VERSION_LOCATION).glob("*.py")} == {
+        "__init__.py",
+        "first_tables.py",
+        "views_and_indexes.py",
+    }
     assert (Path(VERSION_LOCATION).parent / "env.py").exists()

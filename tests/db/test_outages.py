@@ -53,14 +53,22 @@ def assert_away(answer):
 
 
 def at_commit(database, number, act):
-    """Call ``act`` just before the database is told to commit for the ``number``-th time from now."""
+    """Call ``act`` just before the database is told to commit for the ``number``-th time from now.
+
+    A change that stands alone in PostgreSQL is its own commit.
+    """
     left = [number]
 
-    @event.listens_for(database.engine, "commit")
-    def count(connection):
+    def count(connection, *statement):
+        if statement and not (statement[1].startswith("UPDATE") and connection.connection.driver_connection.autocommit):
+            return
         left[0] -= 1
         if left[0] == 0:
             act()
+
+    event.listen(database.engine, "commit", count)
+    if database.engine.dialect.name == "postgresql":
+        event.listen(database.engine, "before_cursor_execute", count)
 
 
 def test_connections_that_died_meanwhile_are_not_noticed(stand, proxy):

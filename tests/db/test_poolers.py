@@ -58,7 +58,7 @@ def process_of(connection):
 def limits(database, times=1):
     """Return the limit of a statement in so many transactions at once, each in a server process of its own."""
     with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(database.connect()) for _ in range(times)]
+        connections = [stack.enter_context(database.begin()) for _ in range(times)]
         assert len({process_of(connection) for connection in connections}) == times
         return [connection.execute(SHOW).scalar() for connection in connections]
 

@@ -65,8 +65,8 @@ class NoFolders(MemoryStorage):
     def save(self, path, file, *, headers):
         super().save(posixpath.basename(path), file, headers=headers)
 
-    def open(self, path):
-        return super().open(posixpath.basename(path))
+    def open(self, path, part=None):
+        return super().open(posixpath.basename(path), part)
 
     def exists(self, path):
         return super().exists(posixpath.basename(path))
@@ -80,7 +80,7 @@ class OwnErrors(MemoryStorage):
 
     breaks = "test_what_is_missing_is_missing"
 
-    def open(self, path):
+    def open(self, path, part=None):
         return io.BytesIO(self._files[path])
 
 
@@ -154,8 +154,8 @@ class OneReader(MemoryStorage):
         super().__init__()
         self._opened = {}
 
-    def open(self, path):
-        file = self._opened.setdefault(path, super().open(path))
+    def open(self, path, part=None):
+        file = self._opened.setdefault(path, super().open(path, part))
         file.seek(0)
         return file
 
@@ -308,9 +308,10 @@ class LosesViews(SoundCatalog):
 
     breaks = "test_views_are_counted_for_ready_uploads"
 
-    def count_view(self, upload_id):
-        if record := self._records.get(upload_id):
-            record.upload = replace(record.upload, views=record.upload.views + 1)
+    def add_views(self, counts):
+        for upload_id, count in counts.items():
+            if record := self._records.get(upload_id):
+                record.upload = replace(record.upload, views=record.upload.views + count)
 
 
 class ForgetsRequests(SoundCatalog):

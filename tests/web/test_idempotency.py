@@ -26,6 +26,7 @@ def test_the_first_answer_comes_again(stand):
     assert first.status_code == 200
     left = stand.left()
     stand.open(first.json["image"]["url_viewer"])
+    stand.component.views.flush()
     stand.clock.move(hours=3)
     content = stand.open(first.json["image"]["url"]).data
     again = send(stand, content, title="A", tags="x,y", expiration="P1D")

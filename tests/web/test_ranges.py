@@ -11,6 +11,7 @@ import pytest
 from chevupload.storage.local import LocalStorage
 from chevupload.testing.memory import MemoryStorage
 from chevupload.web.ranges import FileBody
+from tests.storage.object_stores import S3
 from tests.support import Failing, noise
 
 DATE = "Wed, 04 Mar 2026 05:06:07 GMT"
@@ -325,8 +326,8 @@ def test_files_are_closed(stand, url):
     opened = []
 
     class Counting(LocalStorage):
-        def open(self, path):
-            opened.append(super().open(path))
+        def open(self, path, part=None):
+            opened.append(super().open(path, part))
             return opened[-1]
 
     stand.component.context.storages.by_name[""] = Counting(stand.images, incoming=stand.incoming)
@@ -347,6 +348,25 @@ def test_files_are_closed(stand, url):
     answer = stand.component(environ, lambda status, headers: None)
     next(iter(answer))
     answer.close()
-    assert [file.closed for file in opened] == [True] * 12
+    assert [file.closed for file in opened] == [True] * 7, "what is not sent is not opened"
     assert len(os.listdir("/proc/self/fd")) <= before
     opened.clear()
+
+
+def test_a_file_of_an_object_store_costs_one_request(make):
+    """The record knows its size and its validators: none for what the client has, and a missing one is told."""
+    with S3() as store:
+        stand = make(storage=store.storage())
+        image = stand.upload()
+        url = image["url"]
+        tag = stand.open(url).headers["ETag"]
+        store.calls.clear()
+        whole = stand.open(url).data
+        assert stand.open(url, headers={"Range": "bytes=3-9"}).data == whole[3:10]
+        assert stand.open(url, headers={"Range": "bytes=-4"}).data == whole[-4:]
+        assert [call.method for call in store.calls] == ["GET"] * 3
+        for headers in ({"If-None-Match": tag}, {"If-Match": '"x"'}, {"Range": "bytes=999999-"}):
+            assert stand.open(url, headers=headers).status_code in (304, 412, 416)
+        assert len(store.calls) == 3
+        stand.component._storages.by_name[""].delete(stand.catalog.get(image["id_encoded"]).path)
+        assert stand.open(url).status_code == 404

@@ -178,3 +178,13 @@ def test_duplicates_may_be_refused(make):
     assert_refusal(stand.send({"source": file()}, key="guest-key"), 400, 101)
     stand.clock.move(days=1, seconds=1)
     stand.upload()
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(id_length=8), Policy(id_length=32)])
+def test_ids_are_as_long_as_the_site_chooses(make, policy):
+    """Eleven characters by default, so that nobody hits one by guessing; links of every length are answered."""
+    stand = make(policy=policy)
+    image = stand.upload()
+    assert len(image["id_encoded"]) == policy.id_length
+    assert [stand.open(image[name]).status_code for name in ("url_viewer", "url_short")] == [200, 200]
+    assert Policy().id_length == 11

@@ -19,7 +19,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect
 
 from chevupload.db.database import database_errors
-from chevupload.db.revisions import VERSION_TABLE, forget_revision, noted_revision
+from chevupload.db.revisions import REVISIONS, VERSION_TABLE, forget_revision, noted_revision
 from chevupload.db.tables import Base
 from chevupload.errors import ConfigError
 
@@ -29,17 +29,17 @@ def _is_ours(name: str | None, type_: str, parent_names: Mapping[str, str | None
 
 
 def takes_over(context: MigrationContext, revision: str) -> bool:
-    """Whether the tables of ``revision`` are there, made by us, while a host's own Alembic runs its migration.
+    """Whether we have made the tables of ``revision``, or later ones, while a host's own Alembic runs its migration.
 
     Each migration asks first, and changes nothing then. The revision is the host's to note from now on.
     """
     connection = context.connection
     if context.as_sql or connection is None or context.version_table == VERSION_TABLE:
         return False
-    is_there = noted_revision(connection) == revision
-    if is_there:
+    noted = noted_revision(connection)
+    if noted == revision:
         forget_revision(connection)
-    return is_there
+    return noted in REVISIONS[REVISIONS.index(revision) :]
 
 
 OPTIONS: Mapping[str, Any] = {

@@ -1,0 +1,32 @@
+"""Rows that may be there already: inserted by one statement that is no error then, on each database.
+
+Source: SQLAlchemy's pages on ``INSERT ... ON CONFLICT`` and ``ON DUPLICATE KEY UPDATE``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Dialect, Table
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+
+def insert_new(table: Table, key: Column[Any], dialect: Dialect) -> Any:
+    """Return an insert into ``table`` that leaves a row as it is which has this ``key``."""
+    if dialect.name in ("mysql", "mariadb"):
+        return mysql.insert(table).on_duplicate_key_update({key.name: key})
+    return _insert(table, dialect).on_conflict_do_nothing(index_elements=[key])
+
+
+def insert_or_add(table: Table, key: Column[Any], number: Column[Any], dialect: Dialect) -> Any:
+    """Return an insert into ``table`` that adds its ``number`` to that of the row which has this ``key``."""
+    if dialect.name in ("mysql", "mariadb"):
+        added = mysql.insert(table)
+        return added.on_duplicate_key_update({number.name: number + added.inserted[number.name]})
+    adding = _insert(table, dialect)
+    added_number = number + adding.excluded[number.name]
+    return adding.on_conflict_do_update(index_elements=[key], set_={number.name: added_number})
+
+
+def _insert(table: Table, dialect: Dialect) -> Any:
+    return (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
