@@ -368,5 +368,5 @@ def test_a_file_of_an_object_store_costs_one_request(make):
         for headers in ({"If-None-Match": tag}, {"If-Match": '"x"'}, {"Range": "bytes=999999-"}):
             assert stand.open(url, headers=headers).status_code in (304, 412, 416)
         assert len(store.calls) == 3
-        stand.component._storages.by_name[""].delete(stand.catalog.get(image["id_encoded"]).path)
+        stand.component.context.storages.by_name[""].delete(stand.catalog.get(image["id_encoded"]).path)
         assert stand.open(url).status_code == 404
