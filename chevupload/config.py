@@ -83,7 +83,7 @@ class Limits:
     """Fields and parts of one form. No client sends more than twenty."""
     max_tags: int = setting(200, COUNT)
     """Tags of one upload; the others are dropped, as Chevereto drops what is over its own setting, which by default has
-    no limit. Each that is new costs the database a transaction."""
+    no limit."""
     max_field_bytes: int = setting(262_144, BYTES)
     """How much of a text field other than the source is kept; the rest is dropped. Chevereto's descriptions hold 65,535
     bytes."""

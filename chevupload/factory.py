@@ -17,7 +17,7 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError
 
 from chevupload.app import ChevUpload
-from chevupload.clock import Clock
+from chevupload.clock import Clock, utc_now
 from chevupload.config import Config
 from chevupload.config_reader import names_of, read_settings
 from chevupload.data_folder import DataFolder, Site
@@ -173,9 +173,10 @@ def component_from(
     database = as_database(database)
     if database is None and (catalog is None or users is not None):
         database = made = database_from(settings)
-    own_keys = None
+    own_keys, clock = None, more.get("clock", utc_now)
     if database is not None and (keys is None or users is not None):
-        own_keys = SqlKeys(database, tables=tables, users=UserColumns.of(users) if users is not None else None)
+        columns = None if users is None else UserColumns.of(users)
+        own_keys = SqlKeys(database, tables=tables, users=columns, clock=clock)
     parts: dict[str, Any] = {"key_store": own_keys, **more}
     parts |= {"config": read_settings(config, settings), "pages": read_settings(pages, settings)}
     if settings.get("renderer"):
@@ -183,7 +184,7 @@ def component_from(
     component = ChevUpload(
         keys=_chain(keys, own_keys, settings.get("guest_key")),
         secret_keys=secret_keys or _secret_keys(settings, folder),
-        catalog=catalog or _catalog(database, tables),
+        catalog=catalog or _catalog(database, tables, clock),
         storage=storage or _storage(settings, folder),
         **parts,
     )
@@ -250,9 +251,9 @@ def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, gues
     return KeyChain(*backends)
 
 
-def _catalog(database: Database | None, tables: Tables | None) -> UploadRecords:
+def _catalog(database: Database | None, tables: Tables | None, clock: Clock) -> UploadRecords:
     assert database is not None, "made where no catalog is given"
-    return SqlCatalog(database, tables=tables)
+    return SqlCatalog(database, tables=tables, clock=clock)
 
 
 def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 KeyFunction: TypeAlias = "Callable[[str, WSGIEnvironment], Principal | None]"
 """A key backend as a plain function."""
 
-CurrentUser: TypeAlias = "Callable[[WSGIEnvironment], Owner]"
-"""Who is signed in at the host: a user's id, or a Principal; None is nobody. Must not read the body."""
+CurrentUser: TypeAlias = "Callable[[WSGIEnvironment], str | Principal | None]"
+"""Who is signed in at the host: a user's id as text, or a Principal; None is nobody. Must not read the body. A number
+is refused: True is one, too, and nobody's id."""
 
 SignedIn: TypeAlias = "Callable[[WSGIEnvironment], Principal | None]"
 """Who is signed in, and what they may do; None is nobody."""

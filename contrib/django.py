@@ -28,6 +28,7 @@ except ImportError as error:
     ) from error
 
 from chevupload import app as core
+from chevupload.clock import utc_now
 from chevupload.contrib.django_users import REQUEST, DjangoKeys, UserPrincipal, current_user, principal_of
 from chevupload.errors import ConfigError
 from chevupload.factory import AllParts, as_database, component_from, database_from
@@ -77,7 +78,8 @@ class ChevUpload:
         made = None
         if "keys" not in parts:
             database = as_database(parts.get("database")) or (made := database_from(settings))
-            keys = DjangoKeys(database, tables=parts.get("tables"), principal=principal)
+            clock = parts.get("clock", utc_now)
+            keys = DjangoKeys(database, tables=parts.get("tables"), principal=principal, clock=clock)
             parts |= {"database": database, "keys": keys, "key_store": keys}
         self.component = component_from(
             settings, **{"current_user": partial(current_user, principal=principal)} | parts

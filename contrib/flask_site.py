@@ -14,7 +14,6 @@ from chevupload.db import Tables, UserColumns
 from chevupload.db.columns import tell_alembic
 from chevupload.errors import ConfigError
 from chevupload.keys import CurrentUser
-from chevupload.model import Owner
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -60,7 +59,7 @@ def signed_in(users: Any) -> CurrentUser:
 
     column = None if users is None else UserColumns.of(users).id.key
 
-    def user_id(environ: WSGIEnvironment) -> Owner:
+    def user_id(environ: WSGIEnvironment) -> str | None:
         if not current_user.is_authenticated or not current_user.is_active:
             return None
         return str(current_user.get_id() if column is None else getattr(current_user, column))

@@ -31,7 +31,6 @@ from chevupload.config_reader import read_settings
 from chevupload.db import Tables
 from chevupload.factory import AllParts, component_from
 from chevupload.integration import RequestUploads, below, checked_prefix, host_routes
-from chevupload.model import Owner
 from chevupload.web.receiver import SESSION
 
 _NAME = "chevupload"
@@ -130,7 +129,7 @@ class _Mount:
         return None
 
 
-def _authenticated(request: Any) -> Owner:
+def _authenticated(request: Any) -> str | None:
     user_id = request.authenticated_userid
     return None if user_id is None else str(user_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from inspect import signature
 from zoneinfo import ZoneInfo
 
@@ -48,6 +48,17 @@ def test_a_folder_is_enough(make, tmp_path):
 
 
 @pytest.mark.slow
+def test_one_clock_is_everybodys(make):
+    """Keys and records are made and end by the component's clock, not by their own."""
+    now = datetime(2031, 2, 3, tzinfo=UTC)
+    component = make(clock=lambda: now)
+    made = component.key_store.add_key("1", expires_at=now + timedelta(hours=1))
+    (kept,) = component.key_store.keys_of("1")
+    assert (kept.created_at, kept.is_usable(now)) == (now, True)
+    assert principal(component, made.key) is None, "nobody has this id"
+    assert component.catalog._clock() == now
+
+
 def test_a_tilde_is_the_home_folder(make, tmp_path, monkeypatch):
     """As in a shell, which reads no ini file: for folders, and for the file of a database."""
     (tmp_path / "home").mkdir()

@@ -16,7 +16,7 @@ from chevupload.protocols import AdoptingStorage, Storage
 from chevupload.validation import check_function, check_instance
 
 ChooseStorage: TypeAlias = Callable[[Upload, Principal], str]
-"""Names the storage of an upload that is about to be stored; its id and name are still open to change."""
+"""Names the storage of an upload that is about to be stored; its name is still open to change."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}\Z")
 

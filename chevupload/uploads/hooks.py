@@ -13,7 +13,7 @@ from chevupload.validation import check_function
 logger = logging.getLogger("chevupload")
 
 BeforeStore: TypeAlias = Callable[[Upload, Principal, BinaryIO], None]
-"""Sees what is about to be stored, its id and name still open to change, and the file itself; refuses by raising
+"""Sees what is about to be stored, its name still open to change, and the file itself; refuses by raising
 :class:`~chevupload.errors.RequestDenied` with a reason, or any other refusal."""
 
 OnUpload: TypeAlias = Callable[[Upload, Principal], None]

@@ -313,8 +313,8 @@ def _flag(name: str, about: str, **more: Any) -> Parameter:
 
 EXPIRATION = Parameter(
     name="expiration",
-    about="Delete the upload after this ISO 8601 duration, or number of seconds: five minutes to one year."
-    " Anything else is refused.",
+    about="Delete the upload after this ISO 8601 duration, or number of seconds. A shorter time than"
+    " five minutes becomes five minutes, a longer one than a year a year.",
     fills="expiration",
     read=_read_expiration,
     check=_check_expiration,

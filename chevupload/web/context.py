@@ -113,6 +113,6 @@ class WebContext(UploadContext):
             routes=self.config.routes,
             assets=self.assets.folder(mount),
             login_url=self.config.policy.login_url,
-            current_user=self.current_user,
+            signed_in=self.visitor,
             display_name=self.hooks.display_name,
         )

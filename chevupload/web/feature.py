@@ -43,7 +43,7 @@ class Route:
         patterns: of its paths below the mount point, with ``{}`` for the field's value.
         refusals: how they are answered.
         is_shared: pages of other origins may read the answer.
-        needs: other routes, without all of which this one has nothing to answer.
+        needs: other routes, one of which there has to be for this one to have something to answer.
     """
 
     name: str

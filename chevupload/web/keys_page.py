@@ -71,13 +71,13 @@ class KeysPage(Feature):
             if form.fields.get("action") == "revoke":
                 return self._revoke(environ, principal.user_id, form.fields.get("key") or "")
             made = self._make(principal.user_id, form)
-        now = self._context.clock()
+        now, routes = self._context.clock(), self._config.routes
         keys = sorted(self._keys.keys_of(principal.user_id), key=lambda key: (not key.is_usable(now), key.created_at))
         values = {
             "keys": keys,
             "made": made,
             "now": now,
-            "upload_url": f"{self._context.links(environ).base_url}/{self._config.routes.upload}",
+            "upload_url": f"{self._context.links(environ).base_url}/{routes.upload or routes.imgbb}",
             "clients_url": self._context.site(environ).api,
             "token": self._tokens.sign(principal.user_id),
             "max_label": MAX_LABEL,

@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chevupload.config import Routes
-from chevupload.keys import CurrentUser
-from chevupload.model import as_principal
+from chevupload.keys import SignedIn
 from chevupload.uploads.hooks import DisplayName
 from chevupload.wsgi.proxies import login_address
 
@@ -38,13 +37,13 @@ class SiteLinks:
         routes: Routes,
         assets: str | None,
         login_url: str | None,
-        current_user: CurrentUser | None,
+        signed_in: SignedIn | None,
         display_name: DisplayName | None = None,
     ) -> None:
         """Lead to those of the ``routes`` below ``mount`` that are on; ``assets`` is the path of our files' folder."""
         self._environ = environ
         self._login_url = login_url
-        self._current_user = current_user
+        self._signed_in = signed_in
         self._display_name = display_name
         self._assets = assets
         self.home = f"{mount}/{routes.home.strip('/')}" if routes.home else None
@@ -58,11 +57,12 @@ class SiteLinks:
 
     @cached_property
     def user_id(self) -> str | None:
-        """Who is signed in; the host is asked when a page first wants to know."""
-        if self._current_user is None:
+        """Who is signed in and may upload; the host is asked when a page first wants to know."""
+        if self._signed_in is None:
             return None
         try:
-            return as_principal(self._current_user(self._environ)).user_id
+            principal = self._signed_in(self._environ)
+            return None if principal is None else principal.user_id
         except Exception:
             # The page that says what is wrong is shown all the same.
             logger.exception("the host could not tell a page who is signed in")
