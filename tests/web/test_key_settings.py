@@ -254,3 +254,13 @@ def test_the_layout_leads_to_every_page_there_is(make, database):
     site.user = None
     assert seen("/nothing") == [start, upload, (f"{prefix}/about", ""), (f"/login?next={prefix}/nothing", "")]
     assert seen("/about") == [start, upload, (f"{prefix}/about", here), (f"/login?next={prefix}/about", "")]
+
+
+def test_who_may_not_upload_any_more_is_led_to_sign_in(make, database):
+    """As the page of keys does: the host still has them signed in, but their keys' users do not know them."""
+    site = Site(make, database, policy=Policy(login_url="/login"))
+    site.user = "999"
+    header = re.search("(?s)<header>.*</header>", site.stand.open("/nothing").text)[0]
+    assert 'href="/login?next=' in header
+    assert PAGE not in header
+    assert site.stand.open(PAGE).status_code == 302
