@@ -438,6 +438,7 @@ def test_leaving_with_uploads_under_way_is_warned_of(page, address, gate):
     choose(page, chosen())
     page.reload()
     submit(page, chosen())
+    expect(page.get_by_role("button", name="Cancel all")).to_be_visible()
     assert asked == []
     page.reload()
     assert asked == ["beforeunload"]

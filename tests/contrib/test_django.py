@@ -508,8 +508,8 @@ class TestRequests:
             storage = chevupload.component.context.storages.by_name[""]
             open_file = storage.open
 
-            def remembered(stored):
-                opened.append(open_file(stored))
+            def remembered(stored, part=None):
+                opened.append(open_file(stored, part))
                 return opened[-1]
 
             monkeypatch.setattr(storage, "open", remembered)

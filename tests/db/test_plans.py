@@ -49,7 +49,7 @@ def statements(each_database):
 
 
 @pytest.fixture
-def site(make, each_database):
+def site(each_database, make):
     """Return a component on a database with many rows, and the key of a user there."""
     Site(each_database, ROWS)
     accounts = Accounts(each_database)

@@ -318,6 +318,7 @@ def test_nginx_speaks_json(site, first, key):
 
 def test_sweeps_and_checks(site, address, key):
     """By the commands, on the site's own database and bucket: what has expired goes, files and record."""
+    image(send(address, key))
     found = image(send(address, key, params={"expiration": "PT5M"}))
     url = requests.get(found["url"], timeout=SECONDS).url
     engine = create_engine(site.variables["CHEVUPLOAD_DATABASE_URL"])
