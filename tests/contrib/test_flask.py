@@ -440,7 +440,7 @@ def test_without_a_page_of_keys_its_path_is_the_hosts(tmp_path):
         ("flask", "import chevupload.contrib.flask", "needs Flask: pip install 'chevupload[flask]'"),
         (
             "flask_login",
-            "from chevupload.contrib.flask import *\nChevUpload(flask.Flask('x'), users=type('User', (), {}), login=True)",
+            "from chevupload.contrib.flask import *\nChevUpload(flask.Flask('x'), users=object, login=True)",
             "login=True needs Flask-Login",
         ),
     ],
