@@ -70,7 +70,7 @@ def test_without_title_the_file_name_is_shown(stand):
         sign=str,
         signed_url=lambda upload, path: None,
     )
-    site = SiteLinks({}, mount="", routes=Routes(), assets=None, login_url=None, current_user=None)
+    site = SiteLinks({}, mount="", routes=Routes(), assets=None, login_url=None, signed_in=None)
     page = Page(name="viewer", title="a.mp4", site=site)
     body = Pages().render("viewer.html", page=page, upload=video(), links=links, exif={}, now=NOW)
     assert "<h1>a.mp4</h1>" in body
