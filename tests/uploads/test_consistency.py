@@ -237,7 +237,8 @@ def test_without_dates_every_name_may_be_ours(make):
 @pytest.mark.parametrize("kind", ["memory", "fsspec"])
 def test_other_storages_are_listed_too(make, kind):
     """Below the root, whatever is above it."""
-    storage = MemoryStorage() if kind == "memory" else FsspecStorage(MemoryFileSystem(), f"{secrets.token_hex(4)}/files")
+    root = f"{secrets.token_hex(4)}/files"
+    storage = MemoryStorage() if kind == "memory" else FsspecStorage(MemoryFileSystem(), root)
     stand = make(storage=storage)
     stand.upload(filename="a.png")
     storage.save("2026/03/05/b.png", io.BytesIO(b"x"), headers=PNG)
