@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Executable,
-    Row,
     and_,
     bindparam,
     delete,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 
 from chevupload.clock import Clock, utc_now
-from chevupload.db.columns import UNFINISHED, Unindexed
+from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked, follows
 from chevupload.db.database import Database
 from chevupload.db.host_session import HostSession, JoinedRecords
 from chevupload.db.records import DELETING, SqlRecords, Statements
@@ -114,7 +113,8 @@ class SqlCatalog(SqlRecords):
 
     def uploads(self) -> Iterator[Upload]:
         """See CheckableRecords."""
-        return self._pages(self._uploads.c.state == "ready", self._uploads.c.id)
+        column = self._uploads.c
+        return self._pages(Unlocked(column.state) == "ready", column.id)
 
     def abandon(self, upload_id: str) -> bool:
         """See IdempotentRecords."""
@@ -139,7 +139,8 @@ class SqlCatalog(SqlRecords):
     def expired(self, now: datetime) -> Iterator[Upload]:
         """See SweepableRecords."""
         column = self._uploads.c
-        return self._pages(and_(Unindexed(column.state) == "ready", column.expires_at <= now), Unindexed(column.id))
+        is_expired = and_(Unlocked(column.state) == "ready", column.expires_at <= now)
+        return self._pages(is_expired, column.expires_at, column.id)
 
     def withdrawn_ids(self) -> Iterator[str]:
         """See SweepableRecords."""
@@ -240,15 +241,14 @@ class SqlCatalog(SqlRecords):
         hashes = (column.md5, column.source_md5)
         return select(or_(*(exists().where(is_recent, one == bindparam("md5", type_=one.type)) for one in hashes)))
 
-    def _pages(self, condition: ColumnElement[bool], id_: ColumnElement[str]) -> Iterator[Upload]:
-        """Yield uploads in the order of their ids, a page for each transaction."""
-        query = self._statements.select.where(condition).order_by(id_).limit(PAGE_SIZE)
-        rows: Sequence[Row[Any]] = ()
-        while not rows or len(rows) == PAGE_SIZE:
-            page = query.where(id_ > rows[-1].id) if rows else query
+    def _pages(self, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> Iterator[Upload]:
+        """Yield uploads in the order of these columns, which an index has: a page for each transaction."""
+        query = self._statements.select.where(condition).order_by(*order).limit(PAGE_SIZE)
+        page: Sequence[Upload] = ()
+        while not page or len(page) == PAGE_SIZE:
             with self._database.connect() as connection:
-                rows = connection.execute(page).all()
-                uploads = self._with_tags(connection, rows)
-            yield from uploads
-            if not rows:
+                rows = connection.execute(query.where(follows(order, page[-1])) if page else query).all()
+                page = self._with_tags(connection, rows)
+            yield from page
+            if not page:
                 return

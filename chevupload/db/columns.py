@@ -7,11 +7,12 @@ would take ``aB`` for ``Ab``.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, String, Text, text
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, Text, and_, bindparam, text, tuple_
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -125,10 +126,10 @@ def _without_index(element: Unindexed, compiler: SQLCompiler, **options: Any) ->
 
 
 class Unlocked(Unindexed):
-    """A column as it is, in a change of one row that is found by its key.
+    """A column as it is, in a condition for which MySQL and MariaDB shall not look at an index either.
 
-    With few rows, MySQL and MariaDB would find it by the column's own index instead, and lock the gaps around it, so
-    that nobody could add a row until the transaction is over.
+    With few rows, they would find a row by this index instead of its key, and lock the gaps around it, so that nobody
+    could add a row until the transaction is over.
     """
 
     inherit_cache = True
@@ -137,6 +138,16 @@ class Unlocked(Unindexed):
 @compiles(Unlocked, "mysql", "mariadb")
 def _as_a_copy(element: Unlocked, compiler: SQLCompiler, **options: Any) -> str:
     return f"CONCAT({compiler.process(element.clauses, **options)})"
+
+
+def follows(order: Sequence[ColumnElement[Any]], row: object) -> ColumnElement[bool]:
+    """Return the condition of coming after ``row``, which has the values of these columns, in the order of an index.
+
+    SQLite and PostgreSQL begin to read the index there; MySQL and MariaDB, which need a condition of the first column
+    alone for it, at its value.
+    """
+    values = tuple(getattr(row, str(column.key)) for column in order)
+    return and_(Unindexed(order[0]) >= bindparam(None, values[0], type_=order[0].type), tuple_(*order) > values)
 
 
 tell_alembic()

@@ -141,3 +141,35 @@ def test_a_sweep_reads_no_table_whole(site, each_database, statements):
         report = stand.component.maintenance.sweep()
     assert (report.uploads, report.failed) == (5, 0)
     assert full_scans(each_database, noted) == {}
+
+
+def _explained(connection, statement, parameters):
+    """Return what a database says of how it reads pages in an order: sorts, and where it begins to read an index."""
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    rows = connection.exec_driver_sql(f"{explain} {statement}", parameters)
+    return "\n".join(" ".join(map(str, row)) for row in rows)
+
+
+SORTS = {"sqlite": "TEMP B-TREE", "postgresql": "Sort", "mysql": "filesort"}
+EXPIRED = {
+    "sqlite": "(expires_at,id)>(?,?) AND expires_at<?",
+    "postgresql": "ROW(expires_at, (id)::text) > ROW(",
+    "mysql": "_expiring",
+}
+IN_ORDER = {"sqlite": "(id>?)", "postgresql": "((id)::text >", "mysql": "PRIMARY"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pages", "begins"), [("expired", EXPIRED), ("uploads", IN_ORDER)])
+def test_pages_of_all_rows_go_on_where_the_last_one_ended(each_database, statements, pages, begins):
+    """No page sorts, and none reads what was read before it: together they cost what one walk along the index costs."""
+    site = Site(each_database, ROWS)
+    moment = (NOW + timedelta(days=1),) if pages == "expired" else ()
+    with statements() as noted:
+        assert len(list(getattr(site.catalog, pages)(*moment))) == (ROWS // 4 if moment else ROWS)
+    first, later = (each for each in noted if "FROM chevupload_uploads" in each)
+    dialect = each_database.engine.dialect.name.replace("mariadb", "mysql")
+    with each_database.engine.connect() as connection:
+        plans = [_explained(connection, statement, noted[statement]) for statement in (first, later)]
+    assert [SORTS[dialect] in plan for plan in plans] == [False, False], plans
+    assert begins[dialect] in plans[1], plans[1]
