@@ -139,8 +139,9 @@ class ChevUpload:
         self.config, self.routes, self.catalog, self.renderer = config, context.config.routes, catalog, context.renderer
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
         self.views = self.context.views
-        self._api = UploadApi(context)
-        self._table = RouteTable(handler for feature in features for handler in feature(context).handlers())
+        answering = [feature(context) for feature in features]
+        self._api = next(feature for feature in answering if isinstance(feature, UploadApi))
+        self._table = RouteTable(handler for feature in answering for handler in feature.handlers())
 
     @property
     def key_store(self) -> KeyStore:
@@ -178,7 +179,10 @@ class ChevUpload:
 
     def respond(self, environ: WSGIEnvironment) -> Response | None:
         """Answer one request, or return None when its path is none of the component's routes."""
-        return self._table.respond(trust_proxies(environ, self.config.trusted_proxies), mounted_path(environ))
+        if (found := self._table.find(mounted_path(environ))) is None:
+            return None
+        handler, rest = found
+        return handler(trust_proxies(environ, self.config.trusted_proxies), *rest)
 
     def forget(self, owner: Owner) -> None:
         """Take the keys, uploads and albums of a user away who is being deleted.
@@ -203,9 +207,11 @@ class ChevUpload:
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""
-        route = self.routes.imgbb
-        speaks_imgbb = route is not None and mounted_path(environ).rstrip("/").endswith(f"/{route}")
-        return self._api.refuse(environ, refusal, imgbb=speaks_imgbb)
+        path = mounted_path(environ).rstrip("/")
+        routes = (route for route in (self.routes.upload, self.routes.imgbb) if route and path.endswith(f"/{route}"))
+        # By default, the one ends as the other does.
+        is_imgbb = max(routes, key=len, default=None) == self.routes.imgbb is not None
+        return self._api.refuse(environ, refusal, is_imgbb=is_imgbb)
 
     def warm(self) -> None:
         """Start the worker processes now, so that the first upload does not wait for them."""
@@ -239,7 +245,9 @@ class ChevUpload:
         first, version, action = (*mounted_path(environ).lower().removeprefix("/").split("/"), "", "")[:3]
         if first == "api":
             return self._api.unknown(environ, version, action)
-        return self._api.missing(environ) if first == "1" else self.context.answers.refusal(environ, NotFound())
+        if first == "1":
+            return self._api.refuse(environ, NotFound())
+        return self.context.answers.refusal(environ, NotFound())
 
 
 def _with_one_slash(environ: WSGIEnvironment) -> WSGIEnvironment:

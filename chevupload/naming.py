@@ -19,6 +19,8 @@ _MAX_MARKS = 30
 
 MAX_NAME = 200
 """Longest stored base name, in characters, before its extension."""
+SUFFIX_LENGTH = 16
+"""Hexadecimal digits that tell a name from the same one: 64 random bits."""
 
 _CYRILLIC = dict(
     zip(
@@ -82,9 +84,9 @@ def _without_own_suffix(name: str) -> str:
     return name
 
 
-def with_suffix(name: str) -> str:
-    """Append 16 random hexadecimal digits, cutting the name so that the whole stays within its length."""
-    return name[: MAX_NAME - 16] + secrets.token_hex(8)
+def with_suffix(name: str, suffix: str) -> str:
+    """Append ``suffix``, which has :data:`SUFFIX_LENGTH` characters, to a name that is cut to leave room for it."""
+    return name[: MAX_NAME - SUFFIX_LENGTH] + suffix
 
 
 def checked_path(path: str) -> str:

@@ -61,7 +61,7 @@ class Storages:
         name = self._default if self.choose is None else self.choose(upload, principal)
         if name not in self.by_name:
             raise StorageError(f"choose names {name!r}, and the storages are {sorted(self.by_name)}")
-        return replace(upload, storage=name)
+        return upload if name == upload.storage else replace(upload, storage=name)
 
     def of(self, upload: Upload) -> Storage:
         """Return the storage that has the files of ``upload``.

@@ -15,7 +15,15 @@ from typing import Any
 from chevupload.config import Policy
 from chevupload.formats import FORMATS
 from chevupload.model import Details, MediaResult, Principal, Upload
-from chevupload.naming import base_name, client_filename, default_title, normalized, split_extension, with_suffix
+from chevupload.naming import (
+    SUFFIX_LENGTH,
+    base_name,
+    client_filename,
+    default_title,
+    normalized,
+    split_extension,
+    with_suffix,
+)
 from chevupload.spool import Spool
 from chevupload.uploads.parameters import MAX_DESCRIPTION, MAX_TITLE, Expiration, Parameters, expires_at, with_tag
 
@@ -33,6 +41,14 @@ class Source:
     filename: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What came of a source: its record, and whether an earlier request had stored it."""
+
+    upload: Upload
+    is_repeated: bool = False
+
+
 def build_record(
     source: Source,
     parameters: Parameters,
@@ -48,7 +64,7 @@ def build_record(
 ) -> Upload:
     """Describe an upload, all but its storage, under the name that is tried first.
 
-    Nothing is drawn or looked up here. ``random_name`` holds 32 hexadecimal digits, for a file without a usable name.
+    Nothing is drawn or looked up here: ``random_name`` holds 32 hexadecimal digits, for what is random in the name.
     """
     now = received_at.replace(microsecond=0)
     created_at = (_file_date(media, policy.timezone) if parameters.use_file_date else None) or now
@@ -71,7 +87,7 @@ def build_record(
         created_at=created_at,
         received_at=received_at,
         folder=created_at.astimezone(policy.timezone).strftime("%Y/%m/%d") if is_dated else "",
-        name=base_name(filename) or random_name,
+        name=_first_name(filename, policy, upload_id, random_name),
         extension=extension,
         size=media.original.size if media.original else source.spool.size,
         width=media.width,
@@ -94,14 +110,20 @@ def build_record(
 
 
 def candidates(record: Upload, policy: Policy) -> Iterator[Upload]:
-    """Yield ``record`` under one name after the other, as the policy's ``naming`` has them."""
-    for attempt in range(_NAME_ATTEMPTS):
-        if policy.naming == "random":
-            yield replace(record, name=secrets.token_hex(16))
-            continue
-        wanted = record.id if policy.naming == "id" else record.name
-        is_plain = attempt == 0 and policy.naming != "mixed"
-        yield replace(record, name=wanted if is_plain else with_suffix(wanted))
+    """Yield ``record``, then the same under one name after the other, as the policy's ``naming`` has them."""
+    yield record
+    for _ in range(_NAME_ATTEMPTS - 1):
+        name = secrets.token_hex(16) if policy.naming == "random" else with_suffix(record.name, secrets.token_hex(8))
+        yield replace(record, name=name)
+
+
+def _first_name(filename: str, policy: Policy, upload_id: str, random_name: str) -> str:
+    if policy.naming == "id":
+        return upload_id
+    base = "" if policy.naming == "random" else base_name(filename)
+    if not base:
+        return random_name
+    return with_suffix(base, random_name[-SUFFIX_LENGTH:]) if policy.naming == "mixed" else base
 
 
 def _file_date(media: MediaResult, timezone: tzinfo) -> datetime | None:

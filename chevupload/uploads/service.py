@@ -49,7 +49,7 @@ from chevupload.spool import Spool
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters
-from chevupload.uploads.record import Source, build_record, candidates
+from chevupload.uploads.record import Source, Stored, build_record, candidates
 from chevupload.uploads.upload_log import UploadLog
 
 _READ_BYTES = 262_144
@@ -98,7 +98,7 @@ class Uploads:
         client: str = "",
         session: Any = None,
         request_digest: str | None = None,
-    ) -> Upload:
+    ) -> Stored:
         """Take one source in and return its published record; with a session, published when that commits.
 
         Args:
@@ -118,7 +118,7 @@ class Uploads:
         log.owner, log.bytes = sender.user_id, source.spool.size
         log.done("receive")
         if request_digest is not None and (earlier := self._earlier(request_digest, source)) is not None:
-            return log.repeated(earlier)
+            return Stored(earlier, is_repeated=True)
         self._check(source, parameters, sender)
         log.done("check")
         with self.rendered(source, parameters, sender, client=client) as media:
@@ -149,11 +149,10 @@ class Uploads:
                 # Of several at the same time, the first one to reserve has won; the others had not seen it.
                 if request_digest is None or (earlier := self._earlier(request_digest, source)) is None:
                     raise pending() from None
-                return log.repeated(earlier)
+                return Stored(earlier, is_repeated=True)
         if session is None:
             self._context.hooks.uploaded(stored, sender)
-        log.upload = stored
-        return stored
+        return Stored(stored)
 
     def save(
         self,
@@ -195,7 +194,9 @@ class Uploads:
             if not spool.size:
                 raise EmptySource
             source = Source(spool, filename or _name_of(file))
-            return self.create(source, checked, principal, log=log, client=principal.user_id or "", session=session)
+            client = principal.user_id or ""
+            log.stored = self.create(source, checked, principal, log=log, client=client, session=session)
+            return log.stored.upload
 
     def get(self, upload_id: str) -> Upload | None:
         """Return an upload that readers can see, or None.

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any, Literal, Self
 
 from chevupload.errors import BackendError, Busy, Refusal, ServerFault
-from chevupload.model import Upload
+from chevupload.uploads.record import Stored
 
 logger = logging.getLogger("chevupload.uploads")
 
@@ -38,8 +38,7 @@ class UploadLog:
 
     Attributes:
         owner: as above; so is ``bytes``.
-        upload: what came of it.
-        is_repeated: whether it was there before.
+        stored: what came of it.
     """
 
     def __init__(self) -> None:
@@ -48,19 +47,13 @@ class UploadLog:
         self._seconds: dict[str, float] = {}
         self.owner: str | None = None
         self.bytes: int | None = None
-        self.upload: Upload | None = None
-        self.is_repeated = False
+        self.stored: Stored | None = None
 
     def done(self, step: Step) -> None:
         """Take the time since the last step for this one's; a step may come in several parts."""
         now = perf_counter()
         self._seconds[step] = self._seconds.get(step, 0.0) + now - self._last
         self._last = now
-
-    def repeated(self, upload: Upload) -> Upload:
-        """Note that a request was answered with the upload of an earlier one, and return that."""
-        self.upload, self.is_repeated = upload, True
-        return upload
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -75,7 +68,7 @@ class UploadLog:
     def _facts(self, error: BaseException | None) -> dict[str, Any]:
         total = perf_counter() - self._start
         times = {**self._seconds, "total": total}
-        upload = self.upload
+        upload = self.stored.upload if self.stored else None
         return {
             **self._outcome(error),
             "owner": self.owner,
@@ -88,7 +81,8 @@ class UploadLog:
 
     def _outcome(self, error: BaseException | None) -> dict[str, Any]:
         if error is None:
-            return {"outcome": "repeated" if self.is_repeated else "stored", "status": 200, "code": 200}
+            is_repeated = self.stored is not None and self.stored.is_repeated
+            return {"outcome": "repeated" if is_repeated else "stored", "status": 200, "code": 200}
         kind = Busy if isinstance(error, BackendError) else ServerFault
         refusal = error if isinstance(error, Refusal) else kind()
         outcome = "refused" if refusal.status < 500 else "failed"

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from datetime import datetime, tzinfo
 from html import escape
+from typing import Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
-from chevupload.config import Renditions
+from chevupload.config import Config, Renditions
 from chevupload.formats import MIME_TYPES
 from chevupload.model import Upload
 from chevupload.scaling import to_side
@@ -18,12 +19,26 @@ from chevupload.spool import format_bytes
 from chevupload.web.urls import Links
 from chevupload.wsgi.responses import Document
 
+Dialect: TypeAlias = Literal["chevereto", "chevereto image", "imgbb"]
+"""How a client is answered: as Chevereto does; as it does whose source came as ``image``, the name that ImgBB's clients
+have for it; or as ImgBB does."""
+
 _THUMB_SIZE_THRESHOLD = 200_000
 """Bytes from which a picture without medium is displayed by its thumbnail. Source: Chevereto V4."""
 _LOADER_THRESHOLD = 5_000_000
 """Bytes from which Chevereto's pages show a loader."""
 _TITLE_LENGTH = 28
 """Longest title that is not truncated, in characters."""
+
+
+def upload_document(upload: Upload, links: Links, config: Config, dialect: Dialect) -> Document:
+    """Answer an upload."""
+    if dialect == "imgbb":
+        return imgbb_document(upload, links)
+    imgbb = dialect == "chevereto image"
+    timezone, renditions = config.policy.timezone, config.renditions
+    document = image_document(upload, links, timezone=timezone, renditions=renditions, imgbb=imgbb)
+    return success_document(document, imgbb=imgbb)
 
 
 def success_document(image: Document, *, imgbb: bool) -> Document:

@@ -74,7 +74,7 @@ class WebContext(UploadContext):
         return PageAnswers(self.pages, site=self.site)
 
     @cached_property
-    def visitor(self) -> SignedIn | None:
+    def signed_in(self) -> SignedIn | None:
         """Who is signed in, as a Principal; None where nobody ever is."""
         return None if self.current_user is None else signed_in(self.keys, self.current_user)
 
@@ -113,6 +113,6 @@ class WebContext(UploadContext):
             routes=self.config.routes,
             assets=self.assets.folder(mount),
             login_url=self.config.policy.login_url,
-            signed_in=self.visitor,
+            signed_in=self.signed_in,
             display_name=self.hooks.display_name,
         )

@@ -6,16 +6,17 @@ A method of it answers a route, as :func:`route` marks it: by the name of the fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
 from chevupload.config import Routes
-from chevupload.errors import Refusal
+from chevupload.errors import MethodNotAllowed
 from chevupload.web.context import WebContext
-from chevupload.wsgi.responses import allow_origin, answered, refusal_answer, wants_json
-from chevupload.wsgi.routing import REST, Handler
+from chevupload.wsgi.responses import as_refusal, preflight_answer, refusal_answer, shared, wants_json
+from chevupload.wsgi.routing import ANY_REST, REST, Handler
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ class Route:
 
     Attributes:
         name: of the field of Routes.
-        method: of the feature: takes the environ, and the rest of the path where the pattern has one.
+        method: of the feature: takes the environ, and the groups of the path's rest where the pattern has one.
         methods: those of HTTP, as in the header Allow; None leaves them, and refusals, to the method.
         patterns: of its paths below the mount point, with ``{}`` for the field's value.
+        rest: what a rest has to match as a whole; another one is no path of ours. The method takes its groups.
         refusals: how they are answered.
         is_shared: pages of other origins may read the answer.
         needs: other routes, one of which there has to be for this one to have something to answer.
@@ -50,6 +52,7 @@ class Route:
     method: str
     methods: str | None
     patterns: tuple[str, ...] = HERE
+    rest: re.Pattern[str] = ANY_REST
     refusals: Refusals = "page"
     is_shared: bool = False
     needs: tuple[str, ...] = ()
@@ -60,12 +63,22 @@ class Route:
         return () if path is None else tuple(pattern.replace("{}", path.strip("/")) for pattern in self.patterns)
 
 
-def route(name: str, methods: str | None, **more: Any) -> Callable[[F], F]:
-    """Mark a method that answers a route; what else may be said of it are the fields of :class:`Route`."""
+class RouteOptions(TypedDict, total=False):
+    """What else may be said of a route; see :class:`Route`."""
+
+    patterns: tuple[str, ...]
+    rest: re.Pattern[str]
+    refusals: Refusals
+    is_shared: bool
+    needs: tuple[str, ...]
+
+
+def route(name: str, methods: str | None, **options: Unpack[RouteOptions]) -> Callable[[F], F]:
+    """Mark a method that answers a route, by the fields of :class:`Route`."""
 
     def mark(function: F) -> F:
         marked: list[Route] = function.__dict__.setdefault("routes", [])
-        marked.append(Route(name=name, method=function.__name__, methods=methods, **more))
+        marked.append(Route(name=name, method=function.__name__, methods=methods, **options))
         return function
 
     return mark
@@ -90,14 +103,14 @@ class Feature:
         for function in vars(cls).values():
             yield from reversed(getattr(function, "routes", ()))
 
-    def handlers(self) -> Iterator[tuple[str, Handler]]:
-        """Yield the patterns of the routes that are on, each with what answers it."""
+    def handlers(self) -> Iterator[tuple[str, re.Pattern[str], Handler]]:
+        """Yield the patterns of the routes that are on, each with the expression of its rest, and what answers it."""
         for one in self.routes():
             method = getattr(self, one.method)
             handler = method if one.methods is None else partial(self._respond, one, method)
-            yield from ((path, handler) for path in one.paths(self._config.routes))
+            yield from ((path, one.rest, handler) for path in one.paths(self._config.routes))
 
-    def _respond(self, one: Route, method: Handler, environ: WSGIEnvironment, *rest: str) -> Response:
+    def _respond(self, one: Route, method: Handler, environ: WSGIEnvironment, *rest: str | None) -> Response:
         assert one.methods is not None, "the method answers by itself"
         return self._answered(
             environ,
@@ -116,17 +129,19 @@ class Feature:
         refusals: Refusals,
         is_shared: bool,
     ) -> Response:
-        """Answer what ``handler`` does, or with a refusal."""
-
-        def refuse(refusal: Refusal) -> Response:
+        """Answer what ``handler`` does for one of the ``methods``, or with a refusal."""
+        method = environ["REQUEST_METHOD"]
+        try:
+            if method not in methods.split(", "):
+                raise MethodNotAllowed(headers=(("Allow", methods),))
+            response = preflight_answer(environ, methods) if method == "OPTIONS" else handler()
+        except Exception as error:
+            refusal = as_refusal(error)
             if refusals == "json" or (refusals == "either" and wants_json(environ)):
-                return refusal_answer("json", refusal)
-            return self._context.answers.refusal(environ, refusal)
-
-        response = answered(environ, methods, handler, refuse=refuse)
-        if is_shared:
-            allow_origin(response, self._config.policy.cors_origins, environ.get("HTTP_ORIGIN"))
-        return response
+                response = refusal_answer("json", refusal)
+            else:
+                response = self._context.answers.refusal(environ, refusal)
+        return shared(response, environ, self._config.policy.cors_origins) if is_shared else response
 
 
 def served(features: Iterable[type[Feature]], context: WebContext) -> WebContext:

@@ -49,8 +49,8 @@ class KeysPage(Feature):
         """Show and change the keys in the context's store."""
         super().__init__(context)
         assert context.key_store is not None
-        assert context.visitor is not None
-        self._keys, self._signed_in, self._tokens = context.key_store, context.visitor, context.form_tokens
+        assert context.signed_in is not None
+        self._keys, self._signed_in, self._tokens = context.key_store, context.signed_in, context.form_tokens
 
     @classmethod
     def is_possible(cls, context: WebContext) -> bool:
@@ -65,7 +65,7 @@ class KeysPage(Feature):
             return self._sign_in(environ)
         made = None
         if environ["REQUEST_METHOD"] == "POST":
-            form = Form(self._config.limits, text_names=_FIELDS)
+            form = Form(self._config.limits, field_names=_FIELDS)
             form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
             check_token(self._tokens, principal.user_id, form.fields)
             if form.fields.get("action") == "revoke":

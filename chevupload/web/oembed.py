@@ -28,7 +28,7 @@ class OEmbed(Feature):
     @route("oembed", "GET, HEAD, OPTIONS", refusals="json", is_shared=True, needs=("viewer", "video"))
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer in JSON."""
-        form = Form(self._config.limits, text_names=_NAMES)
+        form = Form(self._config.limits, field_names=_NAMES)
         form.read_query(environ, None)
         if (wanted := form.fields.get("format")) == "xml":
             raise UnsupportedFormat

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chevupload.errors import (
@@ -30,6 +29,7 @@ from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.parameters import SOURCE_NAMES, check_parameters
 from chevupload.uploads.record import Source
 from chevupload.uploads.upload_log import UploadLog
+from chevupload.web.form_token import check_token
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form, Opener
 from chevupload.wsgi.proxies import client_network
@@ -43,19 +43,6 @@ SESSION = "chevupload.session"
 """Where the environ may hold the host's session, in whose transaction an upload is then published."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who sends a form of ours without a key.
-
-    Attributes:
-        principal: whom the host knows the sender for.
-        check: raises a refusal when the fields of the form do not show that it was meant.
-    """
-
-    principal: Principal
-    check: Callable[[Mapping[str, str]], None]
-
-
 class Receiver:
     """Takes uploads in, as requests bring them."""
 
@@ -63,14 +50,15 @@ class Receiver:
         """Use these parts."""
         self._context = context
         self._limits, self._uploads, self._spools = context.config.limits, context.uploads, context.spools
+        self._tokens = context.form_tokens
 
-    def receive(self, environ: WSGIEnvironment, form: Form, visitor: Visitor | None = None) -> tuple[Upload, Links]:
+    def receive(self, environ: WSGIEnvironment, form: Form, user: Principal | None = None) -> tuple[Upload, Links]:
         """Read the request into ``form``, identify its sender and take its source in.
 
         Args:
             environ: the request; the form has its query already.
             form: what is read of it, also when it is refused.
-            visitor: whom it is from if it has no key.
+            user: who sends it if it has no key, but the token of a page of ours that was signed for this user.
 
         Raises:
             Refusal: nothing was stored.
@@ -78,14 +66,14 @@ class Receiver:
         """
         method = environ["REQUEST_METHOD"]
         with UploadLog() as log, ExitStack() as stack:
-            sender = _Sender(environ, form.fields, self.identify, visitor)
+            sender = _Sender(environ, form.fields, self.identify)
             stack.callback(sender.close)
 
             def open_spool() -> Spool:
                 # What came before the source may have told who the sender is.
                 known = sender.known()
                 budget = self._spools.for_all if isinstance(known, Principal) else self._spools.for_unknown
-                return stack.enter_context(Spool(self._spools.path, self._max_bytes(known, visitor), budget=budget))
+                return stack.enter_context(Spool(self._spools.path, self._max_bytes(known, user), budget=budget))
 
             if isinstance(known := sender.known(), Refusal):
                 self.skim(environ, form)
@@ -94,13 +82,17 @@ class Receiver:
             form.read_query(environ, open_spool)
             if method == "POST":
                 try:
-                    form.read_body(environ, max_bytes=self._max_bytes(sender.known(), visitor), open_spool=open_spool)
+                    form.read_body(environ, max_bytes=self._max_bytes(sender.known(), user), open_spool=open_spool)
                 except TooLarge:
                     # Whatever is wrong with the body, the key is what the client must mend first.
                     if isinstance(known := sender.known(), Refusal):
                         raise known from None
                     raise
-            principal = sender.identified()
+            if (principal := sender.identified()) is None:
+                if user is None:
+                    raise MissingKey
+                check_token(self._tokens, user.user_id, form.fields)
+                principal = user
             log.owner = principal.user_id
             key = environ.get("HTTP_IDEMPOTENCY_KEY")
             digest = request_digest(key, principal) if key is not None and self._uploads.is_idempotent else None
@@ -108,7 +100,7 @@ class Receiver:
             source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
             if source.spool.size > (max_bytes := self._uploads.max_bytes(principal)):
                 raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
-            upload = self._uploads.create(
+            stored = log.stored = self._uploads.create(
                 source,
                 parameters,
                 principal,
@@ -117,10 +109,10 @@ class Receiver:
                 session=environ.get(SESSION),
                 request_digest=digest,
             )
-            if log.is_repeated and principal.is_guest:
+            if stored.is_repeated and principal.is_guest:
                 # All guests are one sender: this one may be another than the first, whose own the delete link is.
                 links = links.without_delete()
-            return upload, links
+            return stored.upload, links
 
     def skim(self, environ: WSGIEnvironment, form: Form) -> None:
         """Read the fields of a body that is refused anyhow, for ``format``; its client mends the rest later."""
@@ -143,14 +135,14 @@ class Receiver:
             raise RequestDenied
         return principal
 
-    def _max_bytes(self, known: Principal | Refusal | None, visitor: Visitor | None) -> int:
+    def _max_bytes(self, known: Principal | Refusal | None, user: Principal | None) -> int:
         """Return how large a file may be, by what is known of its sender so far."""
         if isinstance(known, Principal):
             return self._uploads.max_bytes(known)
         if known is not None:
             return self._limits.refusal_scan_bytes
-        # A key may follow, and be anybody's; or none, where the visitor needs none.
-        return max(self._limits.max_bytes, 0 if visitor is None else self._uploads.max_bytes(visitor.principal))
+        # A key may follow, and be anybody's; or none, where a user needs none.
+        return max(self._limits.max_bytes, 0 if user is None else self._uploads.max_bytes(user))
 
     def _fetcher_for(self, principal: Principal) -> Fetcher:
         who = self._context.config.policy.url_sources
@@ -169,13 +161,11 @@ class _Sender:
         environ: WSGIEnvironment,
         fields: Mapping[str, str],
         identify: Callable[[str, WSGIEnvironment], Principal],
-        visitor: Visitor | None,
     ) -> None:
         """Know nobody yet; ``identify`` returns whose a key is, or raises a refusal."""
         self._environ = environ
         self._fields = fields
         self._identify = identify
-        self._visitor = visitor
         self._found: dict[str, Principal | Refusal] = {}
 
     def known(self) -> Principal | Refusal | None:
@@ -188,21 +178,15 @@ class _Sender:
                 self._found[key] = refusal
         return self._found[key] if key else None
 
-    def identified(self) -> Principal:
-        """Return whom the request is from, by all that was read.
+    def identified(self) -> Principal | None:
+        """Return whose key was read, by all that was read; None without a key.
 
         Raises:
-            Refusal: it is from nobody who may upload.
+            Refusal: it is nobody's who may upload.
         """
-        known = self.known()
-        if isinstance(known, Refusal):
+        if isinstance(known := self.known(), Refusal):
             raise known
-        if known is not None:
-            return known
-        if self._visitor is None:
-            raise MissingKey
-        self._visitor.check(self._fields)
-        return self._visitor.principal
+        return known
 
     def close(self) -> None:
         """Let go of the request, whose environ may hold open files of its host.
@@ -231,7 +215,7 @@ def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener
     for name in SOURCE_NAMES:
         if name in form.files and form.files[name].spool.size:
             return Source(form.files[name].spool, form.files[name].filename or None)
-    texts = [form.texts[name] for name in SOURCE_NAMES if name in form.texts]
+    texts = [form.text_sources[name] for name in SOURCE_NAMES if name in form.text_sources]
     if not texts:
         raise EmptySource if form.files else MissingSource
     text = next((text for text in texts if not text.is_empty), texts[0])

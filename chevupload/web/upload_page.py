@@ -7,32 +7,28 @@ can send one, whatever cookies a browser sends along.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from chevupload.errors import Refusal
 from chevupload.formats import FORMATS
 from chevupload.media.optional import usable
 from chevupload.model import Principal, Upload
 from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
-from chevupload.web.api import UploadApi
+from chevupload.web.api import dialect_of
+from chevupload.web.api_json import upload_document
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
-from chevupload.web.form_token import check_token
 from chevupload.web.page import Page
-from chevupload.web.receiver import Visitor
 from chevupload.web.refusal_words import words_of
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address
-from chevupload.wsgi.responses import answered, as_refusal, json_answer, refusal_answer, wants_json
+from chevupload.wsgi.responses import as_refusal, json_answer, refusal_answer, wants_json
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_METHODS = "GET, HEAD, POST"
 _NAMES = TEXT_NAMES | {"token"}
 
 
@@ -40,52 +36,39 @@ class UploadPage(Feature):
     """Answers the upload page."""
 
     def __init__(self, context: WebContext) -> None:
-        """Answer programs as the API does."""
+        """Use these parts."""
         super().__init__(context)
-        self._api, self._tokens = UploadApi(context), context.form_tokens
+        self._tokens = context.form_tokens
 
-    @route("upload_page", None)
+    @route("upload_page", "GET, HEAD, POST", refusals="either")
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer the page, or take what its form brings: JSON for who asks for it, as the API has it, or a page."""
-        form = Form(self._config.limits, text_names=_NAMES, file_names=SOURCE_NAMES)
-
-        def refuse(refusal: Refusal) -> Response:
-            if _is_program(environ, form):
-                return refusal_answer("json", refusal)
-            return self._context.answers.refusal(environ, refusal)
-
-        return answered(environ, _METHODS, lambda: self._handle(environ, form), refuse=refuse)
-
-    def _handle(self, environ: WSGIEnvironment, form: Form) -> Response:
         sender = self._sender(environ)
         if environ["REQUEST_METHOD"] != "POST":
             return self._context.answers.page(environ, self._page(environ, sender))
-        return self._take(environ, form, sender)
+        return self._take(environ, sender)
 
-    def _take(self, environ: WSGIEnvironment, form: Form, sender: Principal | None) -> Response:
-        visitor = None if sender is None else Visitor(sender, lambda fields: self._check(fields, sender))
+    def _take(self, environ: WSGIEnvironment, sender: Principal | None) -> Response:
+        form = Form(self._config.limits, field_names=_NAMES, source_names=SOURCE_NAMES)
         try:
             form.read_query(environ, None)
-            upload, links = self._context.receiver.receive(environ, form, visitor)
+            upload, links = self._context.receiver.receive(environ, form, sender)
         except Exception as error:
-            if _is_program(environ, form):
-                raise
             refusal = as_refusal(error)
+            if _is_program(environ, form):
+                return refusal_answer("json", refusal)
             page = self._page(environ, sender, problem=words_of(refusal).sentence)
             return self._context.answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
         if _is_program(environ, form):
-            return json_answer(self._api.document(form, upload, links))
+            return json_answer(upload_document(upload, links, self._config, dialect_of(form)))
         return self._context.answers.page(environ, _uploaded_page(upload, links))
 
     def _sender(self, environ: WSGIEnvironment) -> Principal | None:
         """Return who needs no key: who is signed in, or a guest; None is nobody."""
-        user = None if self._context.visitor is None else self._context.visitor(environ)
+        user = None if self._context.signed_in is None else self._context.signed_in(environ)
         if user is not None and not user.is_guest:
             return user
         return Principal() if self._config.policy.guests and self._config.policy.guest_page else None
-
-    def _check(self, fields: Mapping[str, str], sender: Principal) -> None:
-        check_token(self._tokens, sender.user_id, fields)
 
     def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
         """Return when an address is fetched for who sends the form; nobody's form always has a key."""

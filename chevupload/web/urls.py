@@ -12,7 +12,7 @@ from chevupload.model import Upload
 from chevupload.naming import viewer_slug
 from chevupload.storage.registry import Storages
 
-VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200})|/(qr))?\Z")
+VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200})|/(qr))?")
 """The part of a path below the viewers' route: an upload's id behind any slug, and a delete token or the QR code."""
 
 
@@ -118,7 +118,7 @@ class Links:
             if (
                 route is not None
                 and rest != there.path
-                and (found := VIEWER.match(unquote(rest)))
+                and (found := VIEWER.fullmatch(unquote(rest)))
                 and not (found[2] or found[3])
             ):
                 return found[1]

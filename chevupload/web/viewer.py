@@ -52,13 +52,10 @@ class Viewer(Feature):
         super().__init__(context)
         self._deliverer = context.deliverer
 
-    @route("viewer", None, patterns=BELOW)
-    @route("video", None, patterns=BELOW)
-    def upload(self, environ: WSGIEnvironment, rest: str) -> Response | None:
+    @route("viewer", None, patterns=BELOW, rest=VIEWER)
+    @route("video", None, patterns=BELOW, rest=VIEWER)
+    def upload(self, environ: WSGIEnvironment, upload_id: str, token: str | None, qr: str | None) -> Response:
         """Answer a viewer, its QR code, or a delete link."""
-        if (found := VIEWER.match(rest)) is None:
-            return None
-        upload_id, token, qr = found.groups()
         if token is not None:
             handler = partial(self._delete, environ, upload_id, token)
             return self._answered(environ, _DELETE, handler, refusals="either", is_shared=True)

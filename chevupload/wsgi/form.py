@@ -71,22 +71,22 @@ class Form:
     """What a request says, growing while it is read: a refusal half-way knows what came before it.
 
     Attributes:
-        fields: the texts of known names that are not empty.
-        files: the file parts of known names.
-        texts: the files of known names that came as text.
-        names: the names of files that came, wanted or not.
+        fields: the texts of known fields that are not empty.
+        files: the sources that came as file parts, by name.
+        text_sources: the sources that came as text, in base64 or as a URL, by name.
+        names: the names of the sources that came, read or not.
     """
 
-    def __init__(self, limits: Limits, *, text_names: Collection[str], file_names: Collection[str] = ()) -> None:
-        """Start empty; know fields of these names only."""
+    def __init__(self, limits: Limits, *, field_names: Collection[str], source_names: Collection[str] = ()) -> None:
+        """Start empty; know the fields and the sources, whose content is a file, of these names only."""
         self._limits = limits
-        self._text_names = text_names
-        self._file_names = file_names
+        self._field_names = field_names
+        self._source_names = source_names
         self._begin("", None, None)
         self._problems: list[Refusal] = []
         self.fields: dict[str, str] = {}
         self.files: dict[str, UploadedFile] = {}
-        self.texts: dict[str, TextSource] = {}
+        self.text_sources: dict[str, TextSource] = {}
         self.names: set[str] = set()
 
     def read_query(self, environ: WSGIEnvironment, open_spool: Opener | None) -> None:
@@ -99,7 +99,7 @@ class Form:
         """
         if query := environ.get("QUERY_STRING", ""):
             self._begin(URLENCODED, None, open_spool)
-            read_urlencoded([query.encode("latin-1", "replace")], self._open_field, plus_names=self._file_names)
+            read_urlencoded([query.encode("latin-1", "replace")], self._open_field, plus_names=self._source_names)
         if self._problems:
             raise self._problems[0]
 
@@ -132,7 +132,7 @@ class Form:
             elif body.content_type == JSON:
                 read_json(body.chunks, self._open_field, codec=self._codec)
             else:
-                read_urlencoded(body.chunks, self._open_field, plus_names=self._file_names)
+                read_urlencoded(body.chunks, self._open_field, plus_names=self._source_names)
         if self._problems:
             raise self._problems[0]
 
@@ -160,17 +160,17 @@ class Form:
             UnsupportedBody: texts in this charset are not read here.
         """
         is_form = self._content_type in (MULTIPART, URLENCODED)
-        is_file = filename is not None or (name in self._file_names and content_type not in ("", "text/plain"))
+        is_file = filename is not None or (name in self._source_names and content_type not in ("", "text/plain"))
         if not is_file:
             self._count += 1
             if self._count > self._limits.max_fields:
                 raise TooLarge(f"Too many fields - max {self._limits.max_fields}")
-            if name in self._text_names:
+            if name in self._field_names:
                 codec = codec_of(charset) if charset else None
                 return _Text(self, name, codec if is_form else UTF_8, self._limits.max_field_bytes)
             if name == _CHARSET and is_form:
                 return _Charset(self, name, None, _CHARSET_BYTES)
-        if name not in self._file_names:
+        if name not in self._source_names:
             return None
         self.names.add(name)
         if self._open_spool is None:
@@ -178,8 +178,8 @@ class Form:
         if not is_file:
             if charset:
                 codec_of(charset)
-            self.texts[name] = TextSource(self._open_spool, is_raw=self._content_type == MULTIPART)
-            return self.texts[name]
+            self.text_sources[name] = TextSource(self._open_spool, is_raw=self._content_type == MULTIPART)
+            return self.text_sources[name]
         if name in self.files:
             self.files[name].spool.close()
         self.files[name] = UploadedFile(filename or "", self._open_spool())
@@ -188,7 +188,7 @@ class Form:
     def _read_parsed(self, form: ParsedForm, content_type: str | None) -> None:
         is_urlencoded = parse_content_type(content_type)[0] == URLENCODED
         for name, value in form.fields:
-            if is_urlencoded and name in self._file_names and "://" not in value[:_SCHEME_CHARACTERS]:
+            if is_urlencoded and name in self._source_names and "://" not in value[:_SCHEME_CHARACTERS]:
                 # Whoever decoded the form took the plus signs of base64 for spaces.
                 value = value.replace(" ", "+")
             if (field := self._open_field(name)) is not None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
-from chevupload.errors import BackendError, Busy, MethodNotAllowed, Refusal, ServerFault
+from chevupload.errors import BackendError, Busy, Refusal, ServerFault
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -80,20 +80,20 @@ def redirect_answer(path: str) -> Response:
     return response
 
 
-def refusal_answer(form: Format, refusal: Refusal, *, imgbb: bool = False) -> Response:
+def refusal_answer(wanted: Format, refusal: Refusal, *, has_context: bool = False) -> Response:
     """Send a refusal in the format that was asked for."""
-    if form == "json":
-        response = json_answer(refusal_document(refusal, imgbb=imgbb), status=refusal.status)
+    if wanted == "json":
+        response = json_answer(refusal_document(refusal, has_context=has_context), status=refusal.status)
     else:
         response = text_answer(refusal.message, status=refusal.status)
     response.headers.extend(refusal.headers)
     return response
 
 
-def refusal_document(refusal: Refusal, *, imgbb: bool = False) -> Document:
+def refusal_document(refusal: Refusal, *, has_context: bool = False) -> Document:
     """Describe a refusal. ImgBB's clients expect ``error.context`` besides."""
     error: Document = {"message": refusal.message, "code": refusal.code}
-    if imgbb:
+    if has_context:
         error["context"] = type(refusal).__name__
     return {"status_code": refusal.status, "error": error, "status_txt": reason(refusal.status)}
 
@@ -125,23 +125,6 @@ def as_refusal(error: Exception) -> Refusal:
     return ServerFault()
 
 
-def answered(
-    environ: WSGIEnvironment,
-    methods: str,
-    handler: Callable[[], Response],
-    *,
-    refuse: Callable[[Refusal], Response],
-) -> Response:
-    """Answer what ``handler`` does, one of the ``methods``, or OPTIONS where that is among them; else ``refuse``."""
-    method = environ["REQUEST_METHOD"]
-    try:
-        if method not in methods.split(", "):
-            raise MethodNotAllowed(headers=(("Allow", methods),))
-        return preflight_answer(environ, methods) if method == "OPTIONS" else handler()
-    except Exception as error:
-        return refuse(as_refusal(error))
-
-
 def preflight_answer(environ: WSGIEnvironment, methods: str) -> Response:
     """Answer OPTIONS, a browser's question before it uploads, or reads a part of a file.
 
@@ -161,13 +144,15 @@ def preflight_answer(environ: WSGIEnvironment, methods: str) -> Response:
     return response
 
 
-def allow_origin(response: Response, origins: tuple[str, ...] | Literal["*"], origin: str | None) -> None:
-    """Let pages of the allowed origins read the answer, refusals too."""
+def shared(response: Response, environ: WSGIEnvironment, origins: tuple[str, ...] | Literal["*"]) -> Response:
+    """Return an answer that pages of the allowed origins may read, refusals too."""
+    origin = environ.get("HTTP_ORIGIN")
     if origins != "*":
         response.headers.add("Vary", "Origin")
     if origins == "*" or origin in origins:
         response.headers["Access-Control-Allow-Origin"] = "*" if origins == "*" else origin
         response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+    return response
 
 
 def _uncached(response: Response) -> Response:

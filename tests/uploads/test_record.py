@@ -49,13 +49,13 @@ def build(tmp_path):
     with Spool(str(tmp_path), 10) as spool:
         spool.write(b"content")
 
-        def build(filename):
+        def build(filename, naming="original"):
             return build_record(
                 Source(spool, filename),
                 Parameters(),
                 Principal(user_id="user"),
                 MEDIA,
-                policy=Policy(),
+                policy=Policy(naming=naming),
                 max_tags=3,
                 upload_id="abcdefgh",
                 random_name=RANDOM,
@@ -92,17 +92,18 @@ def test_a_name_of_which_nothing_is_left_is_random(build, filename):
     ("naming", "first", "later"),
     [
         ("original", "photo", "photo[0-9a-f]{16}"),
-        ("mixed", "photo[0-9a-f]{16}", "photo[0-9a-f]{16}"),
-        ("random", "[0-9a-f]{32}", "[0-9a-f]{32}"),
+        ("mixed", f"photo{RANDOM[16:]}", f"photo{RANDOM[16:]}[0-9a-f]{{16}}"),
+        ("random", RANDOM, "[0-9a-f]{32}"),
         ("id", "abcdefgh", "abcdefgh[0-9a-f]{16}"),
     ],
 )
 def test_candidates_vary_in_their_name_alone(build, naming, first, later):
-    """As the policy names files; the second and later ones differ from each other."""
-    record = build("photo.png")
+    """As the policy names files, the record's own first; the second and later ones differ from each other."""
+    record = build("photo.png", naming)
     found = list(candidates(record, Policy(naming=naming)))
     assert len(found) == 8
-    assert all(replace(one, name="photo") == record for one in found)
+    assert found[0] == record
+    assert all(replace(one, name=record.name) == record for one in found)
     assert re.fullmatch(first, found[0].name)
     assert all(re.fullmatch(later, one.name) for one in found[1:])
     assert all(one.name != other.name for one, other in combinations(found, 2))
@@ -125,3 +126,12 @@ def test_the_hook_sees_the_id_that_the_upload_has(make, way):
     saved = stand.component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png")
     assert seen == [(saved.id, "a")]
     assert (saved.name == "a") == (way == "free")
+
+
+@pytest.mark.parametrize("naming", ["original", "mixed", "random", "id"])
+def test_the_hook_sees_the_name_that_is_tried_first(make, naming):
+    """Which the upload gets where nothing has it."""
+    seen = []
+    policy = Policy(naming=naming)
+    stand = make(policy=policy, before_store=lambda upload, principal, file: seen.append(upload.name))
+    assert [stand.component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png").name] == seen

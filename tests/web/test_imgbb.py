@@ -8,6 +8,7 @@ import io
 import pytest
 
 from chevupload import Routes
+from chevupload.errors import NotFound
 from tests.support import BASE64, JSON_TYPE, PNG, file, noise
 
 ROUTE = "/1/upload"
@@ -116,3 +117,10 @@ def test_the_route_can_be_switched_off(make):
     """And renamed."""
     assert send(make(routes=Routes(imgbb=None)), {"image": BASE64}).status_code == 404
     assert send(make(routes=Routes(imgbb="bb")), {"image": BASE64}, path="/bb").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "has_context"), [(ROUTE, True), ("/api/1/upload", False), ("/host/1/upload/", True)])
+def test_a_refusal_of_the_host_is_in_the_dialect_of_its_route(stand, path, has_context):
+    """Also where one route ends as the other one does, and where the host's path is longer."""
+    answer = stand.component.refuse({"REQUEST_METHOD": "POST", "PATH_INFO": path}, NotFound())
+    assert ("context" in answer.json["error"]) is has_context

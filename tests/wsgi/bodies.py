@@ -95,7 +95,7 @@ class Reading:
     def __init__(self, folder, limits=None, max_bytes=100_000_000):
         self.folder = Path(folder)
         self.max_bytes = max_bytes
-        self.form = Form(limits or Limits(), text_names=TEXT_NAMES, file_names=SOURCE_NAMES)
+        self.form = Form(limits or Limits(), field_names=TEXT_NAMES, source_names=SOURCE_NAMES)
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -125,7 +125,7 @@ def read(folder, request, **limits):
     with Reading(folder, Limits(**limits)) as reading:
         form = reading.body(request)
         files = {name: (file.filename, content(file.spool)) for name, file in form.files.items()}
-        texts = {name: text.url or (text.spool and content(text.spool)) for name, text in form.texts.items()}
+        texts = {name: text.url or (text.spool and content(text.spool)) for name, text in form.text_sources.items()}
         return form.fields, files, texts
 
 

@@ -187,6 +187,6 @@ def test_what_nobody_reads_may_be_anything(tmp_path):
 def test_an_url_that_is_no_text_is_refused(tmp_path):
     """Like any other malformed one, once it is asked for."""
     with Reading(tmp_path) as reading:
-        text = reading.body(environ(multipart(part("source", b"http://a.example/\xe9.png")))).texts["source"]
+        text = reading.body(environ(multipart(part("source", b"http://a.example/\xe9.png")))).text_sources["source"]
         with pytest.raises(Refusal, match="Malformed URL"):
             text.check()

@@ -47,7 +47,7 @@ def test_a_json_body(tmp_path):
     with Reading(tmp_path) as reading:
         form = reading.body(environ(body.encode(), "application/json; charset=utf-8"))
         assert form.fields == {"width": "20", "nsfw": "true"}
-        assert content(form.texts["source"].spool) == PICTURE
+        assert content(form.text_sources["source"].spool) == PICTURE
 
 
 def test_a_description_of_escaped_emoji(tmp_path):
@@ -77,7 +77,7 @@ def test_a_body_value_wins_over_a_query_value(tmp_path, body, kind):
         reading.query("title=query&source=AAAA&nsfw=1")
         form = reading.body(environ(body, kind))
         assert form.fields == {"title": "body", "nsfw": "1"}
-        assert content(form.texts["source"].spool) == b"BB"
+        assert content(form.text_sources["source"].spool) == b"BB"
 
 
 def test_sources_are_skipped_where_nobody_takes_them(tmp_path):
@@ -86,7 +86,7 @@ def test_sources_are_skipped_where_nobody_takes_them(tmp_path):
         reading.form.read_query({"QUERY_STRING": "source=AAAA&format=txt&image=x"}, None)
         body = multipart(part("source", b"AAAA"), part("image", b"x", "f"), part("title", b"t"))
         reading.form.read_body(environ(body), max_bytes=100, open_spool=None)
-        assert (reading.form.fields, reading.form.texts, reading.form.files) == (
+        assert (reading.form.fields, reading.form.text_sources, reading.form.files) == (
             {"format": "txt", "title": "t"},
             {},
             {},

@@ -198,7 +198,7 @@ def test_memory_does_not_grow_with_the_source(tmp_path, number):
         with Reading(tmp_path) as reading:
             request = streamed(pieces, kind)
             peak = peak_memory(lambda: reading.body(request))
-            sources = [*reading.form.files.values(), *reading.form.texts.values()]
+            sources = [*reading.form.files.values(), *reading.form.text_sources.values()]
             assert sources[0].spool.size > megabytes * 700_000
             return peak
 

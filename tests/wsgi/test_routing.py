@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from chevupload.wsgi.routing import RouteTable
+from chevupload.wsgi.routing import ANY_REST, RouteTable
 from chevupload.wsgi.webob import Response
 
 
@@ -14,16 +16,15 @@ def _answers(text):
 
 def table():
     """Return a table whose answers say what they are; the viewers know only what holds no slash."""
-    viewer = _answers("viewer")
     return RouteTable(
         [
-            ("/api/1/upload", _answers("upload")),
-            ("/api/1/upload/", _answers("upload")),
-            ("/settings/api", _answers("keys")),
-            ("/a/health", _answers("health")),
-            ("/a/{rest}", lambda environ, rest: None if "/" in rest else viewer(environ, rest)),
-            ("/a/b/{rest}", _answers("files")),
-            ("/a/b/c/{rest}", _answers("assets")),
+            ("/api/1/upload", ANY_REST, _answers("upload")),
+            ("/api/1/upload/", ANY_REST, _answers("upload")),
+            ("/settings/api", ANY_REST, _answers("keys")),
+            ("/a/health", ANY_REST, _answers("health")),
+            ("/a/{rest}", re.compile("([^/]+)"), _answers("viewer")),
+            ("/a/b/{rest}", ANY_REST, _answers("files")),
+            ("/a/b/c/{rest}", ANY_REST, _answers("assets")),
         ]
     )
 
@@ -44,7 +45,8 @@ def table():
 )
 def test_the_nearest_answers(path, expected):
     """What has exactly this path, or else what has the longest beginning of it."""
-    assert table().respond({}, path).text == expected
+    answer, rest = table().find(path)
+    assert answer({}, *rest).text == expected
 
 
 @pytest.mark.parametrize(
@@ -52,5 +54,5 @@ def test_the_nearest_answers(path, expected):
     ["/", "/a", "/a/", "/ab", "/a/x/y", "/api/1/upload//", "/api/1/upload/x", "/settings/api/", "/a/health/", "/A/x"],
 )
 def test_nothing_else_is_taken(path):
-    """Neither what is above a route nor what only looks like it; what a handler does not know is the host's."""
-    assert table().respond({}, path) is None
+    """Neither what is above a route nor what only looks like it; nor what a route's rest does not match."""
+    assert table().find(path) is None

@@ -48,7 +48,7 @@ class ApiDocs(Feature):
         if environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
             # Another site could have somebody upload into an account that is not theirs.
             raise RequestDenied("This form was not sent from here")
-        form = Form(self._config.limits, text_names=_FIELDS)
+        form = Form(self._config.limits, field_names=_FIELDS)
         form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
         client = form.fields.get("client")
         try:
