@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 from uuid import UUID
 
@@ -153,7 +154,7 @@ class MediaFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaResult:
-    """What a media worker found and made.
+    """What a media worker found and made; as a context it removes at its end the files that nobody moved.
 
     Attributes:
         format: name of the stored original's format, so PNG for a BMP that nothing else is chosen for.
@@ -195,6 +196,15 @@ class MediaResult:
     duration: int = 0
     converted: bool = False
     camera: str | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Remove the files that nobody moved."""
+        for file in filter(None, (self.original, self.medium, self.thumb, self.frame)):
+            Path(file.path).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -440,12 +440,12 @@ class Fetcher(Protocol):
 class Renderer(Protocol):
     """Inspects and renders pictures: in worker processes, or inline."""
 
-    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
+    def process(self, job: MediaJob, *, client: str = "") -> MediaResult:
         """Do one job. On any error nothing is left in the job's folder.
 
         Args:
             job: what to do.
-            sender: whose job it is, a user's id or a client's address: no sender should keep the others waiting. The
+            client: whose job it is, a user's id or a client's address: nobody should keep the others waiting. The
                 site's own jobs have none.
 
         Raises:

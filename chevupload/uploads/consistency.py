@@ -74,7 +74,7 @@ class ConsistencyCheck:
 
     def __init__(self, context: UploadContext, uploads: Uploads) -> None:
         """Use these parts."""
-        self._uploads = uploads
+        self._uploads, self._renderer = uploads, context.renderer
         self._checkable = context.catalog if isinstance(context.catalog, CheckableRecords) else None
         self._storages = context.storages
         self._dated = context.config.policy.storage_mode == "datefolder"
@@ -167,7 +167,8 @@ class ConsistencyCheck:
             with storage.open(upload.path) as file:
                 while data := _read(file, upload.path):
                     spool.write(data)
-            with self._uploads.rendered(Source(spool, None), Parameters(), Principal()) as media:
+            job = self._uploads.job(Source(spool, None), Parameters(), Principal())
+            with self._renderer.process(job) as media:
                 self._replace_derived(
                     upload, storage, {"thumb": media.thumb, "medium": media.medium, "frame": media.frame}
                 )

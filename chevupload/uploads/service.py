@@ -6,11 +6,9 @@ the API, files of a host's own code by :meth:`Uploads.save`.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Unpack
 
 from chevupload.errors import (
@@ -121,7 +119,7 @@ class Uploads:
             return Stored(earlier, is_repeated=True)
         self._check(source, parameters, sender)
         log.done("check")
-        with self.rendered(source, parameters, sender, client=client) as media:
+        with self._context.renderer.process(self.job(source, parameters, sender), client=client) as media:
             log.done("render")
             if media.original_md5 is not None:
                 # What is turned or converted before it is stored is only known again by what came of it.
@@ -264,17 +262,9 @@ class Uploads:
         """Return a temporary file where workers read."""
         return Spool(self._context.spools.path, max_bytes, budget=self._context.spools.for_all)
 
-    @contextlib.contextmanager
-    def rendered(
-        self, source: Source, parameters: Parameters, sender: Principal, *, client: str = ""
-    ) -> Iterator[MediaResult]:
-        """Give what is found in a source and made of it; the files that nobody moved are removed at the end.
-
-        Raises:
-            Refusal: the picture is not acceptable.
-            BackendError: no worker became free.
-        """
-        job = MediaJob(
+    def job(self, source: Source, parameters: Parameters, sender: Principal) -> MediaJob:
+        """Return what a renderer is to make of a source."""
+        return MediaJob(
             source=source.spool.path,
             folder=self._context.spools.path,
             formats=self._config.policy.formats,
@@ -289,12 +279,6 @@ class Uploads:
             max_frames=self._config.limits.max_frames,
             max_scans=self._config.limits.max_scans,
         )
-        media = self._context.renderer.process(job, sender=client)
-        try:
-            yield media
-        finally:
-            for file in filter(None, (media.original, media.medium, media.thumb, media.frame)):
-                Path(file.path).unlink(missing_ok=True)
 
     def _earlier(self, digest: str, source: Source) -> Upload | None:
         assert self._requests is not None, "no digest without is_idempotent"

@@ -47,11 +47,11 @@ class Timed:
         self._renderer = renderer
         self.seconds = 0.0
 
-    def process(self, job: Any, *, sender: str = "") -> Any:
+    def process(self, job: Any, *, client: str = "") -> Any:
         """Do one job."""
         start = time.perf_counter()
         try:
-            return self._renderer.process(job, sender=sender)
+            return self._renderer.process(job, client=client)
         finally:
             self.seconds += time.perf_counter() - start
 

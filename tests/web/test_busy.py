@@ -17,11 +17,11 @@ class Recording:
     """A renderer that notes whose jobs it does."""
 
     def __init__(self):
-        self.senders = []
+        self.clients = []
         self._renderer = InlineRenderer()
 
-    def process(self, job, *, sender=""):
-        self.senders.append(sender)
+    def process(self, job, *, client=""):
+        self.clients.append(client)
         return self._renderer.process(job)
 
     def warm(self):
@@ -50,7 +50,7 @@ def test_whose_job_it_is(make, key, address, forwarded, sender):
     stand = make(renderer=renderer, trusted_proxies=1 if forwarded else 0)
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     answer = stand.send({"source": file()}, key=key, headers=headers, environ_base={"REMOTE_ADDR": address})
-    assert (answer.status_code, renderer.senders) == (200, [sender])
+    assert (answer.status_code, renderer.clients) == (200, [sender])
 
 
 def test_a_hosts_own_uploads_are_their_owners(make):
@@ -59,7 +59,7 @@ def test_a_hosts_own_uploads_are_their_owners(make):
     stand = make(renderer=renderer)
     stand.component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png")
     stand.component.uploads.save(io.BytesIO(PNG), owner=None, filename="a.png")
-    assert renderer.senders == ["user", ""]
+    assert renderer.clients == ["user", ""]
 
 
 def test_too_many_uploads_are_told_to_come_back(refusing, caplog):
@@ -67,8 +67,8 @@ def test_too_many_uploads_are_told_to_come_back(refusing, caplog):
     go = threading.Event()
 
     class Stuck(InlineRenderer):
-        def process(self, job, *, sender=""):
-            with self._places.held(sender, seconds=30):
+        def process(self, job, *, client=""):
+            with self._places.held(client, seconds=30):
                 go.wait(30)
             raise Busy("over")
 

@@ -21,11 +21,11 @@ class InlineRenderer:
         self._limits = limits if limits is not None else Limits()
         self._places = FairSemaphore(self._limits.decode_workers, most_waiting=self._limits.waiting_uploads)
 
-    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
+    def process(self, job: MediaJob, *, client: str = "") -> MediaResult:
         """See Renderer."""
         from chevupload.media import render  # noqa: PLC0415 - a process that only serves files needs no decoder
 
-        with self._places.held(sender, seconds=self._limits.queue_seconds):
+        with self._places.held(client, seconds=self._limits.queue_seconds):
             try:
                 return render.process(job)
             except MissingExtra as error:

@@ -39,8 +39,8 @@ class WorkerPool:
         self._ending = weakref.finalize(self, _Workers.end, self._workers)
         os.register_at_fork(after_in_child=_forgetter(weakref.ref(self)))
 
-    def process(self, job: MediaJob, *, sender: str = "") -> MediaResult:
-        """Do one job of ``sender``. On any error nothing is left in the job's folder.
+    def process(self, job: MediaJob, *, client: str = "") -> MediaResult:
+        """Do one job of ``client``. On any error nothing is left in the job's folder.
 
         A job whose worker was killed from outside, which is never the picture's fault, is done again by another one.
 
@@ -50,7 +50,7 @@ class WorkerPool:
             BackendError: workers cannot be started or are killed, or cannot read or write the files.
         """
         workers = self._workers
-        with workers.places.held(sender, seconds=self._limits.queue_seconds):
+        with workers.places.held(client, seconds=self._limits.queue_seconds):
             try:
                 return self._attempt(workers, job)
             except WorkerKilled as error:

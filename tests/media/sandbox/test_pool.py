@@ -129,7 +129,7 @@ def test_another_senders_picture_comes_before_a_second_one(tmp_path: Path) -> No
 
         def render(name: str, sender: str) -> None:
             try:
-                made.process(job(tmp_path / name), sender=sender)
+                made.process(job(tmp_path / name), client=sender)
             except errors.Busy:
                 sender = "refused"
             order.append(sender)
@@ -144,7 +144,7 @@ def test_another_senders_picture_comes_before_a_second_one(tmp_path: Path) -> No
         threads += [send("slow", "many"), send("slow", "many"), send("slow", "many")]
         time.sleep(0.1)
         with pytest.raises(errors.Busy):
-            made.process(job(tmp_path / "a"), sender="many")
+            made.process(job(tmp_path / "a"), client="many")
         threads.append(send("a", "one"))
         for thread in threads:
             thread.join()
