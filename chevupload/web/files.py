@@ -30,6 +30,8 @@ _HANDING_HEADERS = {"x_accel": "X-Accel-Redirect", "x_sendfile": "X-Sendfile"}
 _SIGNED_URLS = 4_096
 """How many signed URLs a process remembers; each is a few hundred bytes."""
 _HERE = Delivery()
+_ANY = "0.png"
+"""A path for a URL of which only the origin counts."""
 
 
 class Deliverer:
@@ -79,11 +81,24 @@ class Deliverer:
         Raises:
             StorageError: the storage cannot sign.
         """
-        how = self._deliveries.get(upload.storage, _HERE)
+        return self._signed_now(upload.storage, path, upload.expires_at)
+
+    def sources(self) -> tuple[str, ...]:
+        """Return one URL of each storage whose files come from another address, by a redirect or without.
+
+        Raises:
+            StorageError: a storage cannot sign.
+        """
+        named = self._storages.by_name.items()
+        found = (storage.url(_ANY) or self._signed_now(name, _ANY, None) for name, storage in named)
+        return tuple(filter(None, found))
+
+    def _signed_now(self, name: str, path: str, expires_at: datetime | None) -> str | None:
+        how = self._deliveries.get(name, _HERE)
         if how.by != "signed_url":
             return None
         number, _ = _period(how, self._clock())
-        return self._remembered(upload.storage, path, how.signed_seconds, number, upload.expires_at)
+        return self._remembered(name, path, how.signed_seconds, number, expires_at)
 
     def _signed_redirect(self, upload: Upload, path: str, how: Delivery, now: datetime) -> Response:
         """Redirect to a URL that stays the same for half of its life, and let the redirect be kept for as long."""

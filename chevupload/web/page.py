@@ -21,7 +21,7 @@ class Page:
         title: what the browser's tab shows, as plain text.
         values: the variables of the template, besides the page itself.
         scripts: files of ours that the page runs, by name; it works without them.
-        images: a URL from whose origin pictures come, besides the page's own.
+        images: URLs from whose origins pictures come, besides the page's own.
         status: HTTP status of the answer.
         headers: further headers of the answer.
         head: HTML for the document's head: style sheets, scripts, and what others may know of the page. It is there
@@ -34,7 +34,7 @@ class Page:
     title: str
     values: Mapping[str, object] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
-    images: str | None = None
+    images: tuple[str, ...] = ()
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     head: Markup = _NOTHING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -59,8 +59,8 @@ class Pages:
 
     def policy(self, page: Page) -> str | None:
         """Return the Content-Security-Policy of ``page``; None sends none, for hosts that send their own."""
-        images = " ".join(("'self'", "data:", "blob:", *_origins(page.images or "")))
-        styles = " ".join(dict.fromkeys(("'self'", *_origins(*self.stylesheets))))
+        images = " ".join(("'self'", "data:", "blob:", *_origins(*page.images)))
+        styles = " ".join(("'self'", *_origins(*self.stylesheets)))
         return (
             f"default-src 'self'; img-src {images}; media-src {images}; style-src {styles}; object-src 'none'; "
             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -74,6 +74,6 @@ class Pages:
         return Markup(found.render(values, site_name=self.site_name, home_url=self.home_url))  # noqa: S704
 
 
-def _origins(*urls: str) -> Sequence[str]:
+def _origins(*urls: str) -> Iterable[str]:
     parts = (urlsplit(url) for url in urls)
-    return [f"{part.scheme}://{part.netloc}" for part in parts if part.netloc]
+    return dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts if part.netloc)

@@ -77,10 +77,6 @@ class UploadPage(Feature):
         is_guest = sender is not None and sender.is_guest
         return "with a key" if is_guest and self._config.policy.url_sources == "users" else "always"
 
-    def _images(self) -> str | None:
-        """Return a URL from whose origin thumbnails come, where a storage serves them by itself."""
-        return next(filter(None, (storage.url("0.png") for storage in self._context.storages.by_name.values())), None)
-
     def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
         is_guest = sender is not None and sender.is_guest
         is_user = sender is not None and not is_guest
@@ -103,7 +99,8 @@ class UploadPage(Feature):
             "at_a_time": self._context.pages.uploads_at_a_time,
             "history": self._context.pages.upload_history,
         }
-        return Page(name="upload", title="Upload", values=values, scripts=("upload.js",), images=self._images())
+        images = self._context.deliverer.sources()
+        return Page(name="upload", title="Upload", values=values, scripts=("upload.js",), images=images)
 
 
 def _pseudonym(sender: Principal | None) -> str:
@@ -124,5 +121,5 @@ def _uploaded_page(upload: Upload, links: Links) -> Page:
         title="Uploaded",
         values={"upload": upload, "links": links},
         scripts=("page.js",),
-        images=links.source(upload, upload.path),
+        images=(links.source(upload, upload.path),),
     )

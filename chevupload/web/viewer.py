@@ -85,7 +85,7 @@ class Viewer(Feature):
                 "now": self._context.clock(),
             },
             scripts=("page.js",),
-            images=links.source(upload, upload.path),
+            images=(links.source(upload, upload.path),),
             headers=(_NOINDEX,) if upload.nsfw else (),
         )
 
@@ -141,7 +141,7 @@ def _delete_page(upload: Upload, links: Links) -> Page:
         title=f"Delete “{upload.display_title}”?",
         values={"upload": upload, "links": links},
         scripts=("page.js",),
-        images=links.source(upload, upload.path),
+        images=(links.source(upload, upload.path),),
         # The address holds the token; it must not travel on.
         headers=(("Referrer-Policy", "no-referrer"), _NOINDEX),
     )

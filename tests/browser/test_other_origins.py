@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 
 import pytest
+from playwright.sync_api import expect
 
-from chevupload import Policy, embedded
+from chevupload import Config, Delivery, Policy, Routes, component_from, embedded
 from chevupload.testing import serve
+from chevupload.testing.memory import MemoryStorage
 from tests.browser.chromium import REFUSED
 from tests.browser.sites import GUEST, site
+from tests.browser.uploading import chosen, submit, tiles
 from tests.support import noise
 
 _READ = """async ([url, headers]) => {
@@ -29,6 +32,43 @@ _SEND = """async ([url, headers]) => {
         return String(error);
     }
 }"""
+
+
+class Private(MemoryStorage):
+    """A storage whose files are at another address, by signed URLs alone; it serves them, too."""
+
+    can_sign = True
+    address = ""
+
+    def signed_url(self, path, *, seconds):
+        """See SigningStorage."""
+        return f"{self.address}/{path}?signature=good"
+
+    def __call__(self, environ, start_response):
+        """Answer a signed URL."""
+        assert environ["QUERY_STRING"] == "signature=good"
+        with self.open(environ["PATH_INFO"].removeprefix("/")) as file:
+            content = file.read()
+        start_response("200 OK", [("Content-Type", "image/png"), ("Content-Length", str(len(content)))])
+        return [content]
+
+
+def test_thumbnails_of_a_private_storage_are_shown(page, tmp_path):
+    """On the upload page and on the viewer: the policy of each lets in where a picture is sent on to."""
+    storage = Private()
+    config = Config(
+        policy=Policy(guest_page=True), delivery=Delivery(by="signed_url"), routes=Routes(upload_page="upload")
+    )
+    component = component_from({"folder": str(tmp_path / "site")}, storage=storage, config=config, renderer="inline")
+    with serve(storage) as storage.address, serve(component) as address:
+        page.goto(f"{address}/upload")
+        submit(page, chosen("a.png", noise((300, 200))))
+        expect(tiles(page)).to_have_count(1)
+        is_drawn = "image => image.decode().then(() => image.naturalWidth)"
+        assert tiles(page).locator("img").evaluate(is_drawn) > 0
+        tiles(page).get_by_role("link", name="Open").click()
+        assert page.locator(".stage img").evaluate(is_drawn) == 300
+    component.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import requests
 from waitress import create_server
 
 from chevupload import Storages
-from chevupload.config import Delivery
+from chevupload.config import Delivery, Routes
 from chevupload.errors import ConfigError
 from chevupload.testing.memory import MemoryStorage
 from tests.nginx import needs_nginx, open_folder, running_nginx, web_user
@@ -75,6 +75,21 @@ def test_a_page_allows_the_place_that_its_picture_comes_from(make):
         assert "img-src 'self' data: blob: https://store.example;" in policy
         assert "media-src 'self' data: blob: https://store.example;" in policy
     assert stand.open(image["url"]).headers["Location"] == "https://store.example/2026/03/04/a.png?signature=1"
+
+
+def test_the_upload_page_allows_the_thumbnails_of_every_storage(make):
+    """Those that have addresses of their own, and those whose files are sent on to signed ones."""
+    storages = {
+        "here": MemoryStorage(),
+        "cdn": MemoryStorage(public_url="https://cdn.test/files"),
+        "same": MemoryStorage(public_url="https://cdn.test/more"),
+        "private": Signing(),
+    }
+    stand = make(storage=storages, delivery={"private": SIGNED}, routes=Routes(upload_page="upload"))
+    for _ in range(2):
+        policy = stand.open("/upload").headers["Content-Security-Policy"]
+        assert "img-src 'self' data: blob: https://cdn.test https://store.example;" in policy
+    assert storages["private"].signed == [("0.png", 600)]
 
 
 @pytest.mark.parametrize(
