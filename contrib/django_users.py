@@ -27,7 +27,7 @@ from chevupload.model import Principal
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-REQUEST = "chevupload.django.request"
+REQUEST = "chevupload.request"
 """Where the environ holds Django's request."""
 
 UserPrincipal: TypeAlias = Callable[[Any], Principal | None]

@@ -19,6 +19,7 @@ import hmac
 import re
 import secrets
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,26 +52,9 @@ cookies = URLSafeTimedSerializer(SITE.secret_keys(), salt="session")
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{title}}</title>
-<style>
-:root { color-scheme: light dark }
-* { box-sizing: border-box }
-body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
-main, nav { overflow-wrap: anywhere }
-nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
-nav form { margin-left: auto }
-h1 { font-size: 1.6rem; line-height: 1.25 }
-label { display: block }
-input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
-main input { display: block; width: 24rem; margin: .25rem 0 1rem }
-input[type=file] { padding-left: 0 }
-[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
-ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
-ul { padding: 0; list-style: none }
-li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
-form + ul, details { margin-top: 2.5rem }
-</style>
+<link rel="stylesheet" href="/static/site.css">
 % if user:
-<nav><a href="/">Pictures</a> <a href="/settings/api">API keys</a>
+<nav class="site"><a href="/">Pictures</a> <a href="/settings/api">API keys</a>
 <form method="post" action="/logout"><input type="hidden" name="token" value="{{token}}">
 <button>Sign out</button></form></nav>
 % end
@@ -262,6 +246,7 @@ app.get(["/register", "/login"], callback=ask)
 app.post("/register", callback=register)
 app.post("/login", callback=login)
 app.post("/logout", callback=logout)
+app.get("/static/<name>", callback=lambda name: bottle.static_file(name, Path(__file__).with_name("static")))
 app.post("/delete-account", callback=delete_account)
 
 if __name__ == "__main__":

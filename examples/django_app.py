@@ -1,11 +1,11 @@
 """A Django project with uploads: users of django.contrib.auth, their pictures on their own page, and their keys.
 
-In the checkout, this makes an environment and starts it, a project in one file, at http://127.0.0.1:8000::
+In the checkout, this makes an environment and starts it, a project in one file and a style sheet, at http://127.0.0.1:8000::
 
     python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve,django]'
     .venv/bin/python examples/django_app.py 8000
 
-Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
+Register at http://127.0.0.1:8000/register, upload at "Upload many", or make a key at "API keys" and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 import waitress
@@ -33,40 +33,37 @@ from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import include, path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
+from django.views.static import serve
 
-from chevupload import Refusal
+from chevupload import Page, Pages, Refusal
 from chevupload.contrib.django import ChevUpload
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 DATA = Path("django-app-data").absolute()
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 LAYOUT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-:root { color-scheme: light dark }
-* { box-sizing: border-box }
-body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
-main, nav { overflow-wrap: anywhere }
-nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
-nav form { margin-left: auto }
-h1 { font-size: 1.6rem; line-height: 1.25 }
-label { display: block }
-input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
-main input { display: block; width: 24rem; margin: .25rem 0 1rem }
-input[type=file] { padding-left: 0 }
-[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
-ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
-ul { padding: 0; list-style: none }
-li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
-form + ul, details { margin-top: 2.5rem }
-</style>
-{% block nav %}{% endblock %}
-<main><h1>{{ title }}</h1>
-{% block main %}{% endblock %}</main></html>"""
+<title>{% block title %}{{ title }}{% endblock %}</title>
+<link rel="stylesheet" href="{% url "static" "site.css" %}">
+{% block head %}{% endblock %}
+<nav class="site" aria-label="Site"><a href="{% url "home" %}">Pictures</a>
+{% if user.is_authenticated %}
+<a href="{% url "chevupload:upload_page" %}">Upload many</a> <a href="{% url "chevupload:keys" %}">API keys</a>
+<form method="post" action="{% url "logout" %}">{% csrf_token %}<button>Sign out</button></form>
+{% endif %}</nav>
+<main>{% block main %}{% endblock %}</main></html>"""
+
+UPLOADS = """{% extends "layout.html" %}
+{% block title %}{{ page.title }}{% endblock %}
+{% block head %}{{ page.head }}{% endblock %}
+{% block main %}{{ page.body }}{% endblock %}"""
 
 FORM = """{% csrf_token %}{% if form.non_field_errors %}<p role="alert">{{ form.non_field_errors.0 }}</p>{% endif %}
 {% for field in form %}<label for="{{ field.id_for_label }}">{{ field.label }}</label>{{ field }}
@@ -74,18 +71,14 @@ FORM = """{% csrf_token %}{% if form.non_field_errors %}<p role="alert">{{ form.
 {% endfor %}<button>{{ button }}</button>"""
 
 CREDENTIALS = """{% extends "layout.html" %}
-{% block main %}
+{% block main %}<h1>{{ title }}</h1>
 <form method="post">{% include "form.html" with button=title %}</form>
 {% if title == "Register" %}<p>Already registered? <a href="{% url "login" %}?{{ query }}">Sign in</a></p>
 {% else %}<p>No account yet? <a href="{% url "register" %}?{{ query }}">Register</a></p>{% endif %}
 {% endblock %}"""
 
 HOME = """{% extends "layout.html" %}
-{% block nav %}
-<nav><a href="{% url "home" %}">Pictures</a> <a href="{% url "chevupload:keys" %}">API keys</a>
-<form method="post" action="{% url "logout" %}">{% csrf_token %}<button>Sign out</button></form></nav>
-{% endblock %}
-{% block main %}
+{% block main %}<h1>{{ title }}</h1>
 <form method="post" enctype="multipart/form-data">{% include "form.html" with button="Upload" %}</form>
 <ul>{% for picture in pictures %}<li><a href="{{ picture.page }}">
 <img src="{{ picture.thumbnail }}" alt="">{{ picture.title }}</a></li>
@@ -95,7 +88,13 @@ HOME = """{% extends "layout.html" %}
 <form method="post" action="{% url "delete-account" %}">{% csrf_token %}<p>Nothing of it can be brought back.</p>
 <button>Delete my account, with all pictures and keys</button></form></details>
 {% endblock %}"""
-TEMPLATES = {"layout.html": LAYOUT, "form.html": FORM, "credentials.html": CREDENTIALS, "home.html": HOME}
+TEMPLATES = {
+    "layout.html": LAYOUT,
+    "uploads.html": UPLOADS,
+    "form.html": FORM,
+    "credentials.html": CREDENTIALS,
+    "home.html": HOME,
+}
 PAGE_SIZE = 24
 
 
@@ -125,7 +124,10 @@ settings.configure(
     TEMPLATES=[
         {
             "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "OPTIONS": {"loaders": [("django.template.loaders.locmem.Loader", TEMPLATES)]},
+            "OPTIONS": {
+                "loaders": [("django.template.loaders.locmem.Loader", TEMPLATES)],
+                "context_processors": ["django.contrib.auth.context_processors.auth"],
+            },
         }
     ],
     AUTH_PASSWORD_VALIDATORS=[
@@ -135,12 +137,22 @@ settings.configure(
         }
     ],
     LOGIN_URL="login",
-    CHEVUPLOAD={"FOLDER": DATA / "uploads"},
+    CHEVUPLOAD={"FOLDER": DATA / "uploads", "UPLOAD_PAGE_ROUTE": "upload"},
 )
 django.setup()
 
 User = get_user_model()
-chevupload = ChevUpload()
+
+
+class SitePages(Pages):
+    """The pages of chevupload, in this site's own layout."""
+
+    def layout(self, page: Page, environ: WSGIEnvironment) -> str:
+        """Set a page into it."""
+        return str(render_to_string("uploads.html", {"page": page}, environ["chevupload.request"]))
+
+
+chevupload = ChevUpload(pages=SitePages())
 
 
 class Credentials(forms.Form):  # type: ignore[misc]  # Django is untyped
@@ -265,6 +277,8 @@ urlpatterns = [
     path("login", sign_in, name="login"),
     path("logout", require_POST(sign_out), name="logout"),
     path("delete-account", require_POST(login_required(delete_account)), name="delete-account"),
+    # The web server's work, where there is one.
+    path("static/<path:path>", serve, {"document_root": Path(__file__).with_name("static")}, name="static"),
 ]
 
 application = get_wsgi_application()

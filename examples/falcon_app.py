@@ -19,6 +19,7 @@ import hmac
 import re
 import secrets
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -48,28 +49,10 @@ database.create_tables()
 database.create_tables([users])
 cookies = URLSafeTimedSerializer(SITE.secret_keys(), salt="session")
 
-STYLE = Markup("""<style>
-:root { color-scheme: light dark }
-* { box-sizing: border-box }
-body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
-main, nav { overflow-wrap: anywhere }
-nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
-nav form { margin-left: auto }
-h1 { font-size: 1.6rem; line-height: 1.25 }
-label { display: block }
-input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
-main input { display: block; width: 24rem; margin: .25rem 0 1rem }
-input[type=file] { padding-left: 0 }
-[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
-ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
-ul { padding: 0; list-style: none }
-li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
-form + ul, details { margin-top: 2.5rem }
-</style>""")
 PAGE = Markup("""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-{style}
+<link rel="stylesheet" href="/static/site.css">
 {body}</main></html>""")
 REGISTER = Markup("""<main><h1>{title}</h1>{alert}
 <form method="post">{token}<label for="name">Name</label>
@@ -85,7 +68,7 @@ SIGN_IN = Markup("""<main><h1>{title}</h1>{alert}
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button>Sign in</button></form>
 <p>No account yet? <a href="/register?{query}">Register</a></p>""")
-HOME = Markup("""<nav><a href="/">Pictures</a> <a href="/settings/api">API keys</a>
+HOME = Markup("""<nav class="site"><a href="/">Pictures</a> <a href="/settings/api">API keys</a>
 <form method="post" action="/logout">{token}<button>Sign out</button></form></nav>
 <main><h1>{title}</h1>{alert}
 <form method="post" enctype="multipart/form-data">{token}
@@ -191,7 +174,7 @@ def show(req: falcon.Request, resp: falcon.Response, title: str, body: Markup, e
     token = TOKEN.format(session(req).get("token") or start_session(resp))
     alert = ALERT.format(error) if error else ""
     resp.content_type = falcon.MEDIA_HTML
-    resp.text = PAGE.format(title=title, style=STYLE, body=body.format(title=title, alert=alert, token=token, **values))
+    resp.text = PAGE.format(title=title, body=body.format(title=title, alert=alert, token=token, **values))
 
 
 class Pages:
@@ -283,6 +266,7 @@ site.add_route("/login", pages, suffix="enter")
 site.add_route("/logout", pages, suffix="leave")
 site.add_route("/delete-account", pages, suffix="delete")
 site.add_error_handler(Refusal, refused)
+site.add_static_route("/static", Path(__file__).with_name("static"))
 application = component.wrap(site)
 
 if __name__ == "__main__":

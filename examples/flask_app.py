@@ -19,61 +19,47 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, redirect, render_template_string, request, session, url_for
+from flask import Flask, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
+from jinja2 import DictLoader
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from chevupload import Hooks, Refusal
+from chevupload import Hooks, Page, Pages, Refusal
 from chevupload.contrib.flask import ChevUpload, uploads
 
-PAGE = """<!doctype html>
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+LAYOUT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-:root { color-scheme: light dark }
-* { box-sizing: border-box }
-body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
-main, nav { overflow-wrap: anywhere }
-nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
-nav form { margin-left: auto }
-h1 { font-size: 1.6rem; line-height: 1.25 }
-label { display: block }
-input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
-main input { display: block; width: 24rem; margin: .25rem 0 1rem }
-input[type=file] { padding-left: 0 }
-[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
-ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
-ul { padding: 0; list-style: none }
-li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
-form + ul, details { margin-top: 2.5rem }
-</style>
-{% macro token() %}<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">{% endmacro %}
-{% if found is defined %}<nav><a href="{{ url_for('home') }}">Pictures</a>
+<title>{% block title %}{{ title }}{% endblock %}</title>
+<link rel="stylesheet" href="{{ url_for('static', filename='site.css') }}">
+{% block head %}{% endblock %}
+<nav class="site" aria-label="Site"><a href="{{ url_for('home') }}">Pictures</a>
+{% if current_user.is_authenticated %}
 <a href="{{ url_for('chevupload.upload_page') }}">Upload many</a>
 <a href="{{ url_for('chevupload.keys') }}">API keys</a>
-<form method="post" action="{{ url_for('logout') }}">{{ token() }}<button>Sign out</button></form></nav>{% endif %}
-<main><h1>{{ title }}</h1>
+<form method="post" action="{{ url_for('logout') }}">{% include 'token.html' %}<button>Sign out</button></form>
+{% endif %}</nav>
+<main>{% block main %}{% endblock %}</main></html>"""
+
+UPLOADS = """{% extends "layout.html" %}
+{% block title %}{{ page.title }}{% endblock %}
+{% block head %}{{ page.head }}{% endblock %}
+{% block main %}{{ page.body }}{% endblock %}"""
+
+CREDENTIALS = """{% extends "layout.html" %}
+{% block main %}<h1>{{ title }}</h1>
 {% if error %}<p role="alert">{{ error }}</p>{% endif %}
-{% if found is defined %}<form method="post" enctype="multipart/form-data">{{ token() }}
-<label for="title">Title</label><input id="title" name="title" value="{{ request.form.title }}" maxlength="100">
-<label for="picture">Picture</label><input id="picture" name="picture" type="file" accept="image/*" required>
-<button>Upload</button></form>
-<ul>{% for picture in found[:size] %}<li><a href="{{ links.viewer(picture) }}">
-<img src="{{ links.thumb(picture) }}" alt="">{{ picture.title or picture.name }}</a></li>
-{% else %}<li>No pictures yet.</li>{% endfor %}</ul>
-{% if found[size:] %}<p><a href="{{ url_for('home', before=found[size - 1].cursor) }}">Older pictures</a></p>{% endif %}
-<details><summary>Delete my account…</summary>
-<form method="post" action="{{ url_for('delete_account') }}">{{ token() }}<p>Nothing of it can be brought back.</p>
-<button>Delete my account, with all pictures and keys</button></form></details>
-{% else %}<form method="post">{{ token() }}<label for="name">Name</label>
+<form method="post">{% include 'token.html' %}<label for="name">Name</label>
 <input id="name" name="name" value="{{ request.form.name }}" maxlength="40" autocomplete="username" required>
 {% if title == "Register" %}<label for="password">Password, ten characters or more</label>
 <input id="password" name="password" type="password" minlength="10" autocomplete="new-password" required>
@@ -82,10 +68,35 @@ form + ul, details { margin-top: 2.5rem }
 <button>{{ title }}</button></form>
 {% if title == "Register" %}<p>Already registered? <a href="{{ url_for('login') }}">Sign in</a></p>
 {% else %}<p>No account yet? <a href="{{ url_for('register') }}">Register</a></p>{% endif %}
-{% endif %}</main></html>"""
+{% endblock %}"""
+
+HOME = """{% extends "layout.html" %}
+{% block main %}<h1>{{ title }}</h1>
+{% if error %}<p role="alert">{{ error }}</p>{% endif %}
+<form method="post" enctype="multipart/form-data">{% include 'token.html' %}
+<label for="title">Title</label><input id="title" name="title" value="{{ request.form.title }}" maxlength="100">
+<label for="picture">Picture</label><input id="picture" name="picture" type="file" accept="image/*" required>
+<button>Upload</button></form>
+<ul>{% for picture in found[:size] %}<li><a href="{{ links.viewer(picture) }}">
+<img src="{{ links.thumb(picture) }}" alt="">{{ picture.title or picture.name }}</a></li>
+{% else %}<li>No pictures yet.</li>{% endfor %}</ul>
+{% if found[size:] %}<p><a href="{{ url_for('home', before=found[size - 1].cursor) }}">Older pictures</a></p>{% endif %}
+<details><summary>Delete my account…</summary>
+<form method="post" action="{{ url_for('delete_account') }}">{% include 'token.html' %}
+<p>Nothing of it can be brought back.</p>
+<button>Delete my account, with all pictures and keys</button></form></details>
+{% endblock %}"""
+TEMPLATES = {
+    "layout.html": LAYOUT,
+    "token.html": '<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">',
+    "uploads.html": UPLOADS,
+    "credentials.html": CREDENTIALS,
+    "home.html": HOME,
+}
 PAGE_SIZE = 24
 
 app = Flask(__name__, instance_path=str(Path("flask-app-data").absolute()))
+app.jinja_loader = DictLoader(TEMPLATES)
 secret = Path(app.instance_path, "secret-key")
 if not secret.exists():
     secret.parent.mkdir(mode=0o700, exist_ok=True)
@@ -96,8 +107,6 @@ app.config.update(
     SESSION_COOKIE_SAMESITE="Lax",
     SQLALCHEMY_DATABASE_URI="sqlite:///site.db",
     CHEVUPLOAD_UPLOAD_PAGE_ROUTE="upload",
-    CHEVUPLOAD_SITE_NAME="Pictures",
-    CHEVUPLOAD_HOME_URL="/",
     # What comes after signing in is not in a URL, which anybody may have written.
     USE_SESSION_FOR_NEXT=True,
 )
@@ -126,7 +135,15 @@ def user_name(user_id: str) -> str | None:
     return None if user is None else user.name
 
 
-ChevUpload(app, db=db, users=User, login=True, hooks=Hooks(display_name=user_name))
+class SitePages(Pages):
+    """The pages of chevupload, in this site's own layout."""
+
+    def layout(self, page: Page, environ: WSGIEnvironment) -> str:
+        """Set a page into it."""
+        return render_template("uploads.html", page=page)
+
+
+ChevUpload(app, db=db, users=User, login=True, hooks=Hooks(display_name=user_name), pages=SitePages())
 with app.app_context():
     db.create_all()
 
@@ -156,7 +173,7 @@ def register() -> ResponseReturnValue:
                 error = "This name is taken."
             else:
                 return enter(user)
-    return show("Register", error)
+    return show("credentials.html", "Register", error)
 
 
 @app.route("/login", methods=["GET", "POST"])
@@ -168,7 +185,7 @@ def login() -> ResponseReturnValue:
         if user is not None and check_password_hash(user.password, request.form["password"]):
             return enter(user)
         error = "Name or password is wrong."
-    return show("Sign in", error)
+    return show("credentials.html", "Sign in", error)
 
 
 def enter(user: User) -> ResponseReturnValue:
@@ -177,9 +194,9 @@ def enter(user: User) -> ResponseReturnValue:
     return redirect(session.pop("next", url_for("home")))
 
 
-def show(title: str, error: str, **values: Any) -> ResponseReturnValue:
-    """Show the page."""
-    return render_template_string(PAGE, title=title, error=error, **values), 400 if error else 200
+def show(template: str, title: str, error: str, **values: Any) -> ResponseReturnValue:
+    """Show a page."""
+    return render_template(template, title=title, error=error, **values), 400 if error else 200
 
 
 @app.post("/logout")
@@ -210,7 +227,8 @@ def home() -> ResponseReturnValue:
             error = refusal.message
     # One more than is shown tells whether there are older ones.
     found = uploads.list(current_user.id, limit=PAGE_SIZE + 1, before=request.args.get("before"))
-    return show(f"Pictures of {current_user.name}", error, found=found, size=PAGE_SIZE, links=uploads.links)
+    values = {"found": found, "size": PAGE_SIZE, "links": uploads.links}
+    return show("home.html", f"Pictures of {current_user.name}", error, **values)
 
 
 @app.post("/delete-account")

@@ -6,7 +6,7 @@ given, for the ini file has none::
     python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[serve,pyramid]' pyramid_tm zope.sqlalchemy
     PYTHONPATH=examples .venv/bin/pserve examples/pyramid_app/development.ini http_port=8000
 
-Register at http://127.0.0.1:8000/register, make a key at "API keys", and upload with it::
+Register at http://127.0.0.1:8000/register, upload at "Upload many", or make a key at "API keys" and upload with it::
 
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from chevupload import sqlite_engine
 
 from .models import Base, User, tables
+from .pages import STATIC, SitePages
 from .security import SecurityPolicy
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def main(global_config: dict[str, str], **settings: Any) -> WSGIApplication:
     config.set_default_csrf_options(require_csrf=True)
     config.set_default_permission("own pictures")
     config.add_request_method(dbsession, reify=True)
-    config.set_chevupload(database=engine, tables=tables, users=User)
+    config.set_chevupload(database=engine, tables=tables, users=User, pages=SitePages())
+    config.add_static_view("static", STATIC)
     config.include(".views")
     application: WSGIApplication = config.make_wsgi_app()
     if port := global_config.get("http_port"):

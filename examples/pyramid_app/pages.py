@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from pyramid.csrf import get_csrf_token
 from pyramid.response import Response
 
-from chevupload import Upload
+from chevupload import Page, Pages, Upload
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 PAGE_SIZE = 24
-_STYLE = Markup("""<style>
-:root { color-scheme: light dark }
-* { box-sizing: border-box }
-body { max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.5 system-ui, sans-serif }
-main, nav { overflow-wrap: anywhere }
-nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center }
-nav form { margin-left: auto }
-h1 { font-size: 1.6rem; line-height: 1.25 }
-label { display: block }
-input, button { max-width: 100%; padding: .4rem .8rem; font: inherit }
-main input { display: block; width: 24rem; margin: .25rem 0 1rem }
-input[type=file] { padding-left: 0 }
-[role=alert] { padding: .6rem .9rem; border-left: .3rem solid #d3302f; background: #d3302f26 }
-ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }
-ul { padding: 0; list-style: none }
-li img { display: block; width: 100%; margin-bottom: .25rem; border-radius: .4rem }
-form + ul, details { margin-top: 2.5rem }
-</style>""")
-_PAGE = Markup("""<!doctype html>
+STATIC = str(Path(__file__).parent.parent / "static")
+_LAYOUT = Markup("""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-{style}
-{nav}<main><h1>{title}</h1>
-{alert}{content}</main></html>""")
+<link rel="stylesheet" href="{style}">
+{head}<nav class="site" aria-label="Site"><a href="{home}">Pictures</a> {own}</nav>
+<main>{main}</main></html>""")
+_OWN = Markup("""<a href="{upload}">Upload many</a> <a href="{keys}">API keys</a>
+<form method="post" action="{logout}">{token}<button>Sign out</button></form>""")
+_PAGE = Markup("<h1>{title}</h1>\n{alert}{content}")
 _ALERT = Markup('<p role="alert">{}</p>\n')
 _TOKEN = Markup('<input type="hidden" name="csrf_token" value="{}">')
 _REGISTER = Markup("""<form method="post">{token}<label for="name">Name</label>
@@ -50,9 +40,6 @@ _SIGN_IN = Markup("""<form method="post">{token}<label for="name">Name</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button>Sign in</button></form>
 <p>No account yet? <a href="{other}">Register</a></p>""")
-_NAV = Markup("""<nav><a href="{home}">Pictures</a> <a href="{keys}">API keys</a>
-<form method="post" action="{logout}">{token}<button>Sign out</button></form></nav>
-""")
 _HOME = Markup("""<form method="post" enctype="multipart/form-data">{token}
 <label for="title">Title</label><input id="title" name="title" value="{typed}" maxlength="100">
 <label for="picture">Picture</label><input id="picture" name="picture" type="file" accept="image/*" required>
@@ -66,18 +53,26 @@ _NO_PICTURE = Markup("<li>No pictures yet.</li>")
 _OLDER = Markup('\n<p><a href="{}">Older pictures</a></p>')
 
 
+class SitePages(Pages):
+    """The pages of chevupload, in this site's own layout."""
+
+    def layout(self, page: Page, environ: WSGIEnvironment) -> str:
+        """Set a page into it."""
+        return _layout(environ["chevupload.request"], page.title, page.body, page.head)
+
+
 def register_page(request: Any, alert: str) -> Response:
     """Show the form of a new user."""
     other = request.route_path("login", _query=request.GET)
     values = {"typed": request.POST.get("name", ""), "other": other, "token": _token(request)}
-    return _page("Register", alert, _REGISTER.format(**values))
+    return _page(request, "Register", alert, _REGISTER.format(**values))
 
 
 def sign_in_page(request: Any, alert: str) -> Response:
     """Show a form for name and password."""
     other = request.route_path("register", _query=request.GET)
     values = {"typed": request.POST.get("name", ""), "other": other, "token": _token(request)}
-    return _page("Sign in", alert, _SIGN_IN.format(**values))
+    return _page(request, "Sign in", alert, _SIGN_IN.format(**values))
 
 
 def home_page(request: Any, found: Sequence[Upload], alert: str) -> Response:
@@ -95,15 +90,24 @@ def home_page(request: Any, found: Sequence[Upload], alert: str) -> Response:
         token=token,
         delete=paths("delete_account"),
     )
-    nav = _NAV.format(home=paths("home"), keys=paths("chevupload.keys"), logout=paths("logout"), token=token)
-    return _page(f"Pictures of {request.identity.name}", alert, content, nav)
+    return _page(request, f"Pictures of {request.identity.name}", alert, content)
 
 
 def _token(request: Any) -> Markup:
     return _TOKEN.format(get_csrf_token(request))
 
 
-def _page(title: str, alert: str, content: Markup, nav: str = "") -> Response:
+def _page(request: Any, title: str, alert: str, content: Markup) -> Response:
     shown = _ALERT.format(alert) if alert else ""
-    text = _PAGE.format(title=title, style=_STYLE, nav=nav, alert=shown, content=content)
-    return Response(text, status=400 if alert else 200)
+    main = _PAGE.format(title=title, alert=shown, content=content)
+    return Response(_layout(request, title, main), status=400 if alert else 200)
+
+
+def _layout(request: Any, title: str, main: Markup, head: Markup | str = "") -> str:
+    """Return the whole document around ``main``."""
+    paths, own = request.route_path, Markup()
+    if request.identity is not None:
+        urls = {"upload": paths("chevupload.upload_page"), "keys": paths("chevupload.keys"), "logout": paths("logout")}
+        own = _OWN.format(token=_token(request), **urls)
+    style = request.static_path(f"{STATIC}/site.css")
+    return str(_LAYOUT.format(title=title, style=style, head=head, home=paths("home"), own=own, main=main))
