@@ -5,18 +5,16 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 import chevupload.testing
+from tests.support import ROOT
 from tests.testing import defective
+from tests.testing.stranger import run_pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 HEAD = """
 import pytest
 from chevupload import testing
@@ -49,20 +47,12 @@ def test_a_defect_breaks_its_promise(contract, tmp_path):
     for defect in defects:
         lines.append(f"defect = defective.{defect.__name__}")
         lines.append(f"Test{defect.__name__} = type('Test{defect.__name__}', (testing.{contract},), {fixtures})")
-    (tmp_path / "test_defects.py").write_text("\n".join(lines))
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no", "-rf", "test_defects.py"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "COLUMNS": "300"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    failed = set(re.findall(r"^FAILED test_defects\.py::Test(\w+)::(\w+)", run.stdout, re.MULTILINE))
     broken = {
         (defect.__name__, getattr(defect, name)) for defect in defects for name in vars(defect) if "breaks" in name
     }
+    tests = (f"Test{defects[0].__name__}", *(f"Test{defect}::{promise}" for defect, promise in sorted(broken)))
+    run = run_pytest(tmp_path, "\n".join(lines), "--tb=no", "-rf", tests=tests)
+    failed = set(re.findall(r"^FAILED test_it\.py::Test(\w+)::(\w+)", run.stdout, re.MULTILINE))
     assert broken - failed == set(), run.stdout
     assert not [test for name, test in failed if name == defects[0].__name__]
     assert " error" not in run.stdout.splitlines()[-1]
@@ -79,18 +69,8 @@ def test_every_promise_is_stated(name):
 
 def test_a_missing_fixture_is_told_by_name(tmp_path):
     """Whoever forgets a fixture reads which one."""
-    (tmp_path / "test_it.py").write_text(
-        "from chevupload.testing import StorageContract\nclass TestIt(StorageContract): pass\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "test_it.py"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    code = "from chevupload.testing import StorageContract\nclass TestIt(StorageContract): pass\n"
+    run = run_pytest(tmp_path, code)
     assert "NotImplementedError: the subclass gives a fixture `storage`" in run.stdout
     assert " passed" not in run.stdout
 
