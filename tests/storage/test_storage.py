@@ -256,7 +256,7 @@ def test_a_library_error_becomes_ours_and_tells_no_place():
 
 def test_a_url_is_opened_once_in_each_process():
     """A process keeps its file system, and a forked one builds its own, as not every library survives a fork."""
-    storage = FsspecStorage("memory://forked", options={"skip_instance_cache": True})
+    storage = FsspecStorage(f"memory://forked{next(ROOTS)}", options={"skip_instance_cache": True})
     storage.save("a", io.BytesIO(b"1"), headers=PNG)
     first = storage._files.locate("a")[0]
     assert storage._files.locate("a")[0] is first

@@ -64,17 +64,18 @@ def test_a_guests_upload_and_one_of_the_hosts_own(stand, entries):
 
 
 @pytest.mark.parametrize(
-    ("data", "key", "facts", "steps"),
+    ("source", "key", "facts", "steps"),
     [
-        ({"source": file()}, "wrong", (401, 100, None, None), ["total"]),
-        ({"source": "!"}, "user-key", (400, 120, "user", None), ["total"]),
-        ({"source": file(b"text")}, "user-key", (400, 610, "user", 4), ["receive", "check", "total"]),
+        (PNG, "wrong", (401, 100, None, None), ["total"]),
+        ("!", "user-key", (400, 120, "user", None), ["total"]),
+        (b"text", "user-key", (400, 610, "user", 4), ["receive", "check", "total"]),
     ],
     ids=["key", "base64", "picture"],
 )
-def test_a_refused_upload(stand, entries, data, key, facts, steps):
+def test_a_refused_upload(stand, entries, source, key, facts, steps):
     """With what the client was told, and the steps that it came to."""
-    status = stand.send(data, key=key).status_code
+    sent = file(source) if isinstance(source, bytes) else source
+    status = stand.send({"source": sent}, key=key).status_code
     record = entries.one()
     assert (record.status, record.code, record.owner, record.bytes) == facts
     assert (record.outcome, record.status, record.upload_id) == ("refused", status, None)
