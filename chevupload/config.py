@@ -338,10 +338,6 @@ class Originals:
         """Check sides and conversions."""
         check(self)
 
-    def target(self, name: str) -> str | None:
-        """Return the format that a still picture of format ``name`` is converted to, or None."""
-        return dict(self.convert).get(name)
-
 
 _DELIVERY = instance_of(Delivery, "Delivery(by='signed_url')")
 

@@ -1,6 +1,6 @@
-"""Names: public ids, stored base names, storage paths, default titles and viewer slugs.
+"""Names: public ids, stored base names, storage paths and default titles.
 
-Source: Chevereto V4's rules for file names, default titles and viewer slugs.
+Source: Chevereto V4's rules for file names and default titles.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import re
 import secrets
 import string
 import unicodedata
-from urllib.parse import quote
 
 from chevupload.errors import StorageError
 
@@ -103,15 +102,6 @@ def checked_path(path: str) -> str:
 def joined_url(public_url: str, path: str) -> str:
     """Return the URL of ``path`` below ``public_url``. A checked path has nothing to quote."""
     return f"{public_url.rstrip('/')}/{checked_path(path)}"
-
-
-def viewer_slug(title: str | None) -> str:
-    """Make the readable part of a viewer link, percent-encoded; empty when the title has nothing to offer."""
-    if not title:
-        return ""
-    kept = re.sub(r"[\\/~&!'\"?]", "", title)
-    kept = re.sub(r"<[^>]*>", "", kept)
-    return quote(re.sub(r"[\s-]+", " ", kept).strip().replace(" ", "-"), safe="")
 
 
 def random_id(length: int, alphabet: str = BASE62) -> str:

@@ -12,7 +12,7 @@ import click
 
 from chevupload.config import Routes
 from chevupload.errors import ConfigError, InvalidParameter
-from chevupload.uploads.parameters import add_months, parse_expiration
+from chevupload.uploads.parameters import parse_expiration
 from chevupload.validation import Kind
 
 
@@ -98,8 +98,7 @@ def _end(duration: str) -> datetime:
         # The API takes a number for seconds; who ends a key after "90" means days.
         expiration = None if duration.strip().isdecimal() else parse_expiration(duration)
         if expiration is not None:
-            now = datetime.now(UTC).replace(microsecond=0)
-            return add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
+            return expiration.after(datetime.now(UTC).replace(microsecond=0))
     except (InvalidParameter, ValueError, OverflowError):
         pass
     # Nothing, where an end was asked for, must not make a key without end.

@@ -143,7 +143,7 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     target = None
     if not is_animated:
         size = _stored_size(full, job)
-        target = job.originals.target(name)
+        target = dict(job.originals.convert).get(name)
         if target is not None and max(size) > MAX_SIDES.get(target, max(size)):
             target = None
     medium = medium_size(size, job.medium_side, job.medium_fixed, always=is_animated)

@@ -73,8 +73,3 @@ class Storages:
             return self.by_name[upload.storage]
         except KeyError:
             raise UnknownStorage(f"upload {upload.id} is in a storage {upload.storage!r}, which is not there") from None
-
-    def url(self, upload: Upload, path: str) -> str | None:
-        """Return the public URL of a file; None where it has none, or its storage is not there to tell."""
-        storage = self.by_name.get(upload.storage)
-        return None if storage is None else storage.url(path)

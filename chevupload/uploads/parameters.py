@@ -30,7 +30,6 @@ MAX_TAG = 32
 """Characters."""
 MAX_ALBUM_ID = 64
 """Characters."""
-MAX_LIFETIME_MONTHS = 12
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _POINTLESS_TAG = re.compile(r"([/\\,.?&=#%+@!*;: ])\1*\Z")
@@ -60,6 +59,20 @@ class Expiration:
     def of(cls, lifetime: timedelta) -> Self:
         """Return a lifetime in seconds, a part of one counting as a whole."""
         return cls(0, math.ceil(lifetime.total_seconds()))
+
+    def after(self, moment: datetime) -> datetime:
+        """Return when it ends that begins at ``moment``; one month after 31 January is the last day of February.
+
+        Raises:
+            ValueError: the year would be past 9999; or OverflowError.
+        """
+        years, month = divmod(moment.month - 1 + self.months, 12)
+        year = moment.year + years
+        day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+        return moment.replace(year=year, month=month + 1, day=day) + timedelta(seconds=self.seconds)
+
+
+_YEAR = Expiration(12, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,22 +214,10 @@ def parse_expiration(text: str | None) -> Expiration | None:
 
 def expires_at(expiration: Expiration, now: datetime) -> datetime:
     """Return when an upload of ``now`` expires: between five minutes and one calendar year from then."""
-    latest = add_months(now, MAX_LIFETIME_MONTHS)
-    if expiration.months > MAX_LIFETIME_MONTHS or expiration.seconds > MAX_LIFETIME.total_seconds():
+    latest = _YEAR.after(now)
+    if expiration.months > _YEAR.months or expiration.seconds > MAX_LIFETIME.total_seconds():
         return latest
-    wanted = add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)
-    return max(now + MIN_LIFETIME, min(wanted, latest))
-
-
-def add_months(moment: datetime, months: int) -> datetime:
-    """Move by calendar months: one from 31 January is the last day of February.
-
-    Raises:
-        ValueError: the year would be past 9999.
-    """
-    years, month = divmod(moment.month - 1 + months, 12)
-    year = moment.year + years
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, calendar.monthrange(year, month + 1)[1]))
+    return max(now + MIN_LIFETIME, min(expiration.after(now), latest))
 
 
 def _is_text(value: object) -> str:

@@ -82,9 +82,11 @@ class Uploads:
         self._albums = catalog if isinstance(catalog, AlbumRecords) else None
         self._categories = catalog if isinstance(catalog, CategoryRecords) else None
         self._owned = catalog if isinstance(catalog, OwnedRecords) else None
-        self._contents = catalog if isinstance(catalog, DuplicateRecords) else None
-        if self._config.policy.duplicates == "reject" and self._contents is None:
-            raise ConfigError("Policy(duplicates='reject') needs a catalog with the method has_duplicate")
+        self._contents: DuplicateRecords | None = None
+        if self._config.policy.duplicates == "reject":
+            if not isinstance(catalog, DuplicateRecords):
+                raise ConfigError("Policy(duplicates='reject') needs a catalog with the method has_duplicate")
+            self._contents = catalog
 
     def create(
         self,
@@ -309,7 +311,7 @@ class Uploads:
         self._refuse_duplicate(source.spool.md5, principal)
 
     def _refuse_duplicate(self, md5: str, principal: Principal) -> None:
-        if self._config.policy.duplicates == "reject" and self._contents is not None and not principal.is_admin:
+        if self._contents is not None and not principal.is_admin:
             since = self._clock() - _DUPLICATE_WINDOW
             if self._contents.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload

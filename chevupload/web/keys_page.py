@@ -6,12 +6,11 @@ other site can send one, whatever cookies a browser sends along.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chevupload.errors import InvalidParameter, NotFound, Refusal
 from chevupload.model import KeyStyle, NewKey
-from chevupload.uploads.parameters import add_months, clean_text, parse_expiration
+from chevupload.uploads.parameters import clean_text, parse_expiration
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
 from chevupload.web.form_token import check_token
@@ -105,7 +104,9 @@ class KeysPage(Feature):
             raise InvalidParameter("Unknown format or lifetime of a key")
         if sum(key.is_usable(now) for key in self._keys.keys_of(user_id)) >= MAX_KEYS:
             raise TooManyKeys
-        return self._keys.add_key(user_id, label=label, style=style, expires_at=_end(form.fields.get("lifetime"), now))
+        lifetime = parse_expiration(form.fields.get("lifetime"))
+        expires_at = None if lifetime is None else lifetime.after(now)
+        return self._keys.add_key(user_id, label=label, style=style, expires_at=expires_at)
 
     def _revoke(self, environ: WSGIEnvironment, user_id: str, key_id: str) -> Response:
         if not self._keys.revoke_key(key_id, user_id=user_id):
@@ -114,8 +115,3 @@ class KeysPage(Feature):
         # A reload of what follows must not send the form again.
         response.status = 303
         return response
-
-
-def _end(lifetime: str | None, now: datetime) -> datetime | None:
-    expiration = parse_expiration(lifetime)
-    return None if expiration is None else add_months(now, expiration.months) + timedelta(seconds=expiration.seconds)

@@ -9,7 +9,6 @@ from urllib.parse import quote, unquote, urlsplit
 
 from chevupload.config import Routes
 from chevupload.model import Upload
-from chevupload.naming import viewer_slug
 from chevupload.storage.registry import Storages
 
 VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200})|/(qr))?")
@@ -50,11 +49,11 @@ class Links:
 
     def file(self, upload: Upload, path: str) -> str:
         """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
-        return self._storages.url(upload, path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
+        return self._public_url(upload, path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
 
     def is_elsewhere(self, upload: Upload) -> bool:
         """Whether the upload's file has a URL of its storage's own."""
-        return self._storages.url(upload, upload.path) is not None
+        return self._public_url(upload, upload.path) is not None
 
     def tag(self, name: str) -> str | None:
         """Return where the host shows what has a tag; None where it has no such page."""
@@ -76,7 +75,7 @@ class Links:
         """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
         if (route := self._viewer_route(upload)) is None:
             return self.file(upload, upload.path)
-        slug = viewer_slug(upload.title)
+        slug = viewer_slug(upload.title) if upload.title else ""
         return f"{self.base_url}/{route}/{slug}.{upload.id}" if slug else f"{self.base_url}/{route}/{upload.id}"
 
     def viewer_path(self, upload: Upload) -> str:
@@ -126,3 +125,18 @@ class Links:
 
     def _viewer_route(self, upload: Upload) -> str | None:
         return self._routes.video if upload.type == "video" else self._routes.viewer
+
+    def _public_url(self, upload: Upload, path: str) -> str | None:
+        """Return what the storage says of a file; None where it has no URL, or the storage is not there any more."""
+        storage = self._storages.by_name.get(upload.storage)
+        return None if storage is None else storage.url(path)
+
+
+def viewer_slug(title: str) -> str:
+    """Make the readable part of a viewer link, percent-encoded; empty when the title has nothing to offer.
+
+    Source: Chevereto V4's rules for viewer slugs.
+    """
+    kept = re.sub(r"[\\/~&!'\"?]", "", title)
+    kept = re.sub(r"<[^>]*>", "", kept)
+    return quote(re.sub(r"[\s-]+", " ", kept).strip().replace(" ", "-"), safe="")
