@@ -6,7 +6,6 @@ this API, section 1.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -21,7 +20,6 @@ from chevupload.media.sandbox.pool import WorkerPool
 from chevupload.model import Owner, as_principal
 from chevupload.protocols import AlbumRecords, Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens
-from chevupload.spool import SpoolFolder
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.maintenance import Maintenance
@@ -70,7 +68,7 @@ class ChevUpload:
         config: what the site chooses.
         routes: where the component answers, below its mount point: those of the config that have something to answer.
         catalog: where records stay.
-        parts: what it was made of, by the names of its keywords; a host's tests make a twin of them.
+        context: its parts, and what is made of them.
         own_database: the :class:`~chevupload.db.Database` that was opened for this component alone, if one was.
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
@@ -116,8 +114,9 @@ class ChevUpload:
         Raises:
             ConfigError: the parts do not fit together.
         """
-        self.parts = {name: part for name, part in locals().items() if name != "self"}
-        _check_parts(**self.parts)
+        DeleteTokens(secret_keys)
+        _check_parts(config=config, hooks=hooks, pages=pages, catalog=catalog, fetcher=fetcher, key_store=key_store)
+        _check_functions(current_user=current_user, clock=clock)
         storages = _storages(storage, config)
         context = WebContext(
             config=config,
@@ -129,16 +128,19 @@ class ChevUpload:
             pages=pages,
             fetcher=fetcher or HttpFetcher(),
             renderer=_renderer(renderer, config),
-            spools=SpoolFolder(config.spool_folder or _spool_folder(storages), config.limits.spool_bytes),
             current_user=current_user,
             key_store=key_store,
             clock=clock,
         )
+        self.use(context)
+
+    def use(self, context: WebContext) -> None:
+        """Answer with the parts of ``context``. A host's tests put others into it for a while."""
+        self.config, self.catalog, self.renderer = context.config, context.catalog, context.renderer
         features = [feature for feature in FEATURES if feature.is_possible(context)]
         self.context = context = served(features, context)
-        self.config, self.routes, self.catalog, self.renderer = config, context.config.routes, catalog, context.renderer
+        self.routes, self.views = context.config.routes, context.views
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
-        self.views = self.context.views
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))
         self._table = RouteTable(handler for feature in answering for handler in feature.handlers())
@@ -207,11 +209,7 @@ class ChevUpload:
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""
-        path = mounted_path(environ).rstrip("/")
-        routes = (route for route in (self.routes.upload, self.routes.imgbb) if route and path.endswith(f"/{route}"))
-        # By default, the one ends as the other does.
-        is_imgbb = max(routes, key=len, default=None) == self.routes.imgbb is not None
-        return self._api.refuse(environ, refusal, is_imgbb=is_imgbb)
+        return self._api.refuse(environ, refusal)
 
     def warm(self) -> None:
         """Start the worker processes now, so that the first upload does not wait for them."""
@@ -268,14 +266,16 @@ _FUNCTIONS: Mapping[str, tuple[str, ...]] = {"current_user": ("environ",), "cloc
 """What each function of the host's is called with."""
 
 
-def _check_parts(*, secret_keys: Sequence[str], **parts: Any) -> None:
-    DeleteTokens(secret_keys)
+def _check_parts(**parts: object) -> None:
     for name, kind in _PARTS.items():
         if parts[name] is not None or name not in ("fetcher", "key_store"):
             check_instance(name, parts[name], *kind)
+
+
+def _check_functions(**functions: object) -> None:
     for name, arguments in _FUNCTIONS.items():
-        if parts[name] is not None or name != "current_user":
-            check_function(name, parts[name], *arguments)
+        if functions[name] is not None or name != "current_user":
+            check_function(name, functions[name], *arguments)
 
 
 def _storages(given: Storage | Mapping[str, Storage] | Storages, config: Config) -> Storages:
@@ -291,7 +291,3 @@ def _renderer(chosen: str | Renderer, config: Config) -> Renderer:
         return WorkerPool(config.limits) if chosen == "worker" else InlineRenderer(config.limits)
     check_instance("renderer", chosen, Renderer, "'worker', 'inline' or a renderer")
     return cast(Renderer, chosen)
-
-
-def _spool_folder(storages: Storages) -> str:
-    return str(storages.adopting[0].incoming) if storages.adopting else tempfile.gettempdir()

@@ -35,7 +35,7 @@ def make(tmp_path):
 
 
 def principal(component, key):
-    return component.parts["keys"].authenticate(key, {})
+    return component.context.keys.authenticate(key, {})
 
 
 def test_a_folder_is_enough(make, tmp_path):
@@ -130,7 +130,7 @@ def test_every_frozen_setting_has_a_name(make):
         guest_lifetime=timedelta(days=1),
     )
     pages = Pages(site_name="Pictures", home_url="/", stylesheets=("style.css", "/own.css"))
-    assert component.parts["pages"] == pages
+    assert component.context.pages == pages
     assert component.routes == Routes(
         viewer="v", video=None, keys=None, upload_page="upload", home="/", pup="sdk/pup.js"
     )
@@ -337,8 +337,8 @@ def test_settings_are_laid_over_a_config_of_the_host(make):
     code = Config(limits=Limits(max_bytes=7, max_tags=3), delivery={"": Delivery()}, trusted_proxies=1)
     component = make({"max_bytes": "5", "site_name": "Own", "trusted_proxies": ""}, config=code, pages=Own())
     assert component.config == replace(code, limits=Limits(max_bytes=5, max_tags=3))
-    assert component.parts["pages"] == Own(site_name="Own")
-    assert type(component.parts["pages"]) is Own
+    assert component.context.pages == Own(site_name="Own")
+    assert type(component.context.pages) is Own
 
 
 def test_users_of_a_database_by_url_are_asked(make, tmp_path):

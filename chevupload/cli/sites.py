@@ -157,7 +157,7 @@ def _has_own_users(component: ChevUpload) -> bool:
     """Whether users and keys are in the component's own tables."""
     from chevupload.db.keys import SqlKeys  # noqa: PLC0415  # SQLAlchemy comes with it
 
-    keys = component.parts["key_store"]
+    keys = component.context.key_store
     return isinstance(keys, SqlKeys) and not keys.users_elsewhere
 
 

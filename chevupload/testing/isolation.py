@@ -6,7 +6,7 @@ pytest is not needed.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +14,9 @@ from pathlib import Path
 from chevupload.app import ChevUpload
 from chevupload.config import Delivery, Routes
 from chevupload.errors import ConfigError
-from chevupload.protocols import Storage
 from chevupload.storage.local import LocalStorage
 from chevupload.storage.registry import Storages
+from chevupload.web.context import WebContext
 
 
 @contextmanager
@@ -39,38 +39,31 @@ def isolated(component: ChevUpload) -> Iterator[Path]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chevupload-test-")))
         if component.own_database is not None:
             stack.enter_context(_in_folder(component, folder))
-        twin = _twin(component, folder)
         live = dict(vars(component))
-        vars(component).update(vars(twin))
         try:
+            component.use(_in(folder, component))
             yield folder
         finally:
             vars(component).clear()
             vars(component).update(live)
 
 
-def _twin(component: ChevUpload, folder: Path) -> ChevUpload:
-    """Return the same component with files in ``folder``; the workers are shared."""
+def _in(folder: Path, component: ChevUpload) -> WebContext:
+    """Return the parts of a component with files in ``folder``; the workers are shared."""
     config = component.config
     routes = config.routes if config.routes.files else replace(config.routes, files=Routes().files)
-    parts = component.parts | {
-        "config": replace(config, routes=routes, delivery=Delivery(), spool_folder=None),
-        "storage": _storage(component.parts["storage"], folder),
-        "renderer": component.renderer,
-    }
-    twin = ChevUpload(**parts)
-    twin.own_database = component.own_database
-    return twin
+    config = replace(config, routes=routes, delivery=Delivery(), spool_folder=None)
+    return replace(component.context, config=config, storages=_local(component.context.storages, folder))
 
 
-def _storage(storage: Storage | Mapping[str, Storage] | Storages, folder: Path) -> Storage | Storages:
+def _local(storages: Storages, folder: Path) -> Storages:
     """Return local storages by the same names."""
     images, incoming = folder / "images", folder / "incoming"
-    if not isinstance(storage, Mapping | Storages):
-        return LocalStorage(images, incoming=incoming)
-    live = storage if isinstance(storage, Storages) else Storages(storage)
-    local = {name: LocalStorage(images / f"{number}", incoming=incoming) for number, name in enumerate(live.by_name)}
-    return Storages(local, live.choose)
+    if storages.choose is None and list(storages.by_name) == [""]:
+        return Storages(LocalStorage(images, incoming=incoming))
+    names = enumerate(storages.by_name)
+    local = {name: LocalStorage(images / f"{number}", incoming=incoming) for number, name in names}
+    return Storages(local, storages.choose)
 
 
 @contextmanager

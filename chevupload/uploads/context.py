@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from chevupload.clock import Clock
@@ -22,7 +23,7 @@ class UploadContext:
     """The parts of a component, each made once.
 
     Attributes:
-        spools: where temporary files are, and where workers write.
+        secret_keys: sign delete links, forms and the intent log.
         clock: returns an aware UTC time.
     """
 
@@ -30,11 +31,17 @@ class UploadContext:
     keys: KeyBackend
     catalog: UploadRecords
     storages: Storages
-    secret_keys: Sequence[str]
+    secret_keys: Sequence[str] = field(repr=False)
     hooks: Hooks
     renderer: Renderer
-    spools: SpoolFolder
     clock: Clock
+
+    @cached_property
+    def spools(self) -> SpoolFolder:
+        """Where temporary files are, and where workers write: beside a local storage, which then takes them over."""
+        adopting = self.storages.adopting
+        default = str(adopting[0].incoming) if adopting else tempfile.gettempdir()
+        return SpoolFolder(self.config.spool_folder or default, self.config.limits.spool_bytes)
 
     @cached_property
     def writer(self) -> Writer:

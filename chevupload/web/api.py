@@ -37,6 +37,7 @@ from chevupload.wsgi.responses import (
     shared,
     text_answer,
 )
+from chevupload.wsgi.routing import mounted_path
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -53,16 +54,30 @@ class UploadApi(Feature):
         """Answer with these parts."""
         super().__init__(context)
         self._origins = context.config.policy.cors_origins
+        # The longer one first: by default, it ends as the other does.
+        routes = context.config.routes
+        self._routes = sorted(filter(None, (routes.upload, routes.imgbb)), key=len, reverse=True)
 
     @route("upload", None, patterns=_PATTERNS)
-    def upload(self, environ: WSGIEnvironment) -> Response:
-        """Answer the upload route of Chevereto's dialect."""
-        return self._upload(environ, is_imgbb=False)
-
     @route("imgbb", None, patterns=_PATTERNS)
-    def upload_imgbb(self, environ: WSGIEnvironment) -> Response:
-        """Answer the upload route of ImgBB's dialect."""
-        return self._upload(environ, is_imgbb=True)
+    def upload(self, environ: WSGIEnvironment) -> Response:
+        """Take an upload and answer in the requested format, whatever goes wrong."""
+        method = environ["REQUEST_METHOD"]
+        if method == "OPTIONS":
+            return shared(preflight_answer(environ, _METHODS), environ, self._origins)
+        form = self._form()
+        try:
+            form.read_query(environ, None)
+            if method not in ("POST", "GET"):
+                raise MethodNotAllowed(headers=(("Allow", _METHODS),))
+            if "HTTP_IDEMPOTENCY_KEY" in environ and not self._context.uploads.is_idempotent:
+                raise InvalidParameter("Idempotency-Key is not supported by this site")
+            upload, links = self._context.receiver.receive(environ, form)
+            document = upload_document(upload, links, self._config, self._dialect(environ, form))
+            answer = _upload_answer(form, document, upload, links)
+        except Exception as error:
+            return self._refused(environ, form, error)
+        return shared(answer, environ, self._origins)
 
     def unknown(self, environ: WSGIEnvironment, version: str, action: str) -> Response:
         """Answer another path below ``/api``: what is missing, the version, the key and the action, in this order.
@@ -85,36 +100,23 @@ class UploadApi(Feature):
         except Exception as error:
             return self._refused(environ, form, error)
 
-    def refuse(self, environ: WSGIEnvironment, refusal: Refusal, *, is_imgbb: bool = False) -> Response:
-        """Answer with ``refusal``, in the format that the query asks for, to a client of ImgBB's if it is one."""
+    def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
+        """Answer with ``refusal``, in the format that the query asks for and the dialect of the path."""
         form = self._form_of_query(environ)
-        return self._refused(environ, form, refusal, is_imgbb=is_imgbb)
+        return self._refused(environ, form, refusal)
 
-    def _upload(self, environ: WSGIEnvironment, *, is_imgbb: bool) -> Response:
-        """Take an upload and answer in the requested format, whatever goes wrong."""
-        method = environ["REQUEST_METHOD"]
-        if method == "OPTIONS":
-            return shared(preflight_answer(environ, _METHODS), environ, self._origins)
-        form = self._form()
-        try:
-            form.read_query(environ, None)
-            if method not in ("POST", "GET"):
-                raise MethodNotAllowed(headers=(("Allow", _METHODS),))
-            if "HTTP_IDEMPOTENCY_KEY" in environ and not self._context.uploads.is_idempotent:
-                raise InvalidParameter("Idempotency-Key is not supported by this site")
-            upload, links = self._context.receiver.receive(environ, form)
-            dialect = "imgbb" if is_imgbb else dialect_of(form)
-            answer = _upload_answer(form, upload_document(upload, links, self._config, dialect), upload, links)
-        except Exception as error:
-            return self._refused(environ, form, error, is_imgbb=is_imgbb)
-        return shared(answer, environ, self._origins)
-
-    def _refused(self, environ: WSGIEnvironment, form: Form, error: Exception, *, is_imgbb: bool = False) -> Response:
+    def _refused(self, environ: WSGIEnvironment, form: Form, error: Exception) -> Response:
         """Answer whatever went wrong, in the format that was asked for as far as ``form`` was read."""
         wanted = answer_format(form.fields.get("format"))
-        has_context = is_imgbb or dialect_of(form) != "chevereto"
+        has_context = self._dialect(environ, form) != "chevereto"
         answer = refusal_answer(wanted, as_refusal(error), has_context=has_context)
         return shared(answer, environ, self._origins)
+
+    def _dialect(self, environ: WSGIEnvironment, form: Form) -> Dialect:
+        """Return how to answer what was sent to one of the routes."""
+        path = mounted_path(environ).rstrip("/")
+        route = next((route for route in self._routes if path.endswith(f"/{route}")), None)
+        return "imgbb" if route is not None and route == self._config.routes.imgbb else dialect_of(form)
 
     def _form(self) -> Form:
         return Form(self._config.limits, field_names=TEXT_NAMES, source_names=SOURCE_NAMES)
