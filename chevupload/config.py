@@ -81,6 +81,9 @@ class Limits:
     those that look for the smallest file some dozens. Chrome and Android stop at 100, too (Skia)."""
     max_fields: int = setting(100, COUNT)
     """Fields and parts of one form. No client sends more than twenty."""
+    max_files: int = setting(20, COUNT)
+    """Files of one form of the upload page, from a browser without JavaScript; with it, the page sends each by itself.
+    They are stored one after the other while the browser waits for the answer."""
     max_tags: int = setting(200, COUNT)
     """Tags of one upload; the others are dropped, as Chevereto drops what is over its own setting, which by default has
     no limit."""

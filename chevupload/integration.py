@@ -16,7 +16,7 @@ from chevupload.model import Owner, Upload
 from chevupload.protocols import Readable, Wrapper
 from chevupload.uploads.service import SaveParameters
 from chevupload.web.feature import paths_of
-from chevupload.web.receiver import SESSION
+from chevupload.web.incoming import SESSION
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
 

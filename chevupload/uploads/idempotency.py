@@ -25,8 +25,8 @@ that fails, since it cannot be published any more."""
 _RETRY_SECONDS = 5
 
 
-def request_digest(key: str, principal: Principal) -> str:
-    """Return what this sender's requests with this ``Idempotency-Key`` have in common.
+def request_digest(key: str, principal: Principal, place: int = 0) -> str:
+    """Return what this sender's requests with this ``Idempotency-Key`` have in common, for the file at one place.
 
     Guests are one sender. What they share is a digest of 64 hexadecimal digits: nothing is kept of the key itself.
 
@@ -38,7 +38,8 @@ def request_digest(key: str, principal: Principal) -> str:
         raise InvalidParameter("Invalid Idempotency-Key, expected 1 to 255 printable characters")
     sender = "guest" if principal.user_id is None else f"user {principal.user_id}"
     # No key has a line break, and so no two pairs are spelled alike.
-    return hashlib.sha256(f"{key}\n{sender}".encode("utf-8", "surrogatepass")).hexdigest()
+    text = f"{key}\n{place}\n{sender}" if place else f"{key}\n{sender}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def find_earlier(

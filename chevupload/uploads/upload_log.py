@@ -21,7 +21,7 @@ Step = Literal["receive", "check", "render", "reserve", "put", "publish"]
 class UploadLog:
     """Measures the steps of one upload, and writes one record of it.
 
-    As a context it writes the record when it ends, with these attributes:
+    As a context it writes the record when it ends, unless nothing was stored or refused, with these attributes:
 
     ``outcome``
         ``stored``; ``repeated`` for a request that was answered before; ``refused``; or ``failed``, which is our side.
@@ -61,7 +61,7 @@ class UploadLog:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Write the record."""
-        if logger.isEnabledFor(logging.INFO):
+        if (error or self.stored) and logger.isEnabledFor(logging.INFO):
             facts = self._facts(error)
             logger.info("upload %s in %.0f ms", facts["outcome"], facts["milliseconds"]["total"], extra=facts)
 

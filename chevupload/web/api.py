@@ -72,7 +72,8 @@ class UploadApi(Feature):
                 raise MethodNotAllowed(headers=(("Allow", _METHODS),))
             if "HTTP_IDEMPOTENCY_KEY" in environ and not self._context.uploads.is_idempotent:
                 raise InvalidParameter("Idempotency-Key is not supported by this site")
-            upload, links = self._context.receiver.receive(environ, form)
+            with self._context.receiver.opened(environ, form) as incoming:
+                upload, links = incoming.store()
             document = upload_document(upload, links, self._config, self._dialect(environ, form))
             answer = _upload_answer(form, document, upload, links)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Takes the upload of a request in: reads it, identifies its sender and finds its source.
+"""Takes a request in: reads it and identifies its sender.
 
 A key comes in a header, in the query or in a field of the body, so that the sender may be known before the body is
 read, in the middle of it, or at its end. Source: the contract of this API, sections 2 and 3.
@@ -6,41 +6,30 @@ read, in the middle of it, or at its end. Source: the contract of this API, sect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from chevupload.errors import (
-    Base64NeedsPost,
-    EmptySource,
     InvalidKey,
     MissingKey,
-    MissingSource,
     Refusal,
     RequestDenied,
     TooLarge,
 )
-from chevupload.fetch.fetcher import DisabledFetcher
 from chevupload.keys import checked_principal
-from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
-from chevupload.protocols import Fetcher
-from chevupload.spool import Spool, format_bytes
-from chevupload.uploads.idempotency import request_digest
-from chevupload.uploads.parameters import SOURCE_NAMES, check_parameters
-from chevupload.uploads.record import Source
+from chevupload.model import MAX_KEY_LENGTH, Principal
+from chevupload.spool import Spool
+from chevupload.uploads.parameters import check_parameters
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.form_token import check_token
-from chevupload.web.urls import Links
-from chevupload.wsgi.form import Form, Opener
-from chevupload.wsgi.proxies import client_network
+from chevupload.web.incoming import Incoming
+from chevupload.wsgi.form import Form
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
     from chevupload.web.context import WebContext
-
-SESSION = "chevupload.session"
-"""Where the environ may hold the host's session, in whose transaction an upload is then published."""
 
 
 class Receiver:
@@ -52,8 +41,9 @@ class Receiver:
         self._limits, self._uploads, self._spools = context.config.limits, context.uploads, context.spools
         self._tokens = context.form_tokens
 
-    def receive(self, environ: WSGIEnvironment, form: Form, user: Principal | None = None) -> tuple[Upload, Links]:
-        """Read the request into ``form``, identify its sender and take its source in.
+    @contextmanager
+    def opened(self, environ: WSGIEnvironment, form: Form, user: Principal | None = None) -> Iterator[Incoming]:
+        """Read the request into ``form``, identify its sender, and yield what it brings, which is gone afterwards.
 
         Args:
             environ: the request; the form has its query already.
@@ -64,7 +54,6 @@ class Receiver:
             Refusal: nothing was stored.
             BackendError: nothing was stored, or the sweep will remove it.
         """
-        method = environ["REQUEST_METHOD"]
         with UploadLog() as log, ExitStack() as stack:
             sender = _Sender(environ, form.fields, self.identify)
             stack.callback(sender.close)
@@ -72,6 +61,8 @@ class Receiver:
             def open_spool() -> Spool:
                 # What came before the source may have told who the sender is.
                 known = sender.known()
+                if form.max_files > 1 and isinstance(known, Refusal):
+                    raise known
                 budget = self._spools.for_all if isinstance(known, Principal) else self._spools.for_unknown
                 return stack.enter_context(Spool(self._spools.path, self._max_bytes(known, user), budget=budget))
 
@@ -80,9 +71,10 @@ class Receiver:
                 raise known
             links = self._context.links(environ)
             form.read_query(environ, open_spool)
-            if method == "POST":
+            if environ["REQUEST_METHOD"] == "POST":
+                max_bytes = self._max_form_bytes(form, self._max_bytes(sender.known(), user))
                 try:
-                    form.read_body(environ, max_bytes=self._max_bytes(sender.known(), user), open_spool=open_spool)
+                    form.read_body(environ, max_bytes=max_bytes, open_spool=open_spool)
                 except TooLarge:
                     # Whatever is wrong with the body, the key is what the client must mend first.
                     if isinstance(known := sender.known(), Refusal):
@@ -94,25 +86,16 @@ class Receiver:
                 check_token(self._tokens, user.user_id, form.fields)
                 principal = user
             log.owner = principal.user_id
-            key = environ.get("HTTP_IDEMPOTENCY_KEY")
-            digest = request_digest(key, principal) if key is not None and self._uploads.is_idempotent else None
-            parameters = check_parameters(form.fields.get, principal, max_tags=self._limits.max_tags)
-            source = pick_source(form, method=method, fetcher=self._fetcher_for(principal), open_spool=open_spool)
-            if source.spool.size > (max_bytes := self._uploads.max_bytes(principal)):
-                raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
-            stored = log.stored = self._uploads.create(
-                source,
-                parameters,
-                principal,
+            yield Incoming(
+                context=self._context,
+                environ=environ,
+                form=form,
+                principal=principal,
+                parameters=check_parameters(form.fields.get, principal, max_tags=self._limits.max_tags),
+                links=links,
+                open_spool=open_spool,
                 log=log,
-                client=principal.user_id or client_network(environ.get("REMOTE_ADDR", "")),
-                session=environ.get(SESSION),
-                request_digest=digest,
             )
-            if stored.is_repeated and principal.is_guest:
-                # All guests are one sender: this one may be another than the first, whose own the delete link is.
-                links = links.without_delete()
-            return stored.upload, links
 
     def skim(self, environ: WSGIEnvironment, form: Form) -> None:
         """Read the fields of a body that is refused anyhow, for ``format``; its client mends the rest later."""
@@ -144,13 +127,9 @@ class Receiver:
         # A key may follow, and be anybody's; or none, where a user needs none.
         return max(self._limits.max_bytes, 0 if user is None else self._uploads.max_bytes(user))
 
-    def _fetcher_for(self, principal: Principal) -> Fetcher:
-        who = self._context.config.policy.url_sources
-        return (
-            self._context.fetcher
-            if who == "everybody" or (who == "users" and not principal.is_guest)
-            else DisabledFetcher()
-        )
+    def _max_form_bytes(self, form: Form, max_bytes: int) -> int:
+        """Return how large the files may be together: no more than half of the space for temporary files."""
+        return max(max_bytes, min(max_bytes * form.max_files, self._limits.spool_bytes // 2))
 
 
 class _Sender:
@@ -201,33 +180,3 @@ def key_of(environ: WSGIEnvironment, fields: Mapping[str, str]) -> str:
     """Return the key of a request, the header's first, as far as it was read; empty without any."""
     key: str = environ.get("HTTP_X_API_KEY", "")
     return key.strip() or fields.get("key", "")
-
-
-def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener) -> Source:
-    """Return the source of ``form``: the first file that holds something, or else the first such text.
-
-    Raises:
-        MissingSource: there is none.
-        EmptySource: it holds nothing.
-        Base64NeedsPost: text other than a URL came in a GET request.
-        Refusal: the text is neither base64 nor a URL, or the fetcher refused.
-    """
-    for name in SOURCE_NAMES:
-        if name in form.files and form.files[name].spool.size:
-            return Source(form.files[name].spool, form.files[name].filename or None)
-    texts = [form.text_sources[name] for name in SOURCE_NAMES if name in form.text_sources]
-    if not texts:
-        raise EmptySource if form.files else MissingSource
-    text = next((text for text in texts if not text.is_empty), texts[0])
-    if method != "POST" and text.url is None:
-        raise Base64NeedsPost
-    text.check()
-    if text.url is not None:
-        spool = open_spool()
-        filename = fetcher.fetch(text.url, spool)
-    else:
-        assert text.spool is not None
-        spool, filename = text.spool, None
-    if not spool.size:
-        raise EmptySource
-    return Source(spool, filename)

@@ -7,9 +7,11 @@ can send one, whatever cookies a browser sends along.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from chevupload.errors import MissingSource, Refusal
 from chevupload.formats import FORMATS
 from chevupload.media.optional import usable
 from chevupload.model import Principal, Upload
@@ -49,10 +51,18 @@ class UploadPage(Feature):
         return self._take(environ, sender)
 
     def _take(self, environ: WSGIEnvironment, sender: Principal | None) -> Response:
-        form = Form(self._config.limits, field_names=_NAMES, source_names=SOURCE_NAMES)
+        limits = self._config.limits
+        max_files = 1 if wants_json(environ) else limits.max_files
+        form = Form(limits, field_names=_NAMES, source_names=SOURCE_NAMES, max_files=max_files)
         try:
             form.read_query(environ, None)
-            upload, links = self._context.receiver.receive(environ, form, sender)
+            with self._context.receiver.opened(environ, form, sender) as incoming:
+                if not _is_program(environ, form):
+                    if len(incoming.files) > 1:
+                        return self._context.answers.page(environ, _outcomes_page(incoming.store_each()))
+                    if not incoming.files and all(text.is_empty for text in form.text_sources.values()):
+                        raise MissingSource
+                upload, links = incoming.store()
         except Exception as error:
             refusal = as_refusal(error)
             if _is_program(environ, form):
@@ -61,7 +71,7 @@ class UploadPage(Feature):
             return self._context.answers.page(environ, replace(page, status=refusal.status, headers=refusal.headers))
         if _is_program(environ, form):
             return json_answer(upload_document(upload, links, self._config, dialect_of(form)))
-        return self._context.answers.page(environ, _uploaded_page(upload, links))
+        return self._context.answers.page(environ, _uploaded_page([(upload, links)]))
 
     def _sender(self, environ: WSGIEnvironment) -> Principal | None:
         """Return who needs no key: who is signed in, or a guest; None is nobody."""
@@ -88,6 +98,7 @@ class UploadPage(Feature):
             "is_user": is_user,
             "takes_urls": self._takes_urls(sender),
             "max_bytes": max_bytes,
+            "max_files": self._config.limits.max_files,
             "key_max_bytes": key_max_bytes if is_guest and key_max_bytes != max_bytes else None,
             "lifetime": sender.lifetime if is_user and sender is not None else None,
             "guest_lifetime": self._config.policy.guest_lifetime if is_guest else None,
@@ -114,12 +125,24 @@ def _is_program(environ: WSGIEnvironment, form: Form) -> bool:
     return form.fields.get("format") == "json" or wants_json(environ)
 
 
-def _uploaded_page(upload: Upload, links: Links) -> Page:
-    """Show the links of an upload, that which deletes it among them, in a browser without scripts."""
+def _outcomes_page(outcomes: Sequence[tuple[str, tuple[Upload, Links] | Refusal]]) -> Page:
+    """Show what became of several files, in a browser without scripts; where nothing is stored, the status says so."""
+    stored = [outcome for _, outcome in outcomes if not isinstance(outcome, Refusal)]
+    refused = [(name, outcome) for name, outcome in outcomes if isinstance(outcome, Refusal)]
+    page = _uploaded_page(stored, [(name, words_of(refusal).sentence) for name, refusal in refused])
+    if stored:
+        return page
+    refusal = refused[-1][1]
+    return replace(page, status=refusal.status, headers=refusal.headers)
+
+
+def _uploaded_page(stored: Sequence[tuple[Upload, Links]], refused: Sequence[tuple[str, str]] = ()) -> Page:
+    """Show the links of uploads, those that delete them among them, and the names and reasons of what is refused."""
+    count = len(stored) + len(refused)
     return Page(
         name="uploaded",
-        title="Uploaded",
-        values={"upload": upload, "links": links},
+        title="Uploaded" if count == 1 else f"{len(stored)} of {count} uploaded",
+        values={"stored": stored, "refused": refused},
         scripts=("page.js",),
-        images=(links.source(upload, upload.path),),
+        images=tuple(links.source(upload, upload.path) for upload, links in stored),
     )

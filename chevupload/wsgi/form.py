@@ -2,7 +2,7 @@
 
 A reader of a body (:mod:`~chevupload.wsgi.multipart`, :mod:`~chevupload.wsgi.urlencoded`,
 :mod:`~chevupload.wsgi.json_body`) asks the form for the sink of each field, writes the value to it piece by piece and
-finishes it. Sinks are a :class:`_Text`, a :class:`~chevupload.spool.Spool` for a file, and a
+finishes it. Sinks are a :class:`_Text`, an :class:`UploadedFile`, and a
 :class:`~chevupload.wsgi.text_source.TextSource`, which decodes into a spool.
 
 Rules: the contract of this API, section 3. A body value wins over a query value, of two values of one name the last,
@@ -59,12 +59,42 @@ def set_parsed_form(environ: WSGIEnvironment, form: ParsedForm) -> None:
     environ[_PARSED_FORM] = form
 
 
-@dataclass(frozen=True, slots=True)
+class TooManyFiles(TooLarge):
+    """A form with more files than it takes at a time."""
+
+    text = "Too many files"
+
+
+@dataclass(slots=True)
 class UploadedFile:
-    """One file part: the client's name for it, perhaps with folders, and its content."""
+    """One file part.
+
+    Attributes:
+        filename: the client's name for it, perhaps with folders.
+        spool: its content.
+        is_only: whether the form takes no other file; a file that is too large then ends the reading.
+        refusal: why a file of several is left out.
+    """
 
     filename: str
     spool: Spool
+    is_only: bool
+    refusal: TooLarge | None = None
+
+    def write(self, data: bytes) -> int:
+        """See Sink."""
+        if self.refusal is None:
+            try:
+                self.spool.write(data)
+            except TooLarge as refusal:
+                if self.is_only:
+                    raise
+                self.spool.close()
+                self.refusal = refusal
+        return len(data)
+
+    def finish(self) -> None:
+        """See Sink."""
 
 
 class Form:
@@ -72,20 +102,28 @@ class Form:
 
     Attributes:
         fields: the texts of known fields that are not empty.
-        files: the sources that came as file parts, by name.
+        files: the sources that came as file parts, by name, of each name the last.
+        earlier_files: those of the same names before these, in a form that takes several.
         text_sources: the sources that came as text, in base64 or as a URL, by name.
         names: the names of the sources that came, read or not.
     """
 
-    def __init__(self, limits: Limits, *, field_names: Collection[str], source_names: Collection[str] = ()) -> None:
-        """Start empty; know the fields and the sources, whose content is a file, of these names only."""
+    def __init__(
+        self, limits: Limits, *, field_names: Collection[str], source_names: Collection[str] = (), max_files: int = 1
+    ) -> None:
+        """Start empty; know the fields and the sources, whose content is a file, of these names only.
+
+        Of the files, up to ``max_files`` are taken; where that is one, the last of each name.
+        """
         self._limits = limits
+        self.max_files = max_files
         self._field_names = field_names
         self._source_names = source_names
         self._begin("", None, None)
         self._problems: list[Refusal] = []
         self.fields: dict[str, str] = {}
         self.files: dict[str, UploadedFile] = {}
+        self.earlier_files: list[UploadedFile] = []
         self.text_sources: dict[str, TextSource] = {}
         self.names: set[str] = set()
 
@@ -146,7 +184,7 @@ class Form:
 
     def _open_field(
         self, name: str, *, filename: str | None = None, content_type: str = "", charset: str | None = None
-    ) -> _Text | TextSource | Spool | None:
+    ) -> _Text | TextSource | UploadedFile | None:
         """Return what takes the value of a field or part; None where nobody reads it.
 
         Args:
@@ -156,7 +194,7 @@ class Form:
             charset: of a part that declares it.
 
         Raises:
-            TooLarge: there are too many fields.
+            TooLarge: there are too many fields or files.
             UnsupportedBody: texts in this charset are not read here.
         """
         is_form = self._content_type in (MULTIPART, URLENCODED)
@@ -180,10 +218,15 @@ class Form:
                 codec_of(charset)
             self.text_sources[name] = TextSource(self._open_spool, is_raw=self._content_type == MULTIPART)
             return self.text_sources[name]
-        if name in self.files:
-            self.files[name].spool.close()
-        self.files[name] = UploadedFile(filename or "", self._open_spool())
-        return self.files[name].spool
+        if (earlier := self.files.pop(name, None)) is not None:
+            if self.max_files == 1:
+                earlier.spool.close()
+            else:
+                self.earlier_files.append(earlier)
+        if len(self.earlier_files) >= self.max_files:
+            raise TooManyFiles(f"Too many files - max {self.max_files}")
+        self.files[name] = UploadedFile(filename or "", self._open_spool(), is_only=self.max_files == 1)
+        return self.files[name]
 
     def _read_parsed(self, form: ParsedForm, content_type: str | None) -> None:
         is_urlencoded = parse_content_type(content_type)[0] == URLENCODED

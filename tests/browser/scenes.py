@@ -209,6 +209,16 @@ def uploaded(stage: Stage) -> None:
     stage.page.get_by_role("heading", name="Uploaded").wait_for()
 
 
+def uploaded_several(stage: Stage) -> None:
+    """The same, of several files, of which one is refused."""
+    stage.see("/upload")
+    form = stage.page.locator("#upload")
+    form.evaluate("form => form.replaceWith(form.cloneNode(true))")
+    stage.choose("hills.jpg", "text.jpg", "dusk.jpg")
+    form.evaluate("form => form.submit()")
+    stage.page.get_by_role("heading", name="2 of 3 uploaded").wait_for()
+
+
 def api(stage: Stage) -> None:
     """The page that describes the API, as the page of keys hands a new key on to it."""
     keys(stage)
@@ -220,7 +230,18 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
         *(home, viewer, viewer_tall, viewer_clear, viewer_hidden, viewer_shown, viewer_video, delete, deleted, refusal),
-        *(keys, upload, upload_ready, upload_refused, upload_key, upload_done, upload_chosen, uploaded, api),
+        *(
+            keys,
+            upload,
+            upload_ready,
+            upload_refused,
+            upload_key,
+            upload_done,
+            upload_chosen,
+            uploaded,
+            uploaded_several,
+            api,
+        ),
     )
 }
 

@@ -618,19 +618,28 @@ def test_the_first_visit_is_light(page, address):
 
 
 def test_the_form_works_without_a_script(open_page, address, ann):
-    """One file, and a page with its links; nothing on the page is without effect."""
+    """One file, or several, and a page with their links; nothing on the page is without effect."""
     page = open_page(java_script_enabled=False, forgiven=REFUSED)
     page.goto(address)
     expect(page.locator(".script:visible")).to_have_count(0)
     upload = page.locator(".no-script button")
     upload.click()
-    expect(page.locator("#problem")).to_contain_text("This file is empty.")
+    expect(page.locator("#problem")).to_contain_text("Choose a file first.")
     page.set_input_files("#source", chosen("plain.png", picture((64, 48))))
     page.get_by_text("Options for all files").click()
     page.get_by_label("Delete after").select_option("1 week")
     upload.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Uploaded")
     assert owned(ann) == ["plain"]
+    page.get_by_role("link", name="Upload another").click()
+    choose(page, chosen("one.png"), chosen("text.png", TEXT), chosen("two.png"))
+    upload.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 3 uploaded")
+    expect(page.get_by_role("alert")).to_contain_text("“text.png”: This file is not a picture")
+    expect(page.get_by_label("Delete link")).to_have_count(2)
+    links = page.get_by_role("textbox", name="All links").input_value().split("\n")
+    page.goto(links[0])
+    expect(page.get_by_role("heading", level=1)).to_have_text("one")
 
 
 def test_a_page_of_another_origin_uploads_with_a_key(page, ann):

@@ -395,7 +395,6 @@ queue.addEventListener("pause", (event) => { pause = event.detail; meter.reset()
 setInterval(measure, 1000);
 
 form.noValidate = true; // this script says what is missing
-source.multiple = true;
 // A telephone that is not asked for HEIC sends its photos as JPEG, which every browser shows.
 if (matchMedia("(pointer: coarse)").matches) source.accept = accepted.filter((type) => !/hei[cf]$/.test(type)).join(",");
 if (find("with-key")) {
