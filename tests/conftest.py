@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import EMPTY, Stand
+from tests.support import EMPTY, IS_LONG, Stand
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("short", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=2_000)
+settings.load_profile("long" if IS_LONG else "short")
 
 # Hundreds of processes are started here. Without bytecode on disk each of them compiles the whole package again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

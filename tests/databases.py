@@ -1,9 +1,13 @@
-"""A PostgreSQL for tests: the one that the environment names, or one started for them; and new databases in any."""
+"""Databases for tests: SQLite files with all tables, a PostgreSQL, and new databases in any server.
+
+Tables are made once, and copied: making them takes longer than most tests.
+"""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -12,6 +16,45 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, make_url
+
+from chevupload.data_folder import DATABASE, Site
+from chevupload.db import Database, sqlite_engine
+
+
+@functools.cache
+def _sqlite_file() -> bytes:
+    """Return a SQLite file with all tables and nothing in them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "records.db"
+        database = Database(sqlite_engine(path))
+        database.create_tables()
+        database.engine.dispose()
+        return path.read_bytes()
+
+
+@contextlib.contextmanager
+def sqlite_database(path: Path) -> Iterator[Database]:
+    """Give a new database with all tables in a SQLite file."""
+    path.write_bytes(_sqlite_file())
+    database = Database(sqlite_engine(path))
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+@functools.cache
+def _site_file() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        Site(folder).close()
+        return (Path(folder) / DATABASE).read_bytes()
+
+
+def data_folder(folder: Path) -> Path:
+    """Make a data folder as an empty site leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DATABASE).write_bytes(_site_file())
+    return folder
 
 
 @contextlib.contextmanager
@@ -43,12 +86,13 @@ def running_postgres() -> Iterator[URL]:
 
 
 @contextlib.contextmanager
-def new_database(server: URL) -> Iterator[URL]:
-    """Give the URL of a new database, which is dropped when the block ends."""
+def new_database(server: URL, *, template: str | None = None) -> Iterator[URL]:
+    """Give the URL of a new database, on PostgreSQL as a copy of ``template``; it is dropped when the block ends."""
     name = f"chevupload_{secrets.token_hex(4)}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    copied = f" TEMPLATE {template}" if template else ""
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name}{copied}")
     try:
         yield server.set(database=name)
     finally:

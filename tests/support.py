@@ -32,6 +32,8 @@ from chevupload.uploads.hooks import Hooks
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SECRET = "a secret of sixteen characters or more"
+IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+"""Whether tests that can try more or less of the same try more."""
 UPLOAD = "/api/1/upload"
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
@@ -273,8 +275,8 @@ class Trickle:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a process that finds this package."""
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+    """Return the environment of a process that finds this package first."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
 
 
 class Server:

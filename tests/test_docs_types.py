@@ -71,13 +71,14 @@ def errors_of(found):
 
 
 @pytest.mark.timeout(600)
-def test_mypy(code):
+def test_mypy(code, request):
     """With an editable installation, from another folder."""
     settings = "".join(
         f"[mypy-{library}.*]\nignore_missing_imports = True\nfollow_imports = skip\n" for library in UNTYPED
     )
     (code / "mypy.ini").write_text("[mypy]\ncheck_untyped_defs = True\n" + settings)
-    command = [sys.executable, "-m", "mypy", "--output=json", *sorted(file.name for file in code.glob("*.py"))]
+    cache = f"--cache-dir={request.config.cache.mkdir('mypy')}"
+    command = [sys.executable, "-m", "mypy", cache, "--output=json", *sorted(file.name for file in code.glob("*.py"))]
     run = subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
     found = [json.loads(line) for line in run.stdout.splitlines()]
     errors = [(one["file"], one["line"], one["message"]) for one in found if one["severity"] == "error"]

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from chevupload.data_folder import Site
-from tests.support import ROOT, environment, files_in
+from tests.support import IS_LONG, ROOT, environment, files_in
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
@@ -27,7 +27,16 @@ def test_schemathesis_finds_nothing(start, tmp_path):
         command = [
             *(os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run"),
             *(f"{server.address}/api/1/openapi.json", "--header", f"X-API-Key: {key}"),
-            *("--checks", "all", "--max-examples", "5", "--seed", "1", "--no-shrink", "--no-color"),
+            *(
+                "--checks",
+                "all",
+                "--max-examples",
+                "20" if IS_LONG else "2",
+                "--seed",
+                "1",
+                "--no-shrink",
+                "--no-color",
+            ),
         ]
         hooks = {"SCHEMATHESIS_HOOKS": "tests.openapi_hooks", "CHEVUPLOAD_KEY": key, "PYTHONPATH": str(ROOT)}
         # In an empty folder: it keeps what it finds, and would begin with that the next time.

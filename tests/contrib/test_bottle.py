@@ -28,6 +28,7 @@ from chevupload.integration import RequestUploads
 from chevupload.model import Principal
 from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 from chevupload.testing.memory import StaticKeys
+from tests.databases import data_folder
 from tests.support import BASE64, LEAKS, PNG, ROOT, Trickle, noise
 
 MAX_BYTES = 2_000_000
@@ -46,7 +47,7 @@ def make(tmp_path):
 
     def make_app(app=None, *, keyword="chevupload", prefix=None, keys=None, config=None, **parts):
         app = app or bottle.Bottle()
-        app.config.update(keyword, settings(tmp_path / keyword, **(config or {})))
+        app.config.update(keyword, settings(data_folder(tmp_path / keyword), **(config or {})))
         keys = keys or StaticKeys({"the-key": Principal(user_id="1")})
         plugins.append(app.install(ChevUploadPlugin(keyword=keyword, prefix=prefix, keys=keys, **parts)))
         return app

@@ -33,7 +33,6 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from chevupload import Hooks, Principal, Refusal
 from chevupload.contrib.django import ChevUpload, DjangoKeys, current_user, principal_of
 from chevupload.contrib.django_command import UploadsCommand
-from chevupload.db import Database, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import as_key_backend, digest
 from chevupload.testing import (
@@ -48,6 +47,7 @@ from chevupload.testing import (
     tell_sender,
 )
 from tests.contrib.django_site import MIDDLEWARE, UploadKey, application, sign_in
+from tests.databases import data_folder, sqlite_database
 from tests.support import Trickle, environment
 
 MAX_BYTES = 2_000_000
@@ -111,6 +111,7 @@ def contract_site(folder, prefix, **settings):
 
     settings |= {"TRUSTED_PROXIES": 1, "MAX_BYTES": 2 * MAX_BYTES, "UPLOAD_PAGE_ROUTE": "upload"}
     parts = {"principal": with_own_limit, "hooks": Hooks(before_store=tell_sender)}
+    data_folder(folder / "uploads")
     with site(folder, prefix, views=[("own-form", own_form)], parts=parts, CHEVUPLOAD=settings) as chevupload:
         uploads.append(chevupload)
         yield chevupload, User.objects.create(username="ann", is_superuser=True)
@@ -182,11 +183,8 @@ class TestDjangoKeys(KeyBackendContract):
 
     @pytest.fixture
     def store(self, tmp_path):
-        engine = sqlite_engine(tmp_path / "keys.db")
-        database = Database(engine)
-        database.create_tables()
-        yield DjangoKeys(database)
-        engine.dispose()
+        with sqlite_database(tmp_path / "keys.db") as database:
+            yield DjangoKeys(database)
 
     @pytest.fixture
     def user(self):

@@ -8,9 +8,9 @@ import os
 import pytest
 from sqlalchemy import make_url
 
-from chevupload.db import Accounts, Database, SqlCatalog, Tables, engine_from, sqlite_engine
+from chevupload.db import Accounts, Database, SqlCatalog, Tables, engine_from
 from chevupload.testing.records import NOW, new_upload
-from tests.databases import new_database, running_postgres
+from tests.databases import new_database, running_postgres, sqlite_database
 from tests.db.mariadb import mariadb_server
 from tests.db.pgbouncer import running_pgbouncer
 
@@ -30,11 +30,8 @@ def make_upload():
 @pytest.fixture
 def database(tmp_path):
     """Return a database in a SQLite file with all tables."""
-    engine = sqlite_engine(tmp_path / "records.db")
-    database = Database(engine)
-    database.create_tables()
-    yield database
-    engine.dispose()
+    with sqlite_database(tmp_path / "records.db") as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -64,34 +61,42 @@ def pgbouncer(postgres):
 
 
 @contextlib.contextmanager
-def _with_tables(server, by=None):
-    """Make a new database on a server, with all tables, and remove it after use; connect ``by`` another's address."""
-    with new_database(server) as url:
-        engine = engine_from(url if by is None else by.set(database=url.database))
-        database = Database(engine)
-        database.create_tables()
-        yield database
-        engine.dispose()
+def _opened(url):
+    """Give a database, and close it."""
+    database = Database(engine_from(url))
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres):
+    """Return the name of a PostgreSQL database with all tables, to copy."""
+    with new_database(postgres) as url:
+        with _opened(url) as database:
+            database.create_tables()
+        yield url.database
 
 
 @pytest.fixture
-def postgres_database(postgres):
+def postgres_database(postgres, postgres_template):
     """Return a new PostgreSQL database with all tables."""
-    with _with_tables(postgres) as database:
+    with new_database(postgres, template=postgres_template) as url, _opened(url) as database:
         yield database
 
 
 @pytest.fixture
-def pgbouncer_database(postgres, pgbouncer):
+def pgbouncer_database(postgres, postgres_template, pgbouncer):
     """Return a new PostgreSQL database with all tables, behind PgBouncer."""
-    with _with_tables(postgres, by=pgbouncer) as database:
+    copied = new_database(postgres, template=postgres_template)
+    with copied as url, _opened(pgbouncer.set(database=url.database)) as database:
         yield database
 
 
 @pytest.fixture
 def mariadb_database(mariadb):
     """Return a new MariaDB database with all tables."""
-    with _with_tables(mariadb) as database:
+    with new_database(mariadb) as url, _opened(url) as database:
+        database.create_tables()
         yield database
 
 

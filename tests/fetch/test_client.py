@@ -169,7 +169,7 @@ def test_a_connection_that_breaks(world):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["200 OK", "302 Found", "103 X", "204 X", "x"]),
     st.lists(
@@ -202,7 +202,7 @@ def test_any_answer_is_a_file_or_a_refusal(world, status, headers, body):
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_file_or_a_refusal(world, data):
     """Even without a trace of HTTP."""

@@ -293,7 +293,7 @@ def test_the_body_of_a_redirect_is_not_read(world):
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4 * settings.default.max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text() | URLS | URLS.map("http://{}".format) | st.from_regex(r"https?://[^/]{1,12}/?\Z"))
 @example("http://in.example/")
 @example("https://mixed.example:443")

@@ -10,13 +10,14 @@ from datetime import timedelta
 
 import pytest
 
-from chevupload.db import Database, SqlCatalog, sqlite_engine
+from chevupload.db import SqlCatalog
 from chevupload.errors import ConfigError, FileExists, RequestDenied, StorageError, UnknownStorage
 from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
 from chevupload.storage.registry import Storages
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.storage import PNG as HEADERS
+from tests.databases import sqlite_database
 from tests.support import ALBUMS, EMPTY, PNG, Failing, assert_refusal, file, noise
 
 
@@ -35,10 +36,8 @@ def catalog(request, tmp_path):
     if request.param == "memory":
         yield MemoryCatalog(albums=ALBUMS)
         return
-    database = Database(sqlite_engine(tmp_path / "records.db"))
-    database.create_tables()
-    yield SqlCatalog(database)
-    database.engine.dispose()
+    with sqlite_database(tmp_path / "records.db") as database:
+        yield SqlCatalog(database)
 
 
 @pytest.mark.slow

@@ -9,11 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from chevupload.db import Database, SqlCatalog, sqlite_engine
+from chevupload.db import SqlCatalog
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken, StorageError
 from chevupload.model import Category
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.storage import PNG as PNG_HEADERS
+from tests.databases import sqlite_database
 from tests.support import EMPTY, Failing, noise, picture, records
 
 WIDE = noise((600, 400))
@@ -32,10 +33,8 @@ def catalog(request, tmp_path):
     if request.param == "memory":
         yield MemoryCatalog(categories=[Category(3, "Animals")])
         return
-    database = Database(sqlite_engine(tmp_path / "records.db"))
-    database.create_tables()
-    yield SqlCatalog(database)
-    database.engine.dispose()
+    with sqlite_database(tmp_path / "records.db") as database:
+        yield SqlCatalog(database)
 
 
 class Interrupted(BaseException):

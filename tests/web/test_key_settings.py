@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 
 from chevupload import Policy, Routes
-from chevupload.db import Accounts, Database, SqlKeys, sqlite_engine
+from chevupload.db import Accounts, SqlKeys
 from chevupload.errors import CatalogError
 from chevupload.keys import KeyChain
 from chevupload.model import Principal
 from chevupload.testing.memory import StaticKeys
+from tests.databases import sqlite_database
 from tests.support import PRINCIPALS, Clock, Failing, file
 
 PAGE = "/settings/api"
@@ -23,15 +24,12 @@ ANN, BOB = Principal(user_id="ann ü"), Principal(user_id="bob")
 @pytest.fixture
 def database(tmp_path):
     """Return a database with two users."""
-    engine = sqlite_engine(tmp_path / "keys.db")
-    database = Database(engine)
-    database.create_tables()
-    with database.begin() as connection:
-        users = Accounts(database)._tables.users
-        row = {"is_admin": False, "disabled_at": None}
-        connection.execute(users.insert(), [row | {"id": user, "name": user} for user in ("ann ü", "bob")])
-    yield database
-    engine.dispose()
+    with sqlite_database(tmp_path / "keys.db") as database:
+        with database.begin() as connection:
+            users = Accounts(database)._tables.users
+            row = {"is_admin": False, "disabled_at": None}
+            connection.execute(users.insert(), [row | {"id": user, "name": user} for user in ("ann ü", "bob")])
+        yield database
 
 
 class Site:

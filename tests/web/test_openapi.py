@@ -14,11 +14,12 @@ import pytest
 from PIL import Image
 
 from chevupload.config import Limits, Policy, Routes
-from chevupload.db import Database, SqlKeys, sqlite_engine
+from chevupload.db import SqlKeys
 from chevupload.errors import CatalogError
 from chevupload.model import Principal
 from chevupload.testing import MemoryStorage
 from chevupload.uploads.parameters import PARAMETERS
+from tests.databases import sqlite_database
 from tests.media.films import film
 from tests.media.heics import heic
 from tests.support import BASE64, PNG, SECRET, UPLOAD, Failing, animation, assert_refusal, file, noise, picture
@@ -287,20 +288,17 @@ def test_no_route_is_missing(pages):
 @pytest.fixture
 def pages(make, tmp_path):
     """Return a component with every page, where Ann is signed in."""
-    engine = sqlite_engine(tmp_path / "keys.db")
-    database = Database(engine)
-    database.create_tables()
-    keys = SqlKeys(database)
-    yield make(
-        keys=keys,
-        key_store=keys,
-        current_user=lambda environ: Principal(user_id="ann") if environ.get("HTTP_X_USER") == "ann" else None,
-        routes=Routes(
-            **{"health": "health", "liveness": "health/live", "upload_page": "upload", "api_page": "api-v1"},
-            **{"oembed": "oembed", "pup": "sdk/pup.js", "home": "start"},
-        ),
-    )
-    engine.dispose()
+    with sqlite_database(tmp_path / "keys.db") as database:
+        keys = SqlKeys(database)
+        yield make(
+            keys=keys,
+            key_store=keys,
+            current_user=lambda environ: Principal(user_id="ann") if environ.get("HTTP_X_USER") == "ann" else None,
+            routes=Routes(
+                **{"health": "health", "liveness": "health/live", "upload_page": "upload", "api_page": "api-v1"},
+                **{"oembed": "oembed", "pup": "sdk/pup.js", "home": "start"},
+            ),
+        )
 
 
 ANN = {"X-User": "ann"}

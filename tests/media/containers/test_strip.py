@@ -119,9 +119,13 @@ def test_a_jpeg_without_its_last_marker_gets_one() -> None:
 
 
 def test_odd_webp_chunks_keep_their_padding() -> None:
-    """Chunk sizes and the file's size stay right."""
-    result = stripped(with_metadata("WEBP"), "WEBP")
+    """Chunk sizes and the file's size stay right, and what follows a profile of an odd length still shows."""
+    profile = PROFILE + b"\0"
+    data = encoded(photo((90, 70)), "WEBP", icc_profile=profile, xmp=XMP)
+    result = stripped(data, "WEBP")
+    assert riff(b"ICCP", profile) in result
     assert int.from_bytes(result[4:8], "little") == len(result) - 8
+    assert opened(result).tobytes() == opened(data).tobytes()
 
 
 def test_an_odd_webp_chunk_goes_with_its_padding() -> None:
