@@ -1,7 +1,7 @@
 """The mount: a WSGI application that answers its own routes, alone or around a host.
 
-Each request is one call of :meth:`ChevUpload.respond`, which holds no state between calls. Source: the contract of
-this API, section 1.
+Each request is one call of :meth:`ChevUpload.respond`, which holds no state between calls. Source:
+docs/api.md, Routes.
 """
 
 from __future__ import annotations

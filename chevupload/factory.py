@@ -2,7 +2,7 @@
 
 Flat settings are what a host's configuration holds: texts of an ini file, or values of its own. A name is that of a
 field of :class:`~chevupload.config.Config` and of what is in it (:mod:`chevupload.config_reader` says how they are
-called), of a field of Pages, or one of those that :func:`component_from` lists. SQLAlchemy is loaded with this module.
+called), of Pages, or of :class:`Places`. SQLAlchemy is loaded with this module.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, Unpack
 
 from sqlalchemy import URL, Engine
@@ -33,15 +34,57 @@ from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
-from chevupload.validation import FLAG, choice
+from chevupload.validation import FLAG, Kind, choice, optional, setting
 from chevupload.web.pages import Pages
 
-OWN_SETTINGS = (
-    *("folder", "database_url", "storage_url", "storage_options", "storage_exclusive", "storage_signing_endpoint"),
-    *("public_url", "secret_keys", "guest_key", "renderer"),
-)
-"""Those that :func:`component_from` itself reads."""
-_RENDERER = choice("worker", "inline")
+
+def _options(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError("no mapping")
+    return value
+
+
+def _secrets(value: Any) -> Sequence[str]:
+    found = list(value)
+    if not all(isinstance(secret, str) for secret in found):
+        raise ValueError("no texts")
+    return found
+
+
+def _given(expected: str) -> Kind:
+    """Return the kind of what is checked where it is used."""
+    return Kind(expected, lambda value: value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things are kept, and with which secrets. In Python, the parts themselves say so."""
+
+    folder: str | None = setting(None, optional(Kind("a folder", os.fspath)))
+    """Where everything stays that nothing else says: the database, the secret and the files."""
+    database_url: str | URL | None = setting(None, optional(_given("an SQLAlchemy URL")))
+    """An SQLAlchemy URL; the tables are made by :meth:`~chevupload.db.catalog.SqlCatalog.create_tables`, or by
+    migrations."""
+    storage_url: str | None = setting(None, optional(_given("an fsspec URL")))
+    """An fsspec URL such as ``s3://bucket/folder``: where files stay."""
+    public_url: str | None = setting(None, optional(_given("a URL")))
+    """Where files can be fetched without asking the component; a URL of the storage's folder."""
+    storage_options: Mapping[str, Any] | None = setting(
+        None, optional(Kind("a mapping, or JSON of one", _options, json.loads, is_secret=True))
+    )
+    """Options of the file system, a mapping or JSON of one."""
+    storage_exclusive: bool = setting(True, FLAG)
+    """False for look-alikes of S3 that cannot do conditional writes."""
+    storage_signing_endpoint: str | None = setting(None, optional(_given("the address of an S3")))
+    """The address of an S3 as readers reach it, for signed URLs."""
+    secret_keys: Sequence[str] | None = setting(
+        None, optional(Kind("a list of texts, or one text", _secrets, str.split, is_secret=True))
+    )
+    """A list, or a text of one or more keys with white space between them, oldest first."""
+    guest_key: str | None = setting(None, optional(Kind("a text", str, is_secret=True)))
+    """Lets guests upload."""
+    renderer: Literal["worker", "inline"] | None = setting(None, optional(choice("worker", "inline")))
+    """``worker`` decodes pictures in child processes, ``inline`` in the server's own."""
 
 
 class Parts(TypedDict, total=False):
@@ -121,30 +164,6 @@ def component_from(
 ) -> ChevUpload:
     """Put a component together from flat settings, and from what the host has of its own.
 
-    Beside the names that the module's head speaks of, these are known:
-
-    ``folder``
-        where everything stays that nothing else says: the database, the secret and the files.
-    ``database_url``
-        an SQLAlchemy URL; the tables are made by
-        :meth:`~chevupload.db.catalog.SqlCatalog.create_tables`, or by migrations.
-    ``storage_url``
-        an fsspec URL such as ``s3://bucket/folder``: where files stay.
-    ``public_url``
-        where files can be fetched without asking the component; a URL of the storage's folder.
-    ``storage_options``
-        options of the file system, a mapping or JSON of one.
-    ``storage_exclusive``
-        false for look-alikes of S3 that cannot do conditional writes.
-    ``storage_signing_endpoint``
-        the address of an S3 as readers reach it, for signed URLs.
-    ``secret_keys``
-        a list, or a text of one or more keys with white space between them, oldest first.
-    ``guest_key``
-        lets guests upload.
-    ``renderer``
-        ``worker`` decodes pictures in child processes, ``inline`` in the server's own.
-
     A key is looked for first in the host's ``keys``, then in the table of keys, then it may be the guests'. The table
     is not asked where the host brings keys and no users. With ``current_user``, users have a page to make such keys.
 
@@ -164,11 +183,12 @@ def component_from(
         BackendError: the folder cannot be used.
     """
     config, pages = more.get("config", Config()), more.get("pages", Pages())
-    if unknown := set(settings) - {*OWN_SETTINGS, *names_of(config), *names_of(pages)}:
+    if unknown := set(settings) - {*names_of(Places()), *names_of(config), *names_of(pages)}:
         raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
-    if users is not None and database is None and not settings.get("database_url"):
+    places = read_settings(Places(), settings)
+    if users is not None and database is None and not places.database_url:
         raise ConfigError("users need the database that they are in: bring it, or set database_url")
-    folder = DataFolder(settings["folder"]) if settings.get("folder") else None
+    folder = DataFolder(places.folder) if places.folder else None
     made = None
     database = as_database(database)
     if database is None and (catalog is None or users is not None):
@@ -179,13 +199,13 @@ def component_from(
         own_keys = SqlKeys(database, tables=tables, users=columns, clock=clock)
     parts: dict[str, Any] = {"key_store": own_keys, **more}
     parts |= {"config": read_settings(config, settings), "pages": read_settings(pages, settings)}
-    if settings.get("renderer"):
-        parts.setdefault("renderer", _RENDERER.from_setting("renderer", settings["renderer"]))
+    if places.renderer is not None:
+        parts.setdefault("renderer", places.renderer)
     component = ChevUpload(
-        keys=_chain(keys, own_keys, settings.get("guest_key")),
-        secret_keys=secret_keys or _secret_keys(settings, folder),
+        keys=_chain(keys, own_keys, places.guest_key),
+        secret_keys=secret_keys or places.secret_keys or _own_secret_keys(folder),
         catalog=catalog or _catalog(database, tables, clock),
-        storage=storage or _storage(settings, folder),
+        storage=storage or _storage(places, folder),
         **parts,
     )
     if made is not None:
@@ -236,15 +256,16 @@ def database_from(settings: Mapping[str, Any]) -> Database:
         ConfigError: they name none, or none whose driver is installed.
         BackendError: the folder cannot be used.
     """
-    if url := settings.get("database_url"):
-        return Database(database_engine(url))
-    if not settings.get("folder"):
+    places = read_settings(Places(), settings)
+    if places.database_url:
+        return Database(database_engine(places.database_url))
+    if not places.folder:
         raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
-    return Site(settings["folder"]).database
+    return Site(places.folder).database
 
 
 def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, guest_key: str | None) -> KeyChain:
-    found = [keys, own_keys, GuestKey(str(guest_key)) if guest_key else None]
+    found = [keys, own_keys, GuestKey(guest_key) if guest_key else None]
     backends = [backend for backend in found if backend is not None]
     if not backends:
         raise ConfigError("nobody has keys: set folder, database_url or guest_key, or bring keys")
@@ -256,40 +277,21 @@ def _catalog(database: Database | None, tables: Tables | None, clock: Clock) -> 
     return SqlCatalog(database, tables=tables, clock=clock)
 
 
-def _storage(settings: Mapping[str, Any], folder: DataFolder | None) -> Storage:
-    public_url = settings.get("public_url") or None
-    if url := settings.get("storage_url"):
-        exclusive = FLAG.from_setting("storage_exclusive", settings.get("storage_exclusive", True))
+def _storage(places: Places, folder: DataFolder | None) -> Storage:
+    if places.storage_url:
         return FsspecStorage(
-            url,
-            options=_options(settings),
-            public_url=public_url,
-            signing_endpoint=settings.get("storage_signing_endpoint") or None,
-            exclusive=exclusive,
+            places.storage_url,
+            options=places.storage_options or {},
+            public_url=places.public_url,
+            signing_endpoint=places.storage_signing_endpoint,
+            exclusive=places.storage_exclusive,
         )
     if folder is None:
         raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
-    return LocalStorage(folder.images, incoming=folder.incoming, public_url=public_url)
+    return LocalStorage(folder.images, incoming=folder.incoming, public_url=places.public_url)
 
 
-def _options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = settings.get("storage_options") or {}
-    try:
-        options = json.loads(found) if isinstance(found, str) else found
-    except ValueError:
-        options = None
-    if not isinstance(options, Mapping):
-        # The value may hold a password.
-        raise ConfigError("storage_options must be a mapping, or JSON of one")
-    return options
-
-
-def _secret_keys(settings: Mapping[str, Any], folder: DataFolder | None) -> Sequence[str]:
-    if secrets := settings.get("secret_keys"):
-        found = secrets.split() if isinstance(secrets, str) else list(secrets)
-        if not all(isinstance(secret, str) for secret in found):
-            raise ConfigError("secret_keys must be a list of texts, or one text")
-        return found
+def _own_secret_keys(folder: DataFolder | None) -> Sequence[str]:
     if folder is None:
         raise ConfigError("secret_keys is not set, and there is no folder to keep one in")
     return folder.secret_keys()

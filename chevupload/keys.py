@@ -1,6 +1,6 @@
 """API keys: making them, digesting them, and asking several backends whose they are.
 
-Source: the contract of this API, section 2: a key is ``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients
+Source: docs/api.md, Keys: a key is ``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients
 that insist on ImgBB's form.
 """
 

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from datetime import UTC, timedelta, tzinfo
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -39,12 +39,14 @@ class Kind:
         take: returns a value as it is kept; ValueError or TypeError when it is not of this kind.
         read: makes a value of the text in an ini file or an environment variable; ValueError likewise.
         is_optional: None is a value, too.
+        is_secret: a value that is not right is not repeated in what is said of it.
     """
 
     expected: str
     take: Callable[[Any], Any]
     read: Callable[[str], Any] = str
     is_optional: bool = False
+    is_secret: bool = False
 
     def checked(self, name: str, value: Any) -> Any:
         """Return ``value`` as it is kept.
@@ -55,7 +57,7 @@ class Kind:
         try:
             return self.take(value)
         except (ValueError, TypeError, OverflowError):
-            raise ConfigError(f"{name} must be {self.expected}: {value!r}") from None
+            raise self._error(name, value) from None
 
     def from_setting(self, name: str, value: Any) -> Any:
         """Return the value of a flat setting: a text is read, anything else is taken as it is.
@@ -66,8 +68,11 @@ class Kind:
         try:
             value = self.read(value) if isinstance(value, str) else value
         except ValueError:
-            raise ConfigError(f"{name} must be {self.expected}: {value!r}") from None
+            raise self._error(name, value) from None
         return self.checked(name, value)
+
+    def _error(self, name: str, value: Any) -> ConfigError:
+        return ConfigError(f"{name} must be {self.expected}" + ("" if self.is_secret else f": {value!r}"))
 
 
 def setting(default: T, kind: Kind) -> T:
@@ -284,7 +289,7 @@ def optional(kind: Kind) -> Kind:
     def read(text: str) -> Any:
         return None if text == "" else kind.read(text)
 
-    return Kind(f"{kind.expected}, or None", take, read, is_optional=True)
+    return replace(kind, expected=f"{kind.expected}, or None", take=take, read=read, is_optional=True)
 
 
 def each(noun: str, kind: Kind, *, star: bool = False) -> Kind:

@@ -20,7 +20,7 @@ import click
 from chevupload.app import ChevUpload
 from chevupload.cli import commands
 from chevupload.config import Config
-from chevupload.factory import component_from
+from chevupload.factory import Places
 from chevupload.uploads.hooks import Hooks
 from chevupload.validation import kind_of
 from chevupload.web.pages import Pages
@@ -83,13 +83,13 @@ def _section(settings: Any, place: str, named: str, *, only: Any = None) -> str:
 
 
 def _places() -> str:
-    """Return the settings of :func:`component_from` itself, which say where things are kept."""
+    """Return the settings that say where things are kept."""
     lines = [
         "## Where things are kept\n",
         "These settings have no place in `Config`: in Python, the parts themselves do.\n",
     ]
-    for name, text in re.findall(r"^ *``(\w+)``\n((?: {8,}.+\n)+)", component_from.__doc__ or "", re.MULTILINE):
-        lines += [f"### `{name}`\n", _plain(_sentence(text)), "", *_facts("", name)]
+    for name, text in meanings(Places).items():
+        lines += [f"### `{name}`\n", _plain(text), "", *_facts("", name)]
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ import pytest
 from chevupload.app import ChevUpload
 from chevupload.config import Config, Limits
 from chevupload.config_reader import names_of
-from chevupload.factory import OWN_SETTINGS, component_from, embedded
+from chevupload.factory import Places, component_from, embedded
 from chevupload.web.pages import Pages
 from tests.reference import PAGE, reference
 
@@ -24,7 +24,7 @@ def test_the_page_is_the_codes():
 def test_no_setting_is_missing():
     """Of those that a host may have in its configuration; each has one heading."""
     settings = re.findall(r"^### `(\w+)`$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(settings) == sorted([*OWN_SETTINGS, *names_of(Config()), *names_of(Pages())])
+    assert sorted(settings) == sorted([*names_of(Places()), *names_of(Config()), *names_of(Pages())])
 
 
 def with_flask(folder: Path) -> ChevUpload:

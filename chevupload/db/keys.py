@@ -1,6 +1,6 @@
 """API keys kept in a database, by their digests: in a table of keys, or in a column of the host's own users.
 
-Source: contract of the API, section 2. Every key costs the same statement and the same comparison, so neither the
+Source: docs/api.md, Keys. Every key costs the same statement and the same comparison, so neither the
 answer nor its time tells an unknown key from a revoked one.
 """
 

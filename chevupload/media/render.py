@@ -1,6 +1,6 @@
 """Inspects one upload and renders what is stored of it; the same code in a worker and inline.
 
-Source: contract of the API, section 7, and Chevereto V4 for sizes: the thumb is a square crop, the medium picture a
+Source: docs/api.md, Files, and Chevereto V4 for sizes: the thumb is a square crop, the medium picture a
 width; both are upright, carry no metadata, and show the first frame. A picture in a framed format is stored as it is,
 with a full-size JPEG beside it; where it has to be written anew, that JPEG is the original.
 """

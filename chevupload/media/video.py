@@ -1,7 +1,7 @@
 """Inspects one film and renders the pictures that stand for it, all of them cut from one frame.
 
 The film itself is never encoded: it is stored as it is, or without its metadata, and then it is that copy that is
-inspected. Source: contract of the API, section 7, and Chevereto V4: the frame is a quarter into the film.
+inspected. Source: docs/api.md, Files, and Chevereto V4: the frame is a quarter into the film.
 
 FFmpeg knows three hundred formats, playlists among them that open other files. Here it gets an open file, one demuxer
 by the first bytes, no protocol to open anything with, and only the decoders that films on the web are made for.

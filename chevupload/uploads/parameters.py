@@ -1,8 +1,8 @@
 """The parameters of an upload: one row each, and the checks of what a request or a host gives for them.
 
-The form, the API page, the OpenAPI document and :meth:`Uploads.save` follow the table. Rules: the contract of this API,
-section 3; lengths and tag rules from Chevereto V4. Nothing is guessed: a value that is not valid is refused before
-anything is stored.
+The form, the API page, the OpenAPI document and :meth:`Uploads.save` follow the table. Rules: docs/api.md, Parameters;
+lengths and tag rules from Chevereto V4. Nothing is guessed: a value that is not valid is refused before anything is
+stored.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is recorded of an upload before it is stored, and the names that it may get.
 
-Source: the contract of this API, sections 3, 4 and 7.
+Source: docs/api.md, Parameters and Files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The upload endpoint: one request in, one answer in the requested format out, whatever goes wrong.
 
-Source: the contract of this API, sections 2 to 5.
+Source: docs/api.md, the contract.
 """
 
 from __future__ import annotations

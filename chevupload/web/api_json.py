@@ -92,7 +92,7 @@ def image_document(
 
 
 def imgbb_document(upload: Upload, links: Links) -> Document:
-    """Describe an upload as ImgBB does, whose clients check every type. Source: the contract of this API, 4.2.
+    """Describe an upload as ImgBB does, whose clients check every type. Source: docs/api.md, Answers.
 
     What there is no file for is the next best one: no member is null that a client might read.
     """

@@ -1,7 +1,7 @@
 """Takes a request in: reads it and identifies its sender.
 
 A key comes in a header, in the query or in a field of the body, so that the sender may be known before the body is
-read, in the middle of it, or at its end. Source: the contract of this API, sections 2 and 3.
+read, in the middle of it, or at its end. Source: docs/api.md, Keys and Parameters.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Receiver:
             links = self._context.links(environ)
             form.read_query(environ, open_spool)
             if environ["REQUEST_METHOD"] == "POST":
-                max_bytes = self._max_form_bytes(form, self._max_bytes(sender.known(), user))
+                max_bytes = self._max_form_bytes(form, self._max_bytes(known, user))
                 try:
                     form.read_body(environ, max_bytes=max_bytes, open_spool=open_spool)
                 except TooLarge:

@@ -1,6 +1,6 @@
 """What people and their programs see of an upload: viewer page, delete link and files.
 
-Source: the contract of this API, sections 6 and 7.
+Source: docs/api.md, Delete links and Files.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ A reader of a body (:mod:`~chevupload.wsgi.multipart`, :mod:`~chevupload.wsgi.ur
 finishes it. Sinks are a :class:`_Text`, an :class:`UploadedFile`, and a
 :class:`~chevupload.wsgi.text_source.TextSource`, which decodes into a spool.
 
-Rules: the contract of this API, section 3. A body value wins over a query value, of two values of one name the last,
+Rules: docs/api.md, Parameters. A body value wins over a query value, of two values of one name the last,
 and unknown names are skipped without being kept.
 """
 

@@ -1,6 +1,6 @@
 """Answers of the API in the format that was asked for, and the headers that go with them.
 
-Source: the contract of this API, sections 4 and 5.
+Source: docs/api.md, Answers and Refusals.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What answers which path below a mount point.
 
-Source: the contract of this API, section 1.
+Source: docs/api.md, Routes.
 """
 
 from __future__ import annotations

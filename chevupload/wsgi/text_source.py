@@ -1,6 +1,6 @@
 """A source without a file name: base64, a data URI, a URL or the file's own bytes, told apart by how it begins.
 
-Rules: the contract of this API, section 3. A bad text is remembered, not raised, so that the rest of the form is
+Rules: docs/api.md, Parameters. A bad text is remembered, not raised, so that the rest of the form is
 still read: an unknown key is the better refusal, and ``format`` may come last.
 """
 
