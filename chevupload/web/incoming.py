@@ -1,6 +1,6 @@
 """A request that was read, and what it brings: one source, as clients of the API send, or several files of a form.
 
-Source: the contract of this API, section 3.
+Source: docs/api.md, Parameters.
 """
 
 from __future__ import annotations
