@@ -24,6 +24,7 @@ from chevupload.db.revisions import VERSION_LOCATION as VERSION_LOCATION
 from chevupload.db.revisions import is_hosts as is_hosts
 from chevupload.db.tables import AlbumMixin as AlbumMixin
 from chevupload.db.tables import CategoryMixin as CategoryMixin
+from chevupload.db.tables import EventMixin as EventMixin
 from chevupload.db.tables import KeyMixin as KeyMixin
 from chevupload.db.tables import Tables as Tables
 from chevupload.db.tables import TagMixin as TagMixin
@@ -45,6 +46,7 @@ from chevupload.errors import RequestTaken as RequestTaken
 from chevupload.errors import StorageError as StorageError
 from chevupload.errors import TooLarge as TooLarge
 from chevupload.errors import UrlRefused as UrlRefused
+from chevupload.event import Event as Event
 from chevupload.factory import component_from as component_from
 from chevupload.factory import embedded as embedded
 from chevupload.fetch.fetcher import FetchRules as FetchRules
@@ -73,6 +75,7 @@ from chevupload.protocols import Catalog as Catalog
 from chevupload.protocols import CategoryRecords as CategoryRecords
 from chevupload.protocols import CheckableRecords as CheckableRecords
 from chevupload.protocols import DuplicateRecords as DuplicateRecords
+from chevupload.protocols import EventRecords as EventRecords
 from chevupload.protocols import Fetcher as Fetcher
 from chevupload.protocols import IdempotentRecords as IdempotentRecords
 from chevupload.protocols import JoinableRecords as JoinableRecords

@@ -21,6 +21,7 @@ from chevupload.model import Owner, as_principal
 from chevupload.protocols import AlbumRecords, Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
+from chevupload.uploads.events import Events
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.maintenance import Maintenance
 from chevupload.validation import check_function, check_instance
@@ -73,6 +74,7 @@ class ChevUpload:
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
         maintenance: sweeps and checks.
+        events: tells what happened to uploads to the handlers in ``hooks``.
         views: counts the views of this process, which are written every few seconds.
     """
 
@@ -141,6 +143,7 @@ class ChevUpload:
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
+        self.events = Events(context)
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))
         self._table = RouteTable(handler for feature in answering for handler in feature.handlers())

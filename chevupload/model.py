@@ -6,8 +6,9 @@ second in their order.
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
@@ -340,6 +341,24 @@ class Upload(Details):
         values = {"type": row.kind, "mime": row.mime, "stem": stem, **paths}
         for name, value in {**values, "paths": tuple(filter(None, paths.values()))}.items():
             object.__setattr__(self, name, value)
+
+    def to_json(self) -> str:
+        """Spell the record as JSON, which :meth:`from_json` reads; what follows from other values is left out."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        return json.dumps(values, default=datetime.isoformat)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what :meth:`to_json` spelled.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is the record of another version, or none.
+        """
+        values = json.loads(text)
+        for name in ("created_at", "received_at", "expires_at"):
+            if values[name] is not None:
+                values[name] = datetime.fromisoformat(values[name])
+        return cls(**values | {"tags": tuple(values["tags"])})
 
     @property
     def cursor(self) -> Cursor:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
+from chevupload.event import Event
 from chevupload.model import (
     Album,
     ApiKey,
@@ -381,6 +382,46 @@ class JoinableRecords(UploadRecords, Protocol):
 
     def abandon(self, upload_id: str) -> bool:
         """Mark a pending upload as deleting, in one step with looking whether it is. False when there is none."""
+        ...
+
+
+@runtime_checkable
+class EventRecords(UploadRecords, Protocol):
+    """Records that keep events until they are told. Without it, ``Hooks(on_event=...)`` is a ConfigError.
+
+    An event is kept in one step with the change that it tells of: either both last or neither does. If these are
+    :class:`JoinableRecords` too, what ``joined`` returns keeps an event in the host's transaction.
+    """
+
+    def publish(self, upload_id: str, *, event: Event | None = None) -> None:
+        """Make a pending upload ready, and keep ``event``. Raises as that of UploadRecords."""
+        ...
+
+    def withdraw(self, upload_id: str, *, event: Event | None = None) -> bool:
+        """Mark a pending or ready upload as deleting. False when there is none.
+
+        ``event`` is kept if the upload was ready: nobody was told of a pending one.
+        """
+        ...
+
+    def claim_events(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
+        """Return up to ``limit`` events whose ``next_at`` has come, as the caller's to tell.
+
+        Their ``next_at`` is ``until`` from now on, and their ``attempt`` one more, also in what is returned. Of several
+        callers at once each gets events that no other gets. Of each upload, the earliest event alone can be claimed,
+        also while it is claimed by somebody or waits for its ``next_at``.
+        """
+        ...
+
+    def settle_events(self, *, told: Collection[Event], later: Collection[Event]) -> None:
+        """Remove the events ``told``, and record ``next_at``, ``attempt`` and ``handled`` of those for ``later``.
+
+        One that is removed already stays so.
+        """
+        ...
+
+    def oldest_event(self) -> datetime | None:
+        """Return when the oldest event that is kept happened; None when all were told."""
         ...
 
 

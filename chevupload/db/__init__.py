@@ -8,6 +8,7 @@ from chevupload.db.keys import SqlKeys, UserColumns, UserKeys
 from chevupload.db.tables import (
     AlbumMixin,
     CategoryMixin,
+    EventMixin,
     KeyMixin,
     Tables,
     TagMixin,
@@ -24,6 +25,7 @@ __all__ = [
     "AlbumMixin",
     "CategoryMixin",
     "Database",
+    "EventMixin",
     "KeyMixin",
     "SqlCatalog",
     "SqlKeys",

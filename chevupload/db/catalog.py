@@ -28,6 +28,7 @@ from chevupload.db.host_session import HostSession, JoinedRecords
 from chevupload.db.records import DELETING, SqlRecords, Statements
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
+from chevupload.event import Event
 from chevupload.model import Album, Cursor, Upload
 from chevupload.protocols import UploadRecords
 
@@ -168,6 +169,22 @@ class SqlCatalog(SqlRecords):
     def unclaim(self, upload_id: str) -> None:
         """See SweepableRecords."""
         self._change(self._unclaim, upload_id)
+
+    def claim_events(self, *, now: datetime, until: datetime, limit: int) -> list[Event]:
+        """See EventRecords."""
+        with self._database.begin() as connection:
+            return self._statements.events.claim(connection, now=now, until=until, limit=limit)
+
+    def settle_events(self, *, told: Collection[Event], later: Collection[Event]) -> None:
+        """See EventRecords."""
+        with self._database.begin() as connection:
+            self._statements.events.settle(connection, told, later)
+
+    def oldest_event(self) -> datetime | None:
+        """See EventRecords."""
+        with self._database.connect() as connection:
+            found: datetime | None = connection.scalar(self._statements.events.oldest)
+        return found
 
     def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
         """See OwnedRecords."""

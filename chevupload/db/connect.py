@@ -43,6 +43,16 @@ def sqlite_engine(path: str | os.PathLike[str], *, busy_seconds: float = 30.0) -
     return _sqlite_engine(URL.create("sqlite", database=os.fspath(path)), busy_seconds)
 
 
+def lock_sqlite(connection: Connection) -> None:
+    """Begin the transaction of a SQLite connection now, as the only one that writes; others need no such beginning.
+
+    Python's driver puts that off until the first change, and what was read before may be another's by then.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite" and not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def engine_from(url: str | URL, *, connect_seconds: int = 5, statement_seconds: int = 30) -> Engine:
     """Return an engine for the database at ``url``, in which each statement is a short one.
 

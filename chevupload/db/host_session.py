@@ -17,9 +17,11 @@ from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction, registry, scoped_session
 
 from chevupload.clock import Clock
+from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database, database_errors
 from chevupload.db.records import SqlRecords, Statements
 from chevupload.errors import CatalogError, ConfigError, NameTaken
+from chevupload.event import Event
 from chevupload.model import Upload
 
 logger = logging.getLogger("chevupload")
@@ -68,8 +70,8 @@ class HostSession:
         """Give the session's connection, in a part of its transaction that can fail alone."""
         with database_errors():
             connection = self._connection()
-            if self.writes_alone:
-                _begin_sqlite(connection)
+            # A savepoint alone would commit when it is released.
+            lock_sqlite(connection)
             with connection.begin_nested():
                 yield connection
                 self._session.execute(self._change, execution_options=_UNNOTICED)
@@ -137,13 +139,6 @@ def _place(url: URL) -> tuple[object, ...]:
     return backend, url.host, url.port, url.database, *map(url.query.get, ("host", "port", "service", "unix_socket"))
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """Begin the transaction that Python's driver puts off: a savepoint alone would commit when it is released."""
-    driver: Any = connection.connection.dbapi_connection
-    if not driver.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
 def _end_sqlite(driver: Any, *state: Any) -> None:
     """Roll back what a failed commit left open, before anybody else gets the connection.
 
@@ -194,6 +189,6 @@ class JoinedRecords(SqlRecords):
         super().reserve(upload)
         self._host.take(upload)
 
-    def publish(self, upload_id: str) -> None:
+    def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """Make a pending upload ready, when the host's transaction commits."""
-        self._inside.publish(upload_id)
+        self._inside.publish(upload_id, event=event)

@@ -17,9 +17,11 @@ from sqlalchemy.exc import IntegrityError
 from chevupload.clock import Clock
 from chevupload.db.columns import Unlocked
 from chevupload.db.database import Transactions
+from chevupload.db.events import EventRows
 from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
+from chevupload.event import Event
 from chevupload.model import Upload
 
 DELETING = {"state": "deleting", "request_digest": None}
@@ -34,6 +36,7 @@ class Statements:
     Attributes:
         tables: which they are.
         tags: the rows of tags.
+        events: the rows of events.
         select: of every column that a record has; a condition is to be added.
         one: the same with the name of a tag at the end, a row for each tag of an upload.
     """
@@ -42,6 +45,7 @@ class Statements:
         """Build them for ``tables`` in a database of this ``dialect``."""
         self.tables = tables
         self.tags = TagRows(tables, dialect)
+        self.events = EventRows(tables)
         uploads, used = tables.uploads, tables.used_names
         column = uploads.c
         self.is_it = column.id == bindparam("upload_id")
@@ -65,6 +69,7 @@ class Statements:
         # The one change that may be part of a host's transaction, which takes as long as the host likes.
         self.publish = update(uploads).where(self.is_it, Unlocked(column.state) == "pending").values(state="ready")
         self.withdraw = update(uploads).where(self.is_it, self.is_live).values(DELETING)
+        self.withdraw_ready = update(uploads).where(self.is_it, column.state == "ready").values(DELETING)
         self.release = insert(used)
         self.forget_views = delete(views).where(views.c.upload_id == bindparam("upload_id"))
         self.forget = delete(uploads).where(self.is_it, column.state == "deleting")
@@ -99,9 +104,9 @@ class SqlRecords:
             # A foreign key of the host's own tables, for example.
             raise CatalogError("the record cannot be stored") from error
 
-    def publish(self, upload_id: str) -> None:
-        """See UploadRecords."""
-        if not self._change(self._statements.publish, upload_id):
+    def publish(self, upload_id: str, *, event: Event | None = None) -> None:
+        """See EventRecords."""
+        if not self._change(self._statements.publish, upload_id, event):
             raise CatalogError("the upload is not pending any more")
 
     def get(self, upload_id: str) -> Upload | None:
@@ -113,8 +118,10 @@ class SqlRecords:
         upload = self._one(self._statements.find, {"stem_key": stem.lower()})
         return upload if upload is not None and upload.stem == stem else None
 
-    def withdraw(self, upload_id: str) -> bool:
-        """See UploadRecords."""
+    def withdraw(self, upload_id: str, *, event: Event | None = None) -> bool:
+        """See EventRecords."""
+        if event is not None and self._change(self._statements.withdraw_ready, upload_id, event):
+            return True
         return self._change(self._statements.withdraw, upload_id)
 
     def forget(self, upload_id: str) -> None:
@@ -140,10 +147,13 @@ class SqlRecords:
                 return True
             return connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None
 
-    def _change(self, change: Executable, upload_id: str, **values: Any) -> bool:
-        """Change one record. False when there is none that fits."""
-        with self._database.change() as connection:
-            return connection.execute(change, {"upload_id": upload_id, **values}).rowcount == 1
+    def _change(self, change: Executable, upload_id: str, event: Event | None = None, **values: Any) -> bool:
+        """Change one record, and keep an event of that. False when there is none that fits."""
+        with self._database.change() if event is None else self._database.begin() as connection:
+            is_changed = connection.execute(change, {"upload_id": upload_id, **values}).rowcount == 1
+            if event is not None and is_changed:
+                self._statements.events.add(connection, [event])
+            return is_changed
 
     def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         with self._database.connect() as connection:

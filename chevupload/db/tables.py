@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self, cast
 
-from sqlalchemy import BigInteger, Index, MetaData, Table
+from sqlalchemy import BigInteger, Index, Integer, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from chevupload.db.columns import UNFINISHED, UtcDateTime, long_text, only_where, short_text, tell_alembic
@@ -145,6 +145,35 @@ class UsedNameMixin:
     released_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
 
 
+class EventMixin:
+    """One event that was not told to every handler yet; see :class:`chevupload.event.Event`.
+
+    ``facts`` is the upload as JSON, ``handled`` names handlers, with a space between two. ``number`` keeps the order of
+    an upload's events, which clocks of several machines could not.
+    """
+
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    id: Mapped[str] = mapped_column(short_text(32))
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    kind: Mapped[str] = mapped_column(short_text(16))
+    upload_id: Mapped[str] = mapped_column(short_text(64))
+    owner_id: Mapped[str | None] = mapped_column(short_text(64))
+    facts: Mapped[str] = mapped_column(long_text())
+    attempt: Mapped[int] = mapped_column()
+    handled: Mapped[str] = mapped_column(long_text())
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        """Index what is due, and the events of an upload."""
+        table = cls.__tablename__  # type: ignore[attr-defined]
+        return (
+            Index(f"ix_{table}_due", "next_at"),
+            Index(f"ix_{table}_upload", "upload_id", "number"),
+        )
+
+
 class Base(DeclarativeBase):
     """The declarative base of the ready set; its metadata is what migrations compare with."""
 
@@ -159,6 +188,7 @@ _MIXINS: dict[str, type[Any]] = {
     "upload_tags": UploadTagMixin,
     "views": ViewMixin,
     "used_names": UsedNameMixin,
+    "events": EventMixin,
 }
 
 READY_MODELS: dict[str, type[Any]] = {
@@ -170,7 +200,7 @@ READY_MODELS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The nine tables that catalog, keys and accounts work on."""
+    """The ten tables that catalog, keys and accounts work on."""
 
     uploads: Table
     keys: Table
@@ -181,6 +211,7 @@ class Tables:
     upload_tags: Table
     views: Table
     used_names: Table
+    events: Table
 
     @classmethod
     def default(cls) -> Self:

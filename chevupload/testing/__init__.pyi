@@ -12,6 +12,7 @@ from chevupload.testing.catalog import UploadRecordsContract as UploadRecordsCon
 from chevupload.testing.catalog import ViewedRecordsContract as ViewedRecordsContract
 from chevupload.testing.commands import CommandContract as CommandContract
 from chevupload.testing.commands import HostCommands as HostCommands
+from chevupload.testing.events import EventRecordsContract as EventRecordsContract
 from chevupload.testing.host import HostContract as HostContract
 from chevupload.testing.host import RunningHost as RunningHost
 from chevupload.testing.isolation import isolated as isolated

@@ -44,7 +44,7 @@ def ids(uploads: Sequence[Upload]) -> list[str]:
     return [upload.id for upload in uploads]
 
 
-class _Contract:
+class RecordsContract:
     """What the contracts share. Uploads belong to ``user``, to ``other`` or to nobody."""
 
     ability: ClassVar[Any]
@@ -59,7 +59,7 @@ class _Contract:
         assert isinstance(catalog, self.ability)
 
 
-class UploadRecordsContract(_Contract):
+class UploadRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.UploadRecords`."""
 
     ability = UploadRecords
@@ -206,7 +206,7 @@ class UploadRecordsContract(_Contract):
         catalog.publish("a2")
 
 
-class OwnedRecordsContract(_Contract):
+class OwnedRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.OwnedRecords`."""
 
     ability = OwnedRecords
@@ -266,7 +266,7 @@ class OwnedRecordsContract(_Contract):
             assert ids(catalog.owned(nobody, now=NOW, limit=10)) == []
 
 
-class IdempotentRecordsContract(_Contract):
+class IdempotentRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.IdempotentRecords`."""
 
     ability = IdempotentRecords
@@ -321,7 +321,7 @@ class IdempotentRecordsContract(_Contract):
             catalog.publish("a1")
 
 
-class DuplicateRecordsContract(_Contract):
+class DuplicateRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.DuplicateRecords`."""
 
     ability = DuplicateRecords
@@ -346,7 +346,7 @@ class DuplicateRecordsContract(_Contract):
         assert not catalog.has_duplicate("5" * 32, owner_id="user", since=NOW)
 
 
-class AlbumRecordsContract(_Contract):
+class AlbumRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.AlbumRecords`. The fixture has the album ``album`` of ``user``."""
 
     ability = AlbumRecords
@@ -369,7 +369,7 @@ class AlbumRecordsContract(_Contract):
         catalog.forget_albums("user")
 
 
-class CategoryRecordsContract(_Contract):
+class CategoryRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.CategoryRecords`. The fixture has the category 1."""
 
     ability = CategoryRecords
@@ -380,7 +380,7 @@ class CategoryRecordsContract(_Contract):
         assert not catalog.has_category(2)
 
 
-class ViewedRecordsContract(_Contract):
+class ViewedRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.ViewedRecords`."""
 
     ability = ViewedRecords
@@ -426,7 +426,7 @@ class ViewedRecordsContract(_Contract):
         assert catalog.get("a1") == new_upload(name="other")
 
 
-class SweepableRecordsContract(_Contract):
+class SweepableRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.SweepableRecords`."""
 
     ability = SweepableRecords
@@ -545,7 +545,7 @@ class SweepableRecordsContract(_Contract):
         assert sorted(catalog.withdrawn_ids()) == sorted(set(names) - set(published))
 
 
-class CheckableRecordsContract(_Contract):
+class CheckableRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.CheckableRecords`."""
 
     ability = CheckableRecords

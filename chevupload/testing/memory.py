@@ -5,6 +5,7 @@ For tests and trials: nothing survives the process, and processes of one server 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
+from chevupload.event import Event
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
 from chevupload.naming import checked_path, joined_url
@@ -93,6 +95,8 @@ class MemoryCatalog:
         self._lock = threading.Lock()
         self._forgotten: set[str] = set()
         self._records: dict[str, _Record] = {}
+        self._events: dict[int, Event] = {}
+        self._numbers = itertools.count(1)
         self._albums = {album.id: album for album in albums}
         self._categories = {category.id for category in categories}
 
@@ -107,9 +111,9 @@ class MemoryCatalog:
                 raise NameTaken("id or name taken")
             self._records[upload.id] = _Record(upload, "pending")
 
-    def publish(self, upload_id: str) -> None:
-        """See UploadRecords."""
-        if not self._change(upload_id, "pending", to="ready"):
+    def publish(self, upload_id: str, *, event: Event | None = None) -> None:
+        """See EventRecords."""
+        if not self._change(upload_id, "pending", to="ready", event=event):
             raise CatalogError("the upload is not pending any more")
 
     def get(self, upload_id: str) -> Upload | None:
@@ -149,9 +153,10 @@ class MemoryCatalog:
                 if (record := self._record(upload_id, "ready")) is not None:
                     record.upload = replace(record.upload, views=record.upload.views + count)
 
-    def withdraw(self, upload_id: str) -> bool:
-        """See UploadRecords."""
-        return self._change(upload_id, "pending", "ready", to="deleting")
+    def withdraw(self, upload_id: str, *, event: Event | None = None) -> bool:
+        """See EventRecords."""
+        is_withdrawn = self._change(upload_id, "ready", to="deleting", event=event)
+        return is_withdrawn or self._change(upload_id, "pending", to="deleting")
 
     def abandon(self, upload_id: str) -> bool:
         """See IdempotentRecords."""
@@ -208,6 +213,30 @@ class MemoryCatalog:
             ready = [record.upload for record in self._records.values() if record.state == "ready"]
         yield from ready
 
+    def claim_events(self, *, now: datetime, until: datetime, limit: int) -> list[Event]:
+        """See EventRecords."""
+        with self._lock:
+            first: dict[str, Event] = {}
+            for event in self._events.values():
+                first.setdefault(event.upload.id, event)
+            due = [event for event in first.values() if event.next_at <= now]
+            ordered = sorted(due, key=lambda event: (event.next_at, event.number))
+            claimed = [replace(event, attempt=event.attempt + 1, next_at=until) for event in ordered[:limit]]
+            self._events |= {event.number: event for event in claimed}
+            return claimed
+
+    def settle_events(self, *, told: Collection[Event], later: Collection[Event]) -> None:
+        """See EventRecords."""
+        with self._lock:
+            for event in told:
+                self._events.pop(event.number, None)
+            self._events |= {event.number: event for event in later if event.number in self._events}
+
+    def oldest_event(self) -> datetime | None:
+        """See EventRecords."""
+        with self._lock:
+            return next((event.at for event in self._events.values()), None)
+
     def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
         """See OwnedRecords."""
         found = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
@@ -239,13 +268,17 @@ class MemoryCatalog:
         record = self._records.get(upload_id)
         return record if record is not None and record.state in states else None
 
-    def _change(self, upload_id: str, *states: _State, to: _State) -> bool:
-        """Change the state of a record that is in one of these. False when there is none."""
+    def _change(self, upload_id: str, *states: _State, to: _State, event: Event | None = None) -> bool:
+        """Change the state of a record that is in one of these, and keep the event. False when there is none."""
         with self._lock:
             record = self._record(upload_id, *states)
-            if record is not None:
-                record.state = to
-            return record is not None
+            if record is None:
+                return False
+            record.state = to
+            if event is not None:
+                number = next(self._numbers)
+                self._events[number] = replace(event, number=number)
+            return True
 
     def _of_request(self, digest: str) -> Upload | None:
         found = (record.upload for record in self._records.values() if record.state != "deleting")

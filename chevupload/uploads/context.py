@@ -46,7 +46,7 @@ class UploadContext:
     @cached_property
     def writer(self) -> Writer:
         """What writes into records and storages."""
-        return Writer(self.catalog, self.storages, self.hooks)
+        return Writer(self.catalog, self.storages, self.hooks, self.clock)
 
     @cached_property
     def transactions(self) -> HostTransactions:
@@ -56,5 +56,6 @@ class UploadContext:
             storages=self.storages,
             writer=self.writer,
             hooks=self.hooks,
+            clock=self.clock,
             intents=IntentLog(self.spools.path, self.secret_keys),
         )

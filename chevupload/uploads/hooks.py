@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias
 
+from chevupload.errors import ConfigError
+from chevupload.event import OnEvent
 from chevupload.model import Principal, Upload
 from chevupload.validation import check_function
 
@@ -32,6 +35,7 @@ _ARGUMENTS = {
     "on_delete": ("upload",),
     "display_name": ("user_id",),
 }
+_HANDLER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,8 @@ class Hooks:
     """The host's functions. Each may be called from many threads at once.
 
     Raises:
-        ConfigError: one takes other arguments, or is async.
+        ConfigError: one takes other arguments, or is async, or an event handler's name has other characters than
+            letters, digits, ``_``, ``.`` and ``-``, or more than 64 of them.
     """
 
     before_store: BeforeStore | None = None
@@ -50,12 +55,19 @@ class Hooks:
     """Told of each upload once it is gone."""
     display_name: DisplayName | None = None
     """Names users on pages: who is signed in, and on viewers who has uploaded. Without it, nobody is named."""
+    on_event: Mapping[str, OnEvent] = field(default_factory=dict)
+    """Handlers of events, by names that stay the same: functions of one :class:`~chevupload.event.Event`, which
+    ``chevupload events deliver`` calls. With any, events are kept in the catalog until each handler had them."""
 
     def __post_init__(self) -> None:
         """Check what each function takes."""
         for name, arguments in _ARGUMENTS.items():
             if (function := getattr(self, name)) is not None:
                 check_function(name, function, *arguments)
+        for name, handler in self.on_event.items():
+            if not _HANDLER_NAME.match(name):
+                raise ConfigError(f"Hooks.on_event: a handler's name has letters, digits, _, . and - alone: {name!r}")
+            check_function(f"Hooks.on_event[{name!r}]", handler, "event")
 
     def ask(self, upload: Upload, principal: Principal, path: str) -> None:
         """Ask whether ``upload``, whose original is the local file ``path``, may be stored.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from chevupload.clock import Clock
 from chevupload.errors import ConfigError, NameTaken, Taken
 from chevupload.model import MediaFile, Principal, Upload
 from chevupload.protocols import JoinableRecords, UploadRecords
@@ -21,12 +22,20 @@ class HostTransactions:
     """Follows uploads from their reservation to the end of the host's transaction, here or in a process that died."""
 
     def __init__(
-        self, *, catalog: UploadRecords, storages: Storages, writer: Writer, hooks: Hooks, intents: IntentLog
+        self,
+        *,
+        catalog: UploadRecords,
+        storages: Storages,
+        writer: Writer,
+        hooks: Hooks,
+        clock: Clock,
+        intents: IntentLog,
     ) -> None:
         """Use these parts; ``writer`` takes away what was not committed."""
         self._records = catalog if isinstance(catalog, JoinableRecords) else None
         self._storages = storages
         self._hooks = hooks
+        self._clock = clock
         self._writer = writer
         self._intents = intents
         self._open: set[str] = set()
@@ -53,7 +62,7 @@ class HostTransactions:
 
         records = self._records.joined(session, when_over)
         return SessionWriter(
-            records, self._storages, self._hooks, intents=self._intents, open_ids=self._open, stored=stored
+            records, self._storages, self._hooks, self._clock, intents=self._intents, open_ids=self._open, stored=stored
         )
 
     def holds(self, upload: Upload) -> bool:
@@ -94,13 +103,14 @@ class SessionWriter(Writer):
         records: UploadRecords,
         storages: Storages,
         hooks: Hooks,
+        clock: Clock,
         *,
         intents: IntentLog,
         open_ids: set[str],
         stored: list[Upload],
     ) -> None:
         """Write into ``records``, and add what was written to ``open_ids`` and ``stored``."""
-        super().__init__(records, storages, hooks)
+        super().__init__(records, storages, hooks, clock)
         self._intents = intents
         self._open_ids = open_ids
         self._stored = stored

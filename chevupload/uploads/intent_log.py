@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
-from datetime import datetime
 from pathlib import Path
 
 from itsdangerous import BadSignature, Signer
@@ -40,11 +37,9 @@ class IntentLog:
         Raises:
             StorageError: it cannot be written.
         """
-        values = {field.name: getattr(upload, field.name) for field in fields(upload) if field.init}
-        text = json.dumps(values, default=datetime.isoformat).encode()
         try:
             with open(self._path(upload), "xb", opener=_private) as file:
-                file.write(self._signer.sign(text))
+                file.write(self._signer.sign(upload.to_json()))
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.remove(upload)
@@ -62,7 +57,7 @@ class IntentLog:
                     continue
                 text = self._signer.unsign(path.read_bytes())
                 try:
-                    yield _upload(text)
+                    yield Upload.from_json(text)
                 except (KeyError, TypeError, ValueError):
                     logger.exception("an intent of another version is left alone: %s", path.name)
 
@@ -72,11 +67,3 @@ class IntentLog:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _upload(text: bytes) -> Upload:
-    values = json.loads(text)
-    for name in ("created_at", "received_at", "expires_at"):
-        if values[name] is not None:
-            values[name] = datetime.fromisoformat(values[name])
-    return Upload(**values | {"tags": tuple(values["tags"])})

@@ -12,10 +12,13 @@ import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from typing import cast
 
+from chevupload.clock import Clock
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
+from chevupload.event import new_event
 from chevupload.model import MediaFile, Upload
-from chevupload.protocols import AdoptingStorage, Storage, UploadRecords
+from chevupload.protocols import AdoptingStorage, EventRecords, Storage, UploadRecords
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -27,9 +30,11 @@ logger = logging.getLogger("chevupload")
 class Writer:
     """Writes uploads into records and storages, and removes them again."""
 
-    def __init__(self, records: UploadRecords, storages: Storages, hooks: Hooks) -> None:
-        """Use these parts."""
+    def __init__(self, records: UploadRecords, storages: Storages, hooks: Hooks, clock: Clock) -> None:
+        """Use these parts; with handlers of events, ``records`` have to be EventRecords."""
         self._records = records
+        self._event_records = cast(EventRecords, records) if hooks.on_event else None
+        self._clock = clock
         self._storages = storages
         self._hooks = hooks
 
@@ -52,7 +57,7 @@ class Writer:
         Raises:
             BackendError: the catalog is away.
         """
-        if not self._records.withdraw(upload.id):
+        if not self._withdraw(upload):
             return False
         self._hooks.deleted(upload)
         return True
@@ -77,16 +82,31 @@ class Writer:
             else:
                 _save(storage, upload, files, written)
             log.done("put")
-            self._records.publish(upload.id)
+            self._publish(upload)
             log.done("publish")
         except BaseException:
             self._undo(upload, written)
             raise
 
+    def _publish(self, upload: Upload) -> None:
+        """Make an upload ready, and keep the event where events are told."""
+        if self._event_records is None:
+            self._records.publish(upload.id)
+        else:
+            self._event_records.publish(upload.id, event=new_event("stored", upload, self._clock()))
+
+    def _withdraw(self, upload: Upload) -> bool:
+        """Mark an upload as deleting, and keep the event where events are told. False when it was gone."""
+        if self._event_records is None:
+            return self._records.withdraw(upload.id)
+        now = self._clock()
+        event = new_event("expired" if upload.is_expired(now) else "deleted", upload, now)
+        return self._event_records.withdraw(upload.id, event=event)
+
     def _undo(self, upload: Upload, written: Iterable[str]) -> bool:
         """Remove what an interrupted upload left; False leaves it to the sweep, since a part is away."""
         try:
-            self._records.withdraw(upload.id)
+            self._withdraw(upload)
             # Also when a sweep, or a repeated request, took it for abandoned and removed what was there by then.
             storage = self._storages.of(upload)
             for path in written:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from chevupload.model import Album, Category
-from chevupload.testing import CatalogContract
+from chevupload.testing import CatalogContract, EventRecordsContract
 from chevupload.testing.memory import MemoryCatalog
 
 
-class TestMemoryCatalog(CatalogContract):
+class TestMemoryCatalog(CatalogContract, EventRecordsContract):
     """The catalog in a dict."""
 
     @pytest.fixture
@@ -19,7 +19,7 @@ class TestMemoryCatalog(CatalogContract):
 
 
 @pytest.mark.slow
-class TestSqlCatalog(CatalogContract):
+class TestSqlCatalog(CatalogContract, EventRecordsContract):
     """The catalog in a database, on SQLite and on PostgreSQL."""
 
     @pytest.fixture

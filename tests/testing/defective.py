@@ -372,6 +372,57 @@ CATALOGS = (
 )
 
 
+class TellsOfNothing(SoundCatalog):
+    """Keeps the event of a change that was not made."""
+
+    breaks = "test_no_event_without_its_change"
+
+    def withdraw(self, upload_id, *, event=None):
+        found = super().withdraw(upload_id, event=event)
+        if not found and event is not None:
+            number = next(self._numbers)
+            self._events[number] = replace(event, number=number)
+        return found
+
+
+class Disordered(SoundCatalog):
+    """Gives a later event of an upload before the earlier one was told."""
+
+    breaks = "test_events_of_an_upload_keep_their_order"
+
+    def claim_events(self, *, now, until, limit):
+        due = [event for event in self._events.values() if event.next_at <= now][:limit]
+        claimed = [replace(event, attempt=event.attempt + 1, next_at=until) for event in due]
+        self._events |= {event.number: event for event in claimed}
+        return claimed
+
+
+class Lending(SoundCatalog):
+    """Gives an event to everybody who asks."""
+
+    breaks = "test_a_claim_ends"
+    also_breaks = "test_one_caller_claims_an_event"
+
+    def claim_events(self, *, now, until, limit):
+        before = dict(self._events)
+        claimed = super().claim_events(now=now, until=until, limit=limit)
+        self._events = before
+        return claimed
+
+
+class RevivesEvents(SoundCatalog):
+    """Keeps again what was told."""
+
+    breaks = "test_what_is_told_is_gone"
+
+    def settle_events(self, *, told, later):
+        super().settle_events(told=told, later=later)
+        self._events |= {event.number: event for event in later}
+
+
+EVENT_CATALOGS = (SoundCatalog, TellsOfNothing, Disordered, Lending, RevivesEvents)
+
+
 class SoundKeys:
     """Has no defect."""
 

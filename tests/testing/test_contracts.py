@@ -27,6 +27,7 @@ def give(value):
 BODIES = {
     "StorageContract": (defective.STORAGES, '{"storage": give(defect)}'),
     "CatalogContract": (defective.CATALOGS, '{"catalog": give(defect)}'),
+    "EventRecordsContract": (defective.EVENT_CATALOGS, '{"catalog": give(defect)}'),
     "KeyBackendContract": (
         defective.KEYS,
         '{"backend": give(defect), "usable_key": give(defective.KEY), "owner": give("42"),'

@@ -15,6 +15,7 @@ from chevupload.protocols import (
     CategoryRecords,
     CheckableRecords,
     DuplicateRecords,
+    EventRecords,
     IdempotentRecords,
     JoinableRecords,
     OwnedRecords,
@@ -27,7 +28,7 @@ from tests.support import PNG, assert_refusal, file, files_in
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 ABILITIES = (
     *(OwnedRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
-    *(SweepableRecords, CheckableRecords, JoinableRecords),
+    *(SweepableRecords, CheckableRecords, EventRecords, JoinableRecords),
 )
 
 

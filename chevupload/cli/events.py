@@ -1,0 +1,46 @@
+"""The command ``events deliver``: tells events to the handlers of the site."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from chevupload.cli.command_line import Report, SiteGroup
+from chevupload.cli.sites import ChosenSite
+
+event_commands = SiteGroup("events", help="Events: what happened to uploads.")
+
+
+@event_commands.command("deliver", help="Tell the events that are due to the handlers of the site.")
+@click.option("--watch", is_flag=True, help="Go on until SIGTERM or Ctrl-C, looking for new events every second.")
+def deliver(site: ChosenSite, *, watch: bool) -> Report:
+    """Tell what is due, once or until a signal comes."""
+    with site.open_component() as component, _stop_signals() as ending:
+        if watch:
+            component.events.watch(ending)
+            return Report({}, "")
+        report = component.events.deliver(ending=ending)
+    text = f"told {report.told} events, {report.postponed} wait for another attempt, {report.given_up} given up"
+    return Report(dataclasses.asdict(report), text, status=1 if report.postponed or report.given_up else 0)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Give what is set by the first SIGINT or SIGTERM; the second one acts as it always does."""
+    ending = threading.Event()
+
+    def note(number: int, frame: object) -> None:
+        ending.set()
+        signal.signal(number, before[number])
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ending
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,48 @@
+"""What happened to an upload, as it is kept with the record and told to the host's handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from chevupload.model import Upload
+from chevupload.naming import random_id
+
+EventKind: TypeAlias = Literal["stored", "deleted", "expired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event. It may be told more than once: its ``id`` says that it is the same one.
+
+    Attributes:
+        id: 22 letters and digits, which no other event has.
+        kind: ``stored`` once readers can see an upload; ``deleted`` or ``expired`` once they cannot any more.
+        at: when it happened.
+        upload: the record at that moment, without its Exif and without what belongs to a repeated request.
+        number: its place among the events of its upload, larger for a later one; 0 before the event is kept.
+        attempt: which attempt this is to tell it, from 1; 0 before the first one.
+        handled: names of the handlers that have done their part.
+        next_at: when it is to be told; while it is being told, when others may take it for forgotten.
+    """
+
+    id: str
+    kind: EventKind
+    at: datetime
+    upload: Upload
+    number: int = 0
+    attempt: int = 0
+    handled: frozenset[str] = frozenset()
+    next_at: datetime
+
+
+def new_event(kind: EventKind, upload: Upload, now: datetime) -> Event:
+    """Return the event of what happens to an upload at ``now``, to be told at once."""
+    told = replace(upload, original_exifdata=None, request_digest=None, request_md5=None)
+    return Event(id=random_id(22), kind=kind, at=now, upload=told, next_at=now)
+
+
+OnEvent: TypeAlias = Callable[[Event], object]
+"""Handles one event; raises where the event is to be told again later. Returns nothing of interest."""

@@ -1,0 +1,141 @@
+"""What records promise that keep events: none without its change, each told by one at a time, the earliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
+from itertools import chain
+
+import pytest
+
+from chevupload.errors import CatalogError
+from chevupload.event import Event, new_event
+from chevupload.protocols import EventRecords
+from chevupload.testing.catalog import RecordsContract
+from chevupload.testing.records import NOW, in_threads, new_upload
+
+MINUTE = timedelta(minutes=1)
+
+
+def store(catalog: EventRecords, upload_id: str = "a1") -> Event:
+    """Publish an upload, and return the event that is kept with it."""
+    upload = new_upload(upload_id, tags=("b", "a"), expires_at=NOW)
+    catalog.reserve(upload)
+    event = new_event("stored", upload, NOW)
+    catalog.publish(upload_id, event=event)
+    return event
+
+
+def delete(catalog: EventRecords, upload_id: str = "a1") -> Event:
+    """Withdraw an upload, and return the event that is to be kept with that."""
+    event = new_event("deleted", new_upload(upload_id), NOW)
+    catalog.withdraw(upload_id, event=event)
+    return event
+
+
+def claim(catalog: EventRecords, after: timedelta = timedelta(0), *, limit: int = 10) -> list[Event]:
+    """Claim events that are due some time ``after`` NOW, for a minute."""
+    return [*catalog.claim_events(now=NOW + after, until=NOW + after + MINUTE, limit=limit)]
+
+
+def ids(events: Collection[Event]) -> list[str]:
+    """Return the ids of events."""
+    return [event.id for event in events]
+
+
+class EventRecordsContract(RecordsContract):
+    """The promises of :class:`~chevupload.protocols.EventRecords`."""
+
+    ability = EventRecords
+
+    def test_an_event_comes_back_as_it_went_in(self, catalog: EventRecords) -> None:
+        """It is claimed with the upload as it was, in its first attempt, until the time that the caller said."""
+        event = store(catalog)
+        (claimed,) = claim(catalog)
+        assert claimed == replace(event, number=claimed.number, attempt=1, next_at=NOW + MINUTE)
+
+    def test_no_event_without_its_change(self, catalog: EventRecords) -> None:
+        """What could not be published has no event, nor has what nobody could see, or what was gone before."""
+        catalog.reserve(new_upload())
+        delete(catalog)
+        with pytest.raises(CatalogError):
+            catalog.publish("a1", event=new_event("stored", new_upload(), NOW))
+        delete(catalog)
+        delete(catalog, "nobody")
+        assert claim(catalog) == []
+        assert catalog.oldest_event() is None
+
+    def test_a_change_without_event(self, catalog: EventRecords) -> None:
+        """A site that tells nobody keeps nothing."""
+        catalog.reserve(new_upload())
+        catalog.publish("a1")
+        assert catalog.withdraw("a1") is True
+        assert claim(catalog) == []
+
+    def test_events_of_an_upload_keep_their_order(self, catalog: EventRecords) -> None:
+        """The second one is nobody's before the first was told, however long that takes."""
+        stored, deleted, other = store(catalog), delete(catalog), store(catalog, "a2")
+        first, second = claim(catalog)
+        assert {first.id, second.id} == {stored.id, other.id}
+        assert claim(catalog) == []
+        (first,) = (event for event in (first, second) if event.id == stored.id)
+        catalog.settle_events(told=[], later=[replace(first, next_at=NOW + 2 * MINUTE)])
+        assert ids(claim(catalog, MINUTE)) == [other.id]
+        assert ids(claim(catalog, 3 * MINUTE)) == [stored.id, other.id]
+        catalog.settle_events(told=[first], later=[])
+        assert ids(claim(catalog, 3 * MINUTE)) == [deleted.id]
+
+    def test_what_is_told_is_gone(self, catalog: EventRecords) -> None:
+        """It is told no more, also if somebody who had it before wants it later; others stay."""
+        event, other = store(catalog), store(catalog, "a2")
+        (claimed,) = (one for one in claim(catalog) if one.id == event.id)
+        catalog.settle_events(told=[claimed], later=[])
+        catalog.settle_events(told=[claimed], later=[replace(claimed, next_at=NOW)])
+        assert ids(claim(catalog, 2 * MINUTE)) == [other.id]
+
+    def test_what_is_for_later_is_claimed_then(self, catalog: EventRecords) -> None:
+        """With the handlers that have had it, and one attempt more."""
+        store(catalog)
+        (claimed,) = claim(catalog)
+        later = replace(claimed, handled=frozenset({"a", "b.c"}), next_at=NOW + 5 * MINUTE)
+        catalog.settle_events(told=[], later=[later])
+        assert claim(catalog, 4 * MINUTE) == []
+        assert claim(catalog, 5 * MINUTE) == [replace(later, attempt=2, next_at=NOW + 6 * MINUTE)]
+
+    def test_a_claim_ends(self, catalog: EventRecords) -> None:
+        """What is not settled in time is the next caller's: somebody has died."""
+        event = store(catalog)
+        assert ids(claim(catalog)) == [event.id]
+        assert claim(catalog, MINUTE / 2) == []
+        assert [(again.id, again.attempt) for again in claim(catalog, MINUTE)] == [(event.id, 2)]
+
+    def test_no_more_than_asked_for(self, catalog: EventRecords) -> None:
+        """A page at a time, those first that wait longest."""
+        events = [store(catalog, f"u{number}") for number in range(5)]
+        assert ids(claim(catalog, limit=3)) == ids(events[:3])
+        assert ids(claim(catalog, limit=3)) == ids(events[3:])
+
+    def test_one_caller_claims_an_event(self, catalog: EventRecords) -> None:
+        """Of several at once, each gets others."""
+        for number in range(24):
+            store(catalog, f"u{number}")
+
+        def claim_all(number: int) -> list[str]:
+            found: list[str] = []
+            while page := claim(catalog, limit=3):
+                found += ids(page)
+                catalog.settle_events(told=page[:1], later=[])
+            return found
+
+        found = [*chain.from_iterable(in_threads(4, claim_all))]
+        rest = claim(catalog, limit=24)
+        assert len({*found, *ids(rest)}) == len(found) + len(rest) == 24
+
+    def test_the_oldest_one(self, catalog: EventRecords) -> None:
+        """How far behind those are who tell events."""
+        assert catalog.oldest_event() is None
+        store(catalog)
+        assert catalog.oldest_event() == NOW
+        catalog.settle_events(told=claim(catalog), later=[])
+        assert catalog.oldest_event() is None

@@ -1,0 +1,165 @@
+"""Tells events to the host's handlers: each at least once, those of one upload in their order.
+
+A worker claims a page of events for a few minutes. What it has not settled by then, because it died, is claimed by the
+next one. Any number of workers may run, on any machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chevupload.errors import BackendError, ConfigError
+from chevupload.event import Event
+from chevupload.protocols import EventRecords
+from chevupload.uploads.context import UploadContext
+
+logger = logging.getLogger("chevupload")
+
+_CLAIMED = timedelta(minutes=5)
+_PAGE = 50
+_PAGE_SECONDS = 10.0
+"""What was not begun by then goes back, so that a slow handler holds up no other worker."""
+_MINUTE = 60
+_HOUR = 3_600
+_DELAYS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (
+        *(5, 30, 2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
+        *(_HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, 8 * _HOUR, *[12 * _HOUR] * 4),
+    )
+)
+"""How long an event waits after each attempt that failed: three days altogether."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """How many events every handler has had, wait for another attempt, and were given up after the last one."""
+
+    told: int = 0
+    postponed: int = 0
+    given_up: int = 0
+
+
+class Events:
+    """The events of a site, on their way to its handlers."""
+
+    def __init__(self, context: UploadContext) -> None:
+        """Use these parts.
+
+        Raises:
+            ConfigError: there are handlers, and the catalog cannot keep events.
+        """
+        catalog = context.catalog
+        self._records = catalog if isinstance(catalog, EventRecords) else None
+        self._handlers = context.hooks.on_event
+        self._clock = context.clock
+        if self._handlers and self._records is None:
+            raise ConfigError("Hooks(on_event=...) needs a catalog with the methods of EventRecords")
+
+    def deliver(self, *, ending: threading.Event | None = None) -> DeliveryReport:
+        """Tell each event that is due at this moment to the handlers that have not had it.
+
+        A handler that raises is asked again later, more and more seldom within three days; then the event is given up,
+        with an error in the log. Later events of the same upload wait for that, others do not.
+
+        Args:
+            ending: once it is set, the event that is being told is the last one.
+
+        Raises:
+            BackendError: the catalog is away. What is claimed by then is told again in five minutes.
+            ConfigError: there are no handlers.
+        """
+        if self._records is None or not self._handlers:
+            raise ConfigError("nobody handles events: Hooks(on_event=...) has no handler")
+        counts: Counter[str] = Counter()
+        begun = self._clock()
+        while not (ending and ending.is_set()) and (
+            page := self._records.claim_events(now=begun, until=self._clock() + _CLAIMED, limit=_PAGE)
+        ):
+            counts += self._tell_page(self._records, page, ending)
+        return DeliveryReport(**counts)
+
+    def watch(self, ending: threading.Event, *, seconds: float = 1.0) -> None:
+        """Deliver until ``ending`` is set, with so many seconds between two looks for events.
+
+        While the catalog is away, that is logged, and the next look tries again.
+
+        Raises:
+            ConfigError: there are no handlers.
+        """
+        while not ending.is_set():
+            try:
+                self.deliver(ending=ending)
+            except BackendError:
+                logger.exception("events could not be delivered; the next look tries again")
+            ending.wait(seconds)
+
+    def _tell_page(self, records: EventRecords, page: Sequence[Event], ending: threading.Event | None) -> Counter[str]:
+        """Tell the events of a page, and settle them."""
+        counts: Counter[str] = Counter()
+        told: list[Event] = []
+        later: list[Event] = []
+        deadline = time.monotonic() + _PAGE_SECONDS
+        # In any order: an event that ends the process each time shall not always stand before the same others.
+        for event in random.sample(page, len(page)):
+            if time.monotonic() >= deadline or (ending and ending.is_set()):
+                later.append(replace(event, attempt=event.attempt - 1, next_at=event.at))
+                continue
+            outcome, postponed = self._tell(event)
+            counts[outcome] += 1
+            if postponed is None:
+                told.append(event)
+            else:
+                later.append(postponed)
+            if event.attempt > 1:
+                # A process may have died at one of them, and this one might, too.
+                self._settle(records, told, later, held_until=event.next_at)
+                told, later = [], []
+        self._settle(records, told, later, held_until=page[0].next_at)
+        return counts
+
+    def _settle(
+        self, records: EventRecords, told: Sequence[Event], later: Sequence[Event], *, held_until: datetime
+    ) -> None:
+        # What took longer is another worker's by now, who says when it is told again.
+        is_held = self._clock() < held_until
+        if told or later:
+            records.settle_events(told=told, later=later if is_held else ())
+
+    def _tell(self, event: Event) -> tuple[str, Event | None]:
+        """Tell one event, and return what became of it; and the event itself, if it is to be told again."""
+        if event.attempt > len(_DELAYS) + 1:
+            # Each attempt ended the process.
+            return self._given_up(event)
+        handled = set(event.handled)
+        for name, handler in self._handlers.items():
+            if name not in handled:
+                try:
+                    handler(event)
+                    handled.add(name)
+                except Exception:
+                    logger.exception("handler %s failed for event %s, attempt %d", name, event.id, event.attempt)
+        if handled >= self._handlers.keys():
+            return "told", None
+        if event.attempt > len(_DELAYS):
+            return self._given_up(event)
+        next_at = self._clock() + _DELAYS[event.attempt - 1]
+        return "postponed", replace(event, handled=frozenset(handled), next_at=next_at)
+
+    @staticmethod
+    def _given_up(event: Event) -> tuple[str, None]:
+        logger.error(
+            "event %s is given up after %d attempts: %s, upload %s",
+            event.id,
+            event.attempt,
+            event.kind,
+            event.upload.id,
+        )
+        return "given_up", None
