@@ -38,7 +38,7 @@ def _stop_signals() -> Iterator[threading.Event]:
         ending.set()
         signal.signal(number, before[number])
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(number): signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield ending
     finally:
