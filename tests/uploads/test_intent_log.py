@@ -63,7 +63,7 @@ def test_an_intent_of_another_version_stops_nothing(intents, tmp_path, monkeypat
     """It is left alone and told of, and the others are read."""
     intents.add(UPLOAD)
     monkeypatch.setattr(
-        "chevupload.uploads.intent_log.fields",
+        "chevupload.model.fields",
         lambda upload: [field for field in dataclasses.fields(upload) if field.name != "id"],
     )
     intents.add(replace(UPLOAD, id="a2"))
