@@ -458,7 +458,7 @@ class Wrapper(Protocol):
         ...
 
 
-class Sink(Protocol):
+class Writable(Protocol):
     """Takes bytes, as many as it likes."""
 
     def write(self, data: bytes) -> int:
@@ -469,7 +469,7 @@ class Sink(Protocol):
 class Fetcher(Protocol):
     """Brings the file behind a URL."""
 
-    def fetch(self, url: str, into: Sink) -> str | None:
+    def fetch(self, url: str, into: Writable) -> str | None:
         """Write what ``url`` holds into ``into``, which refuses what is too large, and return the file's name if known.
 
         Raises:

@@ -16,7 +16,7 @@ from typing import Literal
 from chevupload.errors import Busy, ConfigError, FetchFailed, InvalidUrl, UrlRefused, UrlUploadDisabled
 from chevupload.fetch.connector import Connector, Deadline, Dial, Resolve
 from chevupload.fetch.url_safety import Network, ParsedUrl, is_host_name, parse_url
-from chevupload.protocols import Sink
+from chevupload.protocols import Writable
 
 _MAX_SECONDS = 3600
 
@@ -24,7 +24,7 @@ _MAX_SECONDS = 3600
 class DisabledFetcher:
     """Refuses every URL."""
 
-    def fetch(self, url: str, into: Sink) -> str | None:
+    def fetch(self, url: str, into: Writable) -> str | None:
         """Refuse.
 
         Raises:
@@ -118,7 +118,7 @@ class HttpFetcher:
         )
         self._fetches = threading.Semaphore(self._rules.max_concurrent)
 
-    def fetch(self, url: str, into: Sink) -> str | None:
+    def fetch(self, url: str, into: Writable) -> str | None:
         """Write what ``url`` holds into ``into`` and return the last segment of its path, None when that is empty.
 
         Raises:
@@ -138,7 +138,7 @@ class HttpFetcher:
             self._fetches.release()
         return target.filename
 
-    def _follow(self, target: ParsedUrl, into: Sink, deadline: Deadline) -> None:
+    def _follow(self, target: ParsedUrl, into: Writable, deadline: Deadline) -> None:
         from chevupload.fetch.client import Exchange  # noqa: PLC0415 - h11 comes with the first URL
 
         for _ in range(self._rules.max_redirects + 1):

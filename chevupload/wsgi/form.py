@@ -72,13 +72,11 @@ class UploadedFile:
     Attributes:
         filename: the client's name for it, perhaps with folders.
         spool: its content.
-        is_only: whether the form takes no other file; a file that is too large then ends the reading.
-        refusal: why a file of several is left out.
+        refusal: why a file of several is left out; a file that is too large and the only one ends the reading.
     """
 
     filename: str
     spool: Spool
-    is_only: bool
     refusal: TooLarge | None = None
 
     def write(self, data: bytes) -> int:
@@ -87,8 +85,6 @@ class UploadedFile:
             try:
                 self.spool.write(data)
             except TooLarge as refusal:
-                if self.is_only:
-                    raise
                 self.spool.close()
                 self.refusal = refusal
         return len(data)
@@ -184,7 +180,7 @@ class Form:
 
     def _open_field(
         self, name: str, *, filename: str | None = None, content_type: str = "", charset: str | None = None
-    ) -> _Text | TextSource | UploadedFile | None:
+    ) -> _Text | TextSource | UploadedFile | Spool | None:
         """Return what takes the value of a field or part; None where nobody reads it.
 
         Args:
@@ -225,8 +221,8 @@ class Form:
                 self.earlier_files.append(earlier)
         if len(self.earlier_files) >= self.max_files:
             raise TooManyFiles(f"Too many files - max {self.max_files}")
-        self.files[name] = UploadedFile(filename or "", self._open_spool(), is_only=self.max_files == 1)
-        return self.files[name]
+        self.files[name] = file = UploadedFile(filename or "", self._open_spool())
+        return file.spool if self.max_files == 1 else file
 
     def _read_parsed(self, form: ParsedForm, content_type: str | None) -> None:
         is_urlencoded = parse_content_type(content_type)[0] == URLENCODED
