@@ -58,6 +58,7 @@ class RunningHost:
         signed_in: headers of a browser in which the key's user is signed in; None skips what needs them. The limit of
             ``max_bytes`` is then this user's own.
         own_form: URL of the host's own form.
+        has_key_page: whether the signed-in user has the page of keys, at ``/settings/api``.
     """
 
     url: str
@@ -68,6 +69,7 @@ class RunningHost:
     trusts_proxy: bool = True
     signed_in: Mapping[str, str] | None = None
     own_form: str | None = None
+    has_key_page: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +103,16 @@ class HostContract:
     def test_an_upload_is_answered_in_json(self, host: RunningHost) -> None:
         """With URLs below the mount point, all of which lead where they say."""
         content = picture((600, 400))
-        image = _uploaded(host, {"source": ("photo.png", content), "title": "Ein schöner Tag"})
-        assert image["title"] == "Ein schöner Tag"
+        title = "Ein schöner Tag – 日本"
+        image = _uploaded(host, {"source": ("photo.png", content), "title": title})
+        assert image["title"] == title
         urls = [image["url"], image["thumb"]["url"], image["medium"]["url"], image["url_viewer"], image["url_short"]]
         assert [url for url in urls if not url.startswith(f"{host.url}/")] == []
         assert _get(image["url"]).body == content
         for url in urls[1:3]:
             assert _get(url).headers["content-type"] == "image/png"
         viewer = _get(image["url_viewer"])
-        assert (viewer.status, "Ein schöner Tag" in viewer.text) == (200, True)
+        assert (viewer.status, title in viewer.text) == (200, True)
         short = _get(image["url_short"])
         assert short.status in (200, 302)
         assert short.headers.get("location", urlsplit(image["url_viewer"]).path) == urlsplit(image["url_viewer"]).path
@@ -227,7 +230,7 @@ class HostContract:
         """Without a key."""
         headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
         answer = _request("OPTIONS", f"{host.url}/api/1/upload", headers=headers)
-        assert (answer.status, answer.body) == (204, b"")
+        assert (answer.status, answer.body, "content-type" in answer.headers) == (204, b"", False)
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "X-API-Key" in answer.headers["access-control-allow-headers"]
 
@@ -256,7 +259,9 @@ class HostContract:
         assert (part.status, part.body) == (206, content[10:20])
         head = _request("HEAD", url)
         assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(content)))
-        assert _request("GET", url, headers={"If-None-Match": head.headers["etag"]}).status == 304
+        # With a type, a cache would take it for that of the file which it has.
+        unchanged = _request("GET", url, headers={"If-None-Match": head.headers["etag"]})
+        assert (unchanged.status, unchanged.body, "content-type" in unchanged.headers) == (304, b"", False)
 
     def test_a_delete_link_asks_and_deletes(self, host: RunningHost) -> None:
         """After which nothing is left for readers."""
@@ -297,12 +302,34 @@ class HostContract:
     def test_a_users_own_limit_holds_whichever_way_an_upload_comes(self, host: RunningHost) -> None:
         """The page says it, too."""
         fields = {"source": ("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(host.max_bytes * 3 // 2)), "title": "large"}
-        assert f'data-max-bytes="{host.max_bytes}"' in _upload_page(host)
+        assert f'data-max-bytes="{host.max_bytes}"' in _upload_page(host).text
         assert _upload_by_page(host, fields).status == 413
         assert _upload_by_form(host, fields).status == 413
         fields["source"] = ("photo.png", picture())
         assert _upload_by_page(host, fields).status == 200
         assert _upload_by_form(host, fields).status in (200, 302, 303)
+
+    def test_a_user_makes_and_revokes_keys(self, host: RunningHost) -> None:
+        """On the page of keys, which only who is signed in sees, and by its own forms alone."""
+        if not host.has_key_page:
+            pytest.skip("the host has no page of keys")
+        page = f"{host.url}/settings/api"
+        source = {"source": ("photo.png", picture())}
+        token = _token(_request("GET", page, headers=host.signed_in))
+
+        def send(**fields: str) -> Answer:
+            headers = {**(host.signed_in or {}), "Content-Type": _URLENCODED}
+            return _request("POST", page, urlencode(fields).encode(), headers)
+
+        made = send(token=token, action="make", label="laptop")
+        found = re.search(r'id="key"[^>]* value="(chv_([^_"]+)_[^"]+)"', made.text)
+        assert found is not None, made
+        key, key_id = found.groups()
+        assert _upload(host, source, key=key).status == 200
+        assert send(token=token, action="revoke", key=key_id).status == 303
+        assert _upload(host, source, key=key).status == 401
+        assert send(action="make", label="forged").status == 403
+        assert _get(page).status in (302, 401)
 
     def test_other_paths_are_the_hosts(self, host: RunningHost) -> None:
         """What is not there is not there, and no fault."""
@@ -330,20 +357,25 @@ def _upload(
     return _request("POST", url, body, sent, is_chunked=is_chunked)
 
 
-def _upload_page(host: RunningHost) -> str:
+def _token(page: Answer) -> str:
+    """Return the token of a page's forms."""
+    found = re.search(r'name="token" value="([^"]+)"', page.text)
+    assert found is not None, page
+    return found[1]
+
+
+def _upload_page(host: RunningHost) -> Answer:
     """Return the upload page as a signed-in user gets it."""
     if host.signed_in is None:
         pytest.skip("nobody signs in at this host")
     answer = _request("GET", f"{host.url}/upload", headers=host.signed_in)
     assert answer.status == 200, answer
-    return answer.text
+    return answer
 
 
 def _upload_by_page(host: RunningHost, fields: Mapping[str, Any]) -> Answer:
     """Send the upload page's form, as its script does."""
-    found = re.search(r'name="token" value="([^"]+)"', _upload_page(host))
-    assert found is not None
-    body = _multipart({"token": found[1], **fields})
+    body = _multipart({"token": _token(_upload_page(host)), **fields})
     headers = {**(host.signed_in or {}), "Content-Type": _MULTIPART, "Accept": _JSON}
     return _request("POST", f"{host.url}/upload", body, headers)
 

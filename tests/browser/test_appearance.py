@@ -19,6 +19,14 @@ def running(tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="module")
+def page(browser):
+    """Return one page for all: it keeps nothing of what it draws, and says itself what it cannot draw."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
 def upload(page, running, case):
     source = {"name": case.name, "mimeType": "application/octet-stream", "buffer": case.content}
     answer = page.request.post(

@@ -6,11 +6,7 @@ import functools
 import gc
 import io
 import json
-import os
-import subprocess
-import sys
 import urllib.parse
-from contextlib import contextmanager
 from wsgiref.validate import validator
 
 import bottle
@@ -29,7 +25,7 @@ from chevupload.model import Principal
 from chevupload.testing import HostContract, RunningHost, serve, tell_sender
 from chevupload.testing.memory import StaticKeys
 from tests.databases import data_folder
-from tests.support import BASE64, LEAKS, PNG, ROOT, Trickle, noise
+from tests.support import BASE64, LEAKS, PNG, Trickle, noise
 
 MAX_BYTES = 2_000_000
 UPLOAD = "/api/1/upload"
@@ -262,16 +258,6 @@ def test_files_are_closed_whatever_is_sent_of_them(make):
 
     assert (head.status_code, head.data, head.content_length) == (200, b"", len(PNG))
     assert (again.status_code, again.data, beyond.status_code) == (304, b"", 416)
-
-
-def test_names_in_any_script_reach_the_component(make):
-    """Bottle decodes paths, which a component wants as WSGI spells them."""
-    app = make()
-    image = send(app, source=(io.BytesIO(PNG), "photo.png"), title="Ein schöner Tag – 日本").json["image"]
-
-    viewer = client(app).get(urllib.parse.urlsplit(image["url_viewer"]).path)
-
-    assert (viewer.status_code, "日本" in viewer.text) == (200, True)
 
 
 def test_a_catch_all_of_the_host_leaves_the_components_routes(make):
@@ -517,25 +503,3 @@ def test_a_fault_of_the_hosts_parts_is_told_in_json(make):
 
 
 # The library
-
-
-@contextmanager
-def blocked(folder, name):
-    """Make an environment in which a library cannot be imported."""
-    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules[{name!r}] = None\n")
-    yield os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
-
-
-def test_without_bottle_it_says_what_to_install(tmp_path):
-    """By the name of the extra."""
-    with blocked(tmp_path, "bottle") as environment:
-        run = subprocess.run(
-            [sys.executable, "-c", "import chevupload.contrib.bottle"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    assert run.returncode == 1
-    assert "pip install 'chevupload[bottle]'" in run.stderr.splitlines()[-1]

@@ -6,8 +6,6 @@ import hmac
 import io
 import logging
 import os
-import subprocess
-import sys
 import types
 import uuid
 from contextlib import contextmanager
@@ -48,7 +46,7 @@ from chevupload.testing import (
 )
 from tests.contrib.django_site import MIDDLEWARE, UploadKey, application, sign_in
 from tests.databases import data_folder, sqlite_database
-from tests.support import Trickle, environment
+from tests.support import Trickle
 
 MAX_BYTES = 2_000_000
 READS_FORMS = "tests.contrib.django_site.reads_forms"
@@ -127,6 +125,7 @@ def running(address, prefix, chevupload, user):
         max_bytes=MAX_BYTES,
         signed_in={"Cookie": f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"},
         own_form=f"{address}/own-form",
+        has_key_page=True,
     )
 
 
@@ -518,12 +517,6 @@ class TestRequests:
                 body.close()
         assert [file.closed for file in opened] == [True, True]
 
-    def test_answers_without_content_have_no_type(self, tmp_path):
-        """Django would call them HTML."""
-        with site(tmp_path):
-            answer = Client().options("/api/1/upload", headers={"Origin": "https://elsewhere.example"})
-            assert (answer.status_code, answer.content, answer.has_header("Content-Type")) == (204, b"", False)
-
     def test_what_is_not_there_is_djangos(self, tmp_path):
         """Its own page of errors."""
         with site(tmp_path, CHEVUPLOAD={"DELETE_ON_GET": "no"}):
@@ -538,23 +531,6 @@ class TestKeysPage:
         client = Client(enforce_csrf_checks=True)
         client.get("/sign-in", {"name": user.username})
         return client
-
-    def make(self, client):
-        page = client.get("/settings/api").text
-        token = page.partition('name="token" value="')[2].partition('"')[0]
-        fields = {"token": token, "action": "make", "label": "laptop"}
-        page = client.post("/settings/api", fields).text
-        return page.partition('id="key" readonly autofocus value="')[2].partition('"')[0]
-
-    def test_users_make_keys(self, tmp_path):
-        """Signed in with the project; Django's own protection of forms is on, and the page has its own."""
-        with site(tmp_path) as chevupload:
-            user = User.objects.create(username="ann")
-            client = self.sign_in(user)
-            key = self.make(client)
-            assert upload(Client(), key).status_code == 200
-            assert [made.label for made in chevupload.component.key_store.keys_of(str(user.pk))] == ["laptop"]
-            assert client.post("/settings/api", {"action": "make", "label": "x"}).status_code == 403
 
     @pytest.mark.parametrize("end", ["delete", "disable"])
     def test_a_key_ends_with_its_user(self, tmp_path, end):
@@ -678,15 +654,6 @@ def _get(url):
     import requests
 
     assert requests.get(url, timeout=30).status_code == 200
-
-
-def test_without_django_it_says_what_to_install():
-    """Not the name of some module."""
-    code = "import sys; sys.modules['django'] = None; import chevupload.contrib.django"
-    run = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
-    assert run.stderr.splitlines()[-1].endswith(
-        "chevupload.contrib.django needs Django: pip install 'chevupload[django]'"
-    )
 
 
 def test_the_site_damages_nothing():
