@@ -33,12 +33,12 @@ def pool(**limits: Any) -> Iterator[WorkerPool]:
         made.close()
 
 
-def scripted(folder: Path, commands: str) -> WorkerPool:
+def scripted(folder: Path, commands: str, **limits: Any) -> WorkerPool:
     """Make a pool whose worker runs ``commands`` instead of Python."""
     script = folder / "python"
     script.write_text(f"#!/bin/sh\n{commands}\n")
     script.chmod(0o755)
-    return WorkerPool(Limits(decode_workers=1), python=str(script))
+    return WorkerPool(Limits(**{"decode_workers": 1} | limits), python=str(script))
 
 
 def workers() -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from chevupload.config import Limits
 from chevupload.media.sandbox import process
 from chevupload.media.sandbox.inline import InlineRenderer
 from chevupload.media.sandbox.pool import WorkerPool
+from chevupload.model import MediaJob
 from tests.media.pictures import job, left, stored
 from tests.media.pools import SMALL, pool, scripted, slow, workers
 
@@ -119,55 +122,64 @@ def test_starting_a_worker_keeps_no_signal_from_the_server() -> None:
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
+def busy(folder: Path, **limits: Any) -> tuple[WorkerPool, threading.Thread]:
+    """Return a pool whose only worker is at work in a thread, until a file ``go`` is there.
+
+    What it is given is a line each in a file ``jobs``, and is refused; the first is from ``many``.
+    """
+    work = f"printf '%s\\n' \"$b\" >>{folder}/jobs; while [ ! -e {folder}/go ]; do sleep 0.02; done"
+    refusal = """echo '{"error": "NotAnImage", "message": "m"}'"""
+    made = scripted(folder, f"read a; echo '{{}}'; while read -r b; do {work}; {refusal}; done", **limits)
+    thread = send(made, job(stored(folder / "a", SMALL)), "many")
+    while not (folder / "jobs").exists():
+        time.sleep(0.01)
+    return made, thread
+
+
+def send(made: WorkerPool, request: MediaJob, client: str = "") -> threading.Thread:
+    """Start a thread in which a picture is refused, by a worker or because too many wait."""
+
+    def work() -> None:
+        with pytest.raises((errors.NotAnImage, errors.Busy)):
+            made.process(request, client=client)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
 def test_another_senders_picture_comes_before_a_second_one(tmp_path: Path) -> None:
     """However many pictures one sender sends, another one's waits for one of them only."""
-    stored(tmp_path / "slow", slow())
-    stored(tmp_path / "a", SMALL)
-    order: list[str] = []
-    with pool(waiting_uploads=3) as made:
-        made.warm()
-
-        def render(name: str, sender: str) -> None:
-            try:
-                made.process(job(tmp_path / name), client=sender)
-            except errors.Busy:
-                sender = "refused"
-            order.append(sender)
-
-        def send(name: str, sender: str) -> threading.Thread:
-            thread = threading.Thread(target=render, args=(name, sender))
-            thread.start()
-            return thread
-
-        threads = [send("slow", "many")]
-        time.sleep(0.1)
-        threads += [send("slow", "many"), send("slow", "many"), send("slow", "many")]
-        time.sleep(0.1)
-        with pytest.raises(errors.Busy):
-            made.process(job(tmp_path / "a"), client="many")
-        threads.append(send("a", "one"))
-        for thread in threads:
-            thread.join()
-        assert order == ["refused", "many", "one", "many", "many"]
+    made, first = busy(tmp_path, waiting_uploads=3)
+    many, one = job(tmp_path / "a"), job(stored(tmp_path / "b", SMALL))
+    threads = [first, *(send(made, many, "many") for _ in range(3))]
+    waiting = made._workers.places._waiting
+    while len(waiting) < 3:
+        time.sleep(0.01)
+    with pytest.raises(errors.Busy):
+        made.process(many, client="many")
+    threads.append(send(made, one, "one"))
+    while [waiter.sender for waiter in waiting] != ["many", "many", "one"]:
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    for thread in threads:
+        thread.join()
+    made.close()
+    jobs = [json.loads(line)["job"] for line in (tmp_path / "jobs").read_text().splitlines()]
+    assert [Path(one["source"]).name for one in jobs] == ["a", "b", "a", "a"]
 
 
 def test_waiting_for_a_worker_is_bounded(tmp_path: Path) -> None:
     """When every worker is taken for too long the answer is Busy, inline too."""
-    stored(tmp_path / "slow", slow())
-    for made in (
-        WorkerPool(Limits(decode_workers=1, queue_seconds=0.05)),
-        InlineRenderer(Limits(decode_workers=1, queue_seconds=0.05)),
-    ):
-        if isinstance(made, WorkerPool):
-            made.warm()
-        thread = threading.Thread(target=made.process, args=(job(tmp_path / "slow", width=2_900),))
-        thread.start()
-        time.sleep(0.1)
-        with pytest.raises(errors.Busy):
-            made.process(job(tmp_path / "slow"))
-        made.close()
-        thread.join()
-    assert workers() == set()
+    made, thread = busy(tmp_path, queue_seconds=0.05)
+    with pytest.raises(errors.Busy):
+        made.process(job(tmp_path / "a"))
+    (tmp_path / "go").touch()
+    thread.join()
+    made.close()
+    inline = InlineRenderer(Limits(decode_workers=1, queue_seconds=0.05))
+    with inline._places.held("", seconds=0), pytest.raises(errors.Busy):
+        inline.process(job(tmp_path / "a"))
 
 
 def test_threads_share_the_workers(tmp_path: Path) -> None:
@@ -204,24 +216,6 @@ def test_a_forked_process_has_workers_of_its_own(tmp_path: Path) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert workers() == before
         assert made.process(job(tmp_path / "a")).width == 700
-
-
-def busy(folder: Path) -> tuple[WorkerPool, threading.Thread]:
-    """Return a pool whose only worker is at work in a thread, until a file ``go`` is there."""
-    until = f"touch {folder}/busy; while [ ! -e {folder}/go ]; do sleep 0.02; done"
-    refusal = """echo '{"error": "NotAnImage", "message": "m"}'"""
-    made = scripted(folder, f"read a; echo '{{}}'; while read b; do {until}; {refusal}; done")
-    request = job(stored(folder / "a", SMALL))
-
-    def work() -> None:
-        with pytest.raises(errors.NotAnImage):
-            made.process(request)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    while not (folder / "busy").exists():
-        time.sleep(0.01)
-    return made, thread
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

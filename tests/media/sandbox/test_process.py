@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +37,14 @@ def test_a_worker_that_dies_at_work_is_replaced(
     tmp_path: Path, number: signal.Signals, kind: type[errors.Refusal]
 ) -> None:
     """A crash is the picture's fault, the processor limit its cost."""
-    with pool() as made:
-        made.warm()
-        (victim,) = workers()
-        timer = threading.Timer(0.1, os.kill, (victim, number))
-        timer.start()
-        with pytest.raises(kind):
-            made.process(job(stored(tmp_path / "slow", slow()), width=2_900))
-        timer.join()
-        assert left(tmp_path) == []
-        assert made.process(job(stored(tmp_path / "a", SMALL))).width == 700
+    dies = f"mkdir {tmp_path}/died && {{ read a; echo '{{}}'; read b; kill -{number.value} $$; }}"
+    made = scripted(tmp_path, f'{dies}\nexec {sys.executable} "$@"')
+    request = job(stored(tmp_path / "a", SMALL))
+    with pytest.raises(kind):
+        made.process(request)
+    assert (left(tmp_path), (tmp_path / "died").is_dir()) == ([], True)
+    assert made.process(request).width == 700
+    made.close()
 
 
 def test_a_worker_that_is_gone_before_it_was_asked_is_our_fault(tmp_path: Path) -> None:
