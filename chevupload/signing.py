@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from itsdangerous import BadSignature, Signer, TimestampSigner
 
-from chevupload.errors import ConfigError
+from chevupload.errors import ConfigError, RequestDenied
 
 _FORM_SECONDS = 12 * 3600
 """How long a form may stay open before it is sent."""
@@ -47,6 +47,12 @@ class DeleteTokens:
         return _TOKEN.match(token) is not None and self._signer.verify_signature(upload_id, token)
 
 
+class OldForm(RequestDenied):
+    """The form's token is too old, or another user's, or of no page of ours."""
+
+    text = "This form is too old, or was not sent from here. Go back, reload and try again"
+
+
 class FormTokens:
     """Signs and checks what a form carries to show that this site gave it to this user, in the last hours.
 
@@ -62,14 +68,19 @@ class FormTokens:
         user = _bytes(user_id)
         return self._signer.sign(user)[len(user) :].decode("ascii")
 
-    def verify(self, user_id: str | None, token: str) -> bool:
-        """Whether ``token`` was signed for this user and is not too old."""
+    def check(self, user_id: str | None, token: str) -> None:
+        """Check the token of a form that this user sends.
+
+        Raises:
+            OldForm: it was not signed for this user in the last hours.
+        """
         try:
             signed = self._signer.unsign(_bytes(user_id) + _bytes(token), max_age=_FORM_SECONDS)
         except BadSignature:
-            return False
+            raise OldForm from None
         # What was signed may be longer: the id of user 12, if the token of user 1 is said to start with a 2.
-        return hmac.compare_digest(signed, _bytes(user_id))
+        if not hmac.compare_digest(signed, _bytes(user_id)):
+            raise OldForm
 
 
 def _bytes(text: str | None) -> bytes:

@@ -13,7 +13,6 @@ from chevupload.model import KeyStyle, NewKey
 from chevupload.uploads.parameters import clean_text, parse_expiration
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
-from chevupload.web.form_token import check_token
 from chevupload.web.page import Page
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.proxies import login_address, request_path
@@ -66,7 +65,7 @@ class KeysPage(Feature):
         if environ["REQUEST_METHOD"] == "POST":
             form = Form(self._config.limits, field_names=_FIELDS)
             form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
-            check_token(self._tokens, principal.user_id, form.fields)
+            self._tokens.check(principal.user_id, form.fields.get("token", ""))
             if form.fields.get("action") == "revoke":
                 return self._revoke(environ, principal.user_id, form.fields.get("key") or "")
             made = self._make(principal.user_id, form)

@@ -1,23 +1,32 @@
 """oEmbed: other sites ask what to show of a viewer link.
 
-Source: oEmbed 1.0, section 2.
+Source: oEmbed 1.0, section 2. The markup of a video is a plain ``video`` element: it runs nothing, and the viewer
+itself cannot be framed.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from chevupload.config import Renditions
 from chevupload.errors import Gone, InvalidParameter, NotFound, UnsupportedFormat
+from chevupload.model import Upload
+from chevupload.scaling import Size, fitted
 from chevupload.uploads.parameters import whole_number
 from chevupload.web.feature import Feature, route
-from chevupload.web.oembed_document import oembed_document
+from chevupload.web.pages import Pages
+from chevupload.web.previews import medium_box
+from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
-from chevupload.wsgi.responses import json_answer
+from chevupload.wsgi.responses import Document, json_answer
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+_BOUNDLESS = 10**9
 _NAMES = ("url", "maxwidth", "maxheight", "format")
 _MAX_WIDTH, _MAX_HEIGHT = whole_number("maxwidth"), whole_number("maxheight")
 
@@ -43,7 +52,7 @@ class OEmbed(Feature):
             raise NotFound
         if upload.is_expired(now):
             raise Gone
-        document = oembed_document(
+        document = _document(
             upload,
             links,
             self._config.renditions,
@@ -53,3 +62,47 @@ class OEmbed(Feature):
             now=now,
         )
         return json_answer(document)
+
+
+def _document(
+    upload: Upload,
+    links: Links,
+    renditions: Renditions,
+    pages: Pages,
+    *,
+    max_width: int | None,
+    max_height: int | None,
+    now: datetime,
+) -> Document:
+    """Describe an upload no larger than the box. What may not be safe for work is a link, without any picture."""
+    box = (max_width or _BOUNDLESS, max_height or _BOUNDLESS)
+    document: Document = {
+        "version": "1.0",
+        "type": "link",
+        "title": upload.display_title,
+        "provider_name": urlsplit(links.base_url).netloc,
+        "provider_url": f"{links.base_url}/",
+    }
+    if upload.expires_at is not None:
+        document["cache_age"] = max(0, int((upload.expires_at - now).total_seconds()))
+    if upload.nsfw:
+        return document
+    document |= _video(upload, links, pages, box) if upload.type == "video" else _photo(upload, links, renditions, box)
+    side = renditions.thumb_side
+    if upload.thumb_path and side <= min(box):
+        document |= {"thumbnail_url": links.thumb(upload), "thumbnail_width": side, "thumbnail_height": side}
+    return document
+
+
+def _photo(upload: Upload, links: Links, renditions: Renditions, box: Size) -> Document:
+    width, height = fitted((upload.width, upload.height), box)
+    is_medium_enough = upload.medium_path and width <= medium_box(upload, renditions)[0]
+    path = upload.medium_path if is_medium_enough else upload.frame_path or upload.path
+    return {"type": "photo", "url": links.file(upload, path or upload.path), "width": width, "height": height}
+
+
+def _video(upload: Upload, links: Links, pages: Pages, box: Size) -> Document:
+    width, height = fitted((upload.width, upload.height), box)
+    values = {"upload": upload, "links": links, "title": upload.title or upload.name, "width": width, "height": height}
+    html = pages.render("video_code.html", **values).strip()
+    return {"type": "video", "html": html, "width": width, "height": height}

@@ -22,7 +22,6 @@ from chevupload.model import MAX_KEY_LENGTH, Principal
 from chevupload.spool import Spool
 from chevupload.uploads.parameters import check_parameters
 from chevupload.uploads.upload_log import UploadLog
-from chevupload.web.form_token import check_token
 from chevupload.web.incoming import Incoming
 from chevupload.wsgi.form import Form
 
@@ -83,7 +82,7 @@ class Receiver:
             if (principal := sender.identified()) is None:
                 if user is None:
                     raise MissingKey
-                check_token(self._tokens, user.user_id, form.fields)
+                self._tokens.check(user.user_id, form.fields.get("token", ""))
                 principal = user
             log.owner = principal.user_id
             yield Incoming(

@@ -8,7 +8,7 @@ import pytest
 
 from chevupload import Policy, RequestDenied, Routes, errors
 from chevupload.errors import Refusal
-from chevupload.web.form_token import OldForm
+from chevupload.signing import OldForm
 from chevupload.web.keys_page import TooManyKeys
 from chevupload.web.refusal_words import words_of
 
