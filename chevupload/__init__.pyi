@@ -24,6 +24,7 @@ from chevupload.db.revisions import VERSION_LOCATION as VERSION_LOCATION
 from chevupload.db.revisions import is_hosts as is_hosts
 from chevupload.db.tables import AlbumMixin as AlbumMixin
 from chevupload.db.tables import CategoryMixin as CategoryMixin
+from chevupload.db.tables import EndedHandlerMixin as EndedHandlerMixin
 from chevupload.db.tables import EventMixin as EventMixin
 from chevupload.db.tables import KeyMixin as KeyMixin
 from chevupload.db.tables import Tables as Tables
@@ -39,6 +40,7 @@ from chevupload.errors import ChevuploadError as ChevuploadError
 from chevupload.errors import ConfigError as ConfigError
 from chevupload.errors import FileExists as FileExists
 from chevupload.errors import FileMissing as FileMissing
+from chevupload.errors import HandlerEnded as HandlerEnded
 from chevupload.errors import NameTaken as NameTaken
 from chevupload.errors import Refusal as Refusal
 from chevupload.errors import RequestDenied as RequestDenied
@@ -51,6 +53,7 @@ from chevupload.factory import component_from as component_from
 from chevupload.factory import embedded as embedded
 from chevupload.fetch.fetcher import FetchRules as FetchRules
 from chevupload.fetch.fetcher import HttpFetcher as HttpFetcher
+from chevupload.fetch.webhook import Webhook as Webhook
 from chevupload.keys import CurrentUser as CurrentUser
 from chevupload.keys import GuestKey as GuestKey
 from chevupload.keys import KeyChain as KeyChain
@@ -95,6 +98,7 @@ from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
 from chevupload.storage.local import LocalStorage as LocalStorage
 from chevupload.storage.registry import Storages as Storages
 from chevupload.uploads.hooks import Hooks as Hooks
+from chevupload.uploads.purge import Purge as Purge
 from chevupload.web.api_docs.client_configs import CLIENTS as CLIENTS
 from chevupload.web.api_docs.client_configs import Account as Account
 from chevupload.web.page import Page as Page

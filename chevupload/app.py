@@ -143,7 +143,7 @@ class ChevUpload:
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
-        self.events = Events(context)
+        self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))
         self._table = RouteTable(handler for feature in answering for handler in feature.handlers())

@@ -18,6 +18,10 @@ class ConfigError(ChevuploadError):
     """The component was put together wrongly; raised at construction, or where only a call can show it."""
 
 
+class HandlerEnded(ChevuploadError):
+    """A handler of events wants no more of them, ever."""
+
+
 class BackendError(ChevuploadError):
     """Storage, database or decoder cannot do its work now; answered with 503."""
 

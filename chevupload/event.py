@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -23,6 +23,8 @@ class Event:
         at: when it happened.
         upload: the record at that moment, without its Exif and without what belongs to a repeated request.
         number: its place among the events of its upload, larger for a later one; 0 before the event is kept.
+        urls: every URL under which caches may hold something of the upload, by what it is, such as ``original``,
+            ``thumb`` and ``viewer``; empty on a site without ``base_url``, and before the event is told.
         attempt: which attempt this is to tell it, from 1; 0 before the first one.
         handled: names of the handlers that have done their part.
         next_at: when it is to be told; while it is being told, when others may take it for forgotten.
@@ -32,6 +34,7 @@ class Event:
     kind: EventKind
     at: datetime
     upload: Upload
+    urls: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     attempt: int = 0
     handled: frozenset[str] = frozenset()
@@ -45,4 +48,5 @@ def new_event(kind: EventKind, upload: Upload, now: datetime) -> Event:
 
 
 OnEvent: TypeAlias = Callable[[Event], object]
-"""Handles one event; raises where the event is to be told again later. Returns nothing of interest."""
+"""Handles one event; raises where the event is to be told again later, and
+:class:`~chevupload.errors.HandlerEnded` where it wants no more of them. What it returns makes no difference."""

@@ -420,6 +420,14 @@ class EventRecords(UploadRecords, Protocol):
         """
         ...
 
+    def end_handler(self, name: str) -> None:
+        """Record that the handler of this name wants no more events; once more makes no difference."""
+        ...
+
+    def ended_handlers(self) -> Collection[str]:
+        """Return the names of the handlers that want no more events."""
+        ...
+
     def oldest_event(self) -> datetime | None:
         """Return when the oldest event that is kept happened; None when all were told."""
         ...

@@ -29,6 +29,7 @@ HOMES = {
     "jinja2": ("web.templating", "web.pages"),
     "markupsafe": ("web.page", "web.pages"),
     "h11": ("fetch.client",),
+    "standardwebhooks": ("fetch.webhook",),
     "segno": ("web.qr_code",),
     "waitress": ("cli",),
     "click": ("cli",),
@@ -111,6 +112,7 @@ def test_importing_the_package_loads_no_library():
         "h11",
         "jinja2",
         "click",
+        "standardwebhooks",
     }
     assert loaded(f"import {PACKAGE}") & heavy == set()
 
@@ -121,6 +123,7 @@ def test_the_mount_loads_no_database_and_no_host():
     framework.
     """
     heavy = {"sqlalchemy", "flask", "pyramid", "bottle", "av", "waitress", "h11", "jinja2", "click"}
+    heavy.add("standardwebhooks")
     assert loaded(f"import {PACKAGE}.app") & heavy == set()
 
 

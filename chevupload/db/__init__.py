@@ -8,6 +8,7 @@ from chevupload.db.keys import SqlKeys, UserColumns, UserKeys
 from chevupload.db.tables import (
     AlbumMixin,
     CategoryMixin,
+    EndedHandlerMixin,
     EventMixin,
     KeyMixin,
     Tables,
@@ -25,6 +26,7 @@ __all__ = [
     "AlbumMixin",
     "CategoryMixin",
     "Database",
+    "EndedHandlerMixin",
     "EventMixin",
     "KeyMixin",
     "SqlCatalog",

@@ -180,6 +180,16 @@ class SqlCatalog(SqlRecords):
         with self._database.begin() as connection:
             self._statements.events.settle(connection, told, later)
 
+    def end_handler(self, name: str) -> None:
+        """See EventRecords."""
+        with self._database.change() as connection:
+            connection.execute(self._statements.events.end, {"name": name})
+
+    def ended_handlers(self) -> set[str]:
+        """See EventRecords."""
+        with self._database.connect() as connection:
+            return {*connection.scalars(self._statements.events.ended)}
+
     def oldest_event(self) -> datetime | None:
         """See EventRecords."""
         with self._database.connect() as connection:

@@ -8,10 +8,11 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Dialect, Row, bindparam, delete, exists, insert, select, update
 
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.tables import Tables
+from chevupload.db.upserts import insert_new
 from chevupload.event import Event
 from chevupload.model import Upload
 
@@ -19,11 +20,16 @@ logger = logging.getLogger("chevupload")
 
 
 class EventRows:
-    """The rows of events. Each method is a part of the caller's transaction."""
+    """The rows of events. Each method is a part of the caller's transaction.
 
-    def __init__(self, tables: Tables) -> None:
-        """Keep them in ``tables``."""
-        events = tables.events
+    Attributes:
+        end: notes the ``name`` of a handler that wants no more; ``ended`` asks for the names.
+        oldest: when the event happened that is kept for longest.
+    """
+
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        """Keep them in ``tables``, in a database of this ``dialect``."""
+        events, ended = tables.events, tables.ended_handlers
         column, earlier = events.c, events.alias("earlier")
         is_first = ~exists().where(earlier.c.upload_id == column.upload_id, earlier.c.number < column.number)
         # With RETURNING, which nobody needs, some databases would take a statement for each row.
@@ -44,6 +50,8 @@ class EventRows:
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("next_at", "attempt", "handled")}
         is_it = (column.number == bindparam("one"), column.id == bindparam("one_id"))
         self._postpone = update(events).where(*is_it).values(values)
+        self.end: Any = insert_new(ended, ended.c.name, dialect)
+        self.ended: Any = select(ended.c.name)
         self.oldest: Any = select(column.at).order_by(column.number).limit(1)
 
     def add(self, connection: Connection, events: Iterable[Event]) -> None:

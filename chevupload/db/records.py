@@ -45,7 +45,7 @@ class Statements:
         """Build them for ``tables`` in a database of this ``dialect``."""
         self.tables = tables
         self.tags = TagRows(tables, dialect)
-        self.events = EventRows(tables)
+        self.events = EventRows(tables, dialect)
         uploads, used = tables.uploads, tables.used_names
         column = uploads.c
         self.is_it = column.id == bindparam("upload_id")

@@ -174,6 +174,12 @@ class EventMixin:
         )
 
 
+class EndedHandlerMixin:
+    """The name of a handler that wants no more events."""
+
+    name: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+
+
 class Base(DeclarativeBase):
     """The declarative base of the ready set; its metadata is what migrations compare with."""
 
@@ -189,6 +195,7 @@ _MIXINS: dict[str, type[Any]] = {
     "views": ViewMixin,
     "used_names": UsedNameMixin,
     "events": EventMixin,
+    "ended_handlers": EndedHandlerMixin,
 }
 
 READY_MODELS: dict[str, type[Any]] = {
@@ -200,7 +207,7 @@ READY_MODELS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The ten tables that catalog, keys and accounts work on."""
+    """The eleven tables that catalog, keys and accounts work on."""
 
     uploads: Table
     keys: Table
@@ -212,6 +219,7 @@ class Tables:
     views: Table
     used_names: Table
     events: Table
+    ended_handlers: Table
 
     @classmethod
     def default(cls) -> Self:

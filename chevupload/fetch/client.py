@@ -1,4 +1,4 @@
-"""One HTTP/1.1 exchange on an open connection: a GET request, the head of its response, the body in pieces.
+"""One HTTP/1.1 exchange on an open connection: a request, the head of its response, the body in pieces.
 
 h11 frames the messages and refuses what is malformed. The time for everything is one deadline, checked before each
 read: a response that comes byte by byte ends at the same moment as one that does not come at all.
@@ -7,7 +7,7 @@ read: a response that comes byte by byte ends at the same moment as one that doe
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import h11
 
@@ -28,27 +28,47 @@ class Exchange:
     """A request for one URL, and its response.
 
     Attributes:
-        location: where a redirect leads; None when the body is the file.
+        status: of the response.
+        location: where a redirect leads; None when it is none.
     """
 
-    def __init__(self, connection: socket.socket, url: ParsedUrl, *, user_agent: str, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        url: ParsedUrl,
+        *,
+        user_agent: str,
+        deadline: Deadline,
+        headers: Iterable[tuple[str, str]] = (),
+        content: bytes | None = None,
+    ) -> None:
         """Send the request for ``url`` over ``connection``, and read the head of the response.
+
+        With ``content`` it is a POST of that, with these ``headers`` besides; otherwise a GET.
 
         Raises:
             FetchTimeout: the deadline has passed.
-            FetchFailed: the response is neither a file as it was asked for nor a redirect to somewhere.
+            FetchFailed: the response is none, or a redirect to nowhere.
         """
         self._connection = connection
         self._deadline = deadline
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-        self._send(url, user_agent)
-        response = self._read_head()
-        self.location = _location(response) if response.status_code in _REDIRECTS else None
-        if self.location is None:
-            _check_file(response)
+        self._send(url, user_agent, headers, content)
+        self._response = self._read_head()
+        self.status = self._response.status_code
+        self.location = _location(self._response) if self.status in _REDIRECTS else None
 
-    def body(self) -> Iterator[bytes]:
-        """Yield the file in pieces.
+    def file(self) -> Iterator[bytes]:
+        """Return the body in pieces, which is the file that was asked for.
+
+        Raises:
+            FetchFailed: the response is no file.
+        """
+        _check_file(self._response)
+        return self._body()
+
+    def _body(self) -> Iterator[bytes]:
+        """Yield the body in pieces.
 
         Raises:
             FetchTimeout: the deadline has passed.
@@ -57,18 +77,23 @@ class Exchange:
         while isinstance(event := self._next_event(), h11.Data):
             yield bytes(event.data)
 
-    def _send(self, url: ParsedUrl, user_agent: str) -> None:
-        # Nothing in it comes from the client but the URL.
+    def _send(self, url: ParsedUrl, user_agent: str, more: Iterable[tuple[str, str]], content: bytes | None) -> None:
+        # Nothing in it comes from a client but the URL.
         headers = [
             ("Host", url.authority),
             ("User-Agent", user_agent),
             ("Accept", "*/*"),
             ("Accept-Encoding", "identity"),
             ("Connection", "close"),
+            *more,
         ]
-        request = self._http.send(h11.Request(method="GET", target=url.path, headers=headers))
+        if content is not None:
+            headers.append(("Content-Length", str(len(content))))
+        method = "GET" if content is None else "POST"
+        request = self._http.send(h11.Request(method=method, target=url.path, headers=headers)) or b""
+        request += (self._http.send(h11.Data(data=content)) or b"") if content else b""
         self._http.send(h11.EndOfMessage())
-        rest = memoryview(request or b"")
+        rest = memoryview(request)
         with network_errors():
             while rest:
                 self._connection.settimeout(self._deadline.seconds_left())

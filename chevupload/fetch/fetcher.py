@@ -146,7 +146,7 @@ class HttpFetcher:
             with closing(self._connector.connect(target, deadline)) as connection:
                 exchange = Exchange(connection, target, user_agent=self._rules.user_agent, deadline=deadline)
                 if exchange.location is None:
-                    for piece in exchange.body():
+                    for piece in exchange.file():
                         into.write(piece)
                     return
             target = _redirected(target, exchange.location)

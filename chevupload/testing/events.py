@@ -132,6 +132,14 @@ class EventRecordsContract(RecordsContract):
         rest = claim(catalog, limit=24)
         assert len({*found, *ids(rest)}) == len(found) + len(rest) == 24
 
+    def test_a_handler_ends_for_good(self, catalog: EventRecords) -> None:
+        """Its name is remembered, however often it is said."""
+        assert not catalog.ended_handlers()
+        catalog.end_handler("a.b-c")
+        catalog.end_handler("A.b-c")
+        catalog.end_handler("a.b-c")
+        assert {*catalog.ended_handlers()} == {"a.b-c", "A.b-c"}
+
     def test_the_oldest_one(self, catalog: EventRecords) -> None:
         """How far behind those are who tell events."""
         assert catalog.oldest_event() is None

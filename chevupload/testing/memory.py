@@ -97,6 +97,7 @@ class MemoryCatalog:
         self._records: dict[str, _Record] = {}
         self._events: dict[int, Event] = {}
         self._numbers = itertools.count(1)
+        self._ended: set[str] = set()
         self._albums = {album.id: album for album in albums}
         self._categories = {category.id for category in categories}
 
@@ -231,6 +232,14 @@ class MemoryCatalog:
             for event in told:
                 self._events.pop(event.number, None)
             self._events |= {event.number: event for event in later if event.number in self._events}
+
+    def end_handler(self, name: str) -> None:
+        """See EventRecords."""
+        self._ended.add(name)
+
+    def ended_handlers(self) -> set[str]:
+        """See EventRecords."""
+        return {*self._ended}
 
     def oldest_event(self) -> datetime | None:
         """See EventRecords."""

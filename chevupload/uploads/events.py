@@ -11,14 +11,16 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chevupload.errors import BackendError, ConfigError
+from chevupload.errors import BackendError, ChevuploadError, ConfigError, HandlerEnded
 from chevupload.event import Event
+from chevupload.model import Upload
 from chevupload.protocols import EventRecords
 from chevupload.uploads.context import UploadContext
+from chevupload.uploads.purge import Purge
 
 logger = logging.getLogger("chevupload")
 
@@ -26,6 +28,9 @@ _CLAIMED = timedelta(minutes=5)
 _PAGE = 50
 _PAGE_SECONDS = 10.0
 """What was not begun by then goes back, so that a slow handler holds up no other worker."""
+_SLOW_SECONDS = 1.0
+_PAUSE_SECONDS = 60.0
+"""A handler that takes that long to fail is not asked for so long, and its events wait for another attempt."""
 _MINUTE = 60
 _HOUR = 3_600
 _DELAYS = tuple(
@@ -50,18 +55,28 @@ class DeliveryReport:
 class Events:
     """The events of a site, on their way to its handlers."""
 
-    def __init__(self, context: UploadContext) -> None:
+    def __init__(self, context: UploadContext, urls: Callable[[Upload], Mapping[str, str]] | None) -> None:
         """Use these parts.
 
+        Args:
+            context: of the site.
+            urls: names the URLs of an upload; None where nobody knows them outside of a request.
+
         Raises:
-            ConfigError: there are handlers, and the catalog cannot keep events.
+            ConfigError: there are handlers, and the catalog cannot keep events; or one needs ``urls``.
         """
         catalog = context.catalog
         self._records = catalog if isinstance(catalog, EventRecords) else None
         self._handlers = context.hooks.on_event
         self._clock = context.clock
+        self._urls = urls
+        self._ended: Collection[str] = ()
+        self._paused: dict[str, float] = {}
+        """Until when slow handlers are not asked, by :func:`time.monotonic`."""
         if self._handlers and self._records is None:
             raise ConfigError("Hooks(on_event=...) needs a catalog with the methods of EventRecords")
+        if urls is None and any(isinstance(handler, Purge) for handler in self._handlers.values()):
+            raise ConfigError("Purge names URLs, for which the site needs base_url")
 
     def deliver(self, *, ending: threading.Event | None = None) -> DeliveryReport:
         """Tell each event that is due at this moment to the handlers that have not had it.
@@ -80,6 +95,7 @@ class Events:
             raise ConfigError("nobody handles events: Hooks(on_event=...) has no handler")
         counts: Counter[str] = Counter()
         begun = self._clock()
+        self._ended = self._records.ended_handlers()
         while not (ending and ending.is_set()) and (
             page := self._records.claim_events(now=begun, until=self._clock() + _CLAIMED, limit=_PAGE)
         ):
@@ -112,7 +128,7 @@ class Events:
             if time.monotonic() >= deadline or (ending and ending.is_set()):
                 later.append(replace(event, attempt=event.attempt - 1, next_at=event.at))
                 continue
-            outcome, postponed = self._tell(event)
+            outcome, postponed = self._tell(records, event)
             counts[outcome] += 1
             if postponed is None:
                 told.append(event)
@@ -133,25 +149,39 @@ class Events:
         if told or later:
             records.settle_events(told=told, later=later if is_held else ())
 
-    def _tell(self, event: Event) -> tuple[str, Event | None]:
+    def _tell(self, records: EventRecords, event: Event) -> tuple[str, Event | None]:
         """Tell one event, and return what became of it; and the event itself, if it is to be told again."""
         if event.attempt > len(_DELAYS) + 1:
             # Each attempt ended the process.
             return self._given_up(event)
-        handled = set(event.handled)
-        for name, handler in self._handlers.items():
-            if name not in handled:
-                try:
-                    handler(event)
-                    handled.add(name)
-                except Exception:
-                    logger.exception("handler %s failed for event %s, attempt %d", name, event.id, event.attempt)
-        if handled >= self._handlers.keys():
+        told = event if self._urls is None else replace(event, urls=self._urls(event.upload))
+        missing = self._handlers.keys() - event.handled - {*self._ended}
+        failed = {name for name in self._handlers if name in missing and not self._handle(records, name, told)}
+        if not failed:
             return "told", None
         if event.attempt > len(_DELAYS):
             return self._given_up(event)
         next_at = self._clock() + _DELAYS[event.attempt - 1]
-        return "postponed", replace(event, handled=frozenset(handled), next_at=next_at)
+        return "postponed", replace(event, handled=event.handled | (missing - failed), next_at=next_at)
+
+    def _handle(self, records: EventRecords, name: str, event: Event) -> bool:
+        """Ask one handler. False when it failed, or has failed so slowly that the others would wait for it."""
+        if (begun := time.monotonic()) < self._paused.get(name, begun):
+            return False
+        try:
+            self._handlers[name](event)
+        except HandlerEnded as error:
+            logger.error("handler %s is asked no more: %s", name, error)
+            records.end_handler(name)
+            self._ended = {*self._ended, name}
+        except Exception as error:
+            failure = "handler %s failed for event %s, attempt %d: %s"
+            known = isinstance(error, ChevuploadError)
+            logger.warning(failure, name, event.id, event.attempt, error, exc_info=not known)
+            if time.monotonic() - begun >= _SLOW_SECONDS:
+                self._paused[name] = time.monotonic() + _PAUSE_SECONDS
+            return False
+        return True
 
     @staticmethod
     def _given_up(event: Event) -> tuple[str, None]:

@@ -49,7 +49,7 @@ class Links:
 
     def file(self, upload: Upload, path: str) -> str:
         """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
-        return self._public_url(upload, path) or f"{self.base_url}/{self._routes.files}/{quote(path)}"
+        return self._public_url(upload, path) or self._own_file(path)
 
     def is_elsewhere(self, upload: Upload) -> bool:
         """Whether the upload's file has a URL of its storage's own."""
@@ -102,6 +102,25 @@ class Links:
         if self._routes.oembed is None or self._viewer_route(upload) is None:
             return None
         return f"{self.base_url}/{self._routes.oembed}?url={quote(self.viewer(upload), safe='')}&format=json"
+
+    def cached(self, upload: Upload) -> dict[str, str]:
+        """Return every URL under which a cache may hold something of the upload, by what it is.
+
+        A file with a URL of its storage's own has two: ours, ``original_here`` for example, redirects there. Signed
+        URLs are not among them: they are not known, and hold for a short time only.
+        """
+        names = {"original": upload.path, "medium": upload.medium_path, "thumb": upload.thumb_path}
+        files = {name: path for name, path in {**names, "frame": upload.frame_path}.items() if path is not None}
+        found: dict[str, str | None] = {name: self.file(upload, path) for name, path in files.items()}
+        if self._routes.files is not None and self.is_elsewhere(upload):
+            found |= {f"{name}_here": self._own_file(path) for name, path in files.items()}
+        if self._viewer_route(upload) is not None:
+            short = self.short(upload)
+            found |= {"viewer": self.viewer(upload), "short": short, "qr": f"{short}/qr", "oembed": self.oembed(upload)}
+        return {name: url for name, url in found.items() if url is not None}
+
+    def _own_file(self, path: str) -> str:
+        return f"{self.base_url}/{self._routes.files}/{quote(path)}"
 
     def viewed_id(self, url: str) -> str | None:
         """Return the id of the upload whose viewer ``url`` leads to; None when it leads elsewhere."""

@@ -14,6 +14,7 @@ from chevupload.db import (
     AlbumMixin,
     CategoryMixin,
     Database,
+    EndedHandlerMixin,
     EventMixin,
     KeyMixin,
     SqlCatalog,
@@ -153,17 +154,17 @@ def test_owners_may_have_numbers(each_database, make_upload, now):
 
 
 def test_every_mixin_can_be_subclassed():
-    """Each of the ten tables can live on the host's base under the host's name."""
+    """Each of the eleven tables can live on the host's base under the host's name."""
     mixins = (
         *(UploadMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
-        *(ViewMixin, UsedNameMixin, EventMixin),
+        *(ViewMixin, UsedNameMixin, EventMixin, EndedHandlerMixin),
     )
 
     class Other(DeclarativeBase):
         pass
 
     models = [type(f"M{n}", (mixin, Other), {"__tablename__": f"m{n}"}) for n, mixin in enumerate(mixins)]
-    assert [table.name for table in Tables.of(*models)] == [f"m{n}" for n in range(10)]
+    assert [table.name for table in Tables.of(*models)] == [f"m{n}" for n in range(11)]
 
 
 def test_a_class_without_a_mixin_is_refused():
@@ -185,6 +186,7 @@ def test_the_ready_set_has_its_names():
         "chevupload_views",
         "chevupload_used_names",
         "chevupload_events",
+        "chevupload_ended_handlers",
     }
 
 
@@ -206,7 +208,7 @@ def test_every_query_of_the_sweep_has_an_index(database):
     [("postgresql", None), ("mysql", "utf8mb4_0900_bin"), ("mariadb", "utf8mb4_nopad_bin"), ("sqlite", None)],
 )
 def test_tables_can_be_written_for_other_databases(dialect, collation):
-    """Every database can hold the ten tables, and MySQL compares names byte by byte, as the others do."""
+    """Every database can hold the eleven tables, and MySQL compares names byte by byte, as the others do."""
     statements = []
     drivers = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
     engine = create_mock_engine(
@@ -214,7 +216,7 @@ def test_tables_can_be_written_for_other_databases(dialect, collation):
     )
     Base.metadata.create_all(engine, checkfirst=False)
     sql = "\n".join(str(statement.compile(dialect=engine.dialect)) for statement in statements)
-    assert sql.count("CREATE TABLE") == 10
+    assert sql.count("CREATE TABLE") == 11
     assert set(re.findall(r"COLLATE (\w+)", sql)) == ({collation} if collation else set())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import shutil
 import socket
 import ssl
@@ -73,6 +74,14 @@ class Talk:
         """Read until the end of a request's head."""
         while b"\r\n\r\n" not in self.request and (data := self._connection.recv(65536)):
             self.request += data
+
+    def read_body(self):
+        """Read the body of that request, of the length that it says."""
+        head, _, body = self.request.partition(b"\r\n\r\n")
+        length = int(re.search(rb"\r\ncontent-length: ([0-9]+)", head.lower())[1])
+        while len(body) < length and (data := self._connection.recv(65536)):
+            body += data
+        return body
 
     @property
     def path(self):

@@ -13,9 +13,12 @@ import jsonschema
 import pytest
 from PIL import Image
 
+from chevupload.clock import utc_now
 from chevupload.config import Limits, Policy, Routes
 from chevupload.db import SqlKeys
 from chevupload.errors import CatalogError
+from chevupload.event import new_event
+from chevupload.fetch.webhook import Webhook, payload
 from chevupload.model import Principal
 from chevupload.testing import MemoryStorage
 from chevupload.uploads.parameters import PARAMETERS
@@ -401,3 +404,17 @@ def test_the_file_holds_nothing_that_is_not_used():
         # Chosen between by a setting.
         *("ask-to-delete", "source-text", "source-text-without-url"),
     }
+
+
+def test_webhooks_are_described_where_some_are_sent(make, described):
+    """What a receiver gets is what the document says; a site without receivers says nothing of them."""
+    pytest.importorskip("standardwebhooks", reason="the extra webhooks is not installed")
+    assert "webhooks" not in described.document
+    secret = f"whsec_{'A' * 32}"
+    site = Described(make(on_event={"shop": Webhook("https://shop.example/hook", secret)}))
+    body = site.document["webhooks"]["event"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    upload = site.stand.component.uploads.save(file()[0], owner="7", title="T", tags=["a"])
+    event = dataclasses.replace(new_event("stored", upload, utc_now()), urls={"viewer": "https://site.test/image/a"})
+    site._validate(json.loads(payload(event)), body)
+    assert {*body["properties"]["data"]["required"]} == {*json.loads(payload(event))["data"]}
+    assert secret not in json.dumps(site.document)

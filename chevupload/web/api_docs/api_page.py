@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chevupload.errors import InvalidParameter, RequestDenied
+from chevupload.fetch.webhook import Webhook
 from chevupload.media.optional import usable
 from chevupload.model import MAX_KEY_LENGTH
 from chevupload.uploads.parameters import PARAMETERS
@@ -71,6 +72,7 @@ class ApiDocs(Feature):
             policy=self._config.policy,
             renditions=self._config.renditions,
             formats=usable(self._config.policy.formats),
+            sends_webhooks=any(isinstance(one, Webhook) for one in self._context.hooks.on_event.values()),
         )
 
 

@@ -50,6 +50,7 @@ def openapi_document(service: Service, version: str) -> Node:
         "info": {**whole["info"], "description": about},
         "servers": [{"url": service.base_url}],
         "paths": paths,
+        **({"webhooks": whole["webhooks"]} if service.sends_webhooks else {}),
         "components": whole["components"],
     }
     operations = {operation["operationId"] for path in paths.values() for operation in path.values()}

@@ -26,6 +26,7 @@ class Service:
     Attributes:
         base_url: of the mount point, as the reader sees it.
         formats: those that are accepted and can be decoded.
+        sends_webhooks: whether events are sent to receivers.
     """
 
     base_url: str
@@ -34,6 +35,7 @@ class Service:
     policy: Policy
     renditions: Renditions
     formats: tuple[str, ...]
+    sends_webhooks: bool
 
     def url(self, route: str) -> str:
         """Return the URL of a route."""

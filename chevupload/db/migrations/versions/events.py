@@ -1,4 +1,4 @@
-"""A table of events that were not told yet."""
+"""Tables of events that were not told yet, and of handlers that want no more."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ branch_labels = None
 depends_on = None
 
 _TABLE = "chevupload_events"
+_ENDED = "chevupload_ended_handlers"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the tables."""
     if takes_over(op.get_context(), revision):
         return
     op.create_table(
@@ -34,10 +35,12 @@ def upgrade() -> None:
         Column("next_at", UtcDateTime(), nullable=False),
         PrimaryKeyConstraint("number"),
     )
+    op.create_table(_ENDED, Column("name", short_text(64), nullable=False), PrimaryKeyConstraint("name"))
     op.create_index(f"ix_{_TABLE}_due", _TABLE, ["next_at"])
     op.create_index(f"ix_{_TABLE}_upload", _TABLE, ["upload_id", "number"])
 
 
 def downgrade() -> None:
-    """Drop the table. Events that were not told are gone."""
+    """Drop the tables. Events that were not told are gone."""
+    op.drop_table(_ENDED)
     op.drop_table(_TABLE)

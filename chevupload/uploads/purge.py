@@ -1,0 +1,30 @@
+"""A handler of events that has caches forget what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chevupload.event import Event
+from chevupload.validation import check_function
+
+
+class Purge:
+    """Names every URL under which a cache may hold something of an upload that was deleted or has expired.
+
+    Files are named at the component's own URL and at the storage's, if it has one; besides them the viewer with and
+    without its title, its QR code and its description for other sites. The site needs ``base_url``.
+    """
+
+    def __init__(self, purge: Callable[[Sequence[str]], object]) -> None:
+        """Call ``purge`` with these URLs; it raises where it has to be called again.
+
+        Raises:
+            ConfigError: it is no function of one argument.
+        """
+        check_function("Purge", purge, "urls")
+        self._purge = purge
+
+    def __call__(self, event: Event) -> None:
+        """Name the URLs of an upload that is gone."""
+        if event.kind in ("deleted", "expired"):
+            self._purge([*event.urls.values()])
