@@ -111,37 +111,20 @@ class Feature:
             yield from ((path, one.rest, handler) for path in one.paths(self._config.routes))
 
     def _respond(self, one: Route, method: Handler, environ: WSGIEnvironment, *rest: str | None) -> Response:
+        """Answer what ``method`` does for one of the route's methods of HTTP, or with a refusal."""
         assert one.methods is not None, "the method answers by itself"
-        return self._answered(
-            environ,
-            one.methods,
-            lambda: method(environ, *rest),
-            refusals=one.refusals,
-            is_shared=one.is_shared,
-        )
-
-    def _answered(
-        self,
-        environ: WSGIEnvironment,
-        methods: str,
-        handler: Callable[[], Response],
-        *,
-        refusals: Refusals,
-        is_shared: bool,
-    ) -> Response:
-        """Answer what ``handler`` does for one of the ``methods``, or with a refusal."""
-        method = environ["REQUEST_METHOD"]
+        asked = environ["REQUEST_METHOD"]
         try:
-            if method not in methods.split(", "):
-                raise MethodNotAllowed(headers=(("Allow", methods),))
-            response = preflight_answer(environ, methods) if method == "OPTIONS" else handler()
+            if asked not in one.methods.split(", "):
+                raise MethodNotAllowed(headers=(("Allow", one.methods),))
+            response = preflight_answer(environ, one.methods) if asked == "OPTIONS" else method(environ, *rest)
         except Exception as error:
             refusal = as_refusal(error)
-            if refusals == "json" or (refusals == "either" and wants_json(environ)):
+            if one.refusals == "json" or (one.refusals == "either" and wants_json(environ)):
                 response = refusal_answer("json", refusal)
             else:
                 response = self._context.answers.refusal(environ, refusal)
-        return shared(response, environ, self._config.policy.cors_origins) if is_shared else response
+        return shared(response, environ, self._config.policy.cors_origins) if one.is_shared else response
 
 
 def served(features: Iterable[type[Feature]], context: WebContext) -> WebContext:

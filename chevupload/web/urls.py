@@ -11,8 +11,12 @@ from chevupload.config import Routes
 from chevupload.model import Upload
 from chevupload.storage.registry import Storages
 
-VIEWER = re.compile(r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})(?:/delete/([^/]{1,200})|/(qr))?")
-"""The part of a path below the viewers' route: an upload's id behind any slug, and a delete token or the QR code."""
+_ID = r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})"
+VIEWER = re.compile(_ID)
+"""The part of a path below the viewers' route: an upload's id behind any slug."""
+QR_CODE = re.compile(f"{_ID}/qr")
+DELETE_LINK = re.compile(f"{_ID}/delete/([^/]{{1,200}})")
+"""The id, and the token."""
 
 
 class Links:
@@ -133,12 +137,7 @@ class Links:
             return None
         for route in (self._routes.viewer, self._routes.video):
             rest = there.path.removeprefix(f"{here.path}/{route}/")
-            if (
-                route is not None
-                and rest != there.path
-                and (found := VIEWER.fullmatch(unquote(rest)))
-                and not (found[2] or found[3])
-            ):
+            if route is not None and rest != there.path and (found := VIEWER.fullmatch(unquote(rest))):
                 return found[1]
         return None
 

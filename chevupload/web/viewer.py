@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -20,7 +19,7 @@ from chevupload.web.feature import BELOW, Feature, route
 from chevupload.web.page import Page
 from chevupload.web.previews import preview_picture
 from chevupload.web.qr_code import qr_code
-from chevupload.web.urls import VIEWER, Links
+from chevupload.web.urls import DELETE_LINK, QR_CODE, VIEWER, Links
 from chevupload.wsgi.responses import (
     json_answer,
     redirect_answer,
@@ -52,17 +51,10 @@ class Viewer(Feature):
         super().__init__(context)
         self._deliverer = context.deliverer
 
-    @route("viewer", None, patterns=BELOW, rest=VIEWER)
-    @route("video", None, patterns=BELOW, rest=VIEWER)
-    def upload(self, environ: WSGIEnvironment, upload_id: str, token: str | None, qr: str | None) -> Response:
-        """Answer a viewer, its QR code, or a delete link."""
-        if token is not None:
-            handler = partial(self._delete, environ, upload_id, token)
-            return self._answered(environ, _DELETE, handler, refusals="either", is_shared=True)
-        handler = partial(self._show if qr is None else self._qr, environ, upload_id)
-        return self._answered(environ, _READ, handler, refusals="either", is_shared=False)
-
-    def _show(self, environ: WSGIEnvironment, upload_id: str) -> Response:
+    @route("viewer", _READ, patterns=BELOW, rest=VIEWER, refusals="either")
+    @route("video", _READ, patterns=BELOW, rest=VIEWER, refusals="either")
+    def show(self, environ: WSGIEnvironment, upload_id: str) -> Response:
+        """Answer the viewer of an upload."""
         upload = self._live(self._context.catalog.get(upload_id))
         links = self._context.links(environ)
         below_mount = len(links.base_url)
@@ -89,7 +81,10 @@ class Viewer(Feature):
             headers=(_NOINDEX,) if upload.nsfw else (),
         )
 
-    def _qr(self, environ: WSGIEnvironment, upload_id: str) -> Response:
+    @route("viewer", _READ, patterns=BELOW, rest=QR_CODE, refusals="either")
+    @route("video", _READ, patterns=BELOW, rest=QR_CODE, refusals="either")
+    def qr(self, environ: WSGIEnvironment, upload_id: str) -> Response:
+        """Answer the QR code of an upload's short link."""
         upload = self._live(self._context.catalog.get(upload_id))
         response = Response(
             body=qr_code(self._context.links(environ).short(upload)), content_type="image/svg+xml", charset=None
@@ -98,7 +93,10 @@ class Viewer(Feature):
         response.headers["Cache-Control"] = "private, max-age=3600"
         return response
 
-    def _delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
+    @route("viewer", _DELETE, patterns=BELOW, rest=DELETE_LINK, refusals="either", is_shared=True)
+    @route("video", _DELETE, patterns=BELOW, rest=DELETE_LINK, refusals="either", is_shared=True)
+    def delete(self, environ: WSGIEnvironment, upload_id: str, token: str) -> Response:
+        """Answer the delete link of an upload."""
         if not self._context.delete_tokens.verify(upload_id, token):
             raise NotFound
         upload = self._live(self._context.catalog.get(upload_id))
