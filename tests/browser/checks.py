@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _MOVING = """() => [...document.querySelectorAll("*")].filter((element) => {
+    if (!element.checkVisibility()) return false;
     const { animationName, transitionDuration } = getComputedStyle(element);
     return animationName !== "none" || transitionDuration.split(", ").some((time) => parseFloat(time) > 0);
 }).map((element) => element.outerHTML.slice(0, 80))"""
@@ -14,13 +15,15 @@ _START = """() => {
     const isOffered = (element) => element.tabIndex >= 0 && !element.disabled && element.checkVisibility()
         && !element.matches("[type=radio]:not(:checked), [type=radio] ~ *");
     const selector = "a[href], button, input, select, textarea, summary, video";
-    window.offered = new Set([...document.querySelectorAll(selector)].filter(isOffered));
+    const root = document.querySelector("dialog[open]") || document;
+    window.offered = new Set([...root.querySelectorAll(selector)].filter(isOffered));
     return offered.size;
 }"""
 _STEP = """() => {
     const element = document.activeElement;
-    if (element === document.body || element === document.documentElement) return null;
     offered.delete(element);
+    // Nothing has the focus between the last control and the first one; a film's controls are the browser's own.
+    if (element.matches("html, body, video")) return "";
     const name = element.getAttribute("aria-label") || element.labels?.[0]?.textContent || element.textContent;
     const ring = element.matches("[type=radio], [type=checkbox]") && element.closest("label") || element;
     const { outlineStyle, outlineWidth } = [element, ring].map((one) => getComputedStyle(one))
@@ -31,7 +34,7 @@ _STEP = """() => {
         const there = document.elementFromPoint(x, y);
         return there && (element.contains(there) || there.contains(element) && !there.closest(".bar, header"));
     });
-    const problem = !outlineStyle ? "has no ring" : !isSeen && element.localName !== "video" ? "is covered" : "";
+    const problem = !outlineStyle ? "has no ring" : !isSeen ? "is covered" : "";
     return problem && `${name.trim().slice(0, 60)} ${problem}`;
 }"""
 
@@ -61,10 +64,11 @@ def focus_problems(page: Any) -> list[str]:
     count, problems = page.evaluate(_START), []
     for _ in range(count + 20):
         page.keyboard.press("Tab")
-        problem = page.evaluate(_STEP)
-        if problem is None:
-            break
-        if problem:
+        if problem := page.evaluate(_STEP):
             problems.append(problem)
-    missed = page.evaluate("[...offered].map((element) => element.outerHTML.slice(0, 100))")
+        if not page.evaluate("offered.size"):
+            break
+    missed = page.evaluate(
+        "[...offered].filter((element) => element.isConnected).map((element) => element.outerHTML.slice(0, 100))"
+    )
     return problems + [f"{element} cannot be reached" for element in missed]

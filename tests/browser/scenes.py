@@ -11,24 +11,44 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
+from playwright.sync_api import expect
 
-from chevupload import Policy
+from chevupload import Limits, Policy
 from chevupload.cli.example import write_example
+from chevupload.clock import utc_now
 from chevupload.model import Upload
+from chevupload.testing import serve
 from chevupload.web.urls import Links
 from tests.browser.sites import Running, site
+from tests.browser.uploading import Gate
+from tests.support import Clock
 
 POLICY = Policy(login_url="/login", guest_page=True)
+LIMITS = Limits(max_bytes=10_000_000, max_guest_bytes=5_000_000)
 
 
 class Stage:
-    """A site with pictures, and a browser's page to see it in."""
+    """A site with pictures, and a browser's page to see it in.
 
-    def __init__(self, ann: Running, nobody: str, page: Any, folder: Path) -> None:
-        self.ann = ann
-        self.nobody = nobody
+    Attributes:
+        ann: the site where Ann is signed in.
+        nobody: the address of one where nobody is.
+        without_login: the same without a page to sign in on.
+        page: the browser's.
+        gate: lets what is sent to the site of Ann wait, where a scene sees it at :attr:`gated`.
+        clock: the site's of Ann.
+    """
+
+    def __init__(self, served: Sites, page: Any) -> None:
+        self.ann = served.ann
+        self.nobody = served.nobody
+        self.without_login = served.without_login
         self.page = page
-        self._folder = folder
+        self.gate = served.gate
+        self.gated = served.gated
+        self.clock = served.clock
+        self._folder = served.folder
+        self.gate.open()
 
     @property
     def links(self) -> Links:
@@ -36,11 +56,16 @@ class Stage:
         host = self.ann.address.removeprefix("http://")
         return self.ann.component.links({"HTTP_HOST": host, "wsgi.url_scheme": "http", "SCRIPT_NAME": ""})
 
+    @property
+    def picture(self) -> bytes:
+        """What is uploaded."""
+        return example(self._folder)
+
     def save(self, **more: Any) -> Upload:
         """Upload the picture."""
         values = {"title": "Hills at dusk", "description": "Seen from the last bend.", "tags": ["hills", "evening"]}
         return self.ann.component.uploads.save(
-            io.BytesIO(more.pop("content", example(self._folder))), owner=self.ann.user_id, **{**values, **more}
+            io.BytesIO(more.pop("content", self.picture)), owner=self.ann.user_id, **{**values, **more}
         )
 
     def see(self, url: str) -> None:
@@ -48,15 +73,13 @@ class Stage:
         self.page.goto(url if url.startswith("http") else self.ann.address + url)
 
     def choose(self, *names: str) -> None:
-        """Choose files on the upload page; what is called a text is none that is taken."""
-        picture = example(self._folder)
-        self.page.set_input_files(
-            "#source",
-            [
-                {"name": name, "mimeType": "image/jpeg", "buffer": b"no picture" if "text" in name else picture}
-                for name in names
-            ],
-        )
+        """Choose files on the upload page; what is called a text is no picture, and what is called large too large."""
+        contents = {"text": b"no picture", "large": b"x" * (LIMITS.max_bytes + 1)}
+        paths = [self._folder / name for name in names]
+        for path in paths:
+            if not path.exists():
+                path.write_bytes(next((contents[word] for word in contents if word in path.name), self.picture))
+        self.page.set_input_files("#source", paths)
 
 
 @cache
@@ -118,8 +141,24 @@ def viewer_video(stage: Stage) -> None:
     """A video."""
     from tests.media.films import repeated  # which needs the extra
 
-    frame = Image.open(io.BytesIO(example(stage._folder)), formats=["JPEG"]).resize((960, 640))
+    frame = Image.open(io.BytesIO(stage.picture), formats=["JPEG"]).resize((960, 640))
     stage.see(stage.links.viewer(stage.save(content=repeated(frame, 8, "mp4"), filename="hills.mp4", title="A film")))
+
+
+def viewer_opened(stage: Stage) -> None:
+    """With everything open that can be."""
+    viewer(stage)
+    for summary in stage.page.locator("aside summary").all():
+        if summary.is_visible():
+            summary.click()
+
+
+def expired(stage: Stage) -> None:
+    """What follows once its time is over."""
+    upload = stage.save(filename="expired.jpg", expiration="PT5M")
+    stage.clock.move(minutes=6)
+    stage.see(stage.links.viewer(upload))
+    stage.clock.move(minutes=-6)
 
 
 def delete(stage: Stage) -> None:
@@ -152,6 +191,17 @@ def keys(stage: Stage) -> None:
     stage.page.get_by_label("Your new key", exact=True).wait_for()
 
 
+def keys_none(stage: Stage) -> None:
+    """Without a key."""
+    stage.ann.component.key_store.forget_keys(stage.ann.user_id)
+    stage.see("/settings/api")
+
+
+def sign_in(stage: Stage) -> None:
+    """For nobody in particular."""
+    stage.see(f"{stage.without_login}/settings/api")
+
+
 def upload(stage: Stage) -> None:
     """The upload page as it is opened by nobody in particular."""
     stage.see(f"{stage.nobody}/upload")
@@ -180,6 +230,90 @@ def upload_key(stage: Stage) -> None:
     stage.page.get_by_label("API key").fill("wrong")
     stage.page.get_by_role("button", name="Use this key").click()
     stage.page.get_by_text("This key does not work.").wait_for()
+
+
+def upload_hundred(stage: Stage) -> None:
+    """With a hundred files."""
+    stage.see("/upload")
+    stage.choose(*(f"{number:03}.jpg" for number in range(100)))
+    stage.page.get_by_text("100 files, ready").wait_for()
+
+
+def upload_dragged(stage: Stage) -> None:
+    """While files are over the page."""
+    stage.see("/upload")
+    stage.page.evaluate("document.body.dispatchEvent(new DragEvent('dragover', {bubbles: true, cancelable: true}))")
+    stage.page.locator(".drop.over").wait_for()
+
+
+def upload_options(stage: Stage) -> None:
+    """With all options open."""
+    stage.see("/upload")
+    for summary in stage.page.locator("#options summary").all():
+        summary.click()
+
+
+def upload_sending(stage: Stage) -> None:
+    """While files are sent: three at once, others wait, one was cancelled and one is too large."""
+    stage.gate.close()
+    stage.see(f"{stage.gated}/upload")
+    stage.choose("hills.jpg", "dusk.jpg", "sea.jpg", "snow.jpg", "large.jpg", "moon.jpg")
+    stage.page.locator("#start").click()
+    stage.page.get_by_role("button", name="Cancel: snow.jpg").click()
+    expect(stage.page.get_by_text("Sent. Making the thumbnails")).to_have_count(3)
+
+
+def upload_offline(stage: Stage) -> None:
+    """While the network is away."""
+    upload_sending(stage)
+    stage.page.context.set_offline(True)
+    stage.page.get_by_text("You are offline.").wait_for()
+
+
+def upload_busy(stage: Stage) -> None:
+    """While the server has too much to do."""
+    stage.gate.is_busy = True
+    stage.see(f"{stage.gated}/upload")
+    stage.choose("hills.jpg", "dusk.jpg")
+    stage.page.locator("#start").click()
+    stage.page.get_by_text("Too many people at once.").wait_for()
+
+
+def upload_cancelled(stage: Stage) -> None:
+    """After all were cancelled."""
+    upload_sending(stage)
+    stage.page.get_by_role("button", name="Cancel all").click()
+    expect(stage.page.locator("#rows p", has_text="Cancelled")).to_have_count(5)
+    stage.gate.open()
+
+
+def upload_twelve(stage: Stage) -> None:
+    """With twelve files, of which one is broken and one too large."""
+    stage.see("/upload")
+    stage.choose(*(f"{number:02}.jpg" for number in range(10)), "text.jpg", "large.jpg")
+    stage.page.locator("#start").click()
+    stage.page.get_by_text("2 files were not uploaded.").wait_for()
+
+
+def upload_earlier(stage: Stage) -> None:
+    """After a refresh: what this browser has uploaded before."""
+    upload_done(stage)
+    stage.page.reload()
+    stage.page.get_by_role("heading", name="Uploaded from this browser").wait_for()
+
+
+def upload_menu(stage: Stage) -> None:
+    """With the menu of a card open."""
+    upload_done(stage)
+    stage.page.get_by_title("More").first.click()
+    stage.page.get_by_text("Copy delete link").first.wait_for()
+
+
+def upload_asked(stage: Stage) -> None:
+    """When one is to be deleted."""
+    upload_menu(stage)
+    stage.page.get_by_text("Delete …").first.click()
+    stage.page.get_by_role("dialog").wait_for()
 
 
 def upload_done(stage: Stage) -> None:
@@ -229,41 +363,37 @@ def api(stage: Stage) -> None:
 SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
-        *(home, viewer, viewer_tall, viewer_clear, viewer_hidden, viewer_shown, viewer_video, delete, deleted, refusal),
-        *(
-            keys,
-            upload,
-            upload_ready,
-            upload_refused,
-            upload_key,
-            upload_done,
-            upload_chosen,
-            uploaded,
-            uploaded_several,
-            api,
-        ),
+        *(home, viewer, viewer_opened, viewer_tall, viewer_clear, viewer_hidden, viewer_shown, viewer_video, delete),
+        *(deleted, refusal, expired, keys, keys_none, sign_in, upload, upload_dragged, upload_options, upload_ready),
+        *(upload_hundred, upload_sending, upload_offline, upload_busy, upload_cancelled, upload_refused, upload_key),
+        *(upload_done, upload_twelve, upload_chosen, upload_menu, upload_asked, upload_earlier, uploaded),
+        *(uploaded_several, api),
     )
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """A site where Ann is signed in, and the address of the same where nobody is."""
+    """What the scenes need: sites with and without somebody who is signed in, and a way to let uploads wait."""
 
     ann: Running
     nobody: str
+    without_login: str
+    gate: Gate
+    gated: str
+    clock: Clock
     folder: Path
-
-    def stage(self, page: Any) -> Stage:
-        """Return them with a page to see them in."""
-        return Stage(self.ann, self.nobody, page, self.folder)
 
 
 @contextlib.contextmanager
 def sites(folder: Path) -> Iterator[Sites]:
     """Serve what the scenes need."""
+    clock = Clock(utc_now())
     with (
-        site(folder / "ann", policy=POLICY) as ann,
-        site(folder / "nobody", policy=POLICY, signed_in=False) as nobody,
+        site(folder / "ann", policy=POLICY, limits=LIMITS, clock=clock) as ann,
+        site(folder / "nobody", policy=POLICY, limits=LIMITS, signed_in=False) as nobody,
+        site(folder / "without-login", signed_in=False) as without_login,
+        serve(gate := Gate(ann.component)) as gated,
     ):
-        yield Sites(ann, nobody.address, folder)
+        yield Sites(ann, nobody.address, without_login.address, gate, gated, clock, folder)
+        gate.open()

@@ -7,6 +7,9 @@ from typing import Any
 
 from tests.support import PNG
 
+_SECONDS = 120
+"""How long a request waits at most that nobody lets pass."""
+
 
 def chosen(name: str = "photo.png", content: bytes = PNG, mime: str = "image/png") -> Any:
     """Return a file as a file chooser gives it."""
@@ -67,7 +70,7 @@ class Gate:
         with self._lock:
             self._under_way += 1
             self.most = max(self.most, self._under_way)
-        self._open.wait(20)
+        self._open.wait(_SECONDS)
         try:
             return self._component(environ, start_response)
         finally:

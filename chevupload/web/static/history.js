@@ -24,6 +24,13 @@ export function keep(name, image, withDeleteLink) {
   store(name, [entry, ...kept(name).filter((one) => one.url_viewer !== image.url_viewer)].slice(0, MOST));
 }
 
+/** Put `images`, which are kept already, first, in this order: they came in that in which they were through. */
+export function arrange(name, images) {
+  const byUrl = new Map(kept(name).map((one) => [one.url_viewer, one]));
+  const first = images.map((image) => byUrl.get(image.url_viewer)).filter(Boolean);
+  store(name, [...new Set([...first, ...byUrl.values()])]);
+}
+
 /** Forget one image, or everything that is kept under `name`. */
 export function forget(name, image = null) {
   store(name, image ? kept(name).filter((one) => one.url_viewer !== image.url_viewer) : []);

@@ -1,7 +1,7 @@
 // What is uploaded: cards in a grid, one bar that copies all of them, and a list that this browser keeps for a day.
 
 import { KINDS, code } from "./codes.js";
-import { kept, keep, forget } from "./history.js";
+import { arrange, forget, keep, kept } from "./history.js";
 import { copyText, flash, made, nameButtons, say } from "./row.js";
 
 const FORMAT = "chevupload.format"; // shared by all pages
@@ -57,6 +57,7 @@ export class Results {
 
   /** Show `images`, which were uploaded just now, in this order. */
   showBatch(images) {
+    arrange(this.name, images);
     const byUrl = new Map(cards.map((card) => [card.image.url_viewer, card.element]));
     tiles.prepend(...images.map((image) => byUrl.get(image.url_viewer)).filter(Boolean));
     this.#show("Uploaded", (card) => card.isFresh);
