@@ -295,6 +295,15 @@ class AlbumRecords(UploadRecords, Protocol):
 
 
 @runtime_checkable
+class OwnedAlbumRecords(AlbumRecords, Protocol):
+    """Albums that are listed by their owner. Without it, the upload page asks for none."""
+
+    def owned_albums(self, owner_id: str, *, limit: int) -> Sequence[Album]:
+        """Return up to ``limit`` albums of an owner by their titles, in the order that the database has for texts."""
+        ...
+
+
+@runtime_checkable
 class CategoryRecords(UploadRecords, Protocol):
     """Categories beside the records. Without it, ``category_id`` is refused."""
 
@@ -438,7 +447,7 @@ class Catalog(
     OwnedRecords,
     IdempotentRecords,
     DuplicateRecords,
-    AlbumRecords,
+    OwnedAlbumRecords,
     CategoryRecords,
     ViewedRecords,
     SweepableRecords,

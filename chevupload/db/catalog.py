@@ -223,6 +223,13 @@ class SqlCatalog(SqlRecords):
             row = connection.execute(query).first()
         return None if row is None else Album(*row)
 
+    def owned_albums(self, owner_id: str, *, limit: int) -> list[Album]:
+        """See OwnedAlbumRecords."""
+        column = self._albums.c
+        query = select(column.id, column.owner_id, column.title).where(column.owner_id == owner_id)
+        with self._database.connect() as connection:
+            return [Album(*row) for row in connection.execute(query.order_by(column.title, column.id).limit(limit))]
+
     def forget_albums(self, owner_id: str) -> None:
         """See AlbumRecords."""
         with self._database.begin() as connection:

@@ -21,6 +21,7 @@ from chevupload.protocols import (
     CheckableRecords,
     DuplicateRecords,
     IdempotentRecords,
+    OwnedAlbumRecords,
     OwnedRecords,
     SweepableRecords,
     UploadRecords,
@@ -369,6 +370,21 @@ class AlbumRecordsContract(RecordsContract):
         catalog.forget_albums("user")
 
 
+class OwnedAlbumRecordsContract(RecordsContract):
+    """The promises of :class:`~chevupload.protocols.OwnedAlbumRecords`, on top of those of albums."""
+
+    ability = OwnedAlbumRecords
+
+    def test_albums_are_listed_by_their_owner(self, catalog: OwnedAlbumRecords) -> None:
+        """Those of others are not among them, and there are no more than were asked for."""
+        albums = catalog.owned_albums("user", limit=100)
+        assert "album" in [album.id for album in albums]
+        assert {album.owner_id for album in albums} == {"user"}
+        assert len(catalog.owned_albums("user", limit=1)) == 1
+        assert list(catalog.owned_albums("USER", limit=100)) == []
+        assert list(catalog.owned_albums("other", limit=100)) == []
+
+
 class CategoryRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.CategoryRecords`. The fixture has the category 1."""
 
@@ -594,6 +610,7 @@ class CatalogContract(
     IdempotentRecordsContract,
     DuplicateRecordsContract,
     AlbumRecordsContract,
+    OwnedAlbumRecordsContract,
     CategoryRecordsContract,
     ViewedRecordsContract,
     SweepableRecordsContract,

@@ -263,6 +263,11 @@ class MemoryCatalog:
         """See AlbumRecords."""
         return self._albums.get(album_id)
 
+    def owned_albums(self, owner_id: str, *, limit: int) -> list[Album]:
+        """See OwnedAlbumRecords."""
+        owned = [album for album in self._albums.values() if album.owner_id == owner_id]
+        return sorted(owned, key=lambda album: (album.title, album.id))[:limit]
+
     def forget_albums(self, owner_id: str) -> None:
         """See AlbumRecords."""
         with self._lock:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from chevupload.errors import MissingSource, Refusal
 from chevupload.formats import FORMATS
 from chevupload.media.optional import usable
-from chevupload.model import Principal, Upload
+from chevupload.model import Album, Principal, Upload
+from chevupload.protocols import OwnedAlbumRecords
 from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
 from chevupload.web.api import dialect_of
 from chevupload.web.api_json import upload_document
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _NAMES = TEXT_NAMES | {"token"}
+_MOST_ALBUMS = 500
+"""That are shown; more are no choice any more."""
 
 
 class UploadPage(Feature):
@@ -80,6 +83,13 @@ class UploadPage(Feature):
             return user
         return Principal() if self._config.policy.guests and self._config.policy.guest_page else None
 
+    def _albums(self, sender: Principal | None) -> Sequence[Album]:
+        """Return the albums that who is signed in chooses from."""
+        catalog = self._context.catalog
+        if sender is None or sender.user_id is None or not isinstance(catalog, OwnedAlbumRecords):
+            return ()
+        return catalog.owned_albums(sender.user_id, limit=_MOST_ALBUMS)
+
     def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
         """Return when an address is fetched for who sends the form; nobody's form always has a key."""
         if self._config.policy.url_sources == "nobody":
@@ -98,6 +108,7 @@ class UploadPage(Feature):
             "is_user": is_user,
             "takes_urls": self._takes_urls(sender),
             "max_bytes": max_bytes,
+            "albums": self._albums(sender),
             "max_files": self._config.limits.max_files,
             "key_max_bytes": key_max_bytes if is_guest and key_max_bytes != max_bytes else None,
             "lifetime": sender.lifetime if is_user and sender is not None else None,

@@ -43,6 +43,8 @@ def site(folder: Path, *, signed_in: bool = True, prefix: str = "", **settings: 
     """Serve a site with every page on, where Ann is signed in or nobody is."""
     own = Site(folder)
     user_id = own.accounts.add_user("ann")
+    for title in ("Norway", "Work"):
+        own.accounts.add_album("ann", title)
     keys = SqlKeys(own.database)
     defaults = {
         "keys": KeyChain(keys, StaticKeys({GUEST: Principal()})),

@@ -139,12 +139,14 @@ def test_details_are_for_all_files_or_for_one(page, address, ann):
     page.get_by_label("Tags, with commas between").fill("sea")
     page.get_by_label("Description").fill("By the water")
     page.get_by_label("Delete after").select_option("1 week")
-    expect(page.locator("#options-facts")).to_have_text("Deleted after 1 week")
+    page.get_by_label("Album").select_option("Norway")
+    expect(page.locator("#options-facts")).to_have_text("Deleted after 1 week, in Norway")
     page.get_by_role("button", name="Details: two.png").click()
     own = rows(page).nth(1)
     own.get_by_label("Title").fill("Second")
+    own.get_by_label("Album").select_option("Work")
     own.get_by_label("Sensitive").check()
-    expect(own.locator("p").first).to_contain_text("own title and mark")
+    expect(own.locator("p").first).to_contain_text("own title, album and mark")
     submit(page)
     expect(tiles(page)).to_have_count(2)
     expect(tiles(page).nth(1).locator("img")).to_have_count(0)
@@ -152,6 +154,8 @@ def test_details_are_for_all_files_or_for_one(page, address, ann):
     assert {title: upload.nsfw for title, upload in uploads.items()} == {"Both": False, "Second": True}
     assert {(upload.description, upload.tags) for upload in uploads.values()} == {("By the water", ("sea",))}
     assert all(upload.expires_at for upload in uploads.values())
+    albums = {title: ann.component.catalog.album(upload.album_id).title for title, upload in uploads.items()}
+    assert albums == {"Both": "Norway", "Second": "Work"}
 
 
 def test_the_codes_are_those_of_the_viewer(open_page, address):

@@ -108,7 +108,7 @@ def full_scans(database, statements):
 
 @pytest.mark.slow
 def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, statements):
-    """Key, album, category, duplicate, record, tags, viewer, files, list, delete link: each is a look at an index."""
+    """Key, albums, category, duplicate, record, tags, viewer, files, list, delete link: each is a look at an index."""
     stand, accounts, key = site
     album, category = accounts.add_album("ann", "Cats"), accounts.add_category("Animals")
     fields = {"tags": "cat,dog", "album_id": album, "category_id": str(category), "expiration": "P1D"}
@@ -121,6 +121,7 @@ def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, stat
         owner = stand.catalog.get(image["id_encoded"]).owner_id
         page = stand.component.uploads.list(owner, limit=1)
         assert stand.component.uploads.list(owner, limit=1, before=page[0]) == []
+        assert [album.title for album in stand.catalog.owned_albums(owner, limit=10)] == ["Cats"]
         stand.catalog.has_duplicate("0" * 32, owner_id=None, since=NOW - timedelta(days=1))
         assert stand.open(image["delete_url"], "POST").status_code == 200
     assert len(noted) > 15

@@ -360,8 +360,18 @@ class KeepsAlbums(SoundCatalog):
         pass
 
 
+class ShowsAlbums(SoundCatalog):
+    """Lists the albums of everybody."""
+
+    breaks = "test_albums_are_listed_by_their_owner"
+
+    def owned_albums(self, owner_id, *, limit):
+        return super().owned_albums("user", limit=limit)
+
+
 CATALOGS = (
     SoundCatalog,
+    ShowsAlbums,
     KeepsAlbums,
     AbandonsReady,
     ClaimsTwice,

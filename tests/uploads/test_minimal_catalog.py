@@ -10,6 +10,7 @@ import pytest
 
 from chevupload.config import Policy, Routes
 from chevupload.errors import ConfigError
+from chevupload.model import Principal
 from chevupload.protocols import (
     AlbumRecords,
     CategoryRecords,
@@ -18,6 +19,7 @@ from chevupload.protocols import (
     EventRecords,
     IdempotentRecords,
     JoinableRecords,
+    OwnedAlbumRecords,
     OwnedRecords,
     SweepableRecords,
     UploadRecords,
@@ -28,7 +30,7 @@ from tests.support import PNG, assert_refusal, file, files_in
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 ABILITIES = (
     *(OwnedRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
-    *(SweepableRecords, CheckableRecords, EventRecords, JoinableRecords),
+    *(SweepableRecords, CheckableRecords, EventRecords, JoinableRecords, OwnedAlbumRecords),
 )
 
 
@@ -120,3 +122,11 @@ def test_the_host_is_told_what_is_missing(stand):
         with pytest.raises(ConfigError, match="this catalog cannot"):
             call()
     assert files_in(stand.incoming) == []
+
+
+def test_the_upload_page_asks_for_no_album(make, catalog):
+    """There are none to choose from."""
+    stand = make(
+        catalog=catalog, routes=Routes(upload_page="upload"), current_user=lambda environ: Principal(user_id="user")
+    )
+    assert "album_id" not in stand.open("/upload").text

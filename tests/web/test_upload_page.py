@@ -226,6 +226,18 @@ def test_an_address_is_asked_for_where_one_is_fetched(make, url_sources, guest, 
         assert state == expected
 
 
+def test_albums_are_those_of_who_is_signed_in(make):
+    """For all files and for one of them; who has none is asked for none."""
+    site = Site(make, policy=Policy(guest_page=True))
+    assert site.see().text.count('<option value="ownalbum">Own</option>') == 2
+    assert site.send(album_id="ownalbum").status_code == 200
+    (upload,) = site.stand.catalog.uploads()
+    assert upload.album_id == "ownalbum"
+    for nobody in (Principal(user_id="albumless"), None):
+        site.user = nobody
+        assert "album_id" not in site.see().text
+
+
 def test_formats_are_those_that_can_be_taken(make, monkeypatch):
     """HEIC is asked for by its endings, too, which some systems know better; what lacks an extra is not."""
     accept = re.search('accept="([^"]*)"', Site(make).see().text)[1].split(",")

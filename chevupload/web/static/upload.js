@@ -316,10 +316,11 @@ function notice(text) {
 /** Say beside "Options" what is chosen there. */
 function showOptions() {
   const { selectedIndex, options } = form.elements.expiration;
+  const album = form.elements.album_id?.value && form.elements.album_id.selectedOptions[0].text;
   const facts = find("options-facts");
   facts.dataset.usual ??= facts.textContent;
   const kept = selectedIndex ? `Deleted after ${options[selectedIndex].text}` : facts.dataset.usual;
-  facts.textContent = [kept, form.elements.nsfw.checked && "sensitive"].filter(Boolean).join(", ");
+  facts.textContent = [kept, album && `in ${album}`, form.elements.nsfw.checked && "sensitive"].filter(Boolean).join(", ");
 }
 
 /** Offer what the key that is there, or is not, makes possible. */
