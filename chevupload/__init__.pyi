@@ -74,6 +74,7 @@ from chevupload.naming import checked_path as checked_path
 from chevupload.naming import joined_url as joined_url
 from chevupload.protocols import AdoptingStorage as AdoptingStorage
 from chevupload.protocols import AlbumRecords as AlbumRecords
+from chevupload.protocols import BulkDeletingStorage as BulkDeletingStorage
 from chevupload.protocols import Catalog as Catalog
 from chevupload.protocols import CategoryRecords as CategoryRecords
 from chevupload.protocols import CheckableRecords as CheckableRecords

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
+from chevupload.errors import StorageError
 from chevupload.event import Event
 from chevupload.model import (
     Album,
@@ -161,6 +162,19 @@ class AdoptingStorage(Storage, Protocol):
 
 
 @runtime_checkable
+class BulkDeletingStorage(Storage, Protocol):
+    """A storage that removes many files at once. From any other, they are removed one by one."""
+
+    def delete_many(self, paths: Sequence[str]) -> Mapping[str, StorageError]:
+        """Remove files, and return by their paths why some are still there. Absent ones are fine.
+
+        Raises:
+            StorageError: of none of them is known whether it is still there.
+        """
+        ...
+
+
+@runtime_checkable
 class ProbedStorage(Storage, Protocol):
     """A storage that can tell whether files can be kept in it, for the health route.
 
@@ -237,11 +251,11 @@ class UploadRecords(Protocol):
         """Mark a pending or ready upload as deleting: gone for every reader. False when there is none."""
         ...
 
-    def forget(self, upload_id: str) -> None:
-        """Remove the record of an upload in state deleting, its files being gone. An absent one is fine.
+    def forget(self, uploads: Sequence[Upload]) -> None:
+        """Remove the records of uploads in state deleting, whose files are gone. Absent ones are fine.
 
-        Its stem stays taken for a year. Caches may keep its files under their names for so long, and whoever else was
-        about to remove them cannot meet the files of another upload.
+        Their stems stay taken for a year. Caches may keep files under their names for so long, and another process that
+        is about to remove them cannot meet the files of another upload.
         """
         ...
 
@@ -328,8 +342,15 @@ class SweepableRecords(UploadRecords, Protocol):
     Without it, ``maintenance.sweep`` raises ConfigError: what expires is gone for readers, and its files stay.
     """
 
-    def expired(self, now: datetime) -> Iterator[Upload]:
-        """Yield every ready upload that is expired at ``now``. The caller deletes them while it iterates."""
+    def withdraw_expired(
+        self, *, now: datetime, limit: int, after: Upload | None = None, events: bool = False
+    ) -> Sequence[Upload]:
+        """Mark up to ``limit`` ready uploads that are expired at ``now`` as deleting, and return them.
+
+        Of several callers at once, each upload is returned to one. The next page is asked for with the last upload of
+        this one as ``after``; an empty page is the end. With ``events``, which only :class:`EventRecords` have to look
+        at, a new event ``expired`` of each is kept in one step with that.
+        """
         ...
 
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
@@ -340,24 +361,17 @@ class SweepableRecords(UploadRecords, Protocol):
         """
         ...
 
-    def withdrawn_ids(self) -> Iterator[str]:
-        """Yield the id of every upload in state deleting. The caller forgets them while it iterates."""
-        ...
+    def claim(self, *, now: datetime, since: datetime, limit: int, after: Upload | None = None) -> Sequence[Upload]:
+        """Mark up to ``limit`` uploads in state deleting as the caller's to remove, and return them.
 
-    def withdrawn(self, upload_id: str) -> Upload | None:
-        """Return an upload in state deleting, or None when it is forgotten already."""
-        ...
-
-    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
-        """Mark an upload in state deleting as the caller's to remove.
-
-        Of several callers at once, one gets True. Returns False when there is no such upload, or when another caller
-        has claimed it after ``since`` and has not given it back.
+        Of several callers at once, each upload is returned to one. Left out are those that were claimed after ``since``
+        and not given back. The next page is asked for with the last upload of this one as ``after``: it has none of the
+        pages before, even if they were given back. An empty page is the end.
         """
         ...
 
-    def unclaim(self, upload_id: str) -> None:
-        """Give back an upload that could not be removed: the next one to ask may claim it at once."""
+    def unclaim(self, uploads: Sequence[Upload]) -> None:
+        """Give back uploads that could not be removed: the next caller may claim them at once."""
         ...
 
 

@@ -127,7 +127,12 @@ def records(catalog: Any) -> list[Upload]:
     """List every record, in whatever state."""
     found = {upload.id: upload for upload in catalog.uploads()}
     catalog.withdraw_stalled(now=NEVER, pending_since=FOREVER)
-    return [*found.values(), *map(catalog.withdrawn, catalog.withdrawn_ids())]
+    return [*found.values(), *deleting(catalog)]
+
+
+def deleting(catalog: Any) -> list[Upload]:
+    """List what is half deleted; the claims on it are taken away."""
+    return list(catalog.claim(now=NEVER, since=FOREVER, limit=10_000))
 
 
 class NoNetwork:

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    Select,
+    Update,
     and_,
     bindparam,
     delete,
@@ -63,11 +65,6 @@ class SqlCatalog(SqlRecords):
         self._resize = update(uploads).where(id_, column.state == "ready").values(resized)
         self._abandon = update(uploads).where(id_, column.state == "pending").values(DELETING)
         is_unfinished = text(UNFINISHED)
-        is_deleting, moment = column.state == "deleting", column.claimed_at.type
-        is_free = or_(column.claimed_at.is_(None), column.claimed_at <= bindparam("since", type_=moment))
-        claimed_at = bindparam("now", type_=moment)
-        self._claim = update(uploads).where(id_, is_deleting, is_free).values(claimed_at=claimed_at)
-        self._unclaim = update(uploads).where(id_, is_deleting).values(claimed_at=None)
         self._stalled = (
             select(column.id)
             .where(
@@ -137,38 +134,24 @@ class SqlCatalog(SqlRecords):
         self._change_found(self._stalled, pending_since, self._abandon, "upload_id")
         self._change_found(self._overdue, now - _NAMES_KEPT, self._free_name, "found")
 
-    def expired(self, now: datetime) -> Iterator[Upload]:
+    def withdraw_expired(self, *, now: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
         """See SweepableRecords."""
         column = self._uploads.c
-        is_expired = and_(Unlocked(column.state) == "ready", column.expires_at <= now)
-        return self._pages(is_expired, column.expires_at, column.id)
+        expired = self._statements.select.where(Unlocked(column.state) == "ready", column.expires_at <= now)
+        return self._take(expired, (column.expires_at, column.id), limit, after, DELETING)
 
-    def withdrawn_ids(self) -> Iterator[str]:
+    def claim(self, *, now: datetime, since: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
         """See SweepableRecords."""
         column = self._uploads.c
-        query = (
-            select(column.id).where(text(UNFINISHED), column.state == "deleting").order_by(column.id).limit(PAGE_SIZE)
-        )
-        last: str | None = None
-        while True:
-            with self._database.connect() as connection:
-                page = connection.scalars(query if last is None else query.where(column.id > last)).all()
-            if not page:
-                return
-            last = page[-1]
-            yield from page
+        is_free = or_(column.claimed_at.is_(None), column.claimed_at <= since)
+        deleting = self._statements.select.where(text(UNFINISHED), column.state == "deleting", is_free)
+        return self._take(deleting, (column.received_at, column.id), limit, after, {"claimed_at": now})
 
-    def withdrawn(self, upload_id: str) -> Upload | None:
+    def unclaim(self, uploads: Sequence[Upload]) -> None:
         """See SweepableRecords."""
-        return self._one(self._statements.withdrawn, {"upload_id": upload_id})
-
-    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
-        """See SweepableRecords."""
-        return self._change(self._claim, upload_id, now=now, since=since)
-
-    def unclaim(self, upload_id: str) -> None:
-        """See SweepableRecords."""
-        self._change(self._unclaim, upload_id)
+        is_deleting = Unlocked(self._uploads.c.state) == "deleting"
+        with self._database.change() as connection:
+            connection.execute(self._update(uploads).where(is_deleting).values(claimed_at=None))
 
     def claim_events(self, *, now: datetime, until: datetime, limit: int) -> list[Event]:
         """See EventRecords."""
@@ -274,6 +257,35 @@ class SqlCatalog(SqlRecords):
         is_recent = and_(is_owners, Unindexed(column.received_at) >= since, Unindexed(column.state) == "ready")
         hashes = (column.md5, column.source_md5)
         return select(or_(*(exists().where(is_recent, one == bindparam("md5", type_=one.type)) for one in hashes)))
+
+    def _take(
+        self,
+        query: Select[Any],
+        order: Sequence[ColumnElement[Any]],
+        limit: int,
+        after: Upload | None,
+        values: Mapping[str, Any],
+    ) -> list[Upload]:
+        """Change a page of the rows that a query finds, which finds them no more, and return them.
+
+        Of several at once each gets other rows: it skips those that another one has found and not yet changed, or on
+        SQLite waits for the other one to end.
+        """
+        page = query.order_by(*order).limit(limit).with_for_update(skip_locked=True)
+        if after is not None:
+            page = page.where(follows(order, after))
+        with self._database.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                # Changes nothing, and takes the write lock before anything is read.
+                connection.execute(self._update([]).values(values))
+            rows = connection.execute(page).all()
+            if rows:
+                connection.execute(self._update(rows).values(values))
+            return self._with_tags(connection, rows)
+
+    def _update(self, rows: Sequence[Any]) -> Update:
+        """Return a change of the rows of uploads with the ids of ``rows``."""
+        return update(self._uploads).where(self._uploads.c.id.in_([row.id for row in rows]))
 
     def _pages(self, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> Iterator[Upload]:
         """Yield uploads in the order of these columns, which an index has: a page for each transaction."""

@@ -20,6 +20,7 @@ from chevupload.db.database import Transactions
 from chevupload.db.events import EventRows
 from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
+from chevupload.db.upserts import insert_new
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.event import Event
 from chevupload.model import Upload
@@ -60,7 +61,6 @@ class Statements:
         self.one: Any = self.select.add_columns(names.c.name).select_from(tagged).order_by(links.c.position)
         self.insert = insert(uploads)
         self.get = self.one.where(self.is_it, column.state == "ready")
-        self.withdrawn = self.one.where(self.is_it, column.state == "deleting")
         self.find = self.one.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
         self.requested = self.one.where(column.request_digest == bindparam("request_digest"), self.is_live)
         holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
@@ -70,9 +70,11 @@ class Statements:
         self.publish = update(uploads).where(self.is_it, Unlocked(column.state) == "pending").values(state="ready")
         self.withdraw = update(uploads).where(self.is_it, self.is_live).values(DELETING)
         self.withdraw_ready = update(uploads).where(self.is_it, column.state == "ready").values(DELETING)
-        self.release = insert(used)
-        self.forget_views = delete(views).where(views.c.upload_id == bindparam("upload_id"))
-        self.forget = delete(uploads).where(self.is_it, column.state == "deleting")
+        wanted: Any = bindparam("upload_ids", expanding=True)
+        self.release = insert_new(used, used.c.digest, dialect)
+        self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
+        self.forget = delete(uploads).where(column.id.in_(wanted), Unlocked(column.state) == "deleting")
+        self.are_there = select(column.id).where(column.id.in_(wanted))
 
 
 class SqlRecords:
@@ -124,17 +126,26 @@ class SqlRecords:
             return True
         return self._change(self._statements.withdraw, upload_id)
 
-    def forget(self, upload_id: str) -> None:
+    def forget(self, uploads: Sequence[Upload]) -> None:
         """See UploadRecords."""
-        ask = self._statements
-        upload = self._one(ask.withdrawn, {"upload_id": upload_id})
-        if upload is None:
+        if not uploads:
             return
+        ask, wanted = self._statements, {"upload_ids": [upload.id for upload in uploads]}
         with self._database.begin() as connection:
-            if connection.execute(ask.forget, {"upload_id": upload_id}).rowcount == 1:
-                ask.tags.detach(connection, upload_id)
-                connection.execute(ask.forget_views, {"upload_id": upload_id})
-                connection.execute(ask.release, {"digest": _digest(upload.stem), "released_at": self._clock()})
+            if connection.execute(ask.forget, wanted).rowcount < len(uploads):
+                # Not in that state, or another process was faster, which is fine.
+                left = {*connection.scalars(ask.are_there, wanted)}
+                uploads = [upload for upload in uploads if upload.id not in left]
+                if not uploads:
+                    return
+            if tagged := [upload.id for upload in uploads if upload.tags]:
+                ask.tags.detach(connection, tagged)
+            connection.execute(ask.forget_views, {"upload_ids": [upload.id for upload in uploads]})
+            # One statement with a row for each, because not every driver sends several at once.
+            now = self._clock()
+            connection.execute(
+                ask.release.values([{"digest": _digest(upload.stem), "released_at": now} for upload in uploads])
+            )
 
     def requested(self, request_digest: str) -> Upload | None:
         """See IdempotentRecords."""

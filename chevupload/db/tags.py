@@ -27,7 +27,7 @@ class TagRows:
         # Also those that somebody else has made since this transaction began, whatever its isolation.
         self._select_newest = self._select_tags.with_for_update(read=True)
         self._insert_links = insert(links)
-        self._delete_links = delete(links).where(links.c.upload_id == bindparam("upload_id"))
+        self._delete_links = delete(links).where(links.c.upload_id.in_(bindparam("upload_ids", expanding=True)))
         self._select_links = (
             select(links.c.upload_id, tags.c.name)
             .join_from(links, tags, links.c.tag_id == tags.c.id)
@@ -57,9 +57,9 @@ class TagRows:
         ]
         connection.execute(self._insert_links, rows)
 
-    def detach(self, connection: Connection, upload_id: str) -> None:
-        """Take every tag off an upload."""
-        connection.execute(self._delete_links, {"upload_id": upload_id})
+    def detach(self, connection: Connection, upload_ids: Sequence[str]) -> None:
+        """Take every tag off uploads."""
+        connection.execute(self._delete_links, {"upload_ids": upload_ids})
 
     def of(self, connection: Connection, upload_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the tags of uploads, each in its order."""

@@ -5,18 +5,27 @@ Sources: the documentation of s3fs, gcsfs and adlfs, and the three services' rul
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
 
+from fsspec.asyn import sync
+
 from chevupload.model import FileHeaders
-from chevupload.storage.fsspec_io import Access, ObjectAccess
+from chevupload.storage.fsspec_io import Access, ObjectAccess, answer_of
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
 """How long a store may be silent before its library tries again; the storage's own limit ends all of it."""
+
+_MOST_KEYS = 1_000
+"""How many files one request to S3 removes at most."""
+_REFUSALS = (400, 405, 501)
+"""By which status a store says that it does not understand such a request."""
 
 SaveOptions: TypeAlias = Callable[[FileHeaders], Mapping[str, Any]]
 """Makes a file system's own arguments of a write from what fetching clients should be told."""
@@ -127,6 +136,44 @@ class AzureAccess(ObjectAccess):
             self._call("_pipe_file", place, _Unmeasured(file), size=size, max_concurrency=1, **arguments)
 
 
+class S3Access(ObjectAccess):
+    """Works with S3, which removes up to a thousand files by one request."""
+
+    def remove_many(self, places: Sequence[str]) -> Mapping[str, BaseException] | None:
+        """Remove files at once; a store that refuses such a request is asked for each of them."""
+        failed: dict[str, BaseException] = {}
+        try:
+            for start in range(0, len(places), _MOST_KEYS):
+                page = places[start : start + _MOST_KEYS]
+                failed |= sync(self._filesystem.loop, self._delete_objects, page, timeout=self._seconds)
+        except OSError as error:
+            if answer_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode") not in _REFUSALS:
+                raise
+            return super().remove_many(places)
+        return failed
+
+    async def _delete_objects(self, places: Sequence[str]) -> Mapping[str, BaseException]:
+        """Remove files, and return what the store says of those that it did not remove."""
+        by_key = {self._filesystem.split_path(place)[1]: place for place in places}
+        bucket = self._filesystem.split_path(places[0])[0]
+        await self._filesystem.set_session()
+        client = await self._filesystem.get_s3(bucket)
+        client.meta.events.register("before-call.s3.DeleteObjects", _add_md5, unique_id="chevupload-md5")
+        wanted = {"Objects": [{"Key": key} for key in by_key], "Quiet": True}
+        answer = await self._filesystem._call_s3("delete_objects", Bucket=bucket, Delete=wanted)
+        return {
+            by_key[error["Key"]]: OSError(f"{error.get('Code')}: {error.get('Message')}")
+            for error in answer.get("Errors", ())
+            if error.get("Code") != "NoSuchKey"
+        }
+
+
+def _add_md5(params: Mapping[str, Any], **event: Any) -> None:
+    """Add the checksum that S3 once asked for, and many of its look-alikes still do; the library sends another one."""
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
+
+
 class _Unmeasured(io.RawIOBase):
     """A file without a length: of a file with one, Azure's library holds up to 64 MiB in memory."""
 
@@ -140,7 +187,7 @@ class _Unmeasured(io.RawIOBase):
         return self._file.read(size)
 
 
-_S3 = Backend(options=_s3_options, arguments=_s3_arguments, access=ObjectAccess, exclusive=True, endpoints=True)
+_S3 = Backend(options=_s3_options, arguments=_s3_arguments, access=S3Access, exclusive=True, endpoints=True)
 _GCS = Backend(options=_gcs_options, arguments=_gcs_arguments, access=ObjectAccess, exclusive=True)
 _AZURE = Backend(options=_azure_options, arguments=_azure_arguments, access=AzureAccess, exclusive=True)
 _HERE = Backend(exclusive=True)

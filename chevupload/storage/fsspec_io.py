@@ -7,6 +7,7 @@ would otherwise hold its caller for ever, despite its library's own time limits.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import logging
@@ -32,8 +33,15 @@ BLOCK_BYTES = 5_242_880
 _BYTES_PER_SECOND = 250_000
 """How slowly a store may take a file before it is taken for hanging."""
 
+_AT_ONCE = 16
+"""How many requests of one bulk are on their way to an object store at the same time."""
+
 _MODIFIED = ("LastModified", "mtime", "last_modified")
 """What S3, Google and Azure call the time at which a file was written."""
+
+
+ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError, FileExistsError)
+"""What file systems say when there is no file; fsspec's memory says that a parent exists and is a file."""
 
 
 class Access:
@@ -77,6 +85,10 @@ class Access:
     def remove(self, place: str) -> None:
         """Remove a file."""
         self._filesystem.rm_file(place)
+
+    def remove_many(self, places: Sequence[str]) -> Mapping[str, BaseException] | None:
+        """Remove files at once, and return why some are still there; None where they are to be removed one by one."""
+        return None
 
     def list(self, folder: str) -> Sequence[Mapping[str, Any]]:
         """Return ``name`` and ``type`` of what is in a folder."""
@@ -183,6 +195,22 @@ class ObjectAccess(Access):
         """Remove a file."""
         self._call("_rm_file", place)
 
+    def remove_many(self, places: Sequence[str]) -> Mapping[str, BaseException] | None:
+        """Remove files by a request for each, of which some are on their way at the same time."""
+        limit = self._seconds * (1 + len(places) / _AT_ONCE)
+        answers = sync(self._filesystem.loop, self._remove_each, places, timeout=limit)
+        errors = {place: error for place, error in zip(places, answers, strict=True) if isinstance(error, Exception)}
+        return {place: error for place, error in errors.items() if not isinstance(error, ABSENT)}
+
+    async def _remove_each(self, places: Sequence[str]) -> Sequence[object]:
+        several = asyncio.Semaphore(_AT_ONCE)
+
+        async def remove(place: str) -> None:
+            async with several:
+                await self._filesystem._rm_file(place)
+
+        return await asyncio.gather(*map(remove, places), return_exceptions=True)
+
     def modified(self, place: str) -> datetime:
         """Return when a file was written."""
         found = self.info(place)
@@ -208,14 +236,19 @@ class ObjectAccess(Access):
         return sync(self._filesystem.loop, getattr(self._filesystem, name), *values, timeout=limit, **named)
 
 
-def _is_not_implemented(error: BaseException | None) -> bool:
-    """Whether an object store said of a request that it knows no such thing. Source: botocore's ``ClientError``."""
+def answer_of(error: BaseException | None) -> Mapping[str, Any]:
+    """Return what an object store answered to a request that failed. Source: botocore's ``ClientError``."""
     while error is not None:
         answer = getattr(error, "response", None)
         if isinstance(answer, Mapping):
-            return bool(answer.get("Error", {}).get("Code") in ("NotImplemented", "501"))
+            return answer
         error = error.__cause__
-    return False
+    return {}
+
+
+def _is_not_implemented(error: BaseException) -> bool:
+    """Whether an object store said of a request that it knows no such thing."""
+    return answer_of(error).get("Error", {}).get("Code") in ("NotImplemented", "501")
 
 
 @contextlib.contextmanager

@@ -1,14 +1,14 @@
 """Files on any file system that fsspec knows: S3, Google Cloud Storage, Azure, memory and many more.
 
-Source: fsspec's specification of ``AbstractFileSystem``. Files are removed with ``rm_file``, one by one: ``rm``
-expands patterns, and asks S3 look-alikes for a bulk call they lack.
+Source: fsspec's specification of ``AbstractFileSystem``. Files are removed with ``rm_file`` or S3's own bulk call,
+never with ``rm``, which expands patterns, and does not tell which files could not be removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -18,12 +18,10 @@ from fsspec.spec import AbstractFileSystem
 from chevupload.errors import ChevuploadError, ConfigError, FileExists, FileMissing, StorageError
 from chevupload.model import FileHeaders
 from chevupload.naming import checked_path, joined_url
+from chevupload.storage.bulk import delete_each
 from chevupload.storage.cloud import Backend, SaveOptions, backend_of
-from chevupload.storage.fsspec_io import Access
+from chevupload.storage.fsspec_io import ABSENT, Access
 from chevupload.validation import BASE_URL, SECONDS, check_function, optional
-
-_ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError, FileExistsError)
-"""What file systems say when there is no file to read; fsspec's memory says that a parent exists and is a file."""
 
 
 @contextlib.contextmanager
@@ -165,7 +163,7 @@ class FsspecStorage:
             access, place = self._files.locate(path)
             try:
                 return access.open(place, part)
-            except _ABSENT as error:
+            except ABSENT as error:
                 raise FileMissing(f"no file at {path}") from error
 
     def delete(self, path: str) -> None:
@@ -174,6 +172,20 @@ class FsspecStorage:
             access, place = self._files.locate(path)
             access.remove(place)
 
+    def delete_many(self, paths: Sequence[str]) -> Mapping[str, StorageError]:
+        """See BulkDeletingStorage."""
+        with translated("delete", f"{len(paths)} files"):
+            access, _ = self._files.rooted()
+            by_place = {self._files.locate(path)[1]: path for path in paths}
+            errors = access.remove_many(list(by_place))
+        if errors is None:
+            return delete_each(self, paths)
+        failed: dict[str, StorageError] = {}
+        for place, cause in errors.items():
+            failed[by_place[place]] = error = StorageError(f"cannot delete {by_place[place]}")
+            error.__cause__ = cause
+        return failed
+
     def exists(self, path: str) -> bool:
         """See Storage."""
         with translated("look for", path):
@@ -181,7 +193,7 @@ class FsspecStorage:
             try:
                 # Not isfile(), which takes a store that is away for a file that is missing.
                 return bool(access.info(place)["type"] == "file")
-            except _ABSENT:
+            except ABSENT:
                 return False
 
     def probe(self) -> None:
@@ -213,7 +225,7 @@ class FsspecStorage:
             access, place = self._files.locate(path)
             try:
                 return access.modified(place)
-            except _ABSENT as error:
+            except ABSENT as error:
                 raise FileMissing(f"no file at {path}") from error
 
     def signed_url(self, path: str, *, seconds: int) -> str:

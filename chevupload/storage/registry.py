@@ -6,13 +6,14 @@ A record keeps the name of the storage that has its files, so that they are foun
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from chevupload.errors import ConfigError, StorageError, UnknownStorage
+from chevupload.errors import BackendError, ConfigError, StorageError, UnknownStorage
 from chevupload.model import Principal, Upload
 from chevupload.protocols import AdoptingStorage, Storage
+from chevupload.storage.bulk import delete_files
 from chevupload.validation import check_function, check_instance
 
 ChooseStorage: TypeAlias = Callable[[Upload, Principal], str]
@@ -73,3 +74,18 @@ class Storages:
             return self.by_name[upload.storage]
         except KeyError:
             raise UnknownStorage(f"upload {upload.id} is in a storage {upload.storage!r}, which is not there") from None
+
+    def delete(self, uploads: Sequence[Upload]) -> Mapping[str, BackendError]:
+        """Remove the files of uploads, and return by their ids why some of them still have files."""
+        failed: dict[str, BackendError] = {}
+        by_storage: dict[str, list[Upload]] = {}
+        for upload in uploads:
+            by_storage.setdefault(upload.storage, []).append(upload)
+        for group in by_storage.values():
+            try:
+                errors = delete_files(self.of(group[0]), [path for upload in group for path in upload.paths])
+            except BackendError as error:
+                failed |= {upload.id: error for upload in group}
+                continue
+            failed |= {upload.id: errors[path] for upload in group for path in upload.paths if path in errors}
+        return failed

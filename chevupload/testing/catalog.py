@@ -45,6 +45,11 @@ def ids(uploads: Sequence[Upload]) -> list[str]:
     return [upload.id for upload in uploads]
 
 
+def deleting(catalog: SweepableRecords) -> Sequence[Upload]:
+    """Return what is in state deleting, by claims that are over at once."""
+    return catalog.claim(now=NOW - 10_000 * HOUR, since=NOW + 10_000 * HOUR, limit=1_000)
+
+
 class RecordsContract:
     """What the contracts share. Uploads belong to ``user``, to ``other`` or to nobody."""
 
@@ -183,8 +188,8 @@ class UploadRecordsContract(RecordsContract):
         assert catalog.find(new_upload().stem) is None
         with pytest.raises(NameTaken):
             catalog.reserve(new_upload())
-        catalog.forget("a1")
-        catalog.forget("a1")
+        catalog.forget([new_upload(tags=("x",))])
+        catalog.forget([new_upload(tags=("x",))])
         for name in ("name-a1", "NAME-A1"):
             with pytest.raises(NameTaken):
                 catalog.reserve(new_upload("a2", name=name))
@@ -199,12 +204,15 @@ class UploadRecordsContract(RecordsContract):
 
     def test_forget_leaves_what_was_not_withdrawn(self, catalog: UploadRecords) -> None:
         """No record of an upload with files is lost by forgetting it in the wrong state."""
-        ready(catalog, new_upload())
-        catalog.reserve(new_upload("a2"))
-        catalog.forget("a1")
-        catalog.forget("a2")
-        assert catalog.get("a1") is not None
+        uploads = [new_upload(upload_id, tags=("t", upload_id)) for upload_id in ("a1", "a2", "a3", "a4")]
+        ready(catalog, uploads[0], uploads[2])
+        catalog.reserve(uploads[1])
+        catalog.withdraw("a3")
+        catalog.forget(uploads)
+        catalog.forget([])
         catalog.publish("a2")
+        assert [catalog.get(upload.id) for upload in uploads] == [uploads[0], uploads[1], None, None]
+        ready(catalog, new_upload("a3", name="other"))
 
 
 class OwnedRecordsContract(RecordsContract):
@@ -244,7 +252,7 @@ class OwnedRecordsContract(RecordsContract):
         first = catalog.owned("user", now=NOW, limit=2)
         ready(catalog, new_upload("new", received_at=NOW + SECOND))
         catalog.withdraw("u1")
-        catalog.forget("u1")
+        catalog.forget([new_upload("u1", received_at=NOW - SECOND)])
         second = catalog.owned("user", now=NOW, limit=2, before=first[-1].cursor)
         assert (ids(first), ids(second)) == (["u0", "u1"], ["u2", "u3"])
 
@@ -437,7 +445,7 @@ class ViewedRecordsContract(RecordsContract):
         catalog.add_views({"a1": 2})
         catalog.withdraw("a1")
         catalog.add_views({"a1": 1})
-        catalog.forget("a1")
+        catalog.forget([new_upload()])
         ready(catalog, new_upload(name="other"))
         assert catalog.get("a1") == new_upload(name="other")
 
@@ -447,22 +455,39 @@ class SweepableRecordsContract(RecordsContract):
 
     ability = SweepableRecords
 
-    def test_pending_and_ready_ones_are_not_withdrawn(self, catalog: SweepableRecords) -> None:
+    def test_pending_and_ready_ones_are_not_claimed(self, catalog: SweepableRecords) -> None:
         """Nothing is removed of what is still on its way, or there."""
-        catalog.reserve(new_upload("pending"))
+        pending = new_upload("pending")
+        catalog.reserve(pending)
         ready(catalog, new_upload("ready"))
-        assert [catalog.withdrawn(upload_id) for upload_id in ("pending", "ready")] == [None, None]
-        assert list(catalog.withdrawn_ids()) == []
+        assert list(deleting(catalog)) == []
         catalog.withdraw("pending")
-        assert list(catalog.withdrawn_ids()) == ["pending"]
+        assert list(deleting(catalog)) == [pending]
 
-    def test_expired_ones_are_listed(self, catalog: SweepableRecords) -> None:
-        """Ready ones whose time has come, and they alone."""
+    def test_expired_ones_are_withdrawn(self, catalog: SweepableRecords) -> None:
+        """Ready ones whose time has come, and they alone, once."""
         for upload_id, expires_at in (("now", NOW), ("later", NOW + HOUR), ("never", None), ("pending", NOW)):
-            catalog.reserve(new_upload(upload_id, expires_at=expires_at))
+            catalog.reserve(new_upload(upload_id, expires_at=expires_at, tags=("t",)))
             if upload_id != "pending":
                 catalog.publish(upload_id)
-        assert [upload.id for upload in catalog.expired(NOW)] == ["now"]
+        expired = new_upload("now", expires_at=NOW, tags=("t",))
+        assert list(catalog.withdraw_expired(now=NOW, limit=10)) == [expired]
+        assert list(catalog.withdraw_expired(now=NOW, limit=10)) == []
+        assert [catalog.get(upload_id) is not None for upload_id in ("now", "later", "never")] == [False, True, True]
+        assert list(deleting(catalog)) == [expired]
+        catalog.publish("pending")
+
+    def test_expired_ones_come_in_pages(self, catalog: SweepableRecords) -> None:
+        """Each once, however many expire at one moment."""
+        uploads = [new_upload(f"u{number}", expires_at=NOW - number // 4 * SECOND) for number in range(10)]
+        ready(catalog, *uploads)
+        found: list[Upload] = []
+        last = None
+        while page := catalog.withdraw_expired(now=NOW, limit=3, after=last):
+            assert len(page) <= 3
+            found += page
+            last = page[-1]
+        assert sorted(ids(found)) == ids(uploads)
 
     def test_stalled_is_what_is_pending_for_too_long(self, catalog: SweepableRecords) -> None:
         """It is withdrawn beside what was being deleted, and nothing else is: what expired has an owner to be told."""
@@ -478,65 +503,75 @@ class SweepableRecordsContract(RecordsContract):
         catalog.reserve(new_upload("stalled", received_at=NOW - HOUR))
         catalog.withdraw("deleting")
         catalog.withdraw_stalled(now=NOW, pending_since=NOW - HOUR)
-        assert set(catalog.withdrawn_ids()) == {"deleting", "stalled"}
-        assert catalog.withdrawn("deleting") == new_upload("deleting", tags=("t",))
-        assert catalog.withdrawn("live") is None
-        catalog.forget("deleting")
-        assert catalog.withdrawn("deleting") is None
+        stalled, withdrawn = deleting(catalog)
+        assert (stalled.id, withdrawn) == ("stalled", new_upload("deleting", tags=("t",)))
+        catalog.forget([withdrawn])
+        assert ids(deleting(catalog)) == ["stalled"]
         with pytest.raises(CatalogError):
             catalog.publish("stalled")
         catalog.publish("fresh")
 
-    def test_a_sweep_sees_each_upload_once_while_it_forgets(self, catalog: SweepableRecords) -> None:
-        """However many there are, and whatever is forgotten on the way."""
-        ready(catalog, *(new_upload(f"u{number:03}", expires_at=NOW, tags=("t",)) for number in range(450)))
-        for number in range(450):
-            catalog.withdraw(f"u{number:03}")
-        seen = []
-        for upload_id in catalog.withdrawn_ids():
-            seen.append(upload_id)
-            if len(seen) % 2:
-                catalog.forget(upload_id)
-        assert sorted(seen) == [f"u{number:03}" for number in range(450)]
-        assert len(list(catalog.withdrawn_ids())) == 225
-
     def test_what_is_to_be_removed_is_claimed_by_one(self, catalog: SweepableRecords) -> None:
         """Until it is given back, or its claim is older than the next one allows; what readers see, nobody claims."""
-        ready(catalog, new_upload("live"), new_upload("gone"))
+        gone = new_upload("gone", tags=("t",))
+        ready(catalog, new_upload("live"), gone)
         catalog.withdraw("gone")
         before = NOW - HOUR
-        assert not catalog.claim("live", now=NOW, since=before)
-        assert not catalog.claim("nobody", now=NOW, since=before)
-        assert catalog.claim("gone", now=NOW, since=before)
-        assert not catalog.claim("gone", now=NOW + SECOND, since=NOW - SECOND)
-        assert catalog.claim("gone", now=NOW + SECOND, since=NOW)
-        assert not catalog.claim("gone", now=NOW + 2 * SECOND, since=NOW)
-        catalog.unclaim("gone")
-        catalog.unclaim("nobody")
-        assert catalog.claim("gone", now=NOW, since=before)
-        assert list(catalog.withdrawn_ids()) == ["gone"]
-        assert catalog.withdrawn("gone") == new_upload("gone")
-        catalog.forget("gone")
-        assert not catalog.claim("gone", now=NOW + HOUR, since=NOW)
+        assert list(catalog.claim(now=NOW, since=before, limit=10)) == [gone]
+        assert list(catalog.claim(now=NOW + SECOND, since=NOW - SECOND, limit=10)) == []
+        assert list(catalog.claim(now=NOW + SECOND, since=NOW, limit=10)) == [gone]
+        assert list(catalog.claim(now=NOW + 2 * SECOND, since=NOW, limit=10)) == []
+        catalog.unclaim([gone, new_upload("live"), new_upload("nobody")])
+        assert list(catalog.claim(now=NOW, since=before, limit=10)) == [gone]
+        catalog.forget([gone])
+        assert list(catalog.claim(now=NOW + HOUR, since=NOW, limit=10)) == []
 
-    def test_of_many_sweeps_each_claims_what_no_other_has(self, catalog: SweepableRecords) -> None:
-        """Nothing is removed twice, and nothing is left."""
+    def test_claims_come_in_pages(self, catalog: SweepableRecords) -> None:
+        """Each upload once, and what was given back on the way only to the next sweep."""
+        uploads = [new_upload(f"u{number}", received_at=NOW - number // 4 * SECOND) for number in range(10)]
+        ready(catalog, *uploads)
+        for upload in uploads:
+            catalog.withdraw(upload.id)
+        found: list[Upload] = []
+        last = None
+        while page := catalog.claim(now=NOW, since=NOW - HOUR, limit=3, after=last):
+            assert len(page) <= 3
+            found += page
+            last = page[-1]
+            catalog.unclaim(page[:1])
+            catalog.forget(page[1:])
+        assert sorted(ids(found)) == ids(uploads)
+        assert len(catalog.claim(now=NOW, since=NOW - HOUR, limit=10)) == 4
+
+    def test_of_many_sweeps_each_takes_what_no_other_has(self, catalog: SweepableRecords) -> None:
+        """Nothing is told or removed twice, and nothing is left."""
         names = [f"u{number:02}" for number in range(40)]
-        ready(catalog, *map(new_upload, names))
-        for name in names:
-            catalog.withdraw(name)
+        ready(catalog, *(new_upload(name, expires_at=NOW, tags=("t",)) for name in names))
 
-        def work(thread: int) -> list[str]:
-            return [name for name in names if catalog.claim(name, now=NOW, since=NOW - HOUR)]
+        def withdraw(thread: int) -> list[Upload]:
+            found: list[Upload] = []
+            while page := catalog.withdraw_expired(now=NOW, limit=3):
+                found += page
+            return found
 
-        assert sorted(chain(*in_threads(4, work))) == names
+        def remove(thread: int) -> list[Upload]:
+            found: list[Upload] = []
+            while page := catalog.claim(now=NOW, since=NOW - HOUR, limit=3):
+                catalog.forget(page)
+                found += page
+            return found
+
+        # One that finds others at work may end before them; what it leaves is theirs.
+        assert sorted(ids(list(chain(*in_threads(4, withdraw))))) == names
+        assert sorted(ids(list(chain(*in_threads(4, remove))))) == names
+        assert list(deleting(catalog)) == []
 
     def test_however_many_are_stalled_all_are_withdrawn(self, catalog: SweepableRecords) -> None:
         """By several sweeps at once, too."""
         for number in range(450):
             catalog.reserve(new_upload(f"u{number:03}"))
         in_threads(3, lambda thread: catalog.withdraw_stalled(now=NOW, pending_since=NOW))
-        assert len(list(catalog.withdrawn_ids())) == 450
+        assert len(deleting(catalog)) == 450
 
     def test_an_upload_is_published_or_swept_never_both(self, catalog: SweepableRecords) -> None:
         """A sweep that comes while uploads are published takes each of them before, or leaves it alone."""
@@ -558,7 +593,7 @@ class SweepableRecordsContract(RecordsContract):
 
         in_threads(2, work)
         assert [name for name in names if catalog.get(name) is not None] == sorted(published)
-        assert sorted(catalog.withdrawn_ids()) == sorted(set(names) - set(published))
+        assert sorted(ids(deleting(catalog))) == sorted(set(names) - set(published))
 
 
 class CheckableRecordsContract(RecordsContract):
@@ -624,18 +659,21 @@ class CatalogContract(
 
     ability = Catalog
 
-    def test_a_request_is_free_again_when_its_upload_is_stalled(self, catalog: Catalog) -> None:
-        """Its client asks once more, and gets a new upload."""
+    def test_a_request_is_free_again_when_its_upload_is_swept(self, catalog: Catalog) -> None:
+        """Its client asks once more, and gets a new upload: stalled at first, and expired later."""
         catalog.reserve(new_upload("a1", request_digest="3" * 64, received_at=NOW - HOUR))
         catalog.withdraw_stalled(now=NOW, pending_since=NOW - HOUR)
         assert catalog.requested("3" * 64) is None
-        ready(catalog, new_upload("a2", request_digest="3" * 64))
+        ready(catalog, new_upload("a2", request_digest="3" * 64, expires_at=NOW))
+        catalog.withdraw_expired(now=NOW, limit=10)
+        assert catalog.requested("3" * 64) is None
+        ready(catalog, new_upload("a3", request_digest="3" * 64))
 
     def test_what_is_abandoned_is_swept(self, catalog: Catalog) -> None:
         """Its files are removed like those of any other."""
         catalog.reserve(new_upload("a1"))
         catalog.abandon("a1")
-        assert list(catalog.withdrawn_ids()) == ["a1"]
+        assert ids(deleting(catalog)) == ["a1"]
 
     def test_a_view_moves_nothing_in_a_list(self, catalog: Catalog) -> None:
         """The next page follows the one before, whatever was looked at meanwhile."""

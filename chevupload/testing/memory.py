@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
@@ -163,12 +163,13 @@ class MemoryCatalog:
         """See IdempotentRecords."""
         return self._change(upload_id, "pending", to="deleting")
 
-    def forget(self, upload_id: str) -> None:
+    def forget(self, uploads: Sequence[Upload]) -> None:
         """See UploadRecords."""
         with self._lock:
-            if (record := self._record(upload_id, "deleting")) is not None:
-                self._forgotten.add(record.upload.stem.lower())
-                del self._records[upload_id]
+            for upload in uploads:
+                if self._record(upload.id, "deleting") is not None:
+                    self._forgotten.add(upload.stem.lower())
+                    del self._records[upload.id]
 
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
         """See SweepableRecords."""
@@ -177,36 +178,31 @@ class MemoryCatalog:
                 if record.state == "pending" and record.upload.received_at <= pending_since:
                     record.state = "deleting"
 
-    def expired(self, now: datetime) -> Iterator[Upload]:
-        """See SweepableRecords."""
-        return (upload for upload in self.uploads() if upload.is_expired(now))
-
-    def withdrawn_ids(self) -> Iterator[str]:
+    def withdraw_expired(self, *, now: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
         """See SweepableRecords."""
         with self._lock:
-            ids = [id_ for id_, record in self._records.items() if record.state == "deleting"]
-        yield from ids
+            found = [each for each in self._records.values() if each.state == "ready" and each.upload.is_expired(now)]
+            for record in found[:limit]:
+                record.state = "deleting"
+            return [record.upload for record in found[:limit]]
 
-    def claim(self, upload_id: str, *, now: datetime, since: datetime) -> bool:
+    def claim(self, *, now: datetime, since: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
         """See SweepableRecords."""
         with self._lock:
-            record = self._record(upload_id, "deleting")
-            if record is None or (record.claimed_at is not None and record.claimed_at > since):
-                return False
-            record.claimed_at = now
-            return True
+            deleting = [record for record in self._records.values() if record.state == "deleting"]
+            free = [record for record in deleting if record.claimed_at is None or record.claimed_at <= since]
+            later = [record for record in free if after is None or _age(record.upload) > _age(after)]
+            page = sorted(later, key=lambda record: _age(record.upload))[:limit]
+            for record in page:
+                record.claimed_at = now
+            return [record.upload for record in page]
 
-    def unclaim(self, upload_id: str) -> None:
+    def unclaim(self, uploads: Sequence[Upload]) -> None:
         """See SweepableRecords."""
         with self._lock:
-            if (record := self._records.get(upload_id)) is not None:
-                record.claimed_at = None
-
-    def withdrawn(self, upload_id: str) -> Upload | None:
-        """See SweepableRecords."""
-        with self._lock:
-            record = self._record(upload_id, "deleting")
-            return None if record is None else record.upload
+            for upload in uploads:
+                if (record := self._records.get(upload.id)) is not None:
+                    record.claimed_at = None
 
     def uploads(self) -> Iterator[Upload]:
         """See CheckableRecords."""

@@ -17,7 +17,7 @@ import pytest
 
 from chevupload.errors import FileExists, FileMissing, StorageError, TooLarge
 from chevupload.model import FileHeaders
-from chevupload.protocols import AdoptingStorage, ListingStorage, Storage
+from chevupload.protocols import AdoptingStorage, BulkDeletingStorage, ListingStorage, Storage
 from chevupload.testing.records import in_threads
 
 PNG = FileHeaders(
@@ -119,6 +119,17 @@ class StorageContract:
         for path in ("gone.png", "one/two/none.png"):
             with pytest.raises(FileMissing):
                 storage.modified(path)
+
+    def test_many_are_removed_at_once(self, storage: Storage) -> None:
+        """Those that were asked for and no others; absent ones are fine, and so is doing it twice."""
+        if not isinstance(storage, BulkDeletingStorage):
+            pytest.skip("this storage removes its files one by one")
+        for path in (*PATHS, "stays.png"):
+            put(storage, path, b"x")
+        for _ in range(2):
+            assert storage.delete_many([*PATHS, "gone.png", "one/two/none.png"]) == {}
+            assert [path for path in (*PATHS, "stays.png") if storage.exists(path)] == ["stays.png"]
+        assert storage.delete_many([]) == {}
 
     def test_a_stored_file_is_read_from_any_place(self, storage: Storage) -> None:
         """A browser that asks for a part of a file gets it: what was opened is seekable, and readers do not meet."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import cast
@@ -63,11 +63,23 @@ class Writer:
         return True
 
     def clear(self, upload: Upload) -> None:
-        """Remove the files, then the record, of an upload that is marked as deleting."""
-        storage = self._storages.of(upload)
-        for path in upload.paths:
-            storage.delete(path)
-        self._records.forget(upload.id)
+        """Remove the files, then the record, of an upload that is marked as deleting.
+
+        Raises:
+            BackendError: a part is away; the sweep finishes the rest.
+        """
+        for error in self.clear_all([upload]).values():
+            raise error
+
+    def clear_all(self, uploads: Sequence[Upload]) -> Mapping[str, BackendError]:
+        """Do the same for several uploads, and return by their ids why some of them are still marked.
+
+        Raises:
+            BackendError: the catalog is away.
+        """
+        failed = self._storages.delete(uploads)
+        self._records.forget([upload for upload in uploads if upload.id not in failed])
+        return failed
 
     def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog) -> None:
         """Reserve, put and publish; on any error undo what was done."""
@@ -111,7 +123,7 @@ class Writer:
             storage = self._storages.of(upload)
             for path in written:
                 storage.delete(path)
-            self._records.forget(upload.id)
+            self._records.forget([upload])
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
             return False

@@ -51,6 +51,8 @@ from chevupload.uploads.record import Source, Stored, build_record, candidates
 from chevupload.uploads.upload_log import UploadLog
 
 _READ_BYTES = 262_144
+_PAGE = 200
+"""How many uploads are taken away together."""
 _DUPLICATE_WINDOW = timedelta(days=1)
 
 
@@ -233,8 +235,11 @@ class Uploads:
             BackendError: a part is away. What is marked by then, the sweep finishes.
         """
         count = 0
-        while page := self.list(owner):
-            count += sum(map(self.delete, page))
+        while page := self.list(owner, limit=_PAGE):
+            withdrawn = [upload for upload in page if self._withdraw(upload)]
+            count += len(withdrawn)
+            for error in self._writer.clear_all(withdrawn).values():
+                raise error
         return count
 
     def delete(self, upload: Upload | str) -> bool:
@@ -247,12 +252,15 @@ class Uploads:
                 that it was saved in is still open: rolling that back takes it away.
         """
         found = self._catalog.get(upload) if isinstance(upload, str) else upload
-        if found is not None and self._transactions.holds(found):
-            raise CatalogError("an open transaction holds this upload: roll it back to take the upload away")
-        if found is None or not self._writer.withdraw(found):
+        if found is None or not self._withdraw(found):
             return False
         self._writer.clear(found)
         return True
+
+    def _withdraw(self, upload: Upload) -> bool:
+        if self._transactions.holds(upload):
+            raise CatalogError("an open transaction holds this upload: roll it back to take the upload away")
+        return self._writer.withdraw(upload)
 
     def max_bytes(self, principal: Principal) -> int:
         """Return how large a file of this sender may be."""

@@ -16,7 +16,7 @@ def test_a_name_is_free_after_a_year(each_database, make_upload, now):
     catalog = SqlCatalog(each_database, clock=lambda: now)
     catalog.reserve(make_upload())
     catalog.withdraw("a1")
-    catalog.forget("a1")
+    catalog.forget([make_upload()])
     catalog.withdraw_stalled(now=now + timedelta(days=365), pending_since=now)
     with pytest.raises(NameTaken):
         catalog.reserve(make_upload())

@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scop
 from chevupload.db import Database, SqlCatalog, Tables, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError, NameTaken
 from chevupload.protocols import JoinableRecords, UploadRecords
+from tests.support import deleting
 
 
 def _defers(*_, dialect, **__):
@@ -104,7 +105,7 @@ def posts(catalog):
 def swept(catalog, now):
     """Return what a sweep removes."""
     catalog.withdraw_stalled(now=now, pending_since=now)
-    return list(catalog.withdrawn_ids())
+    return [upload.id for upload in deleting(catalog)]
 
 
 def test_the_catalog_can_join(catalog, session):

@@ -73,7 +73,7 @@ def fill(component: ChevUpload, folder: Path) -> int:
         if kind == "deleting":
             catalog.withdraw(upload.id)
         if number % 8 == 3:
-            assert catalog.claim(upload.id, now=NOW, since=NOW), "a sweep that died yesterday has it"
+            assert catalog.claim(now=NOW, since=NOW, limit=1) == [upload], "a sweep that died yesterday has it"
     living = new_upload("living", size=1)
     catalog.reserve(living)
     storage.save(living.path, io.BytesIO(b"x"), headers=PNG)

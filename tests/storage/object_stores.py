@@ -69,11 +69,13 @@ class S3:
 
     Attributes:
         refuses: headers, as WSGI spells them and with the beginning of a value, that are answered with 501.
+        wants_md5: whether it takes no bulk of deletions without Content-MD5.
         tls: whether it speaks HTTPS, by a certificate that nobody knows.
     """
 
     delay: float = 0.0
     refuses: tuple[tuple[str, str], ...] = ()
+    wants_md5: bool = False
     tls: bool = False
     calls: list[Call] = field(default_factory=list)
 
@@ -101,15 +103,26 @@ class S3:
     def _answer(self, environ: Any, start_response: Any) -> Any:
         call = Call(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_RANGE"))
         self.calls.append(call)
-        if any(environ.get(name, "").startswith(value) for name, value in self.refuses if name in environ):
+        if (refusal := self._refusal(environ)) is not None:
+            status, code = refusal
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            start_response("501 Not Implemented", [("Content-Type", "application/xml"), ("Connection", "close")])
-            return [b"<Error><Code>NotImplemented</Code><Message>A header is not supported</Message></Error>"]
+            start_response(status, [("Content-Type", "application/xml"), ("Connection", "close")])
+            return [
+                f"<Error><Code>{code}</Code><Message>A header is missing or not supported</Message></Error>".encode()
+            ]
         start = time.perf_counter()
         time.sleep(self.delay)
         answer = self._application(environ, start_response)
         call.seconds = time.perf_counter() - start
         return answer
+
+    def _refusal(self, environ: Any) -> tuple[str, str] | None:
+        if any(environ.get(name, "").startswith(value) for name, value in self.refuses if name in environ):
+            return "501 Not Implemented", "NotImplemented"
+        is_bulk = environ["REQUEST_METHOD"] == "POST" and environ["QUERY_STRING"].startswith("delete")
+        if self.wants_md5 and is_bulk and "HTTP_CONTENT_MD5" not in environ:
+            return "400 Bad Request", "MissingContentMD5"
+        return None
 
     def storage(self, **arguments: Any) -> FsspecStorage:
         """Return a storage in a bucket of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -158,6 +159,74 @@ def test_what_is_read_is_what_is_fetched(s3, start):
     assert gets == [f"bytes={start}-{start + 999}"]
 
 
+def test_s3_removes_a_thousand_files_by_one_request(s3):
+    """Whether they are there or not."""
+    storage = s3.storage()
+    put(storage, "a.png", b"1")
+    s3.calls.clear()
+    assert storage.delete_many(["a.png", *(f"{number}.png" for number in range(1_000))]) == {}
+    assert [call.method for call in s3.calls] == ["POST", "POST"]
+    assert not storage.exists("a.png")
+
+
+def test_a_minio_takes_it_too(minio, monkeypatch):
+    """It looks at what is signed, with two checksums."""
+    storage = minio.storage()
+    for path in ("a.png", "b.png"):
+        put(storage, path, b"1")
+    monkeypatch.delattr(access.ObjectAccess, "remove_many")
+    assert storage.delete_many(["a.png", "b.png", "c.png"]) == {}
+    assert [storage.exists(path) for path in ("a.png", "b.png")] == [False, False]
+
+
+def test_an_s3_of_old_rules_takes_it_too():
+    """It asks for a checksum that Amazon's library does not send any more."""
+    with S3(wants_md5=True) as server:
+        storage = server.storage()
+        server.calls.clear()
+        assert storage.delete_many(["a.png", "b.png"]) == {}
+        assert [call.method for call in server.calls] == ["POST"]
+
+
+def test_an_s3_that_removes_no_bulk_is_asked_for_each_file():
+    """A look-alike may not know the request at all."""
+    with S3(refuses=(("HTTP_CONTENT_MD5", ""),)) as server:
+        storage = server.storage()
+        for path in ("a.png", "b.png"):
+            put(storage, path, b"1")
+        server.calls.clear()
+        assert storage.delete_many(["a.png", "b.png", "c.png"]) == {}
+        assert [call.method for call in server.calls] == ["POST", "DELETE", "DELETE", "DELETE"]
+        assert [storage.exists(path) for path in ("a.png", "b.png")] == [False, False]
+
+
+@pytest.mark.parametrize("paths", [["a.png", "kept.png", "b.png"], ["kept.png"]])
+def test_what_s3_does_not_remove_is_told(s3, paths):
+    """By its path and with the reason; the others are gone."""
+    storage = s3.storage()
+    bucket = storage._files._source.removeprefix("s3://").partition("/")[0]
+    denied = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteObject",
+        "Resource": f"arn:aws:s3:::{bucket}/folder/kept.png",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    assert requests.put(f"{s3.url}/{bucket}?policy", policy, timeout=30).ok
+    for path in paths:
+        put(storage, path, b"1")
+    failed = storage.delete_many(paths)
+    assert (list(failed), str(failed["kept.png"])) == (["kept.png"], "cannot delete kept.png")
+    assert "AccessDenied" in str(failed["kept.png"].__cause__)
+    assert [path for path in paths if storage.exists(path)] == ["kept.png"]
+
+
+def test_a_bucket_that_is_not_there_is_told_as_a_whole(s3):
+    """Nothing is known of any of the files."""
+    with pytest.raises(StorageError):
+        FsspecStorage("s3://nobodys-bucket", options=s3.options).delete_many(["a.png"])
+
+
 def test_a_forked_process_goes_on(server):
     """A server that preloads, and used its storage before it forked, serves from its children all the same."""
     storage = server.storage()
@@ -310,6 +379,7 @@ def test_a_store_that_never_answers_is_a_storage_that_is_away(protocol):
         storage = silent(protocol, server.getsockname()[1])
         for action in (
             lambda: put(storage, "a.png", b"1"),
+            lambda: storage.delete_many(["a.png", "b.png"]),
             lambda: storage.open("a.png"),
             lambda: storage.exists("a.png"),
             lambda: storage.delete("a.png"),

@@ -95,6 +95,17 @@ class DeletesOnce(MemoryStorage):
         super().delete(path)
 
 
+class DeletesFirst(MemoryStorage):
+    """Removes the first one of many."""
+
+    breaks = "test_many_are_removed_at_once"
+
+    def delete_many(self, paths):
+        for path in paths[:1]:
+            self.delete(path)
+        return {}
+
+
 class DeletesPrefixes(MemoryStorage):
     """Deletes what begins alike."""
 
@@ -214,12 +225,13 @@ class AbandonsReady(SoundCatalog):
 
 
 class ForgetsExpiry(SoundCatalog):
-    """Lists everything as expired."""
+    """Takes everything for expired."""
 
-    breaks = "test_expired_ones_are_listed"
+    breaks = "test_expired_ones_are_withdrawn"
 
-    def expired(self, now):
-        return self.uploads()
+    def withdraw_expired(self, *, now, limit, after=None):
+        found = list(self.uploads())[:limit]
+        return [upload for upload in found if self.withdraw(upload.id)]
 
 
 class ShowsPending(SoundCatalog):
@@ -246,8 +258,8 @@ class Freeing(SoundCatalog):
 
     breaks = "test_withdrawn_is_gone_and_its_name_is_not_used_again"
 
-    def forget(self, upload_id):
-        super().forget(upload_id)
+    def forget(self, uploads):
+        super().forget(uploads)
         self._forgotten.clear()
 
 
@@ -338,8 +350,8 @@ class ClaimsTwice(SoundCatalog):
 
     breaks = "test_what_is_to_be_removed_is_claimed_by_one"
 
-    def claim(self, upload_id, *, now, since):
-        return self.withdrawn(upload_id) is not None
+    def claim(self, *, now, since, limit, after=None):
+        return super().claim(now=now, since=now, limit=limit, after=after)
 
 
 class NoTags(SoundCatalog):

@@ -184,7 +184,7 @@ def half_done(stand, *, files, state):
     bodies = [(stand.images / path).read_bytes() for path in upload.paths]
     for path in upload.paths:
         stand.storage.delete(path)
-    stand.catalog.forget(upload.id)
+    stand.catalog.forget([upload])
     assert stand.left() == EMPTY
     upload = replace(upload, id="half", name="half")
     stand.catalog.reserve(upload)

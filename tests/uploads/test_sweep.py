@@ -13,9 +13,11 @@ import pytest
 
 from chevupload.db import Database, SqlCatalog, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError, StorageError
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage
+from chevupload.uploads import sweep
 from chevupload.uploads.consistency import CheckReport
 from chevupload.uploads.intent_log import IntentLog
-from chevupload.uploads.maintenance import SweepReport
+from chevupload.uploads.sweep import Sweep, SweepReport
 from tests.support import EMPTY, SECRET, Failing, files_in, noise
 
 HOUR = timedelta(hours=1)
@@ -41,18 +43,53 @@ def test_expired_uploads_are_swept(stand):
 
 def test_one_failure_does_not_stop_the_rest(make):
     """It is counted and logged, and tried again next time."""
-    stand = make(storage=lambda local: Failing(local, "delete", StorageError("away"), forever=False))
+    files = MemoryStorage()
+    stand = make(storage=Failing(files, "delete", StorageError("away"), forever=False))
     for name in ("a.png", "b.png"):
         stand.upload(filename=name, expiration="600")
     stand.clock.move(hours=1)
     assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=1)
     assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=1, temporary_files=0, failed=0)
-    assert stand.stored() == []
+    assert list(files.files()) == []
+
+
+def test_what_cannot_be_removed_stops_no_other(make, caplog):
+    """However many pages there are, and at whatever place: each sweep tries it once, and the rest is gone."""
+
+    class Stuck(MemoryStorage):
+        def delete(self, path):
+            if "stuck" in path:
+                raise StorageError("not yours")
+            super().delete(path)
+
+    stand = make(storage=Stuck())
+    for name in ("stuck", "b", "c", "stuck-2", "e"):
+        stand.upload(filename=f"{name}.png", expiration="600")
+    stand.clock.move(hours=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "PAGE_SIZE", 2)
+        assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=3, temporary_files=0, failed=2)
+        assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=2)
+    assert sorted(stand.storage._files) == [
+        f"2026/03/04/{name}.png" for name in ("stuck-2", "stuck-2.th", "stuck", "stuck.th")
+    ]
+    assert caplog.text.count("could not be swept") == 4
+
+
+def test_a_catalog_that_fails_for_a_page_gets_it_back(make):
+    """Its files are gone and its records are there: the next sweep finishes it."""
+    stand = make(catalog=Failing(MemoryCatalog(), "forget", CatalogError("away"), forever=False))
+    for name in ("a.png", "b.png"):
+        stand.upload(filename=name, expiration="600")
+    stand.clock.move(hours=1)
+    assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=0, temporary_files=0, failed=2)
+    assert stand.component.maintenance.sweep(grace=HOUR) == SweepReport(uploads=2, temporary_files=0, failed=0)
+    assert stand.left() == EMPTY
 
 
 def test_a_deletion_that_cannot_be_finished_is_counted(make):
     """A storage that stays away keeps its records for the next sweep."""
-    stand = make(storage=lambda local: Failing(local, "delete", StorageError("away")))
+    stand = make(storage=lambda local: Failing(local, "delete_many", StorageError("away")))
     stand.upload(expiration="600")
     stand.clock.move(hours=1)
     for _ in range(2):
@@ -124,7 +161,7 @@ class _File:
 def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplog):
     """A file that vanished is fine, one that may not be removed is logged, and the rest goes."""
     files = _Slippery(FileNotFoundError(), PermissionError("not yours"), None).files
-    monkeypatch.setattr(stand.component.maintenance, "_temporary_files", lambda: iter(files))
+    monkeypatch.setattr(Sweep, "_temporary_files", lambda sweep: iter(files))
     with caplog.at_level(logging.WARNING):
         assert stand.component.maintenance.sweep(grace=HOUR).temporary_files == 1
     assert "could not be removed" in caplog.text
@@ -132,8 +169,7 @@ def test_temporary_files_of_others_do_not_stop_a_sweep(stand, monkeypatch, caplo
 
 def test_a_catalog_that_is_away_is_told(make):
     """There is nothing to sweep without records."""
-    stand = make()
-    stand.component.maintenance._records = Failing(stand.catalog, "withdraw_stalled", CatalogError("away"))
+    stand = make(catalog=Failing(MemoryCatalog(), "withdraw_stalled", CatalogError("away")))
     with pytest.raises(CatalogError):
         stand.component.maintenance.sweep(grace=HOUR)
 
@@ -154,31 +190,30 @@ def test_a_sweep_beside_another_removes_nothing_new(make):
     stand = make()
     stand.upload(filename="same.png", expiration="600")
     stand.clock.move(hours=1)
-    listed = stand.catalog.withdrawn_ids
-    entered = []
+    claim = stand.catalog.claim
 
-    def meanwhile():
-        for upload_id in list(listed()):
-            if not entered:
-                entered.append(upload_id)
-                stand.component.maintenance.sweep(grace=HOUR)
-                stand.upload(filename="same.png")
-            yield upload_id
+    def and_meanwhile(**arguments):
+        page = claim(**arguments)
+        stand.catalog.claim = claim
+        stand.clock.move(hours=2)
+        assert stand.component.maintenance.sweep(grace=HOUR).uploads == 1, "it takes this one for dead"
+        stand.upload(filename="same.png")
+        return page
 
-    stand.catalog.withdrawn_ids = meanwhile
+    stand.catalog.claim = and_meanwhile
     stand.component.maintenance.sweep(grace=HOUR)
     assert stand.component.maintenance.check() == CheckReport(uploads=1, missing=())
 
 
 def test_regular_sweeps_end_with_the_component(stand):
     """They go on though one fails, end at close(), and may begin anew."""
-    expired, swept = stand.catalog.expired, threading.Semaphore(0)
+    swept = threading.Semaphore(0)
 
-    def fail(now):
+    def fail(**arguments):
         swept.release()
         raise KeyError("broken")
 
-    stand.catalog.expired = fail
+    stand.catalog.withdraw_expired = fail
     for _ in range(2):
         stand.component.maintenance.sweep_every(0.001)
         with pytest.raises(ConfigError, match="already"):
@@ -187,14 +222,15 @@ def test_regular_sweeps_end_with_the_component(stand):
             assert swept.acquire(timeout=30)
         stand.component.close()
         assert [thread for thread in threading.enumerate() if thread.name == "chevupload-sweep"] == []
-    stand.catalog.expired = expired
     stand.component.close()
 
 
-def test_a_regular_sweep_stops_between_two_uploads(stand):
+def test_a_regular_sweep_stops_between_two_pages(stand, monkeypatch):
     """close() does not wait for all the rest."""
+    monkeypatch.setattr(sweep, "PAGE_SIZE", 1)
     for name in ("a.png", "b.png", "c.png"):
         stand.upload(filename=name, expiration="600")
+        stand.clock.move(seconds=1)
     stand.clock.move(hours=1)
     removing, go_on = threading.Event(), threading.Event()
     delete = stand.component.context.storages.by_name[""].delete

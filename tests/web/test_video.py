@@ -14,7 +14,8 @@ from PIL import Image
 from chevupload.config import Limits, Policy
 from chevupload.model import FileHeaders
 from chevupload.testing.memory import MemoryStorage
-from chevupload.uploads.maintenance import CheckReport, SweepReport
+from chevupload.uploads.consistency import CheckReport
+from chevupload.uploads.sweep import SweepReport
 from tests.media.films import NAMES, film
 from tests.support import EMPTY, Clock, assert_refusal, picture
 
