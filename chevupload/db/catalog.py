@@ -64,6 +64,8 @@ class SqlCatalog(SqlRecords):
         resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
         self._resize = update(uploads).where(id_, column.state == "ready").values(resized)
         self._abandon = update(uploads).where(id_, column.state == "pending").values(DELETING)
+        # Changes nothing, and takes SQLite's write lock before anything is read.
+        self._lock = update(uploads).where(column.id == "").values(DELETING)
         is_unfinished = text(UNFINISHED)
         self._stalled = (
             select(column.id)
@@ -276,8 +278,7 @@ class SqlCatalog(SqlRecords):
             page = page.where(follows(order, after))
         with self._database.begin() as connection:
             if connection.dialect.name == "sqlite":
-                # Changes nothing, and takes the write lock before anything is read.
-                connection.execute(self._update([]).values(values))
+                connection.execute(self._lock)
             rows = connection.execute(page).all()
             if rows:
                 connection.execute(self._update(rows).values(values))

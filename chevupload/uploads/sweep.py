@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -56,14 +56,14 @@ class Sweep:
             BackendError: the catalog is away.
         """
         now = self._clock()
-        self._withdraw_expired(ending)
+        self._withdraw_expired(now, ending)
         self._settle_transactions(grace)
         self._records.withdraw_stalled(now=now, pending_since=now - grace)
         removed, failed = self._remove_withdrawn(grace, ending)
         return SweepReport(uploads=removed, temporary_files=self._remove_spools(grace), failed=failed)
 
-    def _withdraw_expired(self, ending: Event) -> None:
-        now, last = self._clock(), None
+    def _withdraw_expired(self, now: datetime, ending: Event) -> None:
+        last: Upload | None = None
         while not ending.is_set():
             page = self._records.withdraw_expired(now=now, limit=PAGE_SIZE, after=last)
             if not page:

@@ -139,11 +139,11 @@ class Site:
             "file": lambda: catalog.find(upload.stem),
             "list": lambda: catalog.owned(owner_id, now=NOW, limit=1),
             "list, far down": lambda: catalog.owned(owner_id, now=NOW, limit=1, before=_old(upload)),
-            "expired": lambda: next(catalog.expired(NOW - timedelta(days=1)), None),
+            "expired": lambda: catalog.withdraw_expired(now=NOW - timedelta(days=1), limit=200),
             "stalled": lambda: catalog.withdraw_stalled(now=NOW, pending_since=NOW - timedelta(hours=1)),
             "withdraw": lambda: catalog.withdraw(upload.id),
-            "deleting": lambda: list(catalog.withdrawn_ids()),
-            "forget": lambda: catalog.forget(upload.id),
+            "claim": lambda: catalog.claim(now=NOW, since=NOW - timedelta(hours=1), limit=200),
+            "forget": lambda: catalog.forget([upload]),
         }
 
 
