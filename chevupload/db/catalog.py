@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Executable,
     Select,
     Update,
@@ -25,12 +26,13 @@ from sqlalchemy import (
 
 from chevupload.clock import Clock, utc_now
 from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked, follows
+from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database
 from chevupload.db.host_session import HostSession, JoinedRecords
 from chevupload.db.records import DELETING, SqlRecords, Statements
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
-from chevupload.event import Event
+from chevupload.event import Event, new_event
 from chevupload.model import Album, Cursor, Upload
 from chevupload.protocols import UploadRecords
 
@@ -64,8 +66,6 @@ class SqlCatalog(SqlRecords):
         resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
         self._resize = update(uploads).where(id_, column.state == "ready").values(resized)
         self._abandon = update(uploads).where(id_, column.state == "pending").values(DELETING)
-        # Changes nothing, and takes SQLite's write lock before anything is read.
-        self._lock = update(uploads).where(column.id == "").values(DELETING)
         is_unfinished = text(UNFINISHED)
         self._stalled = (
             select(column.id)
@@ -136,18 +136,27 @@ class SqlCatalog(SqlRecords):
         self._change_found(self._stalled, pending_since, self._abandon, "upload_id")
         self._change_found(self._overdue, now - _NAMES_KEPT, self._free_name, "found")
 
-    def withdraw_expired(self, *, now: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
+    def withdraw_expired(
+        self, *, now: datetime, limit: int, after: Upload | None = None, events: bool = False
+    ) -> list[Upload]:
         """See SweepableRecords."""
         column = self._uploads.c
         expired = self._statements.select.where(Unlocked(column.state) == "ready", column.expires_at <= now)
-        return self._take(expired, (column.expires_at, column.id), limit, after, DELETING)
+        page = _page(expired, (column.expires_at, column.id), limit, after)
+        with self._database.begin() as connection:
+            uploads = self._change_page(connection, page, DELETING)
+            if events and uploads:
+                self._statements.events.add(connection, [new_event("expired", upload, now) for upload in uploads])
+            return uploads
 
     def claim(self, *, now: datetime, since: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
         """See SweepableRecords."""
         column = self._uploads.c
         is_free = or_(column.claimed_at.is_(None), column.claimed_at <= since)
         deleting = self._statements.select.where(text(UNFINISHED), column.state == "deleting", is_free)
-        return self._take(deleting, (column.received_at, column.id), limit, after, {"claimed_at": now})
+        page = _page(deleting, (column.received_at, column.id), limit, after)
+        with self._database.begin() as connection:
+            return self._change_page(connection, page, {"claimed_at": now})
 
     def unclaim(self, uploads: Sequence[Upload]) -> None:
         """See SweepableRecords."""
@@ -260,42 +269,36 @@ class SqlCatalog(SqlRecords):
         hashes = (column.md5, column.source_md5)
         return select(or_(*(exists().where(is_recent, one == bindparam("md5", type_=one.type)) for one in hashes)))
 
-    def _take(
-        self,
-        query: Select[Any],
-        order: Sequence[ColumnElement[Any]],
-        limit: int,
-        after: Upload | None,
-        values: Mapping[str, Any],
-    ) -> list[Upload]:
-        """Change a page of the rows that a query finds, which finds them no more, and return them.
+    def _change_page(self, connection: Connection, page: Select[Any], values: Mapping[str, Any]) -> list[Upload]:
+        """Change the rows that a query finds, which then finds them no more, and return them.
 
         Of several at once each gets other rows: it skips those that another one has found and not yet changed, or on
         SQLite waits for the other one to end.
         """
-        page = query.order_by(*order).limit(limit).with_for_update(skip_locked=True)
-        if after is not None:
-            page = page.where(follows(order, after))
-        with self._database.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.execute(self._lock)
-            rows = connection.execute(page).all()
-            if rows:
-                connection.execute(self._update(rows).values(values))
-            return self._with_tags(connection, rows)
+        lock_sqlite(connection)
+        rows = connection.execute(page.with_for_update(skip_locked=True)).all()
+        if rows:
+            connection.execute(self._update(rows).values(values))
+        return self._with_tags(connection, rows)
 
     def _update(self, rows: Sequence[Any]) -> Update:
         """Return a change of the rows of uploads with the ids of ``rows``."""
         return update(self._uploads).where(self._uploads.c.id.in_([row.id for row in rows]))
 
     def _pages(self, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> Iterator[Upload]:
-        """Yield uploads in the order of these columns, which an index has: a page for each transaction."""
-        query = self._statements.select.where(condition).order_by(*order).limit(PAGE_SIZE)
+        """Yield uploads in the order of these columns, a page for each transaction."""
+        query = self._statements.select.where(condition)
         page: Sequence[Upload] = ()
         while not page or len(page) == PAGE_SIZE:
             with self._database.connect() as connection:
-                rows = connection.execute(query.where(follows(order, page[-1])) if page else query).all()
+                rows = connection.execute(_page(query, order, PAGE_SIZE, page[-1] if page else None)).all()
                 page = self._with_tags(connection, rows)
             yield from page
             if not page:
                 return
+
+
+def _page(query: Select[Any], order: Sequence[ColumnElement[Any]], limit: int, after: Upload | None) -> Select[Any]:
+    """Return the query of a page in the order of these columns, which an index has: the first, or that after a row."""
+    page = query.order_by(*order).limit(limit)
+    return page if after is None else page.where(follows(order, after))

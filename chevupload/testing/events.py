@@ -11,7 +11,7 @@ import pytest
 
 from chevupload.errors import CatalogError
 from chevupload.event import Event, new_event
-from chevupload.protocols import EventRecords
+from chevupload.protocols import EventRecords, SweepableRecords
 from chevupload.testing.catalog import RecordsContract
 from chevupload.testing.records import NOW, in_threads, new_upload
 
@@ -72,6 +72,21 @@ class EventRecordsContract(RecordsContract):
         catalog.publish("a1")
         assert catalog.withdraw("a1") is True
         assert claim(catalog) == []
+
+    def test_what_expires_keeps_an_event(self, catalog: EventRecords) -> None:
+        """Where it is asked for, once for each upload."""
+        if not isinstance(catalog, SweepableRecords):
+            pytest.skip("these records are swept by their host")
+        for upload_id in ("a1", "a2", "a3"):
+            store(catalog, upload_id)
+        catalog.settle_events(told=claim(catalog), later=())
+        assert len(catalog.withdraw_expired(now=NOW, limit=1)) == 1
+        expired = catalog.withdraw_expired(now=NOW, limit=5, events=True)
+        events = sorted(claim(catalog), key=lambda event: event.upload.id)
+        assert [(event.kind, event.at, event.upload) for event in events] == [
+            ("expired", NOW, upload) for upload in sorted(expired, key=lambda upload: upload.id)
+        ]
+        assert len(events) == 2
 
     def test_events_of_an_upload_keep_their_order(self, catalog: EventRecords) -> None:
         """The second one is nobody's before the first was told, however long that takes."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
-from chevupload.event import Event
+from chevupload.event import Event, new_event
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
 from chevupload.naming import checked_path, joined_url
@@ -178,13 +178,13 @@ class MemoryCatalog:
                 if record.state == "pending" and record.upload.received_at <= pending_since:
                     record.state = "deleting"
 
-    def withdraw_expired(self, *, now: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
+    def withdraw_expired(
+        self, *, now: datetime, limit: int, after: Upload | None = None, events: bool = False
+    ) -> list[Upload]:
         """See SweepableRecords."""
-        with self._lock:
-            found = [each for each in self._records.values() if each.state == "ready" and each.upload.is_expired(now)]
-            for record in found[:limit]:
-                record.state = "deleting"
-            return [record.upload for record in found[:limit]]
+        found = [upload for upload in self.uploads() if upload.is_expired(now)]
+        expired = [(upload, new_event("expired", upload, now) if events else None) for upload in found[:limit]]
+        return [upload for upload, event in expired if self._change(upload.id, "ready", to="deleting", event=event)]
 
     def claim(self, *, now: datetime, since: datetime, limit: int, after: Upload | None = None) -> list[Upload]:
         """See SweepableRecords."""

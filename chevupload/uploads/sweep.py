@@ -63,13 +63,14 @@ class Sweep:
         return SweepReport(uploads=removed, temporary_files=self._remove_spools(grace), failed=failed)
 
     def _withdraw_expired(self, now: datetime, ending: Event) -> None:
+        hooks = self._context.hooks
         last: Upload | None = None
         while not ending.is_set():
-            page = self._records.withdraw_expired(now=now, limit=PAGE_SIZE, after=last)
+            page = self._records.withdraw_expired(now=now, limit=PAGE_SIZE, after=last, events=bool(hooks.on_event))
             if not page:
                 return
             for upload in page:
-                self._context.hooks.deleted(upload)
+                hooks.deleted(upload)
             last = page[-1]
 
     def _remove_withdrawn(self, grace: timedelta, ending: Event) -> tuple[int, int]:
