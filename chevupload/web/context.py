@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from chevupload.errors import Gone, NotFound
 from chevupload.keys import CurrentUser, SignedIn, signed_in
+from chevupload.model import Upload
 from chevupload.protocols import Fetcher, KeyStore
 from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.uploads.context import UploadContext
@@ -87,6 +89,19 @@ class WebContext(UploadContext):
     def form_tokens(self) -> FormTokens:
         """What signs forms."""
         return FormTokens(self.secret_keys)
+
+    def live(self, upload: Upload | None) -> Upload:
+        """Return an upload that the catalog has found, if readers may see it.
+
+        Raises:
+            NotFound: there is none.
+            Gone: it has expired.
+        """
+        if upload is None:
+            raise NotFound
+        if upload.is_expired(self.clock()):
+            raise Gone
+        return upload
 
     def links(self, environ: WSGIEnvironment) -> Links:
         """Return what builds URLs as the sender of a request sees them."""

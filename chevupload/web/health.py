@@ -12,10 +12,11 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from chevupload.model import MAX_KEY_LENGTH
+from chevupload.errors import Refusal
 from chevupload.protocols import ProbedStorage, Storage
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
+from chevupload.web.receiver import key_of
 from chevupload.wsgi.responses import RETRY_SECONDS, json_answer
 from chevupload.wsgi.webob import Response
 
@@ -65,16 +66,15 @@ class Health(Feature):
         return response
 
     def _is_admin(self, environ: WSGIEnvironment) -> bool:
-        key = environ.get("HTTP_X_API_KEY", "").strip()
-        if not key or len(key) > MAX_KEY_LENGTH:
-            return False
+        key = key_of(environ, {})
         try:
-            principal = self._context.keys.authenticate(key, environ)
+            return bool(key) and self._context.receiver.identify(key, environ).is_admin
+        except Refusal:
+            return False
         except Exception:
             # The database of keys may be what is away; that is said, and to nobody more.
             logger.exception("no key can be looked up")
             return False
-        return principal is not None and principal.is_admin
 
     def _look(self) -> dict[str, str]:
         if not self._lock.acquire(timeout=_PATIENCE_SECONDS):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chevupload.config import Renditions
-from chevupload.errors import Gone, InvalidParameter, NotFound, UnsupportedFormat
+from chevupload.errors import InvalidParameter, UnsupportedFormat
 from chevupload.model import Upload
 from chevupload.scaling import Size, fitted
 from chevupload.uploads.parameters import whole_number
@@ -45,13 +45,9 @@ class OEmbed(Feature):
             raise InvalidParameter("Invalid format, expected json")
         if (url := form.fields.get("url")) is None:
             raise InvalidParameter("Missing url, expected a viewer link of this site")
-        links, now = self._context.links(environ), self._context.clock()
+        links = self._context.links(environ)
         upload_id = links.viewed_id(url)
-        upload = self._context.catalog.get(upload_id) if upload_id else None
-        if upload is None:
-            raise NotFound
-        if upload.is_expired(now):
-            raise Gone
+        upload = self._context.live(self._context.catalog.get(upload_id) if upload_id else None)
         document = _document(
             upload,
             links,
@@ -59,7 +55,7 @@ class OEmbed(Feature):
             self._context.pages,
             max_width=_MAX_WIDTH.value_of(form.fields.get("maxwidth")),
             max_height=_MAX_HEIGHT.value_of(form.fields.get("maxheight")),
-            now=now,
+            now=self._context.clock(),
         )
         return json_answer(document)
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from chevupload.errors import FileMissing, Gone, NotFound
+from chevupload.errors import FileMissing, NotFound
 from chevupload.model import Upload
 from chevupload.web.api_json import deleted_document
 from chevupload.web.context import WebContext
@@ -55,7 +55,7 @@ class Viewer(Feature):
     @route("video", _READ, patterns=BELOW, rest=VIEWER, refusals="either")
     def show(self, environ: WSGIEnvironment, upload_id: str) -> Response:
         """Answer the viewer of an upload."""
-        upload = self._live(self._context.catalog.get(upload_id))
+        upload = self._context.live(self._context.catalog.get(upload_id))
         links = self._context.links(environ)
         below_mount = len(links.base_url)
         canonical = unquote(links.viewer(upload)[below_mount:])
@@ -85,7 +85,7 @@ class Viewer(Feature):
     @route("video", _READ, patterns=BELOW, rest=QR_CODE, refusals="either")
     def qr(self, environ: WSGIEnvironment, upload_id: str) -> Response:
         """Answer the QR code of an upload's short link."""
-        upload = self._live(self._context.catalog.get(upload_id))
+        upload = self._context.live(self._context.catalog.get(upload_id))
         response = Response(
             body=qr_code(self._context.links(environ).short(upload)), content_type="image/svg+xml", charset=None
         )
@@ -99,7 +99,7 @@ class Viewer(Feature):
         """Answer the delete link of an upload."""
         if not self._context.delete_tokens.verify(upload_id, token):
             raise NotFound
-        upload = self._live(self._context.catalog.get(upload_id))
+        upload = self._context.live(self._context.catalog.get(upload_id))
         method = environ["REQUEST_METHOD"]
         if method == "HEAD" or (method == "GET" and not self._config.policy.delete_on_get):
             return self._context.answers.page(environ, _delete_page(upload, self._context.links(environ)))
@@ -116,20 +116,13 @@ class Viewer(Feature):
         upload = self._context.catalog.find(found.group(1)) if found else None
         if upload is None or path not in upload.paths:
             raise NotFound
-        self._live(upload)
+        self._context.live(upload)
         try:
             return self._deliverer.answer(upload, path, environ)
         except FileMissing as error:
             # Deleted since the record was read; or lost, which a check would find, too.
             logger.warning("there is a record and no file at %s", path)
             raise NotFound from error
-
-    def _live(self, upload: Upload | None) -> Upload:
-        if upload is None:
-            raise NotFound
-        if upload.is_expired(self._context.clock()):
-            raise Gone
-        return upload
 
 
 def _delete_page(upload: Upload, links: Links) -> Page:
