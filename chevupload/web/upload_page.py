@@ -6,16 +6,12 @@ can send one, whatever cookies a browser sends along.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from chevupload.errors import MissingSource, Refusal
-from chevupload.formats import FORMATS
-from chevupload.media.optional import usable
-from chevupload.model import Album, Principal, Upload
-from chevupload.protocols import OwnedAlbumRecords
+from chevupload.model import Principal, Upload
 from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
 from chevupload.web.api import dialect_of
 from chevupload.web.api_json import upload_document
@@ -23,9 +19,9 @@ from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
 from chevupload.web.page import Page
 from chevupload.web.refusal_words import words_of
+from chevupload.web.upload_form import UploadForm
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
-from chevupload.wsgi.proxies import login_address
 from chevupload.wsgi.responses import as_refusal, json_answer, refusal_answer, wants_json
 from chevupload.wsgi.webob import Response
 
@@ -33,8 +29,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _NAMES = TEXT_NAMES | {"token"}
-_MOST_ALBUMS = 500
-"""That are shown; more are no choice any more."""
 
 
 class UploadPage(Feature):
@@ -43,12 +37,12 @@ class UploadPage(Feature):
     def __init__(self, context: WebContext) -> None:
         """Use these parts."""
         super().__init__(context)
-        self._tokens = context.form_tokens
+        self._form = UploadForm(context)
 
     @route("upload_page", "GET, HEAD, POST", refusals="either")
     def answer(self, environ: WSGIEnvironment) -> Response:
         """Answer the page, or take what its form brings: JSON for who asks for it, as the API has it, or a page."""
-        sender = self._sender(environ)
+        sender = self._form.sender(environ)
         if environ["REQUEST_METHOD"] != "POST":
             return self._context.answers.page(environ, self._page(environ, sender))
         return self._take(environ, sender)
@@ -76,60 +70,10 @@ class UploadPage(Feature):
             return json_answer(upload_document(upload, links, self._config, dialect_of(form)))
         return self._context.answers.page(environ, _uploaded_page([(upload, links)]))
 
-    def _sender(self, environ: WSGIEnvironment) -> Principal | None:
-        """Return who needs no key: who is signed in, or a guest; None is nobody."""
-        user = None if self._context.signed_in is None else self._context.signed_in(environ)
-        if user is not None and not user.is_guest:
-            return user
-        return Principal() if self._config.policy.guests and self._config.policy.guest_page else None
-
-    def _albums(self, sender: Principal | None) -> Sequence[Album]:
-        """Return the albums that who is signed in chooses from."""
-        catalog = self._context.catalog
-        if sender is None or sender.user_id is None or not isinstance(catalog, OwnedAlbumRecords):
-            return ()
-        return catalog.owned_albums(sender.user_id, limit=_MOST_ALBUMS)
-
-    def _takes_urls(self, sender: Principal | None) -> Literal["always", "with a key", "never"]:
-        """Return when an address is fetched for who sends the form; nobody's form always has a key."""
-        if self._config.policy.url_sources == "nobody":
-            return "never"
-        is_guest = sender is not None and sender.is_guest
-        return "with a key" if is_guest and self._config.policy.url_sources == "users" else "always"
-
     def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
-        is_guest = sender is not None and sender.is_guest
-        is_user = sender is not None and not is_guest
-        key_max_bytes = self._config.limits.max_bytes
-        max_bytes = key_max_bytes if sender is None else self._context.uploads.max_bytes(sender)
-        login_url = None if is_user else self._config.policy.login_url
-        values = {
-            "token": "" if sender is None else self._tokens.sign(sender.user_id),
-            "is_user": is_user,
-            "takes_urls": self._takes_urls(sender),
-            "max_bytes": max_bytes,
-            "albums": self._albums(sender),
-            "max_files": self._config.limits.max_files,
-            "key_max_bytes": key_max_bytes if is_guest and key_max_bytes != max_bytes else None,
-            "lifetime": sender.lifetime if is_user and sender is not None else None,
-            "guest_lifetime": self._config.policy.guest_lifetime if is_guest else None,
-            "formats": [FORMATS[name] for name in usable(self._config.policy.formats)],
-            "origins": self._config.policy.popup_origins,
-            "login_url": login_url and login_address(login_url, environ),
-            "problem": problem,
-            "user": _pseudonym(sender),
-            "at_a_time": self._context.pages.uploads_at_a_time,
-            "history": self._context.pages.upload_history,
-        }
+        values = self._form.values(environ, sender, problem=problem)
         images = self._context.deliverer.sources()
         return Page(name="upload", title="Upload", values=values, scripts=("upload.js",), images=images)
-
-
-def _pseudonym(sender: Principal | None) -> str:
-    """Return what a browser may keep a user's list under; empty for who is not signed in."""
-    if sender is None or sender.user_id is None:
-        return ""
-    return hashlib.sha256(sender.user_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _is_program(environ: WSGIEnvironment, form: Form) -> bool:

@@ -642,6 +642,56 @@ def test_the_first_visit_is_light(page, address):
     assert sum(len(gzip.compress(response.body())) for response in seen.values()) <= 60_000
 
 
+def test_a_hundred_files_hold_nothing_up(page, address):
+    """Rows are made a few at a time, those out of sight are not laid out, and their pictures not drawn."""
+    page.goto(address)
+    page.evaluate(
+        """() => {
+            window.batches = [];
+            const count = (records) => records.reduce((sum, record) => sum + record.addedNodes.length, 0);
+            new MutationObserver((records) => batches.push(count(records))).observe(rows, {childList: true});
+        }"""
+    )
+    choose(page, *(chosen(f"photo{number:02}.png") for number in range(100)))
+    expect(page.locator("#list-title")).to_have_text("100 files, ready")
+    assert page.evaluate("batches") == [10] * 10
+    expect(rows(page).first.locator("canvas")).to_have_count(1)
+    assert rows(page).locator("canvas").count() < 40
+    assert not page.evaluate("rows.lastElementChild.firstElementChild.checkVisibility({contentVisibilityAuto: true})")
+    rows(page).last.scroll_into_view_if_needed()
+    expect(rows(page).last.locator("canvas")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_moves_after_the_first_paint(open_page, served, ann, width):
+    """Neither on the upload page, with a list of before, nor on the start page."""
+    page = open_page(viewport={"width": width, "height": 800})
+    page.add_init_script(
+        """window.shifts = [];
+        new PerformanceObserver((list) => shifts.push(...list.getEntries().map((entry) => entry.value)))
+            .observe({type: "layout-shift", buffered: true});"""
+    )
+    page.goto(f"{served[0]}/upload")
+    submit(page, chosen())
+    expect(tiles(page)).to_have_count(1)
+    for path in ("/upload", "/"):
+        page.goto(f"{served[0]}{path}", wait_until="networkidle")
+        expect(page.locator("#uploaded")).to_be_visible()
+        assert page.evaluate("shifts") == []
+
+
+def test_the_start_page_uploads(page, served, ann):
+    """As the upload page does, and with the same list of this browser."""
+    page.goto(f"{served[0]}/")
+    submit(page, chosen("from-home.png"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Uploaded")
+    assert owned(ann) == ["from-home"]
+    page.goto(f"{served[0]}/upload")
+    expect(tiles(page)).to_have_count(1)
+    page.goto(f"{served[0]}/")
+    expect(page.get_by_role("region", name="Recent").get_by_role("link")).to_have_count(1)
+
+
 def test_the_form_works_without_a_script(open_page, address, ann):
     """One file, or several, and a page with their links; nothing on the page is without effect."""
     page = open_page(java_script_enabled=False, forgiven=REFUSED)

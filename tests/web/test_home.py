@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from chevupload import Pages, Routes
+from chevupload import Pages, Policy, Principal, Routes
 from chevupload.cli.request_parser import ROUTES
-from tests.support import Stand
+from tests.support import Stand, picture
 
 pytestmark = pytest.mark.mounts
 
@@ -21,19 +21,44 @@ def test_they_are_off_by_default(stand):
 
 @pytest.mark.parametrize(("home", "path"), [("/", "/"), ("/", ""), ("start", "/start")])
 def test_the_start_page_leads_to_the_others(make, home, path):
-    """To those that are there, below the mount point; each link works."""
+    """To those that are there, below the mount point; each link works. The upload page's form is there itself."""
     routes = Routes(home=home, upload_page="up", api_page="about")
     stand = make(routes=routes, pages=Pages(site_name="A & B"))
     answer = stand.open(path)
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
-    assert "<h1>A &amp; B</h1>" in answer.text
+    assert "<title>A &amp; B</title>" in answer.text
+    assert f'<form class="stack narrow" method="post" action="{stand.prefix}/up"' in answer.text
     urls = re.findall(r'<a class="card row" href="([^"]*)">', answer.text)
-    assert urls == [f"{stand.prefix}/up", f"{stand.prefix}/about"]
+    assert urls == [f"{stand.prefix}/about"]
     for url in urls:
         assert stand.open(url.removeprefix(stand.prefix)).status_code == 200
     assert stand.open(path, "HEAD").data == b""
     refused = stand.open(path, "POST")
     assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_user_sees_the_last_uploads(make):
+    """Their own six, the newest first, with no picture of what is sensitive; a guest sees none."""
+    ann = Principal(user_id="user")
+    current = {"user": ann}
+    stand = make(
+        routes=Routes(home="/", upload_page="upload"),
+        policy=Policy(guest_page=True),
+        current_user=lambda environ: current["user"],
+    )
+    assert "Recent" not in stand.open("/").text
+    for number in range(7):
+        stand.clock.move(seconds=1)
+        stand.upload(picture((8 + number, 6)), f"n{number}.png", nsfw="1" if number == 5 else "0")
+    stand.upload(key="other-key")
+    page = stand.open("/").text
+    recent = page[page.index('<h2 id="recent">') :]
+    assert re.findall('title="(n[0-9])"', recent) == ["n6", "n5", "n4", "n3", "n2", "n1"]
+    pictures = re.findall('<img src="([^"]*)"', recent)
+    assert len(pictures) == 5
+    assert [stand.open(url).status_code for url in pictures] == [200] * 5
+    current["user"] = None
+    assert "Recent" not in stand.open("/").text
 
 
 def test_a_start_page_without_others(make):

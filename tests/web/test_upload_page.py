@@ -242,7 +242,7 @@ def test_formats_are_those_that_can_be_taken(make, monkeypatch):
     """HEIC is asked for by its endings, too, which some systems know better; what lacks an extra is not."""
     accept = re.search('accept="([^"]*)"', Site(make).see().text)[1].split(",")
     assert {"image/heic", ".heic", ".heif", "image/jpeg", "video/mp4", "video/quicktime"} <= set(accept)
-    monkeypatch.setattr("chevupload.web.upload_page.usable", lambda formats: ("JPEG", "PNG"))
+    monkeypatch.setattr("chevupload.web.upload_form.usable", lambda formats: ("JPEG", "PNG"))
     page = Site(make).see().text
     assert 'accept="image/jpeg,image/png"' in page
     assert "JPEG, PNG · up to" in page

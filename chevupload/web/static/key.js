@@ -8,13 +8,14 @@ const problem = find("key-problem");
 
 export class Key extends EventTarget {
   #url;
-  #name = `chevupload.key ${location.pathname}`;
+  #name;
   #isTried = false;
 
   /** Ask the server at `url` whether a key works. Event: `change`. */
   constructor(url) {
     super();
     this.#url = url;
+    this.#name = `chevupload.key ${new URL(url).pathname}`; // the same on every page that has the form
     const stored = this.#stored();
     if (stored) {
       field.value = stored;

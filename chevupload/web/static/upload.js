@@ -3,7 +3,7 @@
 import { Meter, Queue, Task } from "./queue.js";
 import { Row, copyText, flash, spellBytes } from "./row.js";
 
-const CHUNK = 20; // rows that are made before the browser may draw
+const CHUNK = 10; // rows that are made before the browser may draw
 const QUIET = 2000; // milliseconds between two counts that are said
 
 const find = (id) => document.getElementById(id);
@@ -281,6 +281,7 @@ function end(done, failed, isEnded) {
   find("retry-failed").hidden = failed.every((task) => task.isHopeless);
   if (isOver) return;
   isOver = true;
+  form.after(uploaded);
   results.showBatch(done.map((task) => task.image));
   showTop(find("uploaded-title"));
 }
@@ -294,7 +295,9 @@ function startAgain() {
 
 /** Show below the form what this browser keeps. */
 function showEarlier() {
-  if (!rows.size) uploaded.hidden = !results?.showEarlier();
+  if (rows.size) return;
+  find("others")?.after(uploaded); // nothing on the start page moves for it
+  uploaded.hidden = !results?.showEarlier();
 }
 
 /** Load what shows results: this browser keeps a list of its own for each user. */
@@ -305,7 +308,7 @@ async function loadResults() {
 }
 
 function listName() {
-  return `chevupload.uploads ${location.pathname} ${user || key?.value.slice(0, 8) || "guest"}`;
+  return `chevupload.uploads ${new URL(form.action).pathname} ${user || key?.value.slice(0, 8) || "guest"}`;
 }
 
 function notice(text) {
