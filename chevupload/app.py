@@ -24,7 +24,7 @@ from chevupload.storage.registry import Storages
 from chevupload.uploads.events import Events
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.maintenance import Maintenance
-from chevupload.validation import check_function, check_instance
+from chevupload.validation import Kind, function_of, instance_of, optional
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.api_page import ApiDocs
 from chevupload.web.asset_routes import AssetRoutes
@@ -117,8 +117,16 @@ class ChevUpload:
             ConfigError: the parts do not fit together.
         """
         DeleteTokens(secret_keys)
-        _check_parts(config=config, hooks=hooks, pages=pages, catalog=catalog, fetcher=fetcher, key_store=key_store)
-        _check_functions(current_user=current_user, clock=clock)
+        _check_parts(
+            config=config,
+            hooks=hooks,
+            pages=pages,
+            catalog=catalog,
+            fetcher=fetcher,
+            key_store=key_store,
+            current_user=current_user,
+            clock=clock,
+        )
         storages = _storages(storage, config)
         context = WebContext(
             config=config,
@@ -256,29 +264,22 @@ def _with_one_slash(environ: WSGIEnvironment) -> WSGIEnvironment:
     return {**environ, "PATH_INFO": f"/{path.lstrip('/')}"} if path.startswith("//") else environ
 
 
-_PARTS: Mapping[str, tuple[type, str]] = {
-    "config": (Config, "Config(limits=Limits(max_bytes=5_000_000))"),
-    "hooks": (Hooks, "Hooks(on_upload=tell)"),
-    "pages": (Pages, "Pages(site_name='Pictures')"),
-    "catalog": (UploadRecords, "SqlCatalog(Database(engine))"),
-    "fetcher": (Fetcher, "HttpFetcher()"),
-    "key_store": (KeyStore, "SqlKeys(database)"),
+_KINDS: Mapping[str, Kind] = {
+    "config": instance_of(Config, "Config(limits=Limits(max_bytes=5_000_000))"),
+    "hooks": instance_of(Hooks, "Hooks(on_upload=tell)"),
+    "pages": instance_of(Pages, "Pages(site_name='Pictures')"),
+    "catalog": instance_of(UploadRecords, "SqlCatalog(Database(engine))"),
+    "fetcher": optional(instance_of(Fetcher, "HttpFetcher()")),
+    "key_store": optional(instance_of(KeyStore, "SqlKeys(database)")),
+    "current_user": optional(function_of("environ")),
+    "clock": function_of(),
 }
-"""What each part has to be, and an example of it."""
-_FUNCTIONS: Mapping[str, tuple[str, ...]] = {"current_user": ("environ",), "clock": ()}
-"""What each function of the host's is called with."""
+"""What each part has to be."""
 
 
 def _check_parts(**parts: object) -> None:
-    for name, kind in _PARTS.items():
-        if parts[name] is not None or name not in ("fetcher", "key_store"):
-            check_instance(name, parts[name], *kind)
-
-
-def _check_functions(**functions: object) -> None:
-    for name, arguments in _FUNCTIONS.items():
-        if functions[name] is not None or name != "current_user":
-            check_function(name, functions[name], *arguments)
+    for name, kind in _KINDS.items():
+        kind.checked(name, parts[name])
 
 
 def _storages(given: Storage | Mapping[str, Storage] | Storages, config: Config) -> Storages:
@@ -292,5 +293,4 @@ def _renderer(chosen: str | Renderer, config: Config) -> Renderer:
     if chosen in ("worker", "inline"):
         check_usable("Policy.formats", config.policy.formats)
         return WorkerPool(config.limits) if chosen == "worker" else InlineRenderer(config.limits)
-    check_instance("renderer", chosen, Renderer, "'worker', 'inline' or a renderer")
-    return cast(Renderer, chosen)
+    return cast(Renderer, instance_of(Renderer, "'worker', 'inline' or a renderer").checked("renderer", chosen))

@@ -17,7 +17,7 @@ from chevupload.errors import ConfigError
 from chevupload.model import KeyStyle, NewKey, Owner, Principal, as_principal
 from chevupload.naming import random_id
 from chevupload.protocols import KeyBackend, UserKeyBackend
-from chevupload.validation import check_function
+from chevupload.validation import function_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,6 +32,7 @@ is refused: True is one, too, and nobody's id."""
 SignedIn: TypeAlias = "Callable[[WSGIEnvironment], Principal | None]"
 """Who is signed in, and what they may do; None is nobody."""
 
+_OF_KEYS = function_of("key", "environ")
 _IMGBB = string.digits + string.ascii_lowercase
 
 
@@ -98,9 +99,9 @@ def as_key_backend(backend: KeyBackend | KeyFunction) -> KeyBackend:
         ConfigError: it is neither, or takes something else than a key and an environ.
     """
     if (method := getattr(backend, "authenticate", None)) is not None:
-        check_function("keys.authenticate", method, "key", "environ")
+        _OF_KEYS.checked("keys.authenticate", method)
         return cast(KeyBackend, backend)
-    check_function("keys", backend, "key", "environ")
+    _OF_KEYS.checked("keys", backend)
     return _FunctionBackend(cast("KeyFunction", backend))
 
 

@@ -30,6 +30,10 @@ _BASE_URL = re.compile(rf"https?://{_AUTHORITY}(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-
 _PAGE_URL = re.compile(r"(?:/|https?://[^/\s])\S*\Z", re.IGNORECASE)
 
 
+class Unfit(ValueError):
+    """What is wrong with a value, to be read behind what is right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a setting may be.
@@ -56,6 +60,8 @@ class Kind:
         """
         try:
             return self.take(value)
+        except Unfit as error:
+            raise self._error(name, value, str(error)) from None
         except (ValueError, TypeError, OverflowError):
             raise self._error(name, value) from None
 
@@ -71,8 +77,8 @@ class Kind:
             raise self._error(name, value) from None
         return self.checked(name, value)
 
-    def _error(self, name: str, value: Any) -> ConfigError:
-        return ConfigError(f"{name} must be {self.expected}" + ("" if self.is_secret else f": {value!r}"))
+    def _error(self, name: str, value: Any, wrong: str = "") -> ConfigError:
+        return ConfigError(f"{name} must be {self.expected}{wrong}" + ("" if self.is_secret else f": {value!r:.80}"))
 
 
 def setting(default: T, kind: Kind) -> T:
@@ -106,52 +112,43 @@ def check(settings: Any) -> None:
             object.__setattr__(settings, one.name, kept)
 
 
-def check_instance(name: str, value: object, kind: type, example: str) -> None:
-    """Check that a part is a ``kind``, or for a protocol that it has its methods.
+def instance_of(kind: type, example: str) -> Kind:
+    """Return the kind of a value that is a ``kind``, or for a protocol has its methods, such as ``example``."""
+    is_protocol = getattr(kind, "_is_protocol", False)
 
-    Raises:
-        ConfigError: it is not; says what would be, such as ``example``.
-    """
-    if getattr(kind, "_is_protocol", False):
-        # Not isinstance: newer Pythons look past __getattr__, by which a host's proxy hands calls on.
-        methods = [method for method in vars(kind) if not method.startswith("_")]
-        if missing := [method for method in methods if not callable(getattr(value, method, None))]:
-            raise ConfigError(f"{name} must be such as {example}: {value!r:.80} has no {', '.join(missing[:5])}")
-    elif not isinstance(value, kind):
-        raise ConfigError(f"{name} must be such as {example}: {value!r:.80}")
-
-
-def instance_of(kind: type[T], example: str) -> Kind:
-    """Return the kind of a value that is a ``kind``, such as ``example``."""
-
-    def take(value: Any) -> T:
-        if not isinstance(value, kind):
+    def take(value: Any) -> Any:
+        if is_protocol:
+            # Not isinstance: newer Pythons look past __getattr__, by which a host's proxy hands calls on.
+            methods = [method for method in vars(kind) if not method.startswith("_")]
+            if missing := [method for method in methods if not callable(getattr(value, method, None))]:
+                raise Unfit(f", and this one has no {', '.join(missing[:5])}")
+        elif not isinstance(value, kind):
             raise ValueError(value)
         return value
 
     return Kind(f"such as {example}", take)
 
 
-def check_function(name: str, function: object, *arguments: str) -> None:
-    """Check that ``function`` can be called with these arguments, in this order, and answers at once.
+def function_of(*arguments: str) -> Kind:
+    """Return the kind of a function that can be called with these arguments, in this order, and answers at once."""
 
-    Raises:
-        ConfigError: it is no function, takes other arguments, or is a coroutine function.
-    """
-    expected = f"a function of ({', '.join(arguments)})"
-    if not callable(function):
-        raise ConfigError(f"{name} must be {expected}: {function!r:.80}")
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004  # an object's own
-        raise ConfigError(f"{name} must be {expected} that is not async: {function!r:.80}")
-    try:
-        signature = inspect.signature(function)
-    except (ValueError, TypeError):
-        # Some that are written in C do not say what they take.
-        return
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        raise ConfigError(f"{name} must be {expected}, and this one takes {signature}: {function!r:.80}") from None
+    def take(function: Any) -> Any:
+        if not callable(function):
+            raise ValueError(function)
+        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004  # an object's own
+            raise Unfit(" that is not async")
+        try:
+            signature = inspect.signature(function)
+        except (ValueError, TypeError):
+            # Some that are written in C do not say what they take.
+            return function
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            raise Unfit(f", and this one takes {signature}") from None
+        return function
+
+    return Kind(f"a function of ({', '.join(arguments)})", take)
 
 
 def _whole(least: int, most: int | None = None) -> Callable[[Any], int]:

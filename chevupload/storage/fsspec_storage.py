@@ -21,7 +21,7 @@ from chevupload.naming import checked_path, joined_url
 from chevupload.storage.bulk import delete_each
 from chevupload.storage.cloud import Backend, SaveOptions, backend_of
 from chevupload.storage.fsspec_io import ABSENT, Access
-from chevupload.validation import BASE_URL, SECONDS, check_function, optional
+from chevupload.validation import BASE_URL, SECONDS, function_of, optional
 
 
 @contextlib.contextmanager
@@ -119,8 +119,7 @@ class FsspecStorage:
         """
         self._public_url = optional(BASE_URL).checked("public_url", public_url)
         SECONDS.checked("seconds", seconds)
-        if save_options is not None:
-            check_function("save_options", save_options, "headers")
+        optional(function_of("headers")).checked("save_options", save_options)
         if isinstance(filesystem, str):
             protocol, kind = _known_protocol(filesystem)
         elif not isinstance(filesystem, AbstractFileSystem):

@@ -14,11 +14,12 @@ from chevupload.errors import BackendError, ConfigError, StorageError, UnknownSt
 from chevupload.model import Principal, Upload
 from chevupload.protocols import AdoptingStorage, Storage
 from chevupload.storage.bulk import delete_files
-from chevupload.validation import check_function, check_instance
+from chevupload.validation import function_of, instance_of
 
 ChooseStorage: TypeAlias = Callable[[Upload, Principal], str]
 """Names the storage of an upload that is about to be stored; its name is still open to change."""
 
+_STORAGE = instance_of(Storage, "LocalStorage(folder)")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}\Z")
 
 
@@ -43,11 +44,11 @@ class Storages:
         for name, one in self.by_name.items():
             if not isinstance(name, str) or not _NAME.match(name):
                 raise ConfigError(f"not a usable name of a storage: {name!r}")
-            check_instance("storage", one, Storage, "LocalStorage(folder)")
+            _STORAGE.checked("storage", one)
         if choose is not None and not isinstance(storage, Mapping):
             raise ConfigError("choose needs storages by name: Storages({name: storage, ...}, choose=...)")
         if choose is not None:
-            check_function("choose", choose, "upload", "principal")
+            function_of("upload", "principal").checked("choose", choose)
         self.choose = choose
         self._default = next(iter(self.by_name))
         self.adopting = tuple(one for one in self.by_name.values() if isinstance(one, AdoptingStorage))

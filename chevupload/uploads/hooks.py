@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeAlias
 from chevupload.errors import ConfigError
 from chevupload.event import OnEvent
 from chevupload.model import Principal, Upload
-from chevupload.validation import check_function
+from chevupload.validation import function_of, optional
 
 logger = logging.getLogger("chevupload")
 
@@ -29,12 +29,13 @@ dies at that moment."""
 DisplayName: TypeAlias = Callable[[str], str | None]
 """Returns the name of the user with this id, which pages show to everybody; None where there is no name to show."""
 
-_ARGUMENTS = {
-    "before_store": ("upload", "principal", "file"),
-    "on_upload": ("upload", "principal"),
-    "on_delete": ("upload",),
-    "display_name": ("user_id",),
+_KINDS = {
+    "before_store": optional(function_of("upload", "principal", "file")),
+    "on_upload": optional(function_of("upload", "principal")),
+    "on_delete": optional(function_of("upload")),
+    "display_name": optional(function_of("user_id")),
 }
+_HANDLER = function_of("event")
 _HANDLER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
@@ -61,13 +62,12 @@ class Hooks:
 
     def __post_init__(self) -> None:
         """Check what each function takes."""
-        for name, arguments in _ARGUMENTS.items():
-            if (function := getattr(self, name)) is not None:
-                check_function(name, function, *arguments)
+        for name, kind in _KINDS.items():
+            kind.checked(name, getattr(self, name))
         for name, handler in self.on_event.items():
             if not _HANDLER_NAME.match(name):
                 raise ConfigError(f"Hooks.on_event: a handler's name has letters, digits, _, . and - alone: {name!r}")
-            check_function(f"Hooks.on_event[{name!r}]", handler, "event")
+            _HANDLER.checked(f"Hooks.on_event[{name!r}]", handler)
 
     def ask(self, upload: Upload, principal: Principal, path: str) -> None:
         """Ask whether ``upload``, whose original is the local file ``path``, may be stored.

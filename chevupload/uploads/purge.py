@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chevupload.event import Event
-from chevupload.validation import check_function
+from chevupload.validation import function_of
 
 
 class Purge:
@@ -21,7 +21,7 @@ class Purge:
         Raises:
             ConfigError: it is no function of one argument.
         """
-        check_function("Purge", purge, "urls")
+        function_of("urls").checked("Purge", purge)
         self._purge = purge
 
     def __call__(self, event: Event) -> None:

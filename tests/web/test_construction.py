@@ -60,7 +60,10 @@ def make(**settings):
         ({"trusted_proxies": -1}, "trusted_proxies must be a whole number, 0 or more: -1"),
         ({"trusted_proxies": "1"}, "trusted_proxies must be a whole number, 0 or more: '1'"),
         ({"trusted_proxies": True}, "trusted_proxies must be a whole number, 0 or more: True"),
-        ({"renderer": "thread"}, "renderer must be such as 'worker', 'inline' or a renderer: 'thread'"),
+        (
+            {"renderer": "thread"},
+            "renderer must be such as 'worker', 'inline' or a renderer, and .* has no process, .*: 'thread'",
+        ),
         ({"renderer": None}, "renderer must be such as"),
         ({"secret_keys": []}, "secret_keys needs at least one key"),
         ({"secret_keys": ["short"]}, "secret_keys needs .* 16 characters or more"),
@@ -81,7 +84,10 @@ def make(**settings):
         ({"routes": {"upload": "up"}}, "routes must be such as Routes"),
         ({"pages": object()}, r"pages must be such as Pages\(site_name='Pictures'\): <object"),
         ({"pages": Pages}, "pages must be such as"),
-        ({"catalog": "sqlite:///x"}, r"catalog must be such as SqlCatalog\(.*: 'sqlite:///x' has no reserve, publish"),
+        (
+            {"catalog": "sqlite:///x"},
+            r"catalog must be such as SqlCatalog\(.*, and this one has no reserve, publish.*: 'sqlite:///x'",
+        ),
         ({"storage": "/srv/pictures"}, r"storage must be such as LocalStorage\(.*: '/srv/pictures'"),
         ({"storage": None}, "storage must be such as LocalStorage"),
         ({"fetcher": "https"}, "fetcher must be such as .* has no fetch"),
