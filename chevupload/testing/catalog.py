@@ -55,6 +55,9 @@ class RecordsContract:
 
     ability: ClassVar[Any]
 
+    many = 450
+    """How many uploads a catalog that reads in pages needs several of them for; fewer will do for smaller pages."""
+
     @pytest.fixture
     def catalog(self) -> UploadRecords:
         """Return new records without uploads."""
@@ -568,10 +571,10 @@ class SweepableRecordsContract(RecordsContract):
 
     def test_however_many_are_stalled_all_are_withdrawn(self, catalog: SweepableRecords) -> None:
         """By several sweeps at once, too."""
-        for number in range(450):
+        for number in range(self.many):
             catalog.reserve(new_upload(f"u{number:03}"))
         in_threads(3, lambda thread: catalog.withdraw_stalled(now=NOW, pending_since=NOW))
-        assert len(deleting(catalog)) == 450
+        assert len(deleting(catalog)) == self.many
 
     def test_an_upload_is_published_or_swept_never_both(self, catalog: SweepableRecords) -> None:
         """A sweep that comes while uploads are published takes each of them before, or leaves it alone."""
@@ -624,12 +627,13 @@ class CheckableRecordsContract(RecordsContract):
 
     def test_uploads_yields_all_of_them_and_lets_writers_in(self, catalog: CheckableRecords) -> None:
         """A check sees every upload, however many there are, and holds up nobody who writes meanwhile."""
-        ready(catalog, *(new_upload(f"u{number:03}") for number in range(400)))
+        names = [f"u{number:03}" for number in range(self.many)]
+        ready(catalog, *map(new_upload, names))
         seen = []
         for upload in catalog.uploads():
             seen.append(upload.id)
             catalog.withdraw(upload.id)
-        assert sorted(seen) == [f"u{number:03}" for number in range(400)]
+        assert sorted(seen) == names
 
     def test_what_is_not_ready_is_not_listed(self, catalog: CheckableRecords) -> None:
         """Neither what is on its way nor what is going has all of its files."""

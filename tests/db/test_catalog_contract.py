@@ -20,9 +20,16 @@ class TestMemoryCatalog(CatalogContract, EventRecordsContract):
 
 @pytest.mark.slow
 class TestSqlCatalog(CatalogContract, EventRecordsContract):
-    """The catalog in a database, on SQLite and on PostgreSQL."""
+    """The catalog in a database, on SQLite, PostgreSQL and MariaDB, read in pages of a tenth of their usual size."""
+
+    many = 50
 
     @pytest.fixture
-    def catalog(self, catalog):
+    def small_pages(self, monkeypatch):
+        """Let catalogs read in small pages."""
+        monkeypatch.setattr("chevupload.db.catalog.PAGE_SIZE", 20)
+
+    @pytest.fixture
+    def catalog(self, small_pages, catalog):
         """Return the catalog of each database."""
         return catalog
