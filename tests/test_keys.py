@@ -157,6 +157,16 @@ def test_a_function_gets_the_environ():
     assert seen == [("k", {"a": 1})]
 
 
+def test_every_backend_of_a_chain_gets_the_environ():
+    seen = []
+    KeyChain(GuestKey("another"), lambda key, environ: seen.append(environ)).authenticate("k", {"a": 1})
+    assert seen == [{"a": 1}]
+
+
+def test_where_no_backend_knows_users_each_id_is_one():
+    assert KeyChain(GuestKey("k")).principal("7") == Principal(user_id="7")
+
+
 def test_an_object_with_authenticate_is_taken_as_it_is():
     """A key backend of the host's is used itself, so the host can still reach and change it."""
     guest = GuestKey("k")

@@ -29,3 +29,6 @@ def test_accents_without_end_stay_as_they_are():
     few, many = "a" + "\u0301\u0316" * 15, "a" + "\u0301\u0316" * 65_000
     assert normalized(few) == unicodedata.normalize("NFC", few) != few
     assert normalized(many) == many
+    assert normalized(few + few) == unicodedata.normalize("NFC", few + few)
+    one_more = few + "\u0301"
+    assert normalized(one_more) == one_more != unicodedata.normalize("NFC", one_more)

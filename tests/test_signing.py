@@ -100,3 +100,14 @@ def test_a_forms_token_is_its_users(user_id):
     for tokens, user, other in refused:
         with pytest.raises(OldForm):
             tokens.check(user, other)
+
+
+def test_nobodys_token_is_no_users():
+    """Nor is a user's that of nobody, whatever they are called."""
+    tokens = FormTokens([NEW])
+    tokens.check(None, tokens.sign(None))
+    for user in ("", "None", "\xff", "XX"):
+        with pytest.raises(OldForm):
+            tokens.check(user, tokens.sign(None))
+        with pytest.raises(OldForm):
+            tokens.check(None, tokens.sign(user))
