@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
+from chevupload import Pages
 from tests.browser.checks import findings, focus_problems, is_scrolled_sideways, moving
 from tests.browser.chromium import REFUSED
 from tests.browser.scenes import SCENES, Stage, sites
+from tests.browser.sites import site
+from tests.browser.uploading import chosen, submit, tiles
+from tests.support import picture
 
 pytest.importorskip("av", reason="the extra video is not installed, which one of the pages shows")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -51,6 +56,29 @@ def test_the_focus_goes_everywhere_and_is_seen(open_page, served, scene):
     page = open_page(forgiven=REFUSED, viewport={"width": 1280, "height": 800})
     SCENES[scene](Stage(served, page))
     assert focus_problems(page) == []
+
+
+class BareLayout(Pages):
+    """A host's layout without a margin."""
+
+    def layout(self, page, environ):
+        """Set a page between two lines."""
+        name = "width=device-width, initial-scale=1"
+        return f'<!doctype html><meta name="viewport" content="{name}">{page.head}<p>Host</p>{page.body}'
+
+
+def test_the_pages_keep_to_their_place_in_a_host_s_layout(open_page, tmp_path):
+    """On a phone, too, where pictures and bars run to the edges of the window in our own."""
+    page = open_page(forgiven=REFUSED, viewport={"width": 320, "height": 800})
+    with site(tmp_path / "site", pages=BareLayout()) as running:
+        page.goto(f"{running.address}/upload")
+        submit(page, chosen("wide.png", picture((600, 200))))
+        expect(tiles(page)).to_have_count(1)
+        assert page.evaluate("document.body.scrollWidth <= 320")
+        tiles(page).get_by_role("link", name="Open").click()
+        page.get_by_role("heading", name="wide").wait_for()
+        assert page.evaluate("document.body.scrollWidth <= 320")
+        assert page.locator(".stage").bounding_box()["y"] >= page.get_by_text("Host").bounding_box()["y"] + 16
 
 
 def test_a_script_in_a_title_does_not_run(open_page, served):
