@@ -81,10 +81,9 @@ class Trial:
         self.refresh()
 
     def upload(self, files: list[Path]) -> None:
-        """From the start page to the form; choose, and send."""
+        """Choose files at the start page, and send them."""
         page = self._page
         page.goto(self._address)
-        page.get_by_role("link", name="Upload", exact=True).click()
         page.get_by_role("heading", name="Upload", level=1).wait_for()
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Choose files").click()
