@@ -55,8 +55,8 @@ class UploadApi(Feature):
         super().__init__(context)
         self._origins = context.config.policy.cors_origins
         # The longer one first: by default, it ends as the other does.
-        routes = context.config.routes
-        self._routes = sorted(filter(None, (routes.upload, routes.imgbb)), key=len, reverse=True)
+        routes = filter(None, (context.config.routes.upload, context.config.routes.imgbb))
+        self._routes = sorted(routes, key=len, reverse=True)
 
     @route("upload", None, patterns=_PATTERNS)
     @route("imgbb", None, patterns=_PATTERNS)
@@ -116,8 +116,10 @@ class UploadApi(Feature):
     def _dialect(self, environ: WSGIEnvironment, form: Form) -> Dialect:
         """Return how to answer what was sent to one of the routes."""
         path = mounted_path(environ).rstrip("/")
-        route = next((route for route in self._routes if path.endswith(f"/{route}")), None)
-        return "imgbb" if route is not None and route == self._config.routes.imgbb else dialect_of(form)
+        for route_path in self._routes:
+            if path.endswith(f"/{route_path}"):
+                return "imgbb" if route_path == self._config.routes.imgbb else dialect_of(form)
+        return dialect_of(form)
 
     def _form(self) -> Form:
         return Form(self._config.limits, field_names=TEXT_NAMES, source_names=SOURCE_NAMES)
