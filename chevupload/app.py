@@ -231,7 +231,7 @@ class ChevUpload:
 
         New ones of these start if the component is used again.
         """
-        self.views.flush()
+        self.views.close()
         self.maintenance.close()
         self.renderer.close()
 

@@ -12,6 +12,7 @@ import os
 import threading
 import weakref
 from collections import Counter
+from collections.abc import Callable
 
 from chevupload.errors import BackendError
 from chevupload.protocols import UploadRecords, ViewedRecords
@@ -20,8 +21,23 @@ logger = logging.getLogger("chevupload")
 
 SECONDS = 4.0
 """How long views stay in memory. Of a process that is killed, so many are lost; one that ends writes them."""
+_CLOSE_SECONDS = 10.0
+"""How long the end of a process waits for a catalog: a pooler whose database is away may take minutes."""
 _MOST_UPLOADS = 100_000
 """Of how many uploads views are kept at most, while they cannot be written."""
+
+
+class _Writer(threading.Thread):
+    """Writes once: after a while, or when ``now`` is set."""
+
+    def __init__(self, write: Callable[[], None]) -> None:
+        super().__init__(name="chevupload-views", daemon=True)
+        self.now = threading.Event()
+        self._write = write
+
+    def run(self) -> None:
+        self.now.wait(SECONDS)
+        self._write()
 
 
 class ViewCounter:
@@ -40,16 +56,16 @@ class ViewCounter:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._timer: threading.Timer | None = None
-        atexit.unregister(self.flush)
+        self._writer: _Writer | None = None
+        atexit.unregister(self.close)
 
     def add(self, upload_id: str) -> None:
         """Count a view."""
         if self._records is None:
             return
         with self._lock:
-            self._counts[upload_id] += 1
             self._be_written()
+            self._counts[upload_id] += 1
 
     def flush(self) -> None:
         """Write what was counted so far. While the catalog is away, it is kept, and written later."""
@@ -57,30 +73,37 @@ class ViewCounter:
         with self._writing:
             with self._lock:
                 counts, self._counts = self._counts, Counter()
-                if self._timer is not None:
-                    self._timer.cancel()
-                    self._timer = None
-                    atexit.unregister(self.flush)
-            if not counts or self._records is None:
-                return
-            try:
-                self._records.add_views(counts)
-            except BackendError:
-                logger.warning("views could not be counted; they will be written later", exc_info=True)
-                self._keep(counts)
+            if counts and self._records is not None:
+                try:
+                    self._records.add_views(counts)
+                except BackendError:
+                    logger.warning("views could not be counted; they will be written later", exc_info=True)
+                    self._keep(counts)
+            with self._lock:
+                if not self._counts:
+                    atexit.unregister(self.close)
+
+    def close(self) -> None:
+        """Do the same now, in some seconds at most: a catalog that does not answer in time loses the views."""
+        with self._lock:
+            writer = self._writer
+        if writer is not None:
+            writer.now.set()
+            writer.join(_CLOSE_SECONDS)
+            if writer.is_alive():
+                logger.error("views are not written: the catalog has not answered for %g seconds", _CLOSE_SECONDS)
 
     def _keep(self, counts: Counter[str]) -> None:
         with self._lock:
             if len(self._counts) + len(counts) > _MOST_UPLOADS:
                 logger.error("%d views are lost: there are too many, and they cannot be written", counts.total())
                 return
-            self._counts.update(counts)
             self._be_written()
+            self._counts.update(counts)
 
     def _be_written(self) -> None:
-        """Have what is there written after a while, and at the end of the process."""
-        if self._timer is None:
-            self._timer = threading.Timer(SECONDS, self.flush)
-            self._timer.name, self._timer.daemon = "chevupload-views", True
-            self._timer.start()
-            atexit.register(self.flush)
+        """Have the counts that are about to come written after a while, and at the end of the process."""
+        if not self._counts:
+            self._writer = _Writer(self.flush)
+            self._writer.start()
+            atexit.register(self.close)

@@ -32,7 +32,7 @@ class CountingStorage(LocalStorage):
 
     def delete(self, path: str) -> None:
         """Remove it."""
-        print("delete", path)
+        print("delete", path, flush=True)
         super().delete(path)
 
 
@@ -63,10 +63,10 @@ def sweep(url: str, folder: str) -> None:
     engine.dispose()
 
 
-def fill(component: ChevUpload, folder: Path) -> int:
+def fill(component: ChevUpload, folder: Path, uploads: int = 240) -> int:
     """Keep expired, stalled, half deleted and living uploads with a file each; return how many are to go."""
     catalog, storage = component.catalog, LocalStorage(folder / "images")
-    for number in range(240):
+    for number in range(uploads):
         kind = ("expired", "expired", "stalled", "deleting")[number % 4]
         upload = new_upload(f"{kind}-{number}", expires_at=NOW if kind == "expired" else None, size=1)
         catalog.reserve(upload)
@@ -81,24 +81,26 @@ def fill(component: ChevUpload, folder: Path) -> int:
     catalog.reserve(living)
     storage.save(living.path, io.BytesIO(b"x"), headers=PNG)
     catalog.publish("living")
-    return 240
+    return uploads
+
+
+def start_sweep(database: Database, folder: Path) -> subprocess.Popen[str]:
+    """Start a process that sweeps once it is told to."""
+    place = database.engine.url.render_as_string(hide_password=False)
+    code = "import sys; from tests.db.test_sweeps import sweep\nsweep(*sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, place, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
 
 
 def test_four_processes_sweep_once(each_database, tmp_path):
     """Each file is removed by one of them, each deletion told by one, and their counts make up the whole."""
     wanted = fill(make_component(each_database, tmp_path), tmp_path)
-    place = each_database.engine.url.render_as_string(hide_password=False)
-    code = "import sys; from tests.db.test_sweeps import sweep\nsweep(*sys.argv[1:])"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, place, str(tmp_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        for _ in range(PROCESSES)
-    ]
+    processes = [start_sweep(each_database, tmp_path) for _ in range(PROCESSES)]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
     for process in processes:
@@ -115,5 +117,32 @@ def test_four_processes_sweep_once(each_database, tmp_path):
     assert (len(told), set(told.values())) == (120, {1}), "of what stalled or was deleted nobody is told again"
     component = make_component(each_database, tmp_path)
     assert [record.id for record in records(component.catalog)] == ["living"]
+    assert len(files_in(tmp_path / "images")) == 1
+    component.close()
+
+
+@pytest.mark.parametrize("kind", ["database", "postgres_database"], ids=["sqlite", "postgres"])
+def test_what_a_killed_sweep_began_the_next_one_ends(request, kind, tmp_path):
+    """At whatever file of a page it was: nothing is left over, and what lives is whole."""
+    database = request.getfixturevalue(kind)
+    component = make_component(database, tmp_path)
+    fill(component, tmp_path, 80)
+    for files in (1, 9, 23):
+        with start_sweep(database, tmp_path) as process:
+            assert process.stdout.readline() == "ready\n"
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            while files and (line := process.stdout.readline()):
+                files -= line.startswith("delete")
+            process.kill()
+        assert not files
+    left = len(files_in(tmp_path / "images"))
+    assert left > 30, "they were killed in the middle"
+    # Nobody holds what the dead have claimed, once the grace is over.
+    report = component.maintenance.sweep(grace=timedelta(0))
+    assert (report.failed, report.uploads >= left - 1) == (0, True)
+    assert [record.id for record in records(component.catalog)] == ["living"]
+    check = component.maintenance.check(grace=timedelta(0))
+    assert (check.uploads, check.missing, check.strays) == (1, (), ())
     assert len(files_in(tmp_path / "images")) == 1
     component.close()

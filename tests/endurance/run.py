@@ -2,6 +2,7 @@
 
     python -m tests.endurance.run local  [--uploads 2000] [--kills 10] [--keys]
     python -m tests.endurance.run shared [--uploads 2000] [--keys]
+    python -m tests.endurance.run views  [--views 10000] [--kills 0]
 
 ``local`` is ``chevupload serve`` on SQLite and a local disk, killed as a whole; ``shared`` is two gunicorn servers of
 four workers over one PostgreSQL and one S3 server, with a worker killed every second and S3 stopped twice. Both have 16
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import json
 import os
 import random
@@ -20,21 +22,23 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 import requests
-from sqlalchemy import create_engine
 
+from chevupload.app import ChevUpload
 from chevupload.data_folder import Site
-from chevupload.db import Database
 from chevupload.factory import embedded
 from chevupload.storage.local import LocalStorage
 from tests.databases import new_database, running_postgres
 from tests.endurance.clients import Clients
 from tests.endurance.outcome import Outcome, outcome
 from tests.endurance.servers import Gunicorn, ObjectStore, Serve
+from tests.endurance.viewers import Viewers
+from tests.support import noise
 
 
 def run_local(folder: Path, *, uploads: int, kills: int, keys: bool, patience: float = 150.0) -> Outcome:
@@ -62,9 +66,37 @@ def run_local(folder: Path, *, uploads: int, kills: int, keys: bool, patience: f
     return found
 
 
-def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patience: float = 150.0) -> Outcome:
-    """Kill a worker of two servers every second, and stop their storage now and then."""
-    from tests.endurance.site import API_KEY, make_component
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shared:
+    """Two gunicorn servers over one PostgreSQL and one S3, and a component on the same."""
+
+    component: ChevUpload
+    store: ObjectStore
+    servers: list[Gunicorn]
+    spools: Path
+
+    @property
+    def addresses(self) -> list[Callable[[], str]]:
+        """What tells the address of each server."""
+        return [lambda server=server: server.address for server in self.servers]
+
+    def kill_a_worker(self) -> bool:
+        """Kill one worker of one server. False when there is none at this moment."""
+        workers = random.choice(self.servers).children()
+        if workers:
+            os.kill(random.choice(workers), signal.SIGKILL)
+        return bool(workers)
+
+    def stop(self) -> None:
+        """End both servers as a service manager does."""
+        for server in self.servers:
+            server.stop()
+
+
+@contextmanager
+def running_shared(folder: Path) -> Iterator[Shared]:
+    """Give such servers, which end with the block."""
+    from tests.endurance.site import make_component
 
     spools = folder / "spools"
     spools.mkdir()
@@ -79,55 +111,105 @@ def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patie
         }
         stack.enter_context(patch.dict(os.environ, places))
         component = make_component()
+        stack.callback(component.catalog._database.engine.dispose)
         stack.callback(component.close)
-        database = Database(create_engine(url))
-        database.create_tables()
-        database.engine.dispose()
-        storage = component.context.storages.by_name[""]
+        component.catalog.create_tables()
+        # What is opened before a fork is the parent's.
+        component.catalog._database.engine.dispose()
         assert requests.put(f"{store.address}/endurance", timeout=30).ok, "there is a bucket"
-        servers = []
+        shared = Shared(component, store, [], spools)
         for number in range(2):
-            servers.append(Gunicorn(folder / f"gunicorn-{number}.log"))
-            stack.callback(servers[-1].kill)
-        clients = Clients(
-            [lambda server=server: server.address for server in servers],
-            API_KEY,
-            uploads=uploads,
-            repeat=keys,
-            patience=patience,
-        )
+            shared.servers.append(Gunicorn(folder / f"gunicorn-{number}.log"))
+            stack.callback(shared.servers[-1].kill)
+        yield shared
+
+
+def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patience: float = 150.0) -> Outcome:
+    """Kill a worker of two servers every second, and stop their storage now and then."""
+    from tests.endurance.site import API_KEY
+
+    with running_shared(folder) as shared:
+        clients = Clients(shared.addresses, API_KEY, uploads=uploads, repeat=keys, patience=patience)
         clients.start()
         killed = paused = 0
         while clients.are_at_work():
             time.sleep(1)
-            if workers := random.choice(servers).children():
-                os.kill(random.choice(workers), signal.SIGKILL)
-                killed += 1
+            killed += shared.kill_a_worker()
             if paused < pauses and len(clients.tally.acknowledged) >= uploads * (paused + 1) // (pauses + 1):
-                store.pause(5)
+                shared.store.pause(5)
                 paused += 1
-        for server in servers:
-            server.stop()
+        shared.stop()
         print(f"killed {killed} workers, stopped S3 {paused} times", file=sys.stderr)
-        found = outcome(component, storage, clients.tally, [spools])
-        component.catalog._database.engine.dispose()
-        return found
+        storage = shared.component.context.storages.by_name[""]
+        return outcome(shared.component, storage, clients.tally, [shared.spools])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """The numbers of a run of views.
+
+    Attributes:
+        seen: views that were answered.
+        broken: views that were asked for and not answered; each may be counted or not.
+        counted: views that the record has in the end.
+        killed: workers that were killed.
+        at_risk: views that were answered within five seconds before a worker was killed, by any of the workers.
+    """
+
+    seen: int
+    broken: int
+    counted: int
+    killed: int
+    at_risk: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no other views are missing, and none was counted twice."""
+        return self.seen - self.at_risk <= self.counted <= self.seen + self.broken
+
+
+def run_views(folder: Path, *, views: int, kills: int = 0) -> Views:
+    """Look at one picture by 16 clients, kill a worker ``kills`` times meanwhile, and end the servers."""
+    with running_shared(folder) as shared:
+        file = io.BytesIO(noise((60, 40)))
+        upload = shared.component.uploads.save(file, owner="user", filename="a.png")
+        page = shared.component.links({"HTTP_HOST": "any", "wsgi.url_scheme": "http"}).viewer(upload)
+        viewers = Viewers(shared.addresses, page.removeprefix("http://any"), views=views)
+        viewers.start()
+        deaths: list[float] = []
+        while viewers.are_at_work():
+            time.sleep(0.1)
+            is_due = len(deaths) < kills and len(viewers.seen) >= views * (len(deaths) + 1) // (kills + 1)
+            if is_due and shared.kill_a_worker():
+                deaths.append(time.monotonic())
+        shared.stop()
+        found = shared.component.catalog.get(upload.id)
+        assert found is not None
+        at_risk = sum(any(death - 5 <= moment <= death for death in deaths) for moment in viewers.seen)
+        return Views(
+            seen=len(viewers.seen), broken=viewers.broken, counted=found.views, killed=len(deaths), at_risk=at_risk
+        )
 
 
 def main() -> int:
     """Run one of them at full length, and print its numbers."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("kind", choices=["local", "shared"])
+    parser.add_argument("kind", choices=["local", "shared", "views"])
     parser.add_argument("--uploads", type=int, default=2_000, help="pictures to be acknowledged (%(default)s)")
-    parser.add_argument("--kills", type=int, default=10, help="how often a local server is killed (%(default)s)")
+    parser.add_argument("--views", type=int, default=10_000, help="views to be answered (%(default)s)")
+    parser.add_argument("--kills", type=int, help="how often a local server, or a worker, is killed (10, or 0)")
     parser.add_argument("--keys", action="store_true", help="repeat requests by an Idempotency-Key")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chevupload-endurance-", ignore_cleanup_errors=True) as folder:
         start = time.monotonic()
+        found: Outcome | Views
         if options.kind == "local":
-            found = run_local(Path(folder), uploads=options.uploads, kills=options.kills, keys=options.keys)
-        else:
+            kills = 10 if options.kills is None else options.kills
+            found = run_local(Path(folder), uploads=options.uploads, kills=kills, keys=options.keys)
+        elif options.kind == "shared":
             found = run_shared(Path(folder), uploads=options.uploads, keys=options.keys)
+        else:
+            found = run_views(Path(folder), views=options.views, kills=options.kills or 0)
         seconds = round(time.monotonic() - start, 1)
     print(json.dumps(dataclasses.asdict(found) | {"seconds": seconds, "is_sound": found.is_sound}))
     return 0 if found.is_sound else 1

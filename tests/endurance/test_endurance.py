@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.endurance.run import run_local, run_shared
+from tests.endurance.run import run_local, run_shared, run_views
 
 pytestmark = pytest.mark.timeout(300)
 PATIENCE = 10.0
@@ -31,3 +31,11 @@ def test_workers_that_are_killed(tmp_path):
     assert found.is_sound, found
     assert found.acknowledged + found.given_up == 40
     assert found.acknowledged > 10
+
+
+def test_views_are_counted_once(tmp_path):
+    """However many clients look at one picture through two servers, each view is written when these end."""
+    pytest.importorskip("s3fs", reason="the extra s3 is not installed")
+    pytest.importorskip("moto.server", reason="moto's server is not installed")
+    found = run_views(tmp_path, views=300)
+    assert (found.seen, found.broken, found.counted) == (300, 0, 300)

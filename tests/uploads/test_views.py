@@ -74,6 +74,35 @@ def test_views_outlast_a_catalog_that_is_away(catalog, caplog):
     assert catalog.added == [{"a1": 2}]
 
 
+def test_a_close_writes_views_and_waits_for_them(catalog):
+    """Those that wait, and those that are on their way."""
+    counter = ViewCounter(catalog)
+    counter.close()
+    for _ in range(2):
+        counter.add("a1")
+        counter.close()
+    counter.close()
+    assert catalog.added == [{"a1": 1}] * 2
+
+
+def test_a_close_waits_for_no_catalog_without_an_end(catalog, caplog, monkeypatch):
+    """A pooler may keep it as long as its database is away; when that answers after all, nothing is lost."""
+    monkeypatch.setattr(views, "_CLOSE_SECONDS", 0.01)
+    answer, add_views, counter = threading.Event(), catalog.add_views, ViewCounter(catalog)
+
+    def hang(counts):
+        assert answer.wait(30)
+        add_views(counts)
+
+    catalog.add_views = hang
+    counter.add("a1")
+    counter.close()
+    assert "has not answered" in caplog.text
+    answer.set()
+    counter.flush()
+    assert catalog.added == [{"a1": 1}]
+
+
 def test_views_that_cannot_be_written_do_not_fill_the_memory(catalog, caplog, monkeypatch):
     """Beyond so many uploads they are given up, and that is told."""
     monkeypatch.setattr(views, "_MOST_UPLOADS", 1)
