@@ -33,6 +33,7 @@ def test_workers_that_are_killed(tmp_path):
     assert found.acknowledged > 10
 
 
+@pytest.mark.slow
 def test_views_are_counted_once(tmp_path):
     """However many clients look at one picture through two servers, each view is written when these end."""
     pytest.importorskip("s3fs", reason="the extra s3 is not installed")
