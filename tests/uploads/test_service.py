@@ -161,6 +161,15 @@ def test_a_storage_that_tells_of_a_stray_file(make, catalog):
     )
 
 
+def test_a_stray_file_hides_no_fault(make, catalog):
+    """Of one file there is a stranger's, another one cannot be written: a next name would not mend it."""
+    memory = MemoryStorage()
+    stray = Failing(memory, "save", FileExists("there"), forever=False)
+    stand = make(catalog=catalog, storage=Failing(stray, "save", StorageError("full"), count=2, forever=False))
+    assert send(stand).status_code == 503
+    assert (stand.left(), memory._files) == (EMPTY, {})
+
+
 def test_names_are_tried_again(make, catalog):
     """NameTaken leads to another name and another id."""
     stand = make(catalog=Failing(catalog, "reserve", NameTaken("taken"), forever=False))
