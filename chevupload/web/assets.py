@@ -15,7 +15,12 @@ from chevupload.errors import NotFound
 STYLE = "style.css"
 """Our own style sheet."""
 
-TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
 
 
 class Assets:

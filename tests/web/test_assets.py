@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
-from chevupload import Routes
+from chevupload import Pages, Routes
 from chevupload.web.assets import Assets
 from tests.support import ROOT
 
@@ -51,6 +52,26 @@ def test_another_version_gets_what_there_is(stand):
 def test_nothing_else_is_there(stand, path):
     """Only those files, by their names."""
     assert stand.open(f"/chevupload-assets/{path}").status_code == 404
+
+
+def test_a_site_can_stand_beside_programs(make):
+    """Its manifest tells name and start, is never kept for long, and is there where the site has a page to begin at."""
+    stand = make(routes=Routes(home="/", upload_page="upload"), pages=Pages(site_name="A & B"))
+    page = stand.open("/").text
+    path = re.search('<link rel="manifest" href="([^"]*)">', page)[1].removeprefix(stand.prefix)
+    answer = stand.open(path)
+    assert (answer.status_code, answer.mimetype) == (200, "application/manifest+json")
+    assert answer.headers["Cache-Control"] == "no-cache"
+    manifest = json.loads(answer.data)
+    assert (manifest["name"], manifest["start_url"]) == ("A & B", f"{stand.prefix}/")
+    assert stand.open(manifest["start_url"].removeprefix(stand.prefix)).status_code == 200
+    assert manifest["start_url"].startswith(manifest["scope"])
+    icon = f"{path.rpartition('/')[0]}/{manifest['icons'][0]['src']}"
+    assert stand.open(icon).mimetype == "image/svg+xml"
+    assert stand.open(path, "POST").status_code == 405
+    without = make()
+    assert 'rel="manifest"' not in without.open("/nothing").text
+    assert without.open(path).status_code == 404
 
 
 def test_they_are_only_read(stand):

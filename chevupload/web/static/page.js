@@ -1,34 +1,18 @@
 // What every page does but uploading: copy a text in the chosen format, zoom a picture in its place, close menus.
 
-/** Tell who listens to the page. */
-function announce(text) {
-  let status = document.getElementById("said-status");
-  if (!status) {
-    status = Object.assign(document.createElement("p"), { id: "said-status", className: "unseen" });
-    status.setAttribute("role", "status");
-    document.querySelector(".chevupload").append(status);
-  }
-  status.textContent = text;
-}
-
-/** Let a button say for two seconds what it has done; its word stands behind an icon. */
-function flash(button, text) {
-  const word = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-  button.dataset.word ??= word.data;
-  word.data = text;
-  announce(text);
-  setTimeout(() => { word.data = button.dataset.word; }, 2000);
-}
+import { copyText, flash, selectAll } from "./clipboard.js";
+import { rememberFormat, rememberedFormat } from "./format.js";
+import "./menu.js";
 
 // One field, many formats; the choice is remembered for every page.
 for (const select of document.querySelectorAll("[data-codes]")) {
   const field = document.getElementById(select.dataset.codes);
-  const stored = localStorage.getItem("chevupload.format");
+  const stored = rememberedFormat();
   const found = [...select.options].find((option) => option.dataset.format === stored);
   if (found) found.selected = true;
   const show = () => { field.value = select.value; };
   select.addEventListener("change", () => {
-    localStorage.setItem("chevupload.format", select.selectedOptions[0].dataset.format);
+    rememberFormat(select.selectedOptions[0].dataset.format);
     show();
   });
   show();
@@ -38,15 +22,8 @@ for (const select of document.querySelectorAll("[data-codes]")) {
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
     const from = document.getElementById(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(from.value ?? from.textContent);
-      flash(button, "Copied");
-    } catch {
-      from.focus();
-      if (from.select) from.select();
-      else getSelection().selectAllChildren(from);
-      flash(button, document.execCommand("copy") ? "Copied" : "Selected");
-    }
+    const isCopied = (await copyText(from.value ?? from.textContent)) || selectAll(from);
+    flash(button, isCopied ? "Copied" : "Selected");
   });
 }
 
@@ -84,17 +61,4 @@ function hasHoles(picture) {
   } catch {
     return true;
   }
-}
-
-// A menu closes on Escape, on a click elsewhere, and when the focus leaves it.
-for (const menu of document.querySelectorAll("details.menu")) {
-  menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-  menu.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
-  });
-  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
 }

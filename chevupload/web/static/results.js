@@ -1,17 +1,18 @@
 // What is uploaded: cards in a grid, one bar that copies all of them, and a list that this browser keeps for a day.
 
+import { Card } from "./card.js";
+import { copyText, flash, say } from "./clipboard.js";
 import { KINDS, code } from "./codes.js";
+import { rememberFormat, rememberedFormat } from "./format.js";
 import { arrange, forget, keep, kept } from "./history.js";
-import { copyText, flash, made, nameButtons, say } from "./row.js";
-
-const FORMAT = "chevupload.format"; // shared by all pages
+import "./menu.js";
 
 const find = (id) => document.getElementById(id);
 const section = find("uploaded");
 const tiles = find("tiles");
 const format = find("format");
 const text = find("text");
-let cards = []; // {image, element, box, isFresh}
+let cards = [];
 let isSelecting = false;
 
 export class Results {
@@ -28,9 +29,9 @@ export class Results {
 
   #begin() {
     for (const [kind, label] of Object.entries(KINDS)) format.add(new Option(label, kind));
-    format.value = remembered() || "viewer";
+    format.value = Object.hasOwn(KINDS, rememberedFormat()) ? rememberedFormat() : "viewer";
     format.addEventListener("change", () => {
-      if (format.value !== "delete") remember(format.value);
+      if (format.value !== "delete") rememberFormat(format.value);
       text.hidden = true;
     });
     find("copy-all").addEventListener("click", (event) => copyCodes(chosenImages(), format.value, event.currentTarget));
@@ -38,8 +39,6 @@ export class Results {
     find("save-delete")?.addEventListener("click", saveDeleteLinks);
     find("select").addEventListener("click", () => { select(!isSelecting); });
     tiles.addEventListener("change", review);
-    for (const name of ["keydown", "focusout"]) section.addEventListener(name, closeMenus);
-    document.addEventListener("click", closeMenus);
   }
 
   #kept() {
@@ -103,20 +102,10 @@ export class Results {
   }
 
   #card(image, isFresh) {
-    const element = made("tile").firstElementChild;
-    const name = image.display_title || image.filename;
-    element.querySelector(".name").textContent = name;
-    element.querySelector("label .unseen").textContent = `Choose ${name}`;
-    for (const link of element.querySelectorAll("a.open")) link.href = image.url_viewer;
-    nameButtons(element, name);
-    showPicture(element, image);
-    const menu = element.querySelector(".menu");
-    if (image.delete_url) menu.querySelector("a").href = image.delete_url;
-    else menu.remove();
-    const card = { image, element, box: element.querySelector("input"), isFresh };
-    element.addEventListener("click", (event) => this.#act(card, event));
+    const card = new Card(image, isFresh);
+    card.element.addEventListener("click", (event) => this.#act(card, event));
     cards.push(card);
-    return element;
+    return card.element;
   }
 
   #act(card, event) {
@@ -132,18 +121,12 @@ export class Results {
   }
 
   /** Ask, and delete in place; where the link leads to another origin, the browser follows it. */
-  #delete(card, event) {
+  async #delete(card, event) {
     if (new URL(card.image.delete_url).origin !== location.origin) return;
     event.preventDefault();
-    const dialog = made("ask").firstElementChild;
-    dialog.querySelector("h2").textContent = `Delete “${card.image.display_title || card.image.filename}”?`;
-    dialog.addEventListener("close", async () => {
-      dialog.remove();
-      if (dialog.returnValue !== "delete") return card.element.querySelector("summary").focus();
-      return this.#forget(card, await remove(card.image.delete_url));
-    });
-    section.append(dialog);
-    dialog.showModal();
+    const outcome = await card.askToDelete();
+    if (outcome === "kept") card.element.querySelector("summary").focus();
+    else this.#forget(card, outcome === "deleted");
   }
 
   #forget(card, isGone) {
@@ -157,24 +140,6 @@ export class Results {
     say("Deleted");
     return (next?.querySelector("[data-act=copy]") || find("more")).focus();
   }
-}
-
-function showPicture(element, image) {
-  const place = element.querySelector(".pic");
-  const marks = [];
-  if (image.nsfw) {
-    marks.push("Sensitive");
-  } else {
-    const picture = Object.assign(new Image(480, 360), { alt: "", loading: "lazy", decoding: "async" });
-    // One that a storage of another origin serves may be kept from this page, and a kept one may be gone.
-    picture.onerror = () => { picture.replaceWith(place); };
-    picture.src = image.thumb?.url || image.url_frame || image.url;
-    place.replaceWith(picture);
-  }
-  if (image.duration_time) marks.push(image.duration_time);
-  if (image.is_animated) marks.push("GIF");
-  const badges = marks.map((mark) => Object.assign(document.createElement("span"), { className: "badge", textContent: mark }));
-  element.querySelector(".marks").append(...badges);
 }
 
 const shownCards = () => cards.filter((card) => !card.element.hidden);
@@ -224,41 +189,4 @@ function saveDeleteLinks() {
   const url = URL.createObjectURL(new Blob(lines, { type: "text/plain" }));
   Object.assign(document.createElement("a"), { href: url, download: "delete-links.txt" }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
-async function remove(url) {
-  try {
-    const answer = await fetch(url, { method: "POST", headers: { Accept: "application/json" } });
-    return answer.ok || answer.status === 404 || answer.status === 410;
-  } catch {
-    return false;
-  }
-}
-
-/** A menu closes on Escape, on a click elsewhere, and when the focus leaves it. */
-function closeMenus(event) {
-  for (const menu of section.querySelectorAll(".menu[open]")) {
-    const isInside = menu.contains(event.type === "focusout" ? event.relatedTarget : event.target);
-    if (event.type === "keydown" ? event.key !== "Escape" : isInside || (event.type === "focusout" && !event.relatedTarget)) continue;
-    menu.open = false;
-    if (event.type === "keydown") menu.querySelector("summary").focus();
-  }
-}
-
-// What a browser's storage keeps, it may refuse to.
-function remembered() {
-  try {
-    const kind = localStorage.getItem(FORMAT);
-    return Object.hasOwn(KINDS, kind) ? kind : null;
-  } catch {
-    return null;
-  }
-}
-
-function remember(kind) {
-  try {
-    localStorage.setItem(FORMAT, kind);
-  } catch {
-    // Then nothing is remembered.
-  }
 }

@@ -165,32 +165,6 @@ export function nameButtons(root, name) {
   }
 }
 
-/** Copy `text`; return false where the browser has no clipboard, as on pages without TLS. */
-export async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Let a button say for two seconds what it has done. */
-export function flash(button, text) {
-  const word = button.querySelector(".words") || button.querySelector("span") || button;
-  button.dataset.word ??= word.textContent;
-  word.textContent = text;
-  setTimeout(() => {
-    if (word.textContent === text) word.textContent = button.dataset.word;
-    delete button.dataset.word;
-  }, 2000);
-  say(text);
-}
-
-export function say(text) {
-  document.getElementById("said").textContent = text;
-}
-
 /** Spell a number of bytes. */
 export function spellBytes(size) {
   const units = ["B", "KB", "MB", "GB"];

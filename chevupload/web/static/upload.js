@@ -1,7 +1,7 @@
 // The upload page: files that are chosen, dropped or pasted, and addresses, become rows, and are sent with the form.
 
 import { Meter, Queue, Task } from "./queue.js";
-import { Row, copyText, flash, spellBytes } from "./row.js";
+import { Row, spellBytes } from "./row.js";
 
 const CHUNK = 10; // rows that are made before the browser may draw
 const QUIET = 2000; // milliseconds between two counts that are said
@@ -111,7 +111,10 @@ async function act(task, name, button) {
   if (name === "cancel") queue.cancel(task);
   if (name === "retry") start([task]);
   if (name === "remove") remove(task);
-  if (name === "copy") flash(button, (await copyText(task.image.url_viewer)) ? "Copied" : "Not copied");
+  if (name === "copy") {
+    const { copyText, flash } = await import("./clipboard.js");
+    flash(button, (await copyText(task.image.url_viewer)) ? "Copied" : "Not copied");
+  }
 }
 
 function remove(task) {
