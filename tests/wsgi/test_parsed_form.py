@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from chevupload.errors import TooLarge
+from chevupload.errors import InvalidParameter, TooLarge
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
 from tests.wsgi.bodies import MULTIPART, PICTURE, TEXT, URLENCODED, Reading, Untouchable, read
 
@@ -34,6 +34,31 @@ def test_base64_is_decoded(tmp_path, kind):
     if kind == URLENCODED:
         text = text.replace("+", " ")
     assert read(tmp_path, parsed(kind, [("source", text)])) == ({}, {}, {"source": PICTURE})
+
+
+def test_other_spaces_stay(tmp_path):
+    """In a title, and in a URL."""
+    fields = [("title", "a b"), ("source", "http://a.example/a b")]
+    taken, _, texts = read(tmp_path, parsed(URLENCODED, fields))
+    assert (taken, texts) == ({"title": "a b"}, {"source": "http://a.example/a b"})
+
+
+def test_what_is_no_text_is_refused(tmp_path):
+    """As some decoders make it, of bytes that are no UTF-8."""
+    with pytest.raises(InvalidParameter, match="description"):
+        read(tmp_path, parsed(URLENCODED, [("description", "\ud800")]))
+
+
+def test_a_file_is_read_in_pieces(tmp_path):
+    """Of a quarter of a megabyte, however large it is."""
+
+    class Counted(io.BytesIO):
+        def read(self, size):
+            assert size == 262_144
+            return super().read(size)
+
+    files = [("source", "a.png", Counted(PICTURE))]
+    assert read(tmp_path, parsed(MULTIPART, (), files)) == ({}, {"source": ("a.png", PICTURE)}, {})
 
 
 def test_limits_hold(tmp_path):

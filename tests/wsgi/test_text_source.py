@@ -172,6 +172,15 @@ def test_the_longest_url(read, size):
         read(*split(url + b"x", [size])).check()
 
 
+@pytest.mark.parametrize("size", [1, 7, 2_000])
+def test_the_longest_header_of_a_data_uri(read, size):
+    """1,024 bytes before the comma, in whatever pieces, and one more is refused."""
+    header = b"data:image/png;" + b"x" * (1_024 - 22) + b";base64"
+    assert decoded(read(*split(header + b"," + ABC, [size]))) == b"ABC"
+    with pytest.raises(InvalidBase64):
+        read(*split(header.replace(b"png", b"apng") + b"," + ABC, [size])).check()
+
+
 def test_too_much_is_refused_at_once(read):
     """The limit is on the decoded bytes, and does not wait for the end."""
     assert decoded(read(base64.b64encode(bytes(1000)), max_bytes=1000)) == bytes(1000)
