@@ -120,9 +120,12 @@ def test_a_query_may_declare_its_charset(tmp_path):
 
 def test_the_charset_comes_before_its_texts(tmp_path):
     """Bytes may be text in two charsets, so what was read already must not have been guessed."""
-    late = multipart(part("title", "Ã©".encode("latin-1")), part("_charset_", b"iso-8859-1"))
-    with pytest.raises(MalformedRequest, match="_charset_"):
-        read(tmp_path, environ(late))
+    title, charset = part("title", "Ã©".encode("latin-1")), part("_charset_", b"iso-8859-1")
+    for late in (multipart(title, charset), multipart(title, part("description", b"ASCII"), charset)):
+        with pytest.raises(MalformedRequest, match="_charset_"):
+            read(tmp_path, environ(late))
+    with pytest.raises(UnsupportedBody, match="charset"):
+        read(tmp_path, environ(multipart(part("_charset_", b"\xff"), part("title", b"t"))))
     for harmless in (
         multipart(part("title", b"ASCII"), part("_charset_", b"iso-8859-1")),
         multipart(part("title", "é".encode()), part("_charset_", b"utf-8")),

@@ -107,6 +107,8 @@ def test_a_query_in_raw_bytes_is_read(tmp_path):
     with Reading(tmp_path) as reading:
         assert reading.query("title=\xc3\xa9").fields == {"title": "é"}
         assert reading.form.read_query({}, None) is None
+        # As no server should.
+        assert reading.query("title=日").fields == {"title": "?"}
 
 
 @pytest.mark.parametrize("body", [b"&" * 2_000_000, b"=&" * 90 + b"&" * 1_000_000])
