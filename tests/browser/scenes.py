@@ -122,7 +122,9 @@ def _png(image: Image.Image) -> bytes:
 
 
 def home(stage: Stage) -> None:
-    """The start page."""
+    """The start page, with what was uploaded last."""
+    for number in range(6):
+        stage.save(filename=f"{number}.jpg", nsfw=number == 2)
     stage.see("/")
 
 
@@ -261,6 +263,7 @@ def upload_sending(stage: Stage) -> None:
     stage.page.locator("#start").click()
     stage.page.get_by_role("button", name="Cancel: snow.jpg").click()
     expect(stage.page.get_by_text("Sent. Making the thumbnails")).to_have_count(3)
+    expect(stage.page.locator("#rows canvas")).to_have_count(5)
 
 
 def upload_offline(stage: Stage) -> None:
