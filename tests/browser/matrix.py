@@ -22,7 +22,7 @@ WINDOWS: dict[int, dict[str, Any]] = {
 }
 _SMALL = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary")].filter((element) => {
     const { width, height } = (element.closest("label") || element).getBoundingClientRect();
-    const isInText = getComputedStyle(element).display === "inline";
+    const isInText = getComputedStyle(element).display === "inline" || element.matches("p > .bare");
     if (element.matches("[type=checkbox], .unseen, .skip")) return false;
     return element.checkVisibility() && width && !isInText && Math.min(width, height) < 43.5;
 }).map((element) => element.outerHTML.slice(0, 100))"""
