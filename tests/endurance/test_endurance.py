@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.endurance.events import run_events, running_database
 from tests.endurance.run import run_local, run_shared, run_views
 
 pytestmark = pytest.mark.timeout(300)
@@ -40,3 +41,12 @@ def test_views_are_counted_once(tmp_path):
     pytest.importorskip("moto.server", reason="moto's server is not installed")
     found = run_views(tmp_path, views=300)
     assert (found.seen, found.broken, found.counted) == (300, 0, 300)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql", "mariadb"])
+def test_processes_that_are_killed_between_a_commit_and_its_event(tmp_path, database):
+    """Who stores and who tells: nothing is lost, nothing told by two at a time, and each upload in its order."""
+    with running_database(database, tmp_path) as url:
+        found = run_events(url, tmp_path, uploads=60, kills=2, workers=2)
+    assert found.is_sound, found
+    assert found.events > 40
