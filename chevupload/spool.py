@@ -26,9 +26,14 @@ class Budget:
 
     def __init__(self, max_bytes: int, *, part_of: Budget | None = None) -> None:
         """Allow ``max_bytes``, which count as bytes of ``part_of``, too."""
-        self._left = max_bytes
+        self._max_bytes = self._left = max_bytes
         self._part_of = part_of
         self._lock = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        """Bytes that are held now."""
+        return self._max_bytes - self._left
 
     def take(self, count: int) -> None:
         """Take so many bytes.

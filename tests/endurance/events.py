@@ -2,7 +2,7 @@
 
     python -m tests.endurance.events sqlite|postgresql|mariadb [--kills 50] [--uploads 2000] [--workers 4]
 
-One process stores uploads, some tell events, and again and again one of all of them gets SIGKILL and is started anew. In
+One process stores uploads, some tell events, and again and again one of all of them gets SIGKILL and starts anew. In
 the end every upload that is there, or was, has been told. The rate is that of a second run, without kills and with a
 handler that does nothing. Needs the extra ``test``, and Linux.
 """

@@ -39,6 +39,11 @@ class FairSemaphore:
         """Of the senders that hold a place or wait for one."""
         self._waiting: list[_Waiter] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many wait now."""
+        return len(self._waiting)
+
     @contextmanager
     def held(self, sender: str, *, seconds: float) -> Iterator[None]:
         """Hold one of the places, after a wait of at most ``seconds``.

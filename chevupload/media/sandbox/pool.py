@@ -72,6 +72,16 @@ class WorkerPool:
             for worker in started:
                 workers.give(worker)
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a worker now."""
+        return self._workers.places.waiting
+
+    @property
+    def started(self) -> int:
+        """How many workers were started in this process, those that took another's place among them."""
+        return self._workers.started
+
     def close(self) -> None:
         """End every idle worker; one at work ends after its job. Closing twice is fine."""
         self._workers.end()
@@ -107,6 +117,7 @@ class _Workers:
     """The workers of one process: who may have one, and those that are idle.
 
     Attributes:
+        started: how many there have been.
         places: as many as there may be workers; each holder takes an idle worker, or starts one.
     """
 
@@ -117,6 +128,7 @@ class _Workers:
         self._all: set[Process] = set()
         self._idle: list[Process] = []
         self._closed = False
+        self.started = 0
 
     def take(self) -> Process | None:
         """Take an idle worker, if there is one."""
@@ -135,6 +147,7 @@ class _Workers:
         with self._lock:
             self._closed = False
             self._all.add(worker)
+            self.started += 1
         return worker
 
     def missing(self) -> int:
