@@ -141,8 +141,8 @@ def test_every_process_answers_for_all(tmp_path):
     (tmp_path / "metrics_site.py").write_text(SITE)
     (tmp_path / "figures").mkdir()
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--workers=2", f"--bind=127.0.0.1:{port}", "--max-requests=4", "--timeout=100"]
-    command += ["--log-level=error", "metrics_site:application"]
+    command = [sys.executable, "-m", "gunicorn", "--workers=2", f"--bind=127.0.0.1:{port}", "--max-requests=4"]
+    command += ["--timeout=100", "--log-level=error", "metrics_site:application"]
     places = {
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "figures"),
         "PYTHONPATH": f"{tmp_path}:{environment()['PYTHONPATH']}",
@@ -164,10 +164,10 @@ def test_every_process_answers_for_all(tmp_path):
                     f"{address}/api/1/upload", files=sent, headers={"X-API-Key": "guest-key"}, timeout=60
                 )
                 assert answer.status_code == 200, answer.text
-            found = as_figures(requests.get(f"{address}/metrics", timeout=30).text)
+            found = as_figures(requests.get(f"{address}/metrics", timeout=100).text)
         finally:
             server.terminate()
-            server.wait(timeout=60)
+            server.wait(timeout=100)
     assert found['chevupload_uploads_total{outcome="stored",type="image"}'] == 10
     assert found['chevupload_upload_seconds_count{step="total"}'] == 10
     assert found["chevupload_worker_starts_total"] >= 2
