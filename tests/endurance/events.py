@@ -71,7 +71,7 @@ class Workers:
         self._url, self._folder = url.render_as_string(hide_password=False), folder
         self.killed: dict[int, float] = {}
         """When each process was killed, by its number."""
-        self.errors = (folder / "errors").open("ab")
+        self._errors = folder / "errors"
         self._running = [(kind, self._start(kind)) for kind in kinds]
 
     def kill_one(self) -> None:
@@ -93,7 +93,8 @@ class Workers:
 
     def _start(self, kind: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.endurance.event_worker", kind, self._url, str(self._folder)]
-        return subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=self.errors)
+        with self._errors.open("ab") as errors:
+            return subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=errors)
 
 
 def run_events(url: URL, folder: Path, *, uploads: int, kills: int, workers: int) -> EventOutcome:
