@@ -11,13 +11,14 @@ from chevupload.errors import Refusal
 from chevupload.signing import OldForm
 from chevupload.web.keys_page import TooManyKeys
 from chevupload.web.refusal_words import words_of
+from chevupload.wsgi.form import TooManyFiles
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Refusal)]
 SHOWN = [kind for kind in KINDS if kind not in (Refusal, errors.UnsupportedFormat)]
 """The format of an oEmbed answer is asked for by programs only."""
 
 
-@pytest.mark.parametrize("kind", [*SHOWN, OldForm, TooManyKeys], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [*SHOWN, OldForm, TooManyKeys, TooManyFiles], ids=lambda kind: kind.__name__)
 def test_every_refusal_has_words_and_an_icon(kind):
     """A title without a full stop, and a sentence that is no message of the API."""
     words = words_of(kind())

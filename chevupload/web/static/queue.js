@@ -6,27 +6,6 @@ const PENDING_SECONDS = 5; // before asking again for an upload that the server 
 const STALL_SECONDS = 60; // without a byte sent, after which a connection counts as lost
 const GATEWAY = [502, 503, 504]; // statuses by which a proxy says that the server is away
 
-/** One upload: a file, or an address on the web. */
-export class Task {
-  state = "ready"; // waiting, sending, storing, and in the end done, failed or cancelled
-  share = 0; // of the bytes, sent
-  image = null; // the API's document of what is uploaded
-  refusal = null; // {status, code, message} of what the server said
-  losses = 0;
-
-  constructor(source) {
-    // A retry is the same request, so what was stored after all is not stored twice.
-    this.id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    this.source = source;
-    this.name = typeof source === "string" ? source : source.name || "picture";
-    this.size = typeof source === "string" ? 0 : source.size;
-  }
-
-  get isUnderWay() {
-    return ["waiting", "sending", "storing"].includes(this.state);
-  }
-}
-
 /**
  * Sends tasks. Events: `change` when a task has changed, with the task as `detail`; `pause` when sending has stopped or
  * goes on, with `{reason, seconds}` or null: the reason is `offline`, `lost` or `busy`.
@@ -213,24 +192,4 @@ function seconds(header) {
   if (!header) return 0;
   const wait = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
   return wait > 0 ? Math.min(wait, 600) : 0;
-}
-
-/** How many bytes are sent, how fast, and how long the rest takes. */
-export class Meter {
-  #samples = [];
-
-  /** Return the numbers of these tasks, of which none is cancelled; called once a second. */
-  read(tasks) {
-    const total = tasks.reduce((sum, task) => sum + task.size, 0);
-    const sent = tasks.reduce((sum, task) => sum + task.size * task.share, 0);
-    this.#samples = [...this.#samples.slice(-5), { at: performance.now(), sent }];
-    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
-    const elapsed = (last.at - first.at) / 1000;
-    const speed = elapsed > 1 ? Math.max(0, last.sent - first.sent) / elapsed : 0;
-    return { total, sent, speed, left: speed ? (total - sent) / speed : Infinity };
-  }
-
-  reset() {
-    this.#samples = [];
-  }
 }

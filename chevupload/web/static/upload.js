@@ -1,36 +1,24 @@
 // The upload page: files that are chosen, dropped or pasted, and addresses, become rows, and are sent with the form.
 
-import { Meter, Queue, Task } from "./queue.js";
-import { Row, spellBytes } from "./row.js";
+import { Task, all, files, inState, isUnderWay, rows, showAll } from "./list.js";
+import { Row } from "./row.js";
 
 const CHUNK = 10; // rows that are made before the browser may draw
-const QUIET = 2000; // milliseconds between two counts that are said
 
 const find = (id) => document.getElementById(id);
 const form = find("upload");
-const [drop, source, url, counted] = ["drop", "source", "url", "counted"].map(find);
+const [drop, source, url, uploaded] = ["drop", "source", "url", "uploaded"].map(find);
 const { maxBytes, tooLarge, history, user, origins } = form.dataset;
 const accepted = source.accept.split(",");
-const title = document.title;
-const queue = new Queue(form.action, Number(form.dataset.atATime), formOf);
-const meter = new Meter();
-const rows = new Map(); // of tasks
-const uploaded = find("uploaded");
-let words = null; // a module, loaded with the first upload
+let sending = null; // the promise of the queue and the words for refusals, which are loaded with the first upload
+let queue = null;
+let words = null;
 let key = null; // where nobody is signed in
 let results = null;
 let popup = null;
-let pause = null;
 let renewal = null; // of the form's token
 let isStarted = false; // whether anything in the list was sent
 let isOver = false; // whether what was uploaded is shown instead of the form
-let saidAt = 0;
-let saying = null;
-
-const all = () => [...rows.keys()];
-const inState = (...states) => all().filter((task) => states.includes(task.state));
-const isUnderWay = () => all().some((task) => task.isUnderWay);
-const files = (count) => `${count} file${count === 1 ? "" : "s"}`;
 
 // What is chosen
 
@@ -63,7 +51,8 @@ function check(task) {
     fail(task, problem);
   } else if (!problem && task.isRefusedHere) {
     Object.assign(task, { isHopeless: false, isRefusedHere: false });
-    queue.become(task, "ready");
+    task.state = "ready";
+    rows.get(task).show();
   }
 }
 
@@ -136,12 +125,29 @@ function forget(tasks) {
 /** Send tasks, with the key if one is needed. */
 async function start(tasks) {
   if (key && !(await key.tried())) return;
-  words ??= await import("./words.js");
-  await loadResults();
+  try {
+    await (sending ??= loadSending());
+    await loadResults();
+  } catch {
+    if (!queue) sending = null;
+    notice("The connection was lost. Check it, then press Upload again.");
+    return;
+  }
   notice("");
   isStarted = true;
   queue.start(tasks.filter((task) => rows.has(task) && !task.isUnderWay));
-  if (!document.activeElement.checkVisibility() || document.activeElement === document.body) showTop(counted.parentElement);
+  if (!document.activeElement.checkVisibility() || document.activeElement === document.body) showTop(find("counted").parentElement);
+}
+
+async function loadSending() {
+  const [{ Queue }, { Progress }, loaded] = await Promise.all(
+    [import("./queue.js"), import("./progress.js"), import("./words.js")],
+  );
+  words = loaded;
+  queue = new Queue(form.action, Number(form.dataset.atATime), formOf);
+  const progress = new Progress();
+  queue.addEventListener("change", (event) => show(event.detail));
+  queue.addEventListener("pause", (event) => { progress.pause = event.detail; });
 }
 
 /** Give a heading the focus, with the page's beginning in the window. */
@@ -217,58 +223,9 @@ function show(task) {
 
 /** Show what all tasks together have come to. */
 function review() {
-  const [ready, done, failed] = [inState("ready"), inState("done"), inState("failed", "cancelled")];
-  const isEnded = done.length > 0 && !ready.length && !isUnderWay();
-  form.hidden = isEnded;
-  drop.classList.toggle("slim", rows.size > 0);
-  find("choose").classList.toggle("primary", !rows.size);
-  find("choose").classList.toggle("big", !rows.size);
-  find("guest-fact")?.toggleAttribute("hidden", rows.size > 0);
-  find("options").hidden = isStarted && !ready.length;
-  find("options-title").textContent = ["Options for all files", "Options"][ready.length] || `Options for all ${ready.length} files`;
-  find("list").hidden = !rows.size;
-  find("list-head").hidden = isStarted;
-  find("list-title").textContent = ready.length ? `${files(ready.length)}, ready` : "No file is ready";
-  find("send").hidden = !ready.length;
-  find("ready").textContent = files(ready.length);
-  find("ready-size").textContent = spellBytes(ready.reduce((sum, task) => sum + task.size, 0));
-  find("start").querySelector("span").textContent = `Upload ${files(ready.length)}`;
-  find("all").hidden = !isStarted;
-  find("retry-all").hidden = !failed.some((task) => !task.isHopeless);
-  find("cancel-all").hidden = !isUnderWay();
+  const { done, failed, isEnded } = showAll(isStarted);
   if (rows.size) uploaded.hidden = !isEnded;
-  // While files are sent, the place for more of them stands below the list.
-  if (isStarted && find("list").nextElementSibling !== drop) find("list").after(drop, find("options"));
-  if (!isStarted && find("list").previousElementSibling !== find("options")) find("list").before(drop, find("options"));
-  count(done.length, failed.length);
-  if (!isUnderWay() && isStarted) end(done, failed, isEnded);
-}
-
-/** Say how many are uploaded, no more often than every two seconds while they are. */
-function count(done, failed) {
-  clearTimeout(saying);
-  const wait = isUnderWay() ? saidAt + QUIET - Date.now() : 0;
-  if (wait > 0) {
-    saying = setTimeout(() => { review(); }, wait);
-    return;
-  }
-  saidAt = Date.now();
-  const text = `${done} of ${rows.size} uploaded`;
-  counted.textContent = text;
-  find("counted-failed").textContent = failed ? `, ${failed} failed` : "";
-  document.title = isStarted ? text + title.replace(/^.*?(?= – |$)/, "") : title;
-}
-
-/** Once a second: how far everything is, how fast, and how long it takes. */
-function measure() {
-  if (!isUnderWay()) return;
-  const { total, sent, speed, left } = meter.read(all().filter((task) => task.isUnderWay || task.state === "done"));
-  const share = total ? Math.floor((100 * sent) / total) : 0;
-  const facts = [`${share} % of ${spellBytes(total)}`];
-  if (speed) facts.push(`${spellBytes(speed)} per second`);
-  if (left >= 10 && left < Infinity) facts.push(words.spellTime(left));
-  find("all").querySelector("progress").value = share;
-  find("measured").textContent = pause ? words.pauseWords(pause) : facts.join(" · ");
+  if (isStarted && !isUnderWay()) end(done, failed, isEnded);
 }
 
 /** Nothing is under way any more: tell the page that has opened this window, and show what was uploaded. */
@@ -292,7 +249,6 @@ function end(done, failed, isEnded) {
 function startAgain() {
   isOver = isStarted = false;
   forget(all());
-  document.title = title;
   showEarlier();
 }
 
@@ -397,9 +353,6 @@ document.addEventListener("paste", (event) => {
 addEventListener("beforeunload", (event) => {
   if (isUnderWay()) event.preventDefault();
 });
-queue.addEventListener("change", (event) => show(event.detail));
-queue.addEventListener("pause", (event) => { pause = event.detail; meter.reset(); measure(); });
-setInterval(measure, 1000);
 
 form.noValidate = true; // this script says what is missing
 // A telephone that is not asked for HEIC sends its photos as JPEG, which every browser shows.
