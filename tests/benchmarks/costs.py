@@ -215,7 +215,7 @@ def operations(site: Site) -> Iterator[tuple[str, Cost]]:
     tags = ",".join(f"tag{next(site._numbers)}" for _ in range(3))
     yield "upload, 3 new tags", site.cost(lambda: site.upload(tags))
     yield "upload, 3 known tags", site.cost(lambda: site.upload(tags))
-    image, tagged = site.upload(), site.upload(tags)
+    image, other, tagged = site.upload(), site.upload(), site.upload(tags)
     site.component.views.flush()
     yield "viewer page", site.cost(lambda: site.get(image["url_viewer"]))
     yield "viewer page, 3 tags", site.cost(lambda: site.get(tagged["url_viewer"]))
@@ -231,7 +231,7 @@ def operations(site: Site) -> Iterator[tuple[str, Cost]]:
     yield "delete by its link", site.cost(lambda: site.delete(image["delete_url"]))
     with site.telling():
         yield "upload, with its event", site.cost(site.upload)
-        yield "delete, with its event", site.cost(lambda: site.delete(tagged["delete_url"]))
+        yield "delete, with its event", site.cost(lambda: site.delete(other["delete_url"]))
 
 
 @contextmanager
