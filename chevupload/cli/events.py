@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,10 +29,31 @@ def deliver(site: ChosenSite, *, watch: bool) -> Report:
     return Report(dataclasses.asdict(report), text, status=1 if report.postponed or report.given_up else 0)
 
 
+class StopFlag:
+    """What a signal sets. The lock of an Event may be held by the very thread that the signal interrupts."""
+
+    def __init__(self) -> None:
+        """Be unset."""
+        self._is_set = False
+
+    def set(self) -> None:
+        """Say that it is time to end."""
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        """Whether it is time to end."""
+        return self._is_set
+
+    def wait(self, timeout: float) -> None:
+        """Wait so many seconds; a signal meanwhile does not shorten that."""
+        if not self._is_set:
+            time.sleep(timeout)
+
+
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
+def _stop_signals() -> Iterator[StopFlag]:
     """Give what is set by the first SIGINT or SIGTERM; the second one acts as it always does."""
-    ending = threading.Event()
+    ending = StopFlag()
 
     def note(number: int, frame: object) -> None:
         ending.set()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from chevupload.errors import BackendError, ChevuploadError, ConfigError, HandlerEnded
 from chevupload.event import Event
@@ -52,6 +52,18 @@ class DeliveryReport:
     given_up: int = 0
 
 
+class Ending(Protocol):
+    """What says that it is time to end, such as a :class:`threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+        ...
+
+    def wait(self, timeout: float) -> object:
+        """Wait so many seconds, or until it is."""
+        ...
+
+
 class Events:
     """The events of a site, on their way to its handlers."""
 
@@ -78,7 +90,7 @@ class Events:
         if urls is None and any(isinstance(handler, Purge) for handler in self._handlers.values()):
             raise ConfigError("Purge names URLs, for which the site needs base_url")
 
-    def deliver(self, *, ending: threading.Event | None = None) -> DeliveryReport:
+    def deliver(self, *, ending: Ending | None = None) -> DeliveryReport:
         """Tell each event that is due at this moment to the handlers that have not had it.
 
         A handler that raises is asked again later, more and more seldom within three days; then the event is given up,
@@ -102,7 +114,7 @@ class Events:
             counts += self._tell_page(self._records, page, ending)
         return DeliveryReport(**counts)
 
-    def watch(self, ending: threading.Event, *, seconds: float = 1.0) -> None:
+    def watch(self, ending: Ending, *, seconds: float = 1.0) -> None:
         """Deliver until ``ending`` is set, with so many seconds between two looks for events.
 
         While the catalog is away, that is logged, and the next look tries again.
@@ -117,7 +129,7 @@ class Events:
                 logger.exception("events could not be delivered; the next look tries again")
             ending.wait(seconds)
 
-    def _tell_page(self, records: EventRecords, page: Sequence[Event], ending: threading.Event | None) -> Counter[str]:
+    def _tell_page(self, records: EventRecords, page: Sequence[Event], ending: Ending | None) -> Counter[str]:
         """Tell the events of a page, and settle them."""
         counts: Counter[str] = Counter()
         told: list[Event] = []

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from chevupload.cli import main
+from chevupload.cli.events import StopFlag
 from tests.support import environment, file
 
 SITE = """
@@ -100,3 +101,20 @@ def test_watching_tells_what_comes_and_ends_when_told_to(site, tmp_path):
             assert process.wait(timeout=60) == 0
         finally:
             process.kill()
+
+
+def test_a_signal_while_the_flag_is_looked_at_ends_nothing_for_ever():
+    """Its handler runs in the thread that it interrupts, at any line of it: what it does must wait for no lock."""
+    flag = StopFlag()
+
+    def interrupt(frame, event, argument):
+        if frame.f_code is StopFlag.wait.__code__:
+            flag.set()
+        return interrupt
+
+    sys.settrace(interrupt)
+    try:
+        flag.wait(0.001)
+    finally:
+        sys.settrace(None)
+    assert flag.is_set()

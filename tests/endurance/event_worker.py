@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from datetime import timedelta
 from pathlib import Path
 
 from chevupload.app import ChevUpload
+from chevupload.cli.events import StopFlag
 from chevupload.clock import utc_now
 from chevupload.db import Database, SqlCatalog, engine_from
 from chevupload.event import Event, new_event
@@ -73,7 +73,7 @@ def tell(catalog: SqlCatalog, log: Log, *, handler_seconds: float) -> None:
         hooks=Hooks(on_event={"log": handle}),
         renderer="inline",
     )
-    ending = threading.Event()
+    ending = StopFlag()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     component.events.watch(ending, seconds=0.05)
 
