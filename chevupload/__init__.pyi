@@ -27,6 +27,7 @@ from chevupload.db.tables import CategoryMixin as CategoryMixin
 from chevupload.db.tables import EndedHandlerMixin as EndedHandlerMixin
 from chevupload.db.tables import EventMixin as EventMixin
 from chevupload.db.tables import KeyMixin as KeyMixin
+from chevupload.db.tables import PendingMixin as PendingMixin
 from chevupload.db.tables import Tables as Tables
 from chevupload.db.tables import TagMixin as TagMixin
 from chevupload.db.tables import UploadMixin as UploadMixin

@@ -64,17 +64,11 @@ class SqlCatalog(SqlRecords):
         column, id_, used = uploads.c, statements.is_it, found.used_names
         self._holders: Any = statements.select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
         resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
-        self._resize = update(uploads).where(id_, column.state == "ready").values(resized)
-        self._abandon = update(uploads).where(id_, column.state == "pending").values(DELETING)
-        is_unfinished = text(UNFINISHED)
+        self._resize = update(uploads).where(id_, statements.is_ready).values(resized)
+        pending = found.pending.c
         self._stalled = (
-            select(column.id)
-            .where(
-                is_unfinished,
-                column.state == "pending",
-                column.received_at <= bindparam("since", type_=column.received_at.type),
-            )
-            .order_by(column.id)
+            select(pending.upload_id)
+            .where(pending.received_at <= bindparam("since", type_=pending.received_at.type))
             .limit(PAGE_SIZE)
         )
         self._overdue = (
@@ -85,7 +79,7 @@ class SqlCatalog(SqlRecords):
         )
         self._free_name = delete(used).where(used.c.digest == bindparam("found"))
         self._are_ready = select(column.id).where(
-            column.id.in_(bindparam("upload_ids", expanding=True)), Unindexed(column.state) == "ready"
+            column.id.in_(bindparam("upload_ids", expanding=True)), statements.is_ready
         )
         views = found.views
         self._add_views = insert_or_add(views, views.c.upload_id, views.c.count, database.engine.dialect)
@@ -113,12 +107,15 @@ class SqlCatalog(SqlRecords):
 
     def uploads(self) -> Iterator[Upload]:
         """See CheckableRecords."""
-        column = self._uploads.c
-        return self._pages(Unlocked(column.state) == "ready", column.id)
+        return self._pages(self._statements.is_ready, self._uploads.c.id)
 
     def abandon(self, upload_id: str) -> bool:
         """See IdempotentRecords."""
-        return self._change(self._abandon, upload_id)
+        ask, named = self._statements, {"upload_id": upload_id}
+        # Whether it is published or abandoned: who removes this row decides.
+        with self._database.begin() as connection:
+            is_pending = connection.execute(ask.settle, named).rowcount == 1
+            return is_pending and connection.execute(ask.withdraw, named).rowcount == 1
 
     def add_views(self, counts: Mapping[str, int]) -> None:
         """See ViewedRecords."""
@@ -133,7 +130,14 @@ class SqlCatalog(SqlRecords):
 
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
         """See SweepableRecords."""
-        self._change_found(self._stalled, pending_since, self._abandon, "upload_id")
+        page: Sequence[str] = ()
+        while not page or len(page) == PAGE_SIZE:
+            with self._database.connect() as connection:
+                page = connection.scalars(self._stalled, {"since": pending_since}).all()
+            if not page:
+                break
+            for upload_id in page:
+                self.abandon(upload_id)
         self._change_found(self._overdue, now - _NAMES_KEPT, self._free_name, "found")
 
     def withdraw_expired(
@@ -141,7 +145,7 @@ class SqlCatalog(SqlRecords):
     ) -> list[Upload]:
         """See SweepableRecords."""
         column = self._uploads.c
-        expired = self._statements.select.where(Unlocked(column.state) == "ready", column.expires_at <= now)
+        expired = self._statements.select.where(self._statements.is_ready, column.expires_at <= now)
         page = _page(expired, (column.expires_at, column.id), limit, after)
         with self._database.begin() as connection:
             uploads = self._change_page(connection, page, DELETING)
@@ -194,7 +198,7 @@ class SqlCatalog(SqlRecords):
         """See OwnedRecords."""
         column = self._uploads.c
         is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
-        query = self._statements.select.where(column.owner_id == owner_id, Unindexed(column.state) == "ready", is_alive)
+        query = self._statements.select.where(column.owner_id == owner_id, self._statements.is_ready, is_alive)
         if before is not None:
             # The first of the two is where an index begins to read; it cannot begin at either side of the second.
             is_earlier = column.received_at < before.received_at
@@ -265,7 +269,7 @@ class SqlCatalog(SqlRecords):
         """Ask for each of the two hashes by itself: each has an index that ends at the time, and no other is read."""
         column = self._uploads.c
         since = bindparam("since", type_=column.received_at.type)
-        is_recent = and_(is_owners, Unindexed(column.received_at) >= since, Unindexed(column.state) == "ready")
+        is_recent = and_(is_owners, Unindexed(column.received_at) >= since, self._statements.is_ready)
         hashes = (column.md5, column.source_md5)
         return select(or_(*(exists().where(is_recent, one == bindparam("md5", type_=one.type)) for one in hashes)))
 

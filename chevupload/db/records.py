@@ -11,7 +11,22 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Row, bindparam, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Executable,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from chevupload.clock import Clock
@@ -50,7 +65,10 @@ class Statements:
         uploads, used = tables.uploads, tables.used_names
         column = uploads.c
         self.is_it = column.id == bindparam("upload_id")
-        self.is_live = column.state.in_(["pending", "ready"])
+        self.is_live = column.state != "deleting"
+        self.pending = pending = tables.pending
+        is_pending = exists().where(pending.c.upload_id == column.id)
+        self.is_ready = and_(Unlocked(column.state) == "ready", ~is_pending)
         views, links, names = tables.views, tables.upload_tags, tables.tags
         self.count = select(views.c.count).where(views.c.upload_id == column.id).scalar_subquery()
         all_views = (column.views + func.coalesce(self.count, 0)).label("views")
@@ -60,16 +78,22 @@ class Statements:
         tagged = uploads.outerjoin(links, links.c.upload_id == column.id).outerjoin(names, names.c.id == links.c.tag_id)
         self.one: Any = self.select.add_columns(names.c.name).select_from(tagged).order_by(links.c.position)
         self.insert = insert(uploads)
-        self.get = self.one.where(self.is_it, column.state == "ready")
-        self.find = self.one.where(column.stem_key == bindparam("stem_key"), column.state == "ready")
+        self.get = self.one.where(self.is_it, self.is_ready)
+        self.find = self.one.where(column.stem_key == bindparam("stem_key"), self.is_ready)
         self.requested = self.one.where(column.request_digest == bindparam("request_digest"), self.is_live)
         holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
         self.is_taken = select(true()).where(holds)
         self.is_used = select(true()).where(used.c.digest == bindparam("digest"))
+        # Not while the name is taken by an upload that is gone, which the number of rows tells.
+        is_free = ~exists().where(used.c.digest == bindparam("digest"))
+        row = select(column.id, column.received_at).where(self.is_it, is_free)
+        self.pend = insert(pending).from_select(["upload_id", "received_at"], row)
+        self.pend = self.pend.execution_options(preserve_rowcount=True)
+        self.settle = delete(pending).where(pending.c.upload_id == bindparam("upload_id"))
         # The one change that may be part of a host's transaction, which takes as long as the host likes.
-        self.publish = update(uploads).where(self.is_it, Unlocked(column.state) == "pending").values(state="ready")
+        self.publish = self.settle.where(exists().where(self.is_it, self.is_live))
         self.withdraw = update(uploads).where(self.is_it, self.is_live).values(DELETING)
-        self.withdraw_ready = update(uploads).where(self.is_it, column.state == "ready").values(DELETING)
+        self.withdraw_ready = update(uploads).where(self.is_it, self.is_ready).values(DELETING)
         wanted: Any = bindparam("upload_ids", expanding=True)
         self.release = insert_new(used, used.c.digest, dialect)
         self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
@@ -90,11 +114,12 @@ class SqlRecords:
         """See UploadRecords."""
         ask = self._statements
         row = {name: getattr(upload, name) for name in _FIELDS}
-        row |= {"state": "pending", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
+        row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
         try:
             with self._database.begin() as connection:
                 connection.execute(ask.insert, row)
-                if connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None:
+                names = {"upload_id": upload.id, "digest": _digest(upload.stem)}
+                if connection.execute(ask.pend, names).rowcount == 0:
                     raise NameTaken("name was taken")
                 if upload.tags:
                     ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))

@@ -15,7 +15,12 @@ from chevupload.db.tables import Base
 VERSION_LOCATION = str(Path(__file__).parent / "migrations" / "versions")
 """One of the ``version_locations`` of a host's Alembic. Its branch is called ``chevupload``."""
 
-REVISIONS = ("chevupload_first_tables", "chevupload_views_and_indexes", "chevupload_events")
+REVISIONS = (
+    "chevupload_first_tables",
+    "chevupload_views_and_indexes",
+    "chevupload_events",
+    "chevupload_pending_uploads",
+)
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]
 """The newest revision: that of the tables as this version makes them."""

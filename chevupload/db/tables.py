@@ -21,10 +21,10 @@ from chevupload.errors import ConfigError
 class UploadMixin:
     """One upload: every field of :class:`chevupload.model.Upload`, and what the catalog needs besides.
 
-    ``state`` is pending, ready or deleting. ``stem_key`` is the stem in lower case; its uniqueness is the reservation
-    of a name. ``request_digest`` is that of a request which may be repeated, until the upload is withdrawn.
-    ``claimed_at`` is when a sweep took it on itself to remove it. ``views`` are those before it was recorded here;
-    the others are in a table of their own, see :class:`ViewMixin`.
+    ``state`` is ready or deleting; an upload with a row of :class:`PendingMixin` is not ready yet. ``stem_key`` is the
+    stem in lower case; its uniqueness is the reservation of a name. ``request_digest`` is that of a request which may
+    be repeated, until the upload is withdrawn. ``claimed_at`` is when a sweep took it on itself to remove it.
+    ``views`` are those before it was recorded here; the others are in a table of their own, see :class:`ViewMixin`.
     """
 
     id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
@@ -131,6 +131,16 @@ class UploadTagMixin:
     tag_id: Mapped[int] = mapped_column(index=True)
 
 
+class PendingMixin:
+    """An upload that is reserved and not published yet: to publish it, its row here is removed.
+
+    So the wide row of an upload is written once, and no index of it a second time.
+    """
+
+    upload_id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
 class ViewMixin:
     """How often an upload was viewed, beside its row: a narrow row is cheap to write again and again."""
 
@@ -186,6 +196,7 @@ class Base(DeclarativeBase):
 
 _MIXINS: dict[str, type[Any]] = {
     "uploads": UploadMixin,
+    "pending": PendingMixin,
     "keys": KeyMixin,
     "users": UserMixin,
     "albums": AlbumMixin,
@@ -210,6 +221,7 @@ class Tables:
     """The eleven tables that catalog, keys and accounts work on."""
 
     uploads: Table
+    pending: Table
     keys: Table
     users: Table
     albums: Table

@@ -245,6 +245,7 @@ def test_the_wheel_has_what_alembic_looks_for():
         "__init__.py",
         "events.py",
         "first_tables.py",
+        "pending_uploads.py",
         "views_and_indexes.py",
     }
     assert (Path(VERSION_LOCATION).parent / "env.py").exists()

@@ -93,7 +93,11 @@ PLANS = {"sqlite": _sqlite_plan, "postgresql": _postgres_plan, "mysql": _mariadb
 
 
 def full_scans(database, statements):
-    """Return what reads a whole table or index, by statement."""
+    """Return what reads a whole table or index, by statement.
+
+    A sweep reads the table of pending uploads whole, which holds those alone that are on their way.
+    """
+    statements = {text: values for text, values in statements.items() if "FROM chevupload_pending" not in text[:70]}
     scans = {}
     with database.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
@@ -133,12 +137,12 @@ def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, stat
 def test_a_sweep_reads_no_table_whole(site, each_database, statements):
     """A site with millions of uploads is swept every few minutes, for the few that have expired or were left."""
     stand, _, _ = site
-    uploads, views = Tables.default().uploads, Tables.default().views
-    left = {"state": "pending", "received_at": NOW - timedelta(days=2)}
+    uploads, views, pending = Tables.default().uploads, Tables.default().views, Tables.default().pending
     with each_database.begin() as connection:
         lasting = connection.scalars(select(uploads.c.id).where(uploads.c.expires_at.is_(None)).limit(4)).all()
-        for upload_id, values in zip(lasting, [left, {"state": "deleting"}] * 2, strict=True):
-            connection.execute(update(uploads).where(uploads.c.id == upload_id).values(values))
+        connection.execute(update(uploads).where(uploads.c.id.in_(lasting[:2])).values(state="deleting"))
+        left = [{"upload_id": upload_id, "received_at": NOW - timedelta(days=2)} for upload_id in lasting[2:]]
+        connection.execute(insert(pending), left)
         # Of an empty table, MariaDB always reads the whole.
         connection.execute(insert(views).from_select(["upload_id", "count"], select(uploads.c.id, literal(1))))
     with statements() as noted:

@@ -17,6 +17,7 @@ from chevupload.db import (
     EndedHandlerMixin,
     EventMixin,
     KeyMixin,
+    PendingMixin,
     SqlCatalog,
     Tables,
     TagMixin,
@@ -156,7 +157,7 @@ def test_owners_may_have_numbers(each_database, make_upload, now):
 def test_every_mixin_can_be_subclassed():
     """Each of the eleven tables can live on the host's base under the host's name."""
     mixins = (
-        *(UploadMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
+        *(UploadMixin, PendingMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
         *(ViewMixin, UsedNameMixin, EventMixin, EndedHandlerMixin),
     )
 
