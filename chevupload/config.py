@@ -251,6 +251,12 @@ class Policy:
     """How stored files are named: the client's name, 32 hex digits, name and 16 hex digits, or the upload's id."""
     storage_mode: Literal["datefolder", "direct"] = setting("datefolder", choice("datefolder", "direct"))
     """``YYYY/MM/DD`` folders, or none."""
+    hash_folders: bool = setting(False, FLAG)
+    """Whether a folder of two hexadecimal digits, which differ from upload to upload, comes before the date: object
+    stores spread their work by the beginning of a name, and a day is in 256 folders."""
+    monthly_ids: bool = setting(False, FLAG)
+    """Whether the first two characters of a new upload's id tell the month of its date folder, so that tables can be
+    partitioned by month. They can be guessed: take an ``id_length`` that is two more."""
     id_length: int = setting(11, whole("a whole number of characters from 8 to 32", least=8, most=32))
     """How long the ids of new uploads are, in characters out of 62. With 11, a guess hits one of ten thousand million
     uploads once in five thousand million times; with 8, once in 21,800 times."""

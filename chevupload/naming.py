@@ -109,6 +109,12 @@ def random_id(length: int, alphabet: str = BASE62) -> str:
     return "".join(map(secrets.choice, [alphabet] * length))
 
 
+def month_digits(year: int, month: int) -> str:
+    """Return two characters that rise with the month, in the order of ASCII: from 1970, ``00``, to 2290, ``zz``."""
+    number = min(max(0, (year - 1970) * 12 + month - 1), len(BASE62) ** 2 - 1)
+    return "".join(BASE62[digit] for digit in divmod(number, len(BASE62)))
+
+
 def normalized(text: str) -> str:
     """Return ``text`` in Unicode's normalization form C: a letter and its accents are one character if there is one.
 

@@ -195,10 +195,11 @@ class ProbedStorage(Storage, Protocol):
 class ListingStorage(Storage, Protocol):
     """A storage that can tell what is in it, so that a check finds files that no record knows."""
 
-    def files(self) -> Iterator[str]:
-        """Yield the path of every file, those of others too, in any order; in memory is one folder at a time.
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Yield path and bytes of every file, those of others too, in any order.
 
-        What comes or goes meanwhile may be among them or not. Unfinished files are not.
+        In memory is one folder, or one page, at a time. What comes or goes meanwhile may be among them or not.
+        Unfinished files are not.
         """
         ...
 

@@ -11,6 +11,7 @@ from chevupload.naming import (
     base_name,
     client_filename,
     default_title,
+    month_digits,
     random_id,
     split_extension,
     with_suffix,
@@ -140,3 +141,11 @@ def test_a_suffix_keeps_the_length():
     suffix = "0123456789abcdef"
     assert with_suffix("photo", suffix) == f"photo{suffix}"
     assert with_suffix("x" * MAX_NAME, suffix) == "x" * 184 + suffix
+
+
+def test_digits_of_months_rise_as_bytes():
+    """A database that compares by bytes has them in their order; what is out of their range stays within."""
+    months = [month_digits(year, month) for year in range(1970, 2290) for month in range(1, 13)]
+    assert months == sorted(set(months))
+    assert [months[0], month_digits(2026, 3), months[-1]] == ["00", "As", "zv"]
+    assert [month_digits(1, 1), month_digits(9999, 12)] == ["00", "zz"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from itertools import chain
+from pathlib import Path
 
 import click
 
@@ -11,6 +13,7 @@ from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.values import GRACE
 from chevupload.errors import ConfigError
+from chevupload.uploads.inventory import read_inventory
 
 _SITES_OWN = "The site's own, an hour by default."
 
@@ -46,10 +49,30 @@ def sweep(site: ChosenSite, grace: timedelta | None) -> Report:
     help="Withdraw uploads without their original, render missing pictures, remove files without a record.",
 )
 @click.option("--grace", type=GRACE, help=f"Age from which a file without a record is nobody's. {_SITES_OWN}")
-def check(site: ChosenSite, grace: timedelta | None, *, repair: bool) -> Report:
+@click.option(
+    "--inventory",
+    "inventory",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A list of the files, as key,size or S3's bucket,key,size, in place of asking the storage; may be repeated.",
+)
+@click.option("--inventory-prefix", default="", help="What each key in it begins with before our path.")
+@click.option("--inventory-storage", default="", help="Whose it is, where the site has several storages.")
+def check(
+    site: ChosenSite,
+    grace: timedelta | None,
+    inventory: tuple[Path, ...],
+    inventory_prefix: str,
+    inventory_storage: str,
+    *,
+    repair: bool,
+) -> Report:
     """Check every upload and every file."""
+    files = chain.from_iterable(read_inventory(file, inventory_prefix) for file in inventory)
     with site.open_component() as component:
-        report = component.maintenance.check(repair=repair, grace=grace)
+        report = component.maintenance.check(
+            repair=repair, grace=grace, inventories={inventory_storage: files} if inventory else None
+        )
     lines = [f"missing {path} of upload {upload_id}" for upload_id, path in report.missing]
     lines += [f"no record of {path}" for path in report.strays]
     lines += [f"withdrawn {upload_id}" for upload_id in report.withdrawn]

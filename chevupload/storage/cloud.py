@@ -9,7 +9,7 @@ import base64
 import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
 
@@ -137,7 +137,21 @@ class AzureAccess(ObjectAccess):
 
 
 class S3Access(ObjectAccess):
-    """Works with S3, which removes up to a thousand files by one request."""
+    """Works with S3, which lists and removes up to a thousand files by one request."""
+
+    def files(self, root: str) -> Iterator[tuple[str, int]]:
+        """Yield place and bytes of every file below ``root``, in memory one page at a time."""
+        bucket, _, folder = root.strip("/").partition("/")
+        asked = {"Bucket": bucket, "Prefix": f"{folder}/" if folder else "", **self._filesystem.req_kw}
+        while True:
+            page = self._call("_call_s3", "list_objects_v2", **asked)
+            for entry in page.get("Contents", ()):
+                # What ends in a slash is a folder that some program shows.
+                if not entry["Key"].endswith("/"):
+                    yield f"{bucket}/{entry['Key']}", entry["Size"]
+            if not page["IsTruncated"]:
+                return
+            asked["ContinuationToken"] = page["NextContinuationToken"]
 
     def remove_many(self, places: Sequence[str]) -> Mapping[str, BaseException] | None:
         """Remove files at once; a store that refuses such a request is asked for each of them."""

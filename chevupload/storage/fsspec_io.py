@@ -90,13 +90,24 @@ class Access:
         """Remove files at once, and return why some are still there; None where they are to be removed one by one."""
         return None
 
-    def list(self, folder: str) -> Sequence[Mapping[str, Any]]:
-        """Return ``name`` and ``type`` of what is in a folder."""
-        # What a file system remembers of its listings would be old, and grow with their number.
-        self._filesystem.invalidate_cache()
-        found = self._listed(folder)
-        self._filesystem.invalidate_cache()
-        return found
+    def files(self, root: str) -> Iterator[tuple[str, int]]:
+        """Yield place and bytes of every file below ``root``, in memory one folder at a time."""
+        folders = [root]
+        while folders:
+            # What a file system remembers of its listings would be old, and grow with their number.
+            self._filesystem.invalidate_cache()
+            try:
+                found = self._listed(folders.pop())
+            except FileNotFoundError:
+                continue
+            finally:
+                self._filesystem.invalidate_cache()
+            for entry in found:
+                place = str(entry["name"])
+                if entry["type"] == "directory":
+                    folders.append(place)
+                else:
+                    yield place, int(entry["size"])
 
     def _listed(self, folder: str) -> Sequence[Mapping[str, Any]]:
         return cast(Sequence[Mapping[str, Any]], self._filesystem.ls(folder, detail=True))

@@ -201,22 +201,12 @@ class FsspecStorage:
             access, root = self._files.rooted()
             access.probe(root)
 
-    def files(self) -> Iterator[str]:
-        """Yield the path of every file below the root, in memory one folder at a time."""
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Yield path and bytes of every file below the root."""
         with translated("list", "files"):
             access, root = self._files.rooted()
-            folders = [root]
-            while folders:
-                try:
-                    found = access.list(folders.pop())
-                except FileNotFoundError:
-                    continue
-                for entry in found:
-                    place = str(entry["name"])
-                    if entry["type"] == "directory":
-                        folders.append(place)
-                    else:
-                        yield place.strip("/").removeprefix(root.strip("/")).lstrip("/")
+            for place, size in access.files(root):
+                yield place.strip("/").removeprefix(root.strip("/")).lstrip("/"), size
 
     def modified(self, path: str) -> datetime:
         """See ListingStorage."""

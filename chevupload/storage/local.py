@@ -131,19 +131,20 @@ class LocalStorage(FsspecStorage):
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise StorageError("a folder of the storage cannot be written to")
 
-    def files(self) -> Iterator[str]:
-        """Yield the path of every file but the unfinished ones, without following links."""
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Yield path and bytes of every file but the unfinished ones, without following links."""
         with translated("list", "files"):
             self._is_there()
-            folders = [str(self._folder)]
+            folders, above = [str(self._folder)], os.path.join(self._folder, "")
             while folders:
                 with contextlib.suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
                     for entry in entries:
                         if entry.is_dir(follow_symlinks=False):
                             if os.path.join(entry.path, "") != self._unfinished:
                                 folders.append(entry.path)
-                        else:
-                            yield os.path.relpath(entry.path, self._folder)
+                            continue
+                        with contextlib.suppress(FileNotFoundError):
+                            yield entry.path.removeprefix(above), entry.stat(follow_symlinks=False).st_size
 
     def modified(self, path: str) -> datetime:
         """See ListingStorage."""

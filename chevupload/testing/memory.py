@@ -65,9 +65,9 @@ class MemoryStorage:
         """See Storage."""
         return None if self._public_url is None else joined_url(self._public_url, path)
 
-    def files(self) -> Iterator[str]:
+    def files(self) -> Iterator[tuple[str, int]]:
         """See ListingStorage."""
-        yield from list(self._files)
+        yield from [(path, len(content)) for path, content in self._files.items()]
 
     def modified(self, path: str) -> datetime:
         """See ListingStorage."""

@@ -104,16 +104,16 @@ class StorageContract:
         assert content(storage, "2026/01/02/a.png") == data
 
     def test_what_is_there_is_listed(self, storage: Storage) -> None:
-        """Each file once, with the time it came; what is gone is not among them."""
+        """Each file once, with its bytes and the time it came; what is gone is not among them."""
         if not isinstance(storage, ListingStorage):
             pytest.skip("this storage does not list its files")
         assert list(storage.files()) == []
         before = datetime.now(UTC) - timedelta(minutes=5)
-        for path in PATHS:
-            put(storage, path, b"x")
+        for size, path in enumerate(PATHS, 1):
+            put(storage, path, b"x" * size)
         put(storage, "gone.png", b"x")
         storage.delete("gone.png")
-        assert sorted(storage.files()) == sorted(PATHS)
+        assert sorted(storage.files()) == sorted((path, size) for size, path in enumerate(PATHS, 1))
         for path in PATHS:
             assert before < storage.modified(path) < before + timedelta(minutes=10)
         for path in ("gone.png", "one/two/none.png"):

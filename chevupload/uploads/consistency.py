@@ -1,10 +1,12 @@
 """Compares records with files, and mends what differs.
 
-Both sides are read in pages, beside running servers: what is found is looked at once more before anything is removed.
+Both are read once, in pages, and compared on disk. That takes its time, beside running servers: what differs is looked
+at once more before it is told.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from collections import Counter
@@ -12,13 +14,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, islice
-from operator import itemgetter
-from typing import Any, BinaryIO, Literal
+from operator import attrgetter, itemgetter
+from typing import Any, BinaryIO, Literal, TypeAlias, TypeVar
 
+from chevupload.config import Policy
 from chevupload.errors import BackendError, ConfigError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
 from chevupload.model import MediaFile, Principal, Upload
 from chevupload.protocols import AdoptingStorage, CheckableRecords, ListingStorage, Storage
+from chevupload.uploads.comparison import Comparison, Difference
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.persist import save_file
@@ -30,10 +34,18 @@ logger = logging.getLogger("chevupload")
 _PAGE_SIZE = 200
 _READ_BYTES = 262_144
 _NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*?)(?:\.(?:th|md|fr))?"
-_PATH = re.compile(rf"(?:(?P<folder>\d{{4}}/\d{{2}}/\d{{2}})/)?{_NAME}\.(?:{'|'.join(MIME_TYPES)})\Z")
+_FILE = rf"{_NAME}\.(?:{'|'.join(MIME_TYPES)})\Z"
+_DATE = r"\d{4}/\d{2}/\d{2}/"
+_DIGITS = r"[0-9a-f]{2}/"
 _STEM = re.compile(r"(?:\.(?:th|md|fr))?\.[a-z0-9]+\Z")
 _TOO_MANY = 10
 """From so many on, everything missing means that the wrong place was looked at."""
+
+
+T = TypeVar("T")
+
+Inventories: TypeAlias = Mapping[str, Iterable[tuple[str, int]]]
+"""Paths and bytes of files, by the name of their storage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +89,7 @@ class ConsistencyCheck:
         self._uploads, self._renderer = uploads, context.renderer
         self._checkable = context.catalog if isinstance(context.catalog, CheckableRecords) else None
         self._storages = context.storages
-        self._dated = context.config.policy.storage_mode == "datefolder"
-        """Every file of ours is in a folder of its date."""
+        self._path = _path_of_ours(context.config.policy)
 
     @property
     def _records(self) -> CheckableRecords:
@@ -86,33 +97,80 @@ class ConsistencyCheck:
             raise ConfigError("this catalog cannot be checked: it has none of the methods of CheckableRecords")
         return self._checkable
 
-    def check(self, oldest: datetime) -> CheckReport:
+    def check(self, oldest: datetime, inventories: Inventories) -> CheckReport:
         """Look for every file of every ready upload and, where the storage can list them, for a record of every file.
 
-        A file changed after ``oldest`` may be one whose record cannot be seen yet.
+        A file changed after ``oldest`` may be one whose record cannot be seen yet. What is in ``inventories`` is taken
+        for the list of that storage's files.
 
         Raises:
-            BackendError: catalog or storage are away.
+            BackendError: catalog or storage are away, or the disk has no room for the comparison.
+            ConfigError: an inventory is of no storage that can list its files.
         """
         missing: list[tuple[str, str]] = []
-        uploads: Counter[str] = Counter()
-        originals: Counter[str] = Counter()
-        for upload in self._records.uploads():
-            uploads[upload.storage] += 1
-            absent = [path for path in upload.sizes if not self._is_whole(upload, path)]
-            originals[upload.storage] += upload.path not in absent
-            # It may have been deleted since its page was read.
-            if absent and self._records.get(upload.id) is not None:
-                missing.extend((upload.id, path) for path in absent)
-        strays, foreign = self._unknown_files(oldest)
-        found = uploads + Counter(path.rpartition(":")[0] for path in strays)
+        strays: list[str] = []
+        lost: Counter[str] = Counter()
+        with contextlib.closing(Comparison()) as comparison:
+            foreign = self._find(comparison, inventories)
+            uploads = self._want(comparison)
+            for page in _pages(comparison.differences()):
+                for upload_id, found in groupby(page, attrgetter("upload_id")):
+                    if upload_id is None:
+                        strays += self._strays(list(found), oldest)
+                        continue
+                    absent = {one.path for one in found if self._size(one.storage, one.path) != one.size}
+                    # It may have been deleted meanwhile.
+                    if absent and (upload := self._records.get(upload_id)) is not None:
+                        missing += ((upload_id, path) for path in absent)
+                        lost[upload.storage] += upload.path in absent
+        found_in = uploads + Counter(path.rpartition(":")[0] for path in strays)
         return CheckReport(
             uploads=uploads.total(),
-            missing=tuple(missing),
+            missing=tuple(sorted(missing)),
             strays=tuple(strays),
             foreign=foreign,
-            misplaced=tuple(name for name in found if found[name] >= _TOO_MANY and not originals[name]),
+            misplaced=tuple(
+                name for name, count in found_in.items() if count >= _TOO_MANY and uploads[name] == lost[name]
+            ),
         )
+
+    def _find(self, comparison: Comparison, inventories: Inventories) -> int:
+        """Note the files of ours that there are, where storages can list them, and return how many others there are."""
+        foreign = 0
+        listing = dict(self._listing())
+        if unknown := inventories.keys() - listing:
+            raise ConfigError(
+                f"an inventory of {', '.join(map(repr, sorted(unknown)))}, which is no storage with a list of its files"
+            )
+        for name, storage in listing.items():
+            for page in _pages(inventories[name] if name in inventories else storage.files()):
+                ours = [(name, path, size) for path, size in page if self._is_ours(path)]
+                comparison.find(ours)
+                foreign += len(page) - len(ours)
+        return foreign
+
+    def _want(self, comparison: Comparison) -> Counter[str]:
+        """Note the files of every ready upload, and return how many uploads each storage has.
+
+        Where a storage cannot list its files, each is looked for; what is whole there is not noted.
+        """
+        uploads: Counter[str] = Counter()
+        listing = dict(self._listing())
+        for page in _pages(self._records.uploads()):
+            for upload in page:
+                self._storages.of(upload)
+            uploads.update(upload.storage for upload in page)
+            comparison.want(
+                (upload.storage, path, upload.id, size)
+                for upload in page
+                for path, size in upload.sizes.items()
+                if upload.storage in listing or not self._is_whole(upload, path)
+            )
+        return uploads
+
+    def _listing(self) -> Iterator[tuple[str, ListingStorage]]:
+        by_name = self._storages.by_name.items()
+        return ((name, storage) for name, storage in by_name if isinstance(storage, ListingStorage))
 
     def repair(self, report: CheckReport) -> CheckReport:
         """Mend what ``report`` has found, each as far as it is still so, and return what was done.
@@ -140,7 +198,7 @@ class ConsistencyCheck:
         """Mend one upload, and say how; None is not at all."""
         try:
             upload = self._records.get(upload_id)
-            size = None if upload is None else self._size(upload, upload.path)
+            size = None if upload is None else self._size(upload.storage, upload.path)
             if upload is None or size is None:
                 if upload is not None and self._uploads.delete(upload):
                     logger.warning("upload %s was withdrawn: its original is missing", upload_id)
@@ -205,34 +263,26 @@ class ConsistencyCheck:
             return False
 
     def _is_whole(self, upload: Upload, path: str) -> bool:
-        return self._size(upload, path) == upload.sizes.get(path)
+        return self._size(upload.storage, path) == upload.sizes.get(path)
 
-    def _size(self, upload: Upload, path: str) -> int | None:
+    def _size(self, storage: str, path: str) -> int | None:
         """Return how many bytes are at ``path``; None where there is no file."""
         try:
-            with self._storages.of(upload).open(path) as file:
+            with self._storages.by_name[storage].open(path) as file:
                 return file.seek(0, 2)
         except FileMissing:
             return None
 
-    def _unknown_files(self, oldest: datetime) -> tuple[list[str], int]:
-        """Find the files that look like ours and have no record, and count those of others."""
-        strays: list[str] = []
-        foreign = 0
-        for name, storage in self._storages.by_name.items():
-            if not isinstance(storage, ListingStorage):
-                continue
-            for page in _pages(storage.files()):
-                ours = [path for path in page if self._is_ours(path)]
-                foreign += len(page) - len(ours)
-                found = [path for path in self._unrecorded(ours) if self._is_old(storage, path, oldest)]
-                strays.extend(f"{name}:{path}" if name else path for path in found)
-        return strays, foreign
+    def _strays(self, found: Collection[Difference], oldest: datetime) -> Iterator[str]:
+        """Yield those of the files that no record knows, and that are old enough to be nobody's."""
+        unrecorded = set(self._unrecorded([one.path for one in found]))
+        for one in found:
+            if one.path in unrecorded and self._is_old(self._storages.by_name[one.storage], one.path, oldest):
+                yield f"{one.storage}:{one.path}" if one.storage else one.path
 
     def _is_ours(self, path: str) -> bool:
         """Whether a file is where we would put it, and named as we would name it."""
-        found = _PATH.match(path)
-        return found is not None and (found["folder"] is not None or not self._dated)
+        return self._path.match(path) is not None
 
     def _unrecorded(self, paths: Collection[str]) -> Iterator[str]:
         """Yield those of the paths that no record knows in any storage: two names may stand for one place."""
@@ -240,12 +290,19 @@ class ConsistencyCheck:
         known = {path for upload in holders for path in upload.paths}
         return (path for path in paths if path not in known)
 
-    def _is_old(self, storage: ListingStorage, path: str, oldest: datetime) -> bool:
+    def _is_old(self, storage: Storage, path: str, oldest: datetime) -> bool:
         try:
-            return storage.modified(path) <= oldest
+            return isinstance(storage, ListingStorage) and storage.modified(path) <= oldest
         except FileMissing:
             # Its upload was deleted since it was listed.
             return False
+
+
+def _path_of_ours(policy: Policy) -> re.Pattern[str]:
+    """Return what matches where we put files now, and where we did before the folders of digits were switched on."""
+    dated = _DATE if policy.storage_mode == "datefolder" else f"(?:{_DATE})?"
+    digits = f"(?:{_DIGITS})?" if policy.hash_folders else ""
+    return re.compile(digits + dated + _FILE)
 
 
 def _read(file: BinaryIO, path: str) -> bytes:
@@ -256,7 +313,7 @@ def _read(file: BinaryIO, path: str) -> bytes:
         raise StorageError(f"cannot read {path}") from error
 
 
-def _pages(paths: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(paths)
+def _pages(found: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(found)
     while page := list(islice(left, _PAGE_SIZE)):
         yield page

@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from chevupload.errors import ConfigError
-from chevupload.uploads.consistency import CheckReport, ConsistencyCheck
+from chevupload.uploads.consistency import CheckReport, ConsistencyCheck, Inventories
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.service import Uploads
 from chevupload.uploads.sweep import Sweep, SweepReport
@@ -84,12 +84,16 @@ class Maintenance:
         if regular is not None:
             regular.end()
 
-    def check(self, *, repair: bool = False, grace: timedelta | None = None) -> CheckReport:
+    def check(
+        self, *, repair: bool = False, grace: timedelta | None = None, inventories: Inventories | None = None
+    ) -> CheckReport:
         """Look for every file of every ready upload and, where the storage can list them, for a record of every file.
 
         Args:
             repair: mend what is found; see :meth:`chevupload.uploads.consistency.ConsistencyCheck.repair`.
             grace: age from which a file without a record is nobody's; by default the policy's ``pending_grace``.
+            inventories: path and bytes of each file, by the name of its storage, which is empty where there is one
+                only; such a storage is not asked to list its files.
 
         Raises:
             BackendError: catalog or storage are away; or nothing at all is where it should be, and was to be mended;
@@ -97,5 +101,5 @@ class Maintenance:
             ConfigError: the catalog cannot be checked.
         """
         oldest = datetime.now(UTC) - (self._pending_grace if grace is None else grace)
-        report = self._consistency.check(oldest)
+        report = self._consistency.check(oldest, inventories or {})
         return self._consistency.repair(report) if repair else report

@@ -5,6 +5,7 @@ Source: docs/api.md, Parameters and Files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from chevupload.naming import (
     base_name,
     client_filename,
     default_title,
+    month_digits,
     normalized,
     split_extension,
     with_suffix,
@@ -73,7 +75,9 @@ def build_record(
     told = split_extension(filename)[1]
     extension = told if told in extensions else extensions[0]
     description = parameters.description or media.description
-    is_dated = policy.storage_mode == "datefolder"
+    date = created_at.astimezone(policy.timezone)
+    if policy.monthly_ids:
+        upload_id = month_digits(date.year, date.month) + upload_id[2:]
     source_md5 = source.spool.md5
     details: dict[str, Any] = {field.name: getattr(parameters, field.name) for field in fields(Details)}
     details["title"] = normalized(parameters.title or media.title or default_title(filename) or "")[:MAX_TITLE] or None
@@ -86,7 +90,7 @@ def build_record(
         owner_id=sender.user_id,
         created_at=created_at,
         received_at=received_at,
-        folder=created_at.astimezone(policy.timezone).strftime("%Y/%m/%d") if is_dated else "",
+        folder=_folder(upload_id, date, policy),
         name=_first_name(filename, policy, upload_id, random_name),
         extension=extension,
         size=media.original.size if media.original else source.spool.size,
@@ -124,6 +128,12 @@ def _first_name(filename: str, policy: Policy, upload_id: str, random_name: str)
     if not base:
         return random_name
     return with_suffix(base, random_name[-SUFFIX_LENGTH:]) if policy.naming == "mixed" else base
+
+
+def _folder(upload_id: str, date: datetime, policy: Policy) -> str:
+    digits = hashlib.sha256(upload_id.encode()).hexdigest()[:2] if policy.hash_folders else ""
+    dated = date.strftime("%Y/%m/%d") if policy.storage_mode == "datefolder" else ""
+    return "/".join(filter(None, (digits, dated)))
 
 
 def _file_date(media: MediaResult, timezone: tzinfo) -> datetime | None:

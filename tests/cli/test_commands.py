@@ -285,6 +285,13 @@ def test_sweep_and_check(run, tmp_path):
     image = client.post("/api/1/upload", data=data).json["image"]
     assert run("check") == (0, "1 uploads checked", "")
     stored = next((tmp_path / "site" / "images").rglob("a.png"))
+    inventory = tmp_path / "inventory.csv"
+    inventory.write_text('"bucket","site/notes.txt","7"\n')
+    listed = run("check", "--inventory", str(inventory), "--inventory-prefix", "site/")
+    assert listed == (0, "1 uploads checked, 1 foreign files left alone", ""), "what it lacks is looked for"
+    inventory.write_text("a.png\n")
+    status, _, errors = run("check", "--inventory", str(inventory))
+    assert (status, "line 1" in errors) == (1, True)
     stored.unlink()
     path = stored.relative_to(tmp_path / "site" / "images")
     assert run("check") == (1, f"missing {path} of upload {image['id_encoded']}\n1 uploads checked", "")
@@ -335,6 +342,13 @@ def test_a_failed_sweep_says_so(run, tmp_path):
     component.catalog.withdraw(upload.id)
     site.close()
     stored = next((tmp_path / "site" / "images").rglob("a.png"))
+    inventory = tmp_path / "inventory.csv"
+    inventory.write_text('"bucket","site/notes.txt","7"\n')
+    listed = run("check", "--inventory", str(inventory), "--inventory-prefix", "site/")
+    assert listed == (0, "1 uploads checked, 1 foreign files left alone", ""), "what it lacks is looked for"
+    inventory.write_text("a.png\n")
+    status, _, errors = run("check", "--inventory", str(inventory))
+    assert (status, "line 1" in errors) == (1, True)
     stored.unlink()
     stored.mkdir()
     status, output, _ = run("sweep")

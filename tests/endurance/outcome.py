@@ -68,7 +68,7 @@ def outcome(component: ChevUpload, storage: ListingStorage, tally: Tally, spools
         repeated=sum(len(ids) > 1 for ids in tally.keys.values()),
         superfluous=max(0, len(ready.keys() - tally.acknowledged) - len(tally.given_up)) if tally.keys else 0,
         fileless=len(component.maintenance.check(grace=NOTHING).missing),
-        recordless=sum(path not in named for path in storage.files()),
+        recordless=sum(path not in named for path, _ in storage.files()),
         temporary=sum(1 for folder in spools for _ in folder.iterdir()),
         unready=len(records(component.catalog)) - len(ready),
     )

@@ -235,7 +235,7 @@ def test_a_list_is_new_and_is_not_kept():
     store = _ObjectStore()
     assert store.ls("bucket") == []
     store.objects["bucket/a.png"] = (b"another process wrote it", {})
-    assert list(FsspecStorage(store, "bucket").files()) == ["a.png"]
+    assert list(FsspecStorage(store, "bucket").files()) == [("a.png", 24)]
     assert len(store.dircache) == 0
 
 

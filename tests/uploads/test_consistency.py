@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import secrets
 from datetime import timedelta
 
@@ -200,6 +201,9 @@ def test_a_file_whose_record_is_seen_later_stays(make):
     class Late(MemoryCatalog):
         is_seen = False
 
+        def uploads(self):
+            return super().uploads() if self.is_seen else iter(())
+
         def holders(self, stems):
             found = super().holders(stems) if self.is_seen else []
             self.is_seen = True
@@ -216,6 +220,9 @@ def test_what_is_deleted_while_it_is_looked_for_is_not_missing(make):
     """Its record was read before it was deleted, and its files are looked for afterwards."""
 
     class Deleting(MemoryStorage):
+        def files(self):
+            return iter(())
+
         def open(self, path):
             stand.component.uploads.delete(image["id_encoded"])
             return super().open(path)
@@ -224,6 +231,27 @@ def test_what_is_deleted_while_it_is_looked_for_is_not_missing(make):
     image = stand.upload(filename="a.png")
     report = check(stand)
     assert (report.uploads, report.missing) == (1, ())
+
+
+def test_files_in_folders_of_digits_are_ours_where_the_policy_has_them(make):
+    """Those without digits stay ours: the policy may be new."""
+    stand = make()
+    old = stand.upload(filename="old.png")
+    stand.start(policy=Policy(hash_folders=True))
+    new = stand.upload(filename="new.png")
+    path = stand.catalog.get(new["id_encoded"]).path
+    assert re.fullmatch(f"[0-9a-f]{{2}}/{FOLDER}/new.png", path)
+    assert stand.open(new["url"]).status_code == stand.open(old["url"]).status_code == 200
+    for stray in (f"00/{FOLDER}/stray.png", f"{FOLDER}/stray.png"):
+        (stand.images / stray).parent.mkdir(parents=True, exist_ok=True)
+        (stand.images / stray).write_bytes(b"x")
+    (stand.images / "00" / "foreign.png").write_bytes(b"x")
+    report = check(stand, repair=True)
+    assert (len(report.removed), report.foreign, report.left) == (2, 1, 0)
+    (stand.images / path).unlink()
+    assert check(stand, repair=True).withdrawn == (new["id_encoded"],)
+    assert stand.component.uploads.delete(old["id_encoded"])
+    assert stand.stored() == ["00/foreign.png"]
 
 
 def test_without_dates_every_name_may_be_ours(make):
@@ -245,7 +273,7 @@ def test_other_storages_are_listed_too(make, kind):
     storage.delete("2026/03/04/a.th.png")
     report = check(stand, repair=True)
     assert (report.removed, len(report.rendered), report.left) == (("2026/03/05/b.png",), 1, 0)
-    assert sorted(storage.files()) == ["2026/03/04/a.png", "2026/03/04/a.th.png"]
+    assert sorted(path for path, _ in storage.files()) == ["2026/03/04/a.png", "2026/03/04/a.th.png"]
 
 
 @pytest.mark.parametrize("wrong", ["files", "records"])

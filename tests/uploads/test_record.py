@@ -12,6 +12,7 @@ import pytest
 from chevupload.config import Policy
 from chevupload.errors import FileExists, NameTaken
 from chevupload.model import MediaFile, MediaResult, Principal
+from chevupload.naming import month_digits
 from chevupload.spool import Spool
 from chevupload.testing import MemoryCatalog, MemoryStorage
 from chevupload.uploads.parameters import Parameters
@@ -49,13 +50,13 @@ def build(tmp_path):
     with Spool(str(tmp_path), 10) as spool:
         spool.write(b"content")
 
-        def build(filename, naming="original"):
+        def build(filename, naming="original", **policy):
             return build_record(
                 Source(spool, filename),
                 Parameters(),
                 Principal(user_id="user"),
                 MEDIA,
-                policy=Policy(naming=naming),
+                policy=Policy(naming=naming, **policy),
                 max_tags=3,
                 upload_id="abcdefgh",
                 random_name=RANDOM,
@@ -135,3 +136,17 @@ def test_the_hook_sees_the_name_that_is_tried_first(make, naming):
     policy = Policy(naming=naming)
     stand = make(policy=policy, before_store=lambda upload, principal, file: seen.append(upload.name))
     assert [stand.component.uploads.save(io.BytesIO(PNG), owner="user", filename="a.png").name] == seen
+
+
+def test_folders_of_digits_come_before_the_date(build):
+    """Two digits of the id's hash; without dates they stand alone, and by default there are none."""
+    assert build("a.png").folder == "2026/03/04"
+    assert build("a.png", hash_folders=True).folder == "9c/2026/03/04"
+    assert build("a.png", hash_folders=True, storage_mode="direct").folder == "9c"
+
+
+def test_an_id_may_begin_with_the_month_of_its_folder(build):
+    """So that a table can be partitioned by it; the rest is as it was drawn."""
+    assert build("a.png").id == "abcdefgh"
+    record = build("a.png", monthly_ids=True)
+    assert (record.id, record.folder) == (f"{month_digits(2026, 3)}cdefgh", "2026/03/04")
