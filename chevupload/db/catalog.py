@@ -29,7 +29,7 @@ from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked, follows
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database
 from chevupload.db.host_session import HostSession, JoinedRecords
-from chevupload.db.records import DELETING, SqlRecords, Statements
+from chevupload.db.records import DELETING, SqlRecords, Statements, first_upload
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.event import Event, new_event
@@ -93,6 +93,13 @@ class SqlCatalog(SqlRecords):
             CatalogError: they cannot be made.
         """
         self.database.create_tables(self.tables)
+
+    def withdraw(self, upload_id: str) -> bool:
+        """See UploadRecords. It returns when a replica does not show the upload any more, or after two seconds."""
+        is_withdrawn = super().withdraw(upload_id)
+        if is_withdrawn:
+            self.database.wait_for_reader(self._statements.get, {"upload_id": upload_id})
+        return is_withdrawn
 
     def holders(self, stems: Collection[str]) -> list[Upload]:
         """See CheckableRecords."""
@@ -250,6 +257,9 @@ class SqlCatalog(SqlRecords):
         if host.writes_alone:
             return SqlRecords(host, self._statements, self._clock)
         return JoinedRecords(self.database, self._statements, self._clock, host)
+
+    def _read(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
+        return first_upload(self.database.rows(query, parameters))
 
     def _change_found(self, query: Executable, since: datetime, change: Executable, name: str) -> None:
         """Change what ``query`` finds, which then finds it no more: a page in each short transaction.

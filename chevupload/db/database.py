@@ -7,24 +7,32 @@ in several processes.
 from __future__ import annotations
 
 import contextlib
+import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, Executable, Row, inspect
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import MetaData, Table
 
 from chevupload.db.connect import POOLED
 from chevupload.db.revisions import REVISION, note_revision, noted_revision
 from chevupload.db.tables import Tables
-from chevupload.errors import CatalogError
+from chevupload.errors import CatalogError, ConfigError
+
+logger = logging.getLogger("chevupload")
 
 _CREATE_ATTEMPTS = 20
 _PAUSE_SECONDS = 0.05
+_LAG_SECONDS = 2
+_LAG_PAUSE_SECONDS = 0.02
+_AWAY_SECONDS = 10
+"""For how long a replica that does not answer is left alone: each upload's reader would wait for it."""
 
 
 class Transactions(Protocol):
@@ -81,9 +89,18 @@ class Database:
         engine: the engine itself; it stays the owner's, who disposes of it.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """Use ``engine``."""
+    def __init__(self, engine: Engine, *, reader: Engine | None = None) -> None:
+        """Use ``engine``, and ``reader`` for what may lag behind: the engine of a replica.
+
+        Raises:
+            ConfigError: the two are of different kinds of databases.
+        """
+        if reader is not None and reader.dialect.name != engine.dialect.name:
+            raise ConfigError(f"a replica of {engine.dialect.name} cannot be {reader.dialect.name}")
         self.engine = engine
+        self._reader = None if reader is None else Database(reader)
+        self._reader_since = -math.inf
+        """When the replica may be asked again, by the clock that only goes forward."""
         self._process = os.getpid()
         self._locks: dict[int, threading.Lock] = {}
         self._inherited: list[Any] = []
@@ -108,6 +125,39 @@ class Database:
         """
         with database_errors(), self._own_engine().connect() as connection:
             yield _alone(connection)
+
+    def rows(self, query: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """Return what a query finds at the replica, or here where that finds nothing, is away, or is not there.
+
+        Raises:
+            CatalogError: the database cannot do its work.
+        """
+        found = self._lagging(query, parameters)
+        if found:
+            return found
+        with self.connect() as connection:
+            return connection.execute(query, parameters).all()
+
+    def wait_for_reader(self, query: Executable, parameters: Mapping[str, Any]) -> None:
+        """Wait until the replica finds nothing any more, for two seconds at most."""
+        end = time.monotonic() + _LAG_SECONDS
+        while self._lagging(query, parameters):
+            if time.monotonic() >= end:
+                logger.warning("the replica is more than %s seconds behind", _LAG_SECONDS)
+                return
+            time.sleep(_LAG_PAUSE_SECONDS)
+
+    def _lagging(self, query: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """Return what a query finds at the replica: nothing where there is none, or where it is away."""
+        if self._reader is None or time.monotonic() < self._reader_since:
+            return ()
+        try:
+            with self._reader.connect() as connection:
+                return connection.execute(query, parameters).all()
+        except CatalogError:
+            self._reader_since = time.monotonic() + _AWAY_SECONDS
+            logger.warning("the replica is away, and is not asked for %s seconds", _AWAY_SECONDS, exc_info=True)
+            return ()
 
     @contextlib.contextmanager
     def change(self) -> Iterator[Connection]:

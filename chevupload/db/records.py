@@ -138,11 +138,11 @@ class SqlRecords:
 
     def get(self, upload_id: str) -> Upload | None:
         """See UploadRecords."""
-        return self._one(self._statements.get, {"upload_id": upload_id})
+        return self._read(self._statements.get, {"upload_id": upload_id})
 
     def find(self, stem: str) -> Upload | None:
         """See UploadRecords."""
-        upload = self._one(self._statements.find, {"stem_key": stem.lower()})
+        upload = self._read(self._statements.find, {"stem_key": stem.lower()})
         return upload if upload is not None and upload.stem == stem else None
 
     def withdraw(self, upload_id: str, *, event: Event | None = None) -> bool:
@@ -193,12 +193,20 @@ class SqlRecords:
 
     def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         with self._database.connect() as connection:
-            rows = connection.execute(query, parameters).all()
-        return _upload(rows[0], tuple(row[-1] for row in rows if row.has_tags)) if rows else None
+            return first_upload(connection.execute(query, parameters).all())
+
+    def _read(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
+        """Return what a reader finds of an upload, which may lag where there is a replica."""
+        return self._one(query, parameters)
 
     def _with_tags(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Upload]:
         tags = self._statements.tags.of(connection, [row.id for row in rows if row.has_tags])
         return [_upload(row, tags.get(row.id, ())) for row in rows]
+
+
+def first_upload(rows: Sequence[Row[Any]]) -> Upload | None:
+    """Return the upload of which these rows are, one for each of its tags."""
+    return _upload(rows[0], tuple(row[-1] for row in rows if row.has_tags)) if rows else None
 
 
 def _upload(row: Row[Any], tags: tuple[str, ...]) -> Upload:

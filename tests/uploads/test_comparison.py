@@ -43,16 +43,17 @@ def test_what_differs_is_told_in_the_order_of_paths():
 
 @pytest.mark.slow
 def test_a_check_asks_an_s3_for_pages_and_for_no_file(make):
-    """A thousand files are a request; only what differs is looked at once more."""
+    """A page of files is a request; only what differs is looked at once more."""
     with S3() as store:
         stand = make(storage=store.storage())
         images = [stand.upload(noise((600, 400)), f"{number}.png") for number in range(3)]
         storage = stand.component.context.storages.by_name[""]
-        for number in range(1_000):
-            storage.save(f"others/{number}.txt", io.BytesIO(b"x"), headers=PNG)
+        storage.save("others/notes.txt", io.BytesIO(b"x"), headers=PNG)
+        # Pages of seven files, where S3 takes a thousand.
+        storage._files.rooted()[0]._filesystem.req_kw["MaxKeys"] = 7
         store.calls.clear()
         report = stand.component.maintenance.check(grace=timedelta(0))
-        assert (report.uploads, report.left, report.foreign) == (3, 0, 1_000)
+        assert (report.uploads, report.left, report.foreign) == (3, 0, 1)
         assert [call.method for call in store.calls] == ["GET", "GET"]
         storage.delete("2026/03/04/1.th.png")
         storage.save("2026/03/04/stray.png", io.BytesIO(b"x"), headers=PNG)
@@ -60,8 +61,8 @@ def test_a_check_asks_an_s3_for_pages_and_for_no_file(make):
         report = stand.component.maintenance.check(grace=timedelta(0))
         assert report.missing == ((images[1]["id_encoded"], "2026/03/04/1.th.png"),)
         assert report.strays == ("2026/03/04/stray.png",)
-        assert [call.method for call in store.calls if call.method != "HEAD"] == ["GET"] * len(store.calls[:-2])
-        assert len(store.calls) <= 5
+        # What is missing is looked for as a folder, too.
+        assert sorted(call.method for call in store.calls) == ["GET", "GET", "GET", "HEAD", "HEAD"]
 
 
 class ListedStorage(MemoryStorage):
@@ -80,9 +81,9 @@ class ListedStorage(MemoryStorage):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_files(make, tmp_path):
-    """Five times as many files need no more of it."""
+    """Five times as many files need no more of it; their names and sizes alone would be more than a megabyte."""
     peaks = []
-    for rows in (2_000, 10_000):
+    for rows in (1_000, 5_000):
         engine = sqlite_engine(tmp_path / f"{rows}.db")
         catalog = SqlCatalog(Database(engine))
         catalog.create_tables()
@@ -95,7 +96,7 @@ def test_memory_does_not_grow_with_the_number_of_files(make, tmp_path):
         tracemalloc.stop()
         assert (report.uploads, report.left) == (rows, 0)
         engine.dispose()
-    assert peaks[1] < peaks[0] + 200_000
+    assert peaks[1] < peaks[0] + 600_000
 
 
 def written(path, rows, opener=open):
