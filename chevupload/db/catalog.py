@@ -94,9 +94,9 @@ class SqlCatalog(SqlRecords):
         """
         self.database.create_tables(self.tables)
 
-    def withdraw(self, upload_id: str) -> bool:
-        """See UploadRecords. It returns when a replica does not show the upload any more, or after two seconds."""
-        is_withdrawn = super().withdraw(upload_id)
+    def withdraw(self, upload_id: str, *, event: Event | None = None) -> bool:
+        """See EventRecords. It returns when a replica does not show the upload any more, or after two seconds."""
+        is_withdrawn = super().withdraw(upload_id, event=event)
         if is_withdrawn:
             self.database.wait_for_reader(self._statements.get, {"upload_id": upload_id})
         return is_withdrawn

@@ -181,7 +181,7 @@ def test_check_finds_missing_files(stand):
     assert stand.component.maintenance.check() == CheckReport(uploads=2, missing=())
     (stand.images / "2026/03/04/a.md.png").unlink()
     (stand.images / "2026/03/04/a.png").unlink()
-    missing = ((image["id_encoded"], "2026/03/04/a.png"), (image["id_encoded"], "2026/03/04/a.md.png"))
+    missing = ((image["id_encoded"], "2026/03/04/a.md.png"), (image["id_encoded"], "2026/03/04/a.png"))
     assert stand.component.maintenance.check() == CheckReport(uploads=2, missing=missing)
 
 
