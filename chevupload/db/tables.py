@@ -218,7 +218,7 @@ READY_MODELS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The eleven tables that catalog, keys and accounts work on."""
+    """The twelve tables that catalog, keys and accounts work on."""
 
     uploads: Table
     pending: Table
