@@ -35,7 +35,7 @@ from chevupload.db.database import Transactions
 from chevupload.db.events import EventRows
 from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
-from chevupload.db.upserts import insert_new
+from chevupload.db.upserts import insert_new, insert_or_replace
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.event import Event
 from chevupload.model import Upload
@@ -66,7 +66,7 @@ class Statements:
         column = uploads.c
         self.is_it = column.id == bindparam("upload_id")
         self.is_live = column.state != "deleting"
-        self.pending = pending = tables.pending
+        pending = tables.pending
         is_pending = exists().where(pending.c.upload_id == column.id)
         self.is_ready = and_(Unlocked(column.state) == "ready", ~is_pending)
         views, links, names = tables.views, tables.upload_tags, tables.tags
@@ -87,8 +87,8 @@ class Statements:
         # Not while the name is taken by an upload that is gone, which the number of rows tells.
         is_free = ~exists().where(used.c.digest == bindparam("digest"))
         row = select(column.id, column.received_at).where(self.is_it, is_free)
-        self.pend = insert(pending).from_select(["upload_id", "received_at"], row)
-        self.pend = self.pend.execution_options(preserve_rowcount=True)
+        fresh = insert_or_replace(pending, pending.c.upload_id, pending.c.received_at, row, dialect)
+        self.pend = fresh.execution_options(preserve_rowcount=True)
         self.settle = delete(pending).where(pending.c.upload_id == bindparam("upload_id"))
         # The one change that may be part of a host's transaction, which takes as long as the host likes.
         self.publish = self.settle.where(exists().where(self.is_it, self.is_live))

@@ -28,5 +28,14 @@ def insert_or_add(table: Table, key: Column[Any], number: Column[Any], dialect: 
     return adding.on_conflict_do_update(index_elements=[key], set_={number.name: added_number})
 
 
+def insert_or_replace(table: Table, key: Column[Any], value: Column[Any], rows: Any, dialect: Dialect) -> Any:
+    """Return an insert of ``rows``, a query for ``key`` and ``value``, which gives a row that is there the new value."""
+    if dialect.name in ("mysql", "mariadb"):
+        added = mysql.insert(table).from_select([key.name, value.name], rows)
+        return added.on_duplicate_key_update({value.name: added.inserted[value.name]})
+    adding = _insert(table, dialect).from_select([key.name, value.name], rows)
+    return adding.on_conflict_do_update(index_elements=[key], set_={value.name: adding.excluded[value.name]})
+
+
 def _insert(table: Table, dialect: Dialect) -> Any:
     return (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
