@@ -29,7 +29,7 @@ def insert_or_add(table: Table, key: Column[Any], number: Column[Any], dialect: 
 
 
 def insert_or_replace(table: Table, key: Column[Any], value: Column[Any], rows: Any, dialect: Dialect) -> Any:
-    """Return an insert of ``rows``, a query for ``key`` and ``value``, which gives a row that is there the new value."""
+    """Return an insert of what the query ``rows`` finds, key and value; a row that has this ``key`` gets the value."""
     if dialect.name in ("mysql", "mariadb"):
         added = mysql.insert(table).from_select([key.name, value.name], rows)
         return added.on_duplicate_key_update({value.name: added.inserted[value.name]})
