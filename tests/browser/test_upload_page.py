@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import threading
 from contextlib import contextmanager
@@ -286,14 +287,15 @@ def test_progress_is_shown_and_three_go_at_a_time(page, address, gate):
     page.goto(address)
     choose(page, *(chosen(f"{number}.png", BIG) for number in range(5)))
     session = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 1_500_000}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
     session.send("Network.emulateNetworkConditions", slow)
     submit(page)
     facts = rows(page).locator("p")
     expect(facts.nth(4)).to_contain_text("Waiting")
     expect(facts.nth(0)).to_contain_text(" % of 1.8 MB")
     expect(page.get_by_role("progressbar", name="Progress: 0.png")).to_be_visible()
-    expect(page.locator("#measured")).to_contain_text("per second")
+    expect(page.locator("#measured")).to_contain_text(re.compile(r"^\d+ % of 9 MB · .+ per second · .*left$"))
+    session.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 1_500_000})
     expect(facts.nth(2)).to_have_text("Sent. Making the thumbnails …")
     assert gate.most == 3
     gate.open()
@@ -700,8 +702,10 @@ def test_nothing_moves_after_the_first_paint(open_page, served, ann, width):
 def test_the_start_page_uploads(page, served, ann):
     """As the upload page does, and with the same list of this browser."""
     page.goto(f"{served[0]}/")
+    name = page.title()
     submit(page, chosen("from-home.png"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Uploaded")
+    expect(page).to_have_title(f"1 of 1 uploaded – {name}")
     assert owned(ann) == ["from-home"]
     page.goto(f"{served[0]}/upload")
     expect(tiles(page)).to_have_count(1)

@@ -7,6 +7,7 @@ const QUIET = 2000; // milliseconds between two counts that are said
 const find = (id) => document.getElementById(id);
 const [form, drop] = [find("upload"), find("drop")];
 const title = document.title;
+const place = title.includes(" – ") ? title.replace(/^.*? – /, "") : title;
 let saidAt = 0;
 let saying = null;
 
@@ -78,5 +79,5 @@ function count(done, failed, isStarted) {
   const text = `${done} of ${rows.size} uploaded`;
   find("counted").textContent = text;
   find("counted-failed").textContent = failed ? `, ${failed} failed` : "";
-  document.title = isStarted ? text + title.replace(/^.*?(?= – |$)/, "") : title;
+  document.title = isStarted ? `${text} – ${place}` : title;
 }
