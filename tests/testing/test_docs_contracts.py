@@ -9,7 +9,8 @@ import pytest
 from tests.support import ROOT
 from tests.testing.stranger import run_pytest
 
-pytestmark = pytest.mark.slow
+# A site of its own for each test of a contract: what starts workers takes a second each, on a busy machine some.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(260)]
 
 
 @pytest.mark.parametrize(("page", "least"), [("storage.md", 36), ("keys.md", 24), ("wsgi.md", 20), ("tables.md", 50)])
@@ -20,7 +21,8 @@ def test_a_pages_own_backend_keeps_the_contract(page, least, tmp_path):
     run = run_pytest(tmp_path, code, "-W", "error")
     assert run.returncode == 0, run.stdout
     counts = {ending: int(count) for count, ending in re.findall(r"(\d+) (\w+)", run.stdout.splitlines()[-1])}
-    # A storage may leave out to list its files, and a host to sign people in or to read forms; the contract says so.
-    assert counts.pop("skipped", 0) <= 2
+    # A storage may leave out to list its files, and a host to sign people in, to read forms or to have a page of keys;
+    # the contract says so.
+    assert counts.pop("skipped", 0) <= 3
     assert set(counts) == {"passed"}
     assert counts["passed"] >= least > 10

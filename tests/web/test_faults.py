@@ -47,7 +47,7 @@ def test_a_broken_key_backend(refusing, error, status):
     assert stand.send({"source": file()}, path=f"{UPLOAD}?format=txt").status_code == status
 
 
-def _busy(job, *, sender):
+def _busy(job, *, client):
     raise Busy
 
 
