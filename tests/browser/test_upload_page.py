@@ -386,14 +386,14 @@ def test_an_upload_that_begins_offline_is_begun_again(open_page, address, ann):
     """What sends files comes with the first upload: without a connection the page says so, and nothing is lost."""
     page = open_page(forgiven=REFUSED)
     page.goto(address)
-    choose(page, chosen("a.png"))
+    choose(page, chosen("begun.png"))
     page.context.set_offline(True)
     page.locator("#start").click()
     expect(page.locator("#problem")).to_have_text("The connection was lost. Check it, then press Upload again.")
     page.context.set_offline(False)
     page.locator("#start").click()
     expect(tiles(page)).to_have_count(1)
-    assert owned(ann) == ["a"]
+    assert owned(ann) == ["begun"]
 
 
 def test_an_upload_goes_on_when_the_server_is_back(open_page, ann):

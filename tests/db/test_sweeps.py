@@ -98,7 +98,7 @@ def start_sweep(database: Database, folder: Path) -> subprocess.Popen[str]:
 
 
 def test_four_processes_sweep_once(each_database, tmp_path):
-    """Each file is removed by one of them, each deletion told by one, and their counts make up the whole."""
+    """Each file is removed by one of them, each deletion told by one; which one has how many is up to the machine."""
     wanted = fill(make_component(each_database, tmp_path), tmp_path)
     processes = [start_sweep(each_database, tmp_path) for _ in range(PROCESSES)]
     for process in processes:
@@ -110,7 +110,6 @@ def test_four_processes_sweep_once(each_database, tmp_path):
     assert [process.returncode for process in processes] == [0] * PROCESSES
     removed = [line.split()[1:] for line in lines if line.startswith("removed")]
     assert (sum(int(count) for count, _ in removed), {failed for _, failed in removed}) == (wanted, {"0"})
-    assert sorted(int(count) > 0 for count, _ in removed)[1:] == [True] * 3, "they share the work"
     deletes = Counter(line for line in lines if line.startswith("delete"))
     assert (len(deletes), set(deletes.values())) == (wanted, {1})
     told = Counter(line for line in lines if line.startswith("told"))
