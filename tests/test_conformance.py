@@ -82,12 +82,6 @@ MEMBERS = [
 FILE_MEMBERS = ["filename", "name", "mime", "extension", "url", "size"]
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 def document(
     imgbb: bool = False,
     renditions: Renditions = RENDITIONS,

@@ -11,12 +11,6 @@ from chevupload.integration import RequestUploads, below, checked_prefix
 from tests.support import PNG
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 @pytest.mark.parametrize(
     ("given", "prefix"), [(None, ""), ("", ""), ("/", ""), ("up", "/up"), ("/up/", "/up"), ("//a/b//", "/a/b")]
 )

@@ -18,12 +18,6 @@ from tests.support import PNG
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def told():
     """Return what handlers were told."""
     return []

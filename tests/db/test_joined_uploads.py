@@ -24,12 +24,6 @@ POSTS = Table("posts", MetaData(), Column("id", Integer, primary_key=True), Colu
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def host(each_database):
     """Return a host's database, with a table of its own."""
     POSTS.metadata.create_all(each_database.engine)

@@ -17,12 +17,6 @@ from tests.support import EMPTY, PNG, assert_refusal, file, picture
 PATIENCE = {"connect_seconds": 2, "statement_seconds": 2}
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 @pytest.fixture(params=["postgres", "mariadb"])
 def proxy(request):
     """Return a way to a new database on each server."""

@@ -17,12 +17,6 @@ from tests.support import NOW, ROOT, Clock, picture
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def database(postgres):
     """Return a database whose uploads are in partitions, with those of two months."""
     statements = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text(), re.DOTALL)

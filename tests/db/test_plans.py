@@ -25,12 +25,6 @@ def _is_wide(condition, values):
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def statements(each_database):
     """Return a function that notes the statements of a block, each once, with the values that it was given first."""
 

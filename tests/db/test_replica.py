@@ -20,12 +20,6 @@ from tests.support import picture
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def replica(postgres):
     """Return a way to a second database, with tables and nothing in them, that can be closed."""
     with new_database(postgres) as url:

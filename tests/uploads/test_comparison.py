@@ -21,12 +21,6 @@ from tests.storage.object_stores import S3
 from tests.support import noise
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 def test_what_differs_is_told_in_the_order_of_paths():
     """Absent, of another size, or nobody's; what is as it should be is not, in whatever order it came."""
     comparison = Comparison()

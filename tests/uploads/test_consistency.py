@@ -25,12 +25,6 @@ FOLDER = "2026/03/04"
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def told():
     """Return what on_delete was told."""
     return []

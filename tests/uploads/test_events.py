@@ -14,12 +14,6 @@ from chevupload.uploads.events import DeliveryReport
 from tests.support import Failing, file
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 class Handler:
     """Writes down what it was told, and fails while it shall."""
 

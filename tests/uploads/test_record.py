@@ -39,12 +39,6 @@ RANDOM = "0123456789abcdef" * 2
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def build(tmp_path):
     """Return what builds the record of a file with this name."""
     with Spool(str(tmp_path), 10) as spool:

@@ -28,12 +28,6 @@ from chevupload.testing.memory import MemoryCatalog
 from tests.support import ALBUMS, EMPTY, NOW, PNG, Failing, exif_jpeg, noise, picture
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 def save(stand, content=PNG, owner="user", **parameters):
     return stand.component.uploads.save(io.BytesIO(content), owner=owner, **parameters)
 

@@ -21,12 +21,6 @@ WIDE = noise((600, 400))
 FOLDER = "2026/03/04"
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 @pytest.fixture(params=["memory", "sql"])
 def catalog(request, tmp_path):
     """Return each catalog in turn."""

@@ -23,12 +23,6 @@ from tests.support import EMPTY, SECRET, Failing, files_in, noise
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
 def test_expired_uploads_are_swept(stand):
     """At the moment they expire, and no other."""
     stand.upload(filename="stays.png")

@@ -16,12 +16,6 @@ STEPS = ["receive", "check", "render", "reserve", "put", "publish", "total"]
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def entries(caplog):
     """Return the records of uploads."""
     caplog.set_level(logging.INFO, "chevupload.uploads")

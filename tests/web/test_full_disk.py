@@ -20,12 +20,6 @@ PAGE = 4_096
 
 
 @pytest.fixture
-def prefix():
-    """Mount at the root: nothing here depends on it."""
-    return ""
-
-
-@pytest.fixture
 def disk(tmp_path):
     """Return a folder on a small disk of its own."""
     folder = tmp_path / "disk"
