@@ -97,7 +97,7 @@ EXAMPLE: dict[str, Any] = {
 
 @pytest.fixture
 def prefix() -> str:
-    """Mount at the root: nothing here depends on it."""
+    """Mount at the root, where the site of the example stands."""
     return ""
 
 
