@@ -6,7 +6,7 @@ FAST = not slow and not servers and not browser and not clients
 # Everything that is needed to work on the project.
 setup:
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet -e '.[test,lint,benchmark]'
+	.venv/bin/pip install --quiet -e '.[test,lint,benchmark,packages]'
 
 lint:
 	.venv/bin/ruff check --quiet .
