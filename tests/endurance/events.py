@@ -119,10 +119,12 @@ def run_events(url: URL, folder: Path, *, uploads: int, kills: int, workers: int
 
 
 def _outcome(database: Database, folder: Path, processes: Workers, kills: int) -> EventOutcome:
-    uploads = Tables.default().uploads
+    tables = Tables.default()
+    uploads, pending = tables.uploads.c, tables.pending.c
+    published = select(uploads.id, uploads.state).where(uploads.id.not_in(select(pending.upload_id)))
     with database.connect() as connection:
-        states = {row.id: row.state for row in connection.execute(select(uploads.c.id, uploads.c.state))}
-    expected = {("stored", id_) for id_, state in states.items() if state != "pending"}
+        states = {row.id: row.state for row in connection.execute(published)}
+    expected = {("stored", id_) for id_ in states}
     expected |= {("deleted", id_) for id_, state in states.items() if state == "deleting"}
     begun: dict[tuple[str, str], list[float]] = {}
     done: dict[tuple[str, str], list[float]] = {}
