@@ -151,6 +151,7 @@ def serve(
         )
         server, address = create_server(component, sockets, threads=threads, limits=limits)
         try:
+            component.warm()
             _greet(site, base_url or address)
             if sweep_minutes:
                 component.maintenance.sweep_every(sweep_minutes * 60)

@@ -33,13 +33,14 @@ def test_first_and_second_start(start, tmp_path):
     (command,) = (line for line in lines if line.startswith("curl "))
     (key,) = (line for line in lines if line.startswith("chv_"))
     assert key in command
+    # The first upload finds its decoder running.
+    assert len(first.workers()) >= 1
     done = subprocess.run([*shlex.split(command), "--silent"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     image = json.loads(done.stdout)["image"]
     assert json.loads(done.stdout)["status_code"] == 200
     assert (image["name"], image["width"]) == ("example", 1600)
     assert requests.get(image["url"]).status_code == 200
-    assert len(first.workers()) >= 1
     status, _ = first.stop()
     assert (status, first.wait_for_workers()) == (0, [])
     log = (tmp_path / "a, b; c.log").read_text()
