@@ -96,6 +96,9 @@ from chevupload.protocols import SweepableRecords as SweepableRecords
 from chevupload.protocols import UploadRecords as UploadRecords
 from chevupload.protocols import UserKeyBackend as UserKeyBackend
 from chevupload.protocols import ViewedRecords as ViewedRecords
+from chevupload.restrictions import SCOPES as SCOPES
+from chevupload.restrictions import KeyRestrictions as KeyRestrictions
+from chevupload.restrictions import Scope as Scope
 from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
 from chevupload.storage.local import LocalStorage as LocalStorage
 from chevupload.storage.registry import Storages as Storages

@@ -131,7 +131,7 @@ class InvalidKey(Refusal):
 
 
 class RequestDenied(Refusal):
-    when = "A known key that may not do this."
+    when = "A known key that may not do this, or not from a page of this origin."
     status, code, text = 403, 401, "Request denied"
 
 
@@ -174,7 +174,7 @@ class InvalidParameter(Refusal):
 
 
 class ForeignAlbum(Refusal):
-    when = "The album does not exist or belongs to someone else; both read the same."
+    when = "The album does not exist, belongs to someone else or is not the key's; all of them read the same."
     status, code, text = 403, 403, "Album not found among the key's own albums"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from chevupload.config import Originals
 from chevupload.formats import BY_EXTENSION
+from chevupload.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, KeyRestrictions, Scope, narrower
 from chevupload.scaling import Side
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +36,12 @@ class Principal:
         lifetime: of this user's uploads that ask for none, within five minutes and a year; None keeps them. Source:
             Chevereto's setting of an account.
         data: anything that the host wants to find again in its own hooks; nothing here looks at it.
+        scopes: what this sender may do; None is everything.
+        album_id: the one album that this sender uploads to.
+        formats: those that this sender uploads, of the formats that the site accepts; None is all of them.
+        origins: those that the header ``Origin`` of a request must be one of; None is any, and none at all.
+        key_max_bytes: a limit that lowers the user's or the site's, and never raises it.
+        key_id: of the key that was sent, if its backend says so.
         is_guest: whether uploads of this principal have no owner.
     """
 
@@ -45,14 +52,21 @@ class Principal:
     originals: Originals | None = None
     lifetime: timedelta | None = None
     data: Any = field(default=None, compare=False, repr=False)
+    scopes: frozenset[Scope] | None = None
+    album_id: str | None = None
+    formats: frozenset[str] | None = None
+    origins: frozenset[str] | None = None
+    key_max_bytes: int | None = None
+    key_id: str | None = field(default=None, compare=False)
     is_guest: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the id, which is compared with text everywhere, and the lifetime.
+        """Check the id, which is compared with text everywhere, the lifetime and the restrictions.
 
         Raises:
             TypeError: the id is no text, such as the number that the host's database has; or the lifetime no timedelta.
             ValueError: the lifetime is over already.
+            ConfigError: a restriction that cannot be meant.
         """
         if not isinstance(self.user_id, str | None):
             raise TypeError(f"a user_id is text, not {type(self.user_id).__name__}")
@@ -60,8 +74,34 @@ class Principal:
             raise TypeError(f"a lifetime is a timedelta, not {type(self.lifetime).__name__}")
         if self.lifetime is not None and self.lifetime <= timedelta(0):
             raise ValueError(f"a lifetime is longer than nothing: {self.lifetime!r}")
+        for name, kind in _RESTRICTIONS.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, kind.checked(f"Principal.{name}", value))
         object.__setattr__(self, "is_guest", self.user_id is None)
 
+    def may(self, scope: Scope) -> bool:
+        """Whether the key that was sent is for this."""
+        return self.scopes is None or scope in self.scopes
+
+    def narrowed(self, by: KeyRestrictions) -> Self:
+        """Return the same sender with what ``by`` takes away taken away, too."""
+        if by == NO_RESTRICTIONS:
+            return self
+        scopes = narrower(self.scopes, by.scopes, frozenset.intersection)
+        if self.album_id is not None and by.album_id not in (None, self.album_id):
+            # Nothing can be in two albums.
+            scopes = frozenset()
+        return replace(
+            self,
+            scopes=scopes,
+            album_id=by.album_id or self.album_id,
+            formats=narrower(self.formats, by.formats, frozenset.intersection),
+            origins=narrower(self.origins, by.origins, frozenset.intersection),
+            key_max_bytes=narrower(self.key_max_bytes, by.max_bytes, min),
+        )
+
+
+_RESTRICTIONS = {"key_max_bytes" if name == "max_bytes" else name: kind for name, kind in RESTRICTION_KINDS.items()}
 
 MAX_KEY_LENGTH = 512
 """Characters of the longest key that is looked up."""

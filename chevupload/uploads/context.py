@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from chevupload.audit import AuditLog
 from chevupload.clock import Clock
 from chevupload.config import Config
 from chevupload.protocols import KeyBackend, Renderer, UploadRecords
@@ -35,6 +36,11 @@ class UploadContext:
     hooks: Hooks
     renderer: Renderer
     clock: Clock
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """What writes the audit log."""
+        return AuditLog()
 
     @cached_property
     def spools(self) -> SpoolFolder:

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypedDict
 
 from chevupload.config import MAX_LIFETIME, MIN_LIFETIME
-from chevupload.errors import InvalidParameter
+from chevupload.errors import ForeignAlbum, InvalidParameter
 from chevupload.model import Details, Principal
 from chevupload.naming import normalized
+from chevupload.restrictions import MAX_ALBUM_ID
 
 SOURCE_NAMES = ("source", "image")
 """Chevereto's name for the file, and ImgBB's; the first wins."""
@@ -27,8 +28,6 @@ MAX_TITLE = 100
 MAX_DESCRIPTION = 65_535
 """Bytes in UTF-8."""
 MAX_TAG = 32
-"""Characters."""
-MAX_ALBUM_ID = 64
 """Characters."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -159,6 +158,7 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
 
     Raises:
         InvalidParameter: one of them is not valid; the message names it.
+        ForeignAlbum: the sender's key is for another album.
     """
     values: dict[str, Any] = {}
     audiences = {"everybody": True, "users": not sender.is_guest, "admins": sender.is_admin}
@@ -167,6 +167,8 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
             given = get(row.name)
             if given is not None and given != "" and (value := row.value_of(given)) is not None:
                 values[row.fills] = value[:max_tags] if row.fills == "tags" else value
+    if sender.album_id is not None and values.setdefault("album_id", sender.album_id) != sender.album_id:
+        raise ForeignAlbum
     return Parameters(**values)
 
 

@@ -119,6 +119,8 @@ class Uploads:
         """
         log.owner, log.bytes = sender.user_id, source.spool.size
         log.done("receive")
+        if not sender.may("upload"):
+            raise RequestDenied
         if request_digest is not None and (earlier := self._earlier(request_digest, source)) is not None:
             return Stored(earlier, is_repeated=True)
         self._check(source, parameters, sender)
@@ -264,9 +266,10 @@ class Uploads:
 
     def max_bytes(self, principal: Principal) -> int:
         """Return how large a file of this sender may be."""
-        if principal.max_bytes is not None:
-            return principal.max_bytes
-        return self._config.limits.max_guest_bytes if principal.is_guest else self._config.limits.max_bytes
+        limits = self._config.limits
+        of_site = limits.max_guest_bytes if principal.is_guest else limits.max_bytes
+        of_user = of_site if principal.max_bytes is None else principal.max_bytes
+        return of_user if principal.key_max_bytes is None else min(of_user, principal.key_max_bytes)
 
     def spool(self, max_bytes: int) -> Spool:
         """Return a temporary file where workers read."""
@@ -274,10 +277,11 @@ class Uploads:
 
     def job(self, source: Source, parameters: Parameters, sender: Principal) -> MediaJob:
         """Return what a renderer is to make of a source."""
+        formats = self._config.policy.formats
         return MediaJob(
             source=source.spool.path,
             folder=self._context.spools.path,
-            formats=self._config.policy.formats,
+            formats=tuple(name for name in formats if sender.formats is None or name in sender.formats),
             width=parameters.width,
             originals=sender.originals or self._config.originals,
             thumb_side=self._config.renditions.thumb_side,

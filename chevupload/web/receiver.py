@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chevupload.errors import (
@@ -19,6 +20,7 @@ from chevupload.errors import (
 )
 from chevupload.keys import checked_principal
 from chevupload.model import MAX_KEY_LENGTH, Principal
+from chevupload.restrictions import Scope
 from chevupload.spool import Spool
 from chevupload.uploads.parameters import check_parameters
 from chevupload.uploads.upload_log import UploadLog
@@ -54,7 +56,7 @@ class Receiver:
             BackendError: nothing was stored, or the sweep will remove it.
         """
         with UploadLog() as log, ExitStack() as stack:
-            sender = _Sender(environ, form.fields, self.identify)
+            sender = _Sender(environ, form.fields, partial(self.identify, scope="upload"))
             stack.callback(sender.close)
 
             def open_spool() -> Spool:
@@ -83,6 +85,7 @@ class Receiver:
                 if user is None:
                     raise MissingKey
                 self._tokens.check(user.user_id, form.fields.get("token", ""))
+                self._check(user, environ, "upload")
                 principal = user
             log.owner = principal.user_id
             yield Incoming(
@@ -102,12 +105,12 @@ class Receiver:
             with suppress(Refusal):
                 form.read_body(environ, max_bytes=self._limits.refusal_scan_bytes, open_spool=None)
 
-    def identify(self, key: str, environ: WSGIEnvironment) -> Principal:
-        """Return whose key this is.
+    def identify(self, key: str, environ: WSGIEnvironment, *, scope: Scope | None = None) -> Principal:
+        """Return whose key this is, if it is for ``scope``.
 
         Raises:
             InvalidKey: nobody's.
-            RequestDenied: a guest's, and guests may not upload here.
+            RequestDenied: it is not for this, or not for pages of this origin; or a guest's, and guests may not upload.
         """
         found = self._context.keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
         principal = checked_principal("keys", found)
@@ -115,7 +118,14 @@ class Receiver:
             raise InvalidKey
         if principal.is_guest and not self._context.config.policy.guests:
             raise RequestDenied
+        self._check(principal, environ, scope)
         return principal
+
+    def _check(self, sender: Principal, environ: WSGIEnvironment, scope: Scope | None) -> None:
+        if scope is not None and not sender.may(scope):
+            raise RequestDenied(f"Request denied: this key is not for {scope}")
+        if sender.origins is not None and environ.get("HTTP_ORIGIN") not in sender.origins:
+            raise RequestDenied("Request denied: this key is not for pages of this origin")
 
     def _max_bytes(self, known: Principal | Refusal | None, user: Principal | None) -> int:
         """Return how large a file may be, by what is known of its sender so far."""
