@@ -1,21 +1,23 @@
 """API keys: making them, digesting them, and asking several backends whose they are.
 
-Source: docs/api.md, Keys: a key is ``chv_<key id>_<secret>``, or 32 of ``[a-z0-9]`` for clients
-that insist on ImgBB's form.
+Source: docs/api.md, Keys: a key is ``chv_<key id>_<secret><checksum>``, or 32 of ``[a-z0-9]`` for clients
+that insist on ImgBB's form. The checksum is made as in GitHub's tokens: CRC-32, in six digits to the base of 62.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import string
+import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from chevupload.errors import ConfigError
 from chevupload.model import KeyStyle, NewKey, Owner, Principal, as_principal
-from chevupload.naming import random_id
+from chevupload.naming import BASE62, random_id
 from chevupload.protocols import KeyBackend, UserKeyBackend
 from chevupload.validation import function_of
 
@@ -34,6 +36,11 @@ SignedIn: TypeAlias = "Callable[[WSGIEnvironment], Principal | None]"
 
 _OF_KEYS = function_of("key", "environ")
 _IMGBB = string.digits + string.ascii_lowercase
+_IMGBB_FORM = re.compile(r"[0-9a-z]{32}")
+_PREFIX = "chv_"
+_CHECKSUM_DIGITS = 6
+_BEGINNING = re.compile(rf"{_PREFIX}([0-9A-Za-z]{{6}})_")
+_FORM = re.compile(rf"{_BEGINNING.pattern}[0-9a-f]{{64}}[0-9A-Za-z]{{{_CHECKSUM_DIGITS}}}")
 
 
 def new_key(style: KeyStyle = "chevereto") -> NewKey:
@@ -44,10 +51,37 @@ def new_key(style: KeyStyle = "chevereto") -> NewKey:
     """
     key_id = random_id(6)
     if style == "chevereto":
-        return NewKey(key_id, f"chv_{key_id}_{secrets.token_hex(32)}")
+        text = f"{_PREFIX}{key_id}_{secrets.token_hex(32)}"
+        return NewKey(key_id, text + _checksum(text))
     if style == "imgbb":
         return NewKey(key_id, random_id(32, _IMGBB))
     raise ConfigError(f"unknown key style: {style!r}")
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    for _ in range(_CHECKSUM_DIGITS):
+        number, digit = divmod(number, len(BASE62))
+        digits = BASE62[digit] + digits
+    return digits
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether :func:`new_key` can have made ``key``: a mistyped or truncated one of Chevereto's form it cannot."""
+    if _FORM.fullmatch(key):
+        return _checksum(key[:-_CHECKSUM_DIGITS]) == key[-_CHECKSUM_DIGITS:]
+    return _IMGBB_FORM.fullmatch(key) is not None
+
+
+def is_mistyped(key: str) -> bool:
+    """Whether ``key`` begins as one in Chevereto's form and is not one."""
+    return key.startswith(_PREFIX) and not is_well_formed(key)
+
+
+def key_id_of(key: str) -> str | None:
+    """Return the public id that a key in Chevereto's form names, for logs."""
+    found = _BEGINNING.match(key)
+    return found[1] if found else None
 
 
 def digest(key: str) -> str:

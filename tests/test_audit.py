@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from chevupload.audit import AuditLog
+from chevupload.keys import new_key
 
 
 @pytest.fixture
@@ -37,3 +38,20 @@ def test_no_client_writes_lines_or_fills_the_log(facts):
     assert len(record.getMessage().splitlines()) == 1
     assert record.getMessage().isascii()
     assert (len(record.user_id), len(record.address), len(record.detail)) == (64, 64, 255)
+
+
+def test_a_refused_key_is_told_by_its_id_and_its_senders_address(make, facts):
+    """As the trusted proxies tell it; nothing else of the key is in the log."""
+    made = new_key()
+    headers = {"X-Forwarded-For": "203.0.113.9, 192.0.2.7"}
+    assert make(trusted_proxies=1).send({}, key=made.key, headers=headers).status_code == 401
+    record = facts()
+    assert (record.event, record.key_id, record.address, record.user_id) == ("key_refused", made.id, "192.0.2.7", None)
+    assert made.key.split("_")[2] not in str(vars(record))
+
+
+def test_a_refused_text_that_is_no_key_is_not_told(make, facts):
+    """It may be somebody's password."""
+    assert make().send({}, key="correct horse battery staple").status_code == 401
+    assert (facts().event, facts().key_id) == ("key_refused", None)
+    assert "horse" not in str(vars(facts()))

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 
 import pytest
 
 from chevupload.errors import ConfigError
-from chevupload.keys import GuestKey, KeyChain, as_key_backend, digest, new_key, random_id
+from chevupload.keys import (
+    GuestKey,
+    KeyChain,
+    as_key_backend,
+    digest,
+    is_mistyped,
+    is_well_formed,
+    key_id_of,
+    new_key,
+    random_id,
+)
 from chevupload.model import Principal
 from chevupload.testing import KeyBackendContract
 from chevupload.testing.memory import StaticKeys
@@ -76,8 +87,34 @@ class TestKeyChain(_OneKey):
 def test_chevereto_key_names_its_id_and_holds_256_random_bits():
     """The id tells keys apart in a list and in the key itself, while the secret behind it cannot be guessed."""
     made = new_key("chevereto")
-    assert re.fullmatch(rf"chv_{made.id}_[0-9a-f]{{64}}", made.key)
+    assert re.fullmatch(rf"chv_{made.id}_[0-9a-f]{{64}}[0-9A-Za-z]{{6}}", made.key)
     assert re.fullmatch(r"[0-9A-Za-z]{6}", made.id)
+
+
+def test_a_keys_checksum_is_of_all_before_it():
+    """CRC-32, most significant digit first, with zeros in front, as the page of keys tells scanners."""
+    rest = f"chv_abcdef_{'0' * 64}"
+    assert zlib.crc32(rest.encode()) == 296_992_843
+    assert [end for end in ("0K69P9", "0K69P8", "0k69P9", "K69P9") if is_well_formed(rest + end)] == ["0K69P9"]
+    for made in (new_key(), new_key("imgbb")):
+        assert is_well_formed(made.key)
+
+
+def test_only_whole_keys_are_well_formed():
+    """Near misses are not, nor what stands around a key."""
+    key = new_key().key
+    for wrong in (key[:-1], key[:-6], f"{key}0", f"{key}\n", f" {key}", key.upper(), key.replace("chv_", "chw_"), ""):
+        assert not is_well_formed(wrong)
+    assert is_mistyped(key[:-1])
+    assert not is_mistyped(key)
+    assert not is_mistyped("a guest's key of any form")
+
+
+def test_a_keys_id_is_read_from_its_text():
+    """Also from what was mistyped behind it; any other text has none."""
+    made = new_key()
+    assert key_id_of(made.key) == key_id_of(made.key[:20]) == made.id
+    assert [key_id_of(text) for text in ("", "chv_", "chv_a_b", "chv_abcde\n_", new_key("imgbb").key)] == [None] * 5
 
 
 def test_imgbb_key_is_32_lower_case_letters_and_digits():

@@ -1,7 +1,7 @@
 """API keys kept in a database, by their digests: in a table of keys, or in a column of the host's own users.
 
-Source: docs/api.md, Keys. Every key costs the same statement and the same comparison, so neither the
-answer nor its time tells an unknown key from a revoked one.
+Source: docs/api.md, Keys. A key that was mistyped costs nothing: its checksum is no secret. Any other one costs the
+same statement and the same comparison, so neither the answer nor its time tells an unknown key from a revoked one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from chevupload.clock import Clock, utc_now
 from chevupload.db.database import Database
 from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError, ConfigError
-from chevupload.keys import digest, new_key
+from chevupload.keys import digest, is_mistyped, is_well_formed, new_key
 from chevupload.model import ApiKey, KeyStyle, NewKey, Principal
 
 if TYPE_CHECKING:
@@ -210,6 +210,8 @@ class SqlKeys:
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
         """See KeyBackend."""
+        if not is_well_formed(key):
+            return None
         wanted = digest(key)
         row = _first(self._database, self._select, {"digest": wanted})
         now = self._clock()
@@ -297,6 +299,8 @@ class UserKeys:
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
         """See KeyBackend."""
+        if is_mistyped(key):
+            return None
         wanted = digest(key)
         return _key_owner(_first(self._database, self._select, {"digest": wanted}), wanted, is_usable=True)
 

@@ -18,7 +18,7 @@ from chevupload.errors import (
     RequestDenied,
     TooLarge,
 )
-from chevupload.keys import checked_principal
+from chevupload.keys import checked_principal, key_id_of
 from chevupload.model import MAX_KEY_LENGTH, Principal
 from chevupload.restrictions import Scope
 from chevupload.spool import Spool
@@ -115,6 +115,7 @@ class Receiver:
         found = self._context.keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
         principal = checked_principal("keys", found)
         if principal is None:
+            self._context.audit.record("key_refused", key_id=key_id_of(key), environ=environ)
             raise InvalidKey
         if principal.is_guest and not self._context.config.policy.guests:
             raise RequestDenied

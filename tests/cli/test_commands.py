@@ -99,7 +99,7 @@ def test_keys(run):
     """Shown once; listed without their text; ended for good."""
     run("user", "add", "ann")
     status, key, _ = run("key", "add", "ann", "--label", "laptop")
-    assert (status, bool(re.fullmatch(r"chv_\w{6}_[0-9a-f]{64}", key))) == (0, True)
+    assert (status, bool(re.fullmatch(r"chv_\w{6}_[0-9a-f]{64}[0-9A-Za-z]{6}", key))) == (0, True)
     made = as_json(run("key", "add", "ann", "--style", "imgbb", "--expires", "P90D", "--json"))
     assert re.fullmatch("[0-9a-z]{32}", made["key"])
     ends = datetime.fromisoformat(made["expires_at"])

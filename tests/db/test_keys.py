@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from chevupload.db import Accounts, Database, KeyMixin, SqlKeys, Tables, UserCol
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import digest, new_key
 from chevupload.model import Principal
+from chevupload.naming import BASE62
 from chevupload.testing import KeyBackendContract, KeyStoreContract
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -426,6 +428,30 @@ def test_whatever_is_wrong_with_a_key_one_and_the_same_statement_is_run(people, 
     assert len(seen["unknown"]) == 1
 
 
+def test_mistyped_keys_cost_no_statement(known, statements):
+    """Ten thousand of them: one character or two are others, are missing, or are in each other's place."""
+    keys, give = known
+    key = give(8)
+    random, letters = Random(8), f"{BASE62}_-ü "
+    mutated = set()
+    while len(mutated) < 10_000:
+        first, second = sorted(random.sample(range(4, len(key)), 2))
+        before, between, behind = key[:first], key[first + 1 : second], key[second + 1 :]
+        one, other = random.choices(letters, k=2)
+        mutated |= {
+            f"{before}{one}{key[first + 1 :]}",
+            f"{before}{one}{between}{other}{behind}",
+            f"{before}{key[second]}{between}{key[first]}{behind}",
+            f"{before}{one}{key[first:]}",
+            before,
+            before + behind,
+        }
+    statements.clear()
+    assert [wrong for wrong in mutated - {key} if keys.authenticate(wrong, {}) is not None] == []
+    assert statements == []
+    assert keys.authenticate(key, {}) == Principal(user_id="8")
+
+
 def test_a_key_for_nobody_is_not_made(people):
     """A user id that is none, or a user that is not there, is told when the key is made."""
     keys = SqlKeys(people, tables=Tables.of(PersonsKey), users=COLUMNS)
@@ -453,5 +479,5 @@ def test_a_database_that_is_away_is_an_error_and_no_refusal(tmp_path):
         UserKeys(Database(engine), digest=Person.key_digest, users=COLUMNS),
     ):
         with pytest.raises(CatalogError):
-            keys.authenticate("key", {})
+            keys.authenticate(new_key().key, {})
     engine.dispose()

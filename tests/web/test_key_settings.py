@@ -68,7 +68,7 @@ def site(make, database):
 def test_a_key_is_made_and_shown_once(site, style):
     """It uploads for its user, and no page shows it again."""
     key = site.make(label="Laptop", style=style)
-    assert re.fullmatch("[0-9a-z]{32}" if style == "imgbb" else "chv_[0-9A-Za-z]{6}_[0-9a-f]{64}", key)
+    assert re.fullmatch("[0-9a-z]{32}" if style == "imgbb" else "chv_[0-9A-Za-z]{6}_[0-9a-f]{64}[0-9A-Za-z]{6}", key)
     answer = site.stand.send({"source": file()}, key=key)
     assert answer.status_code == 200
     assert [upload.owner_id for upload in site.stand.component.uploads.list("ann ü")] == ["ann ü"]
