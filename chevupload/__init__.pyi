@@ -26,6 +26,8 @@ from chevupload.db.tables import AlbumMixin as AlbumMixin
 from chevupload.db.tables import CategoryMixin as CategoryMixin
 from chevupload.db.tables import EndedHandlerMixin as EndedHandlerMixin
 from chevupload.db.tables import EventMixin as EventMixin
+from chevupload.db.tables import JobMixin as JobMixin
+from chevupload.db.tables import JobRangeMixin as JobRangeMixin
 from chevupload.db.tables import KeyMixin as KeyMixin
 from chevupload.db.tables import PendingMixin as PendingMixin
 from chevupload.db.tables import Tables as Tables
@@ -83,6 +85,7 @@ from chevupload.protocols import DuplicateRecords as DuplicateRecords
 from chevupload.protocols import EventRecords as EventRecords
 from chevupload.protocols import Fetcher as Fetcher
 from chevupload.protocols import IdempotentRecords as IdempotentRecords
+from chevupload.protocols import JobRecords as JobRecords
 from chevupload.protocols import JoinableRecords as JoinableRecords
 from chevupload.protocols import KeyBackend as KeyBackend
 from chevupload.protocols import KeyStore as KeyStore

@@ -21,8 +21,10 @@ from chevupload.model import Owner, as_principal
 from chevupload.protocols import AlbumRecords, Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
+from chevupload.uploads.erasing import Erase
 from chevupload.uploads.events import Events
 from chevupload.uploads.hooks import Hooks
+from chevupload.uploads.jobs import Jobs
 from chevupload.uploads.maintenance import Maintenance
 from chevupload.validation import Kind, function_of, instance_of, optional
 from chevupload.web.api import UploadApi
@@ -74,6 +76,7 @@ class ChevUpload:
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
         maintenance: sweeps and checks.
+        jobs: works on many uploads.
         events: tells what happened to uploads to the handlers in ``hooks``.
         views: counts the views of this process, which are written every few seconds.
     """
@@ -151,6 +154,7 @@ class ChevUpload:
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
+        self.jobs = Jobs(context, [Erase(context.uploads, context.catalog, context.key_store)])
         self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))

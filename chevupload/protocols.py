@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from chevupload.errors import StorageError
 from chevupload.event import Event
+from chevupload.job import Job, JobRange
 from chevupload.model import (
     Album,
     ApiKey,
@@ -454,6 +455,56 @@ class EventRecords(UploadRecords, Protocol):
 
     def oldest_event(self) -> datetime | None:
         """Return when the oldest event that is kept happened; None when all were told."""
+        ...
+
+
+@runtime_checkable
+class JobRecords(UploadRecords, Protocol):
+    """Records that keep jobs of batch work. Without it, ``component.jobs`` raises ConfigError.
+
+    The uploads of a job are the ready ones to which its arguments apply, in the order that the database has for ids.
+    """
+
+    def add_job(self, job: Job) -> Job:
+        """Record a new job, and return it; or return the unfinished one with the same kind and arguments."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """Return a job as it is now."""
+        ...
+
+    def unfinished_jobs(self) -> Sequence[Job]:
+        """Return the jobs that have not ended, the oldest first."""
+        ...
+
+    def split_job(self, job: Job, *, size: int, limit: int) -> bool:
+        """Add up to ``limit`` ranges, each of ``size`` uploads but the last one, behind those there are.
+
+        Of several callers at once, each adds others. False once the job is split.
+        """
+        ...
+
+    def claim_range(self, job_id: str, *, now: datetime, until: datetime) -> JobRange | None:
+        """Return the first range that nobody has claimed at ``now``, as the caller's ``until`` then.
+
+        Its ``attempt`` is one more from now on. Of several callers at once each gets another one.
+        """
+        ...
+
+    def range_uploads(self, job: Job, held: JobRange, *, limit: int) -> Sequence[Upload]:
+        """Return the next uploads of a range, up to ``limit``: none once all are done."""
+        ...
+
+    def advance_range(self, held: JobRange, new: JobRange | None, *, done: int = 0, failed: int = 0) -> bool:
+        """Record ``after_id``, ``left``, ``attempt`` and ``until`` of ``new``; or without it that the range is done.
+
+        ``done`` uploads more are done, ``failed`` among them. False, and nothing is recorded, if the ``after_id`` is
+        not that of ``held`` any more: somebody else has gone on with this range.
+        """
+        ...
+
+    def end_job(self, job_id: str, now: datetime) -> bool:
+        """Record that a job has ended. False if it is not split, has ranges, or has ended before."""
         ...
 
 

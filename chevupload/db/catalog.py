@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -23,6 +24,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from chevupload.clock import Clock, utc_now
 from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked, follows
@@ -33,6 +35,7 @@ from chevupload.db.records import DELETING, SqlRecords, Statements, first_upload
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.event import Event, new_event
+from chevupload.job import Job, JobRange
 from chevupload.model import Album, Cursor, Upload
 from chevupload.protocols import UploadRecords
 
@@ -200,6 +203,53 @@ class SqlCatalog(SqlRecords):
         with self._database.connect() as connection:
             found: datetime | None = connection.scalar(self._statements.events.oldest)
         return found
+
+    def add_job(self, job: Job) -> Job:
+        """See JobRecords."""
+        rows = self._statements.jobs
+        while True:
+            with contextlib.suppress(IntegrityError), self._database.begin() as connection:
+                rows.add(connection, job)
+                return job
+            with self._database.connect() as connection:
+                if (same := rows.same(connection, job)) is not None:
+                    return same
+
+    def job(self, job_id: str) -> Job | None:
+        """See JobRecords."""
+        with self._database.connect() as connection:
+            return self._statements.jobs.get(connection, job_id)
+
+    def unfinished_jobs(self) -> list[Job]:
+        """See JobRecords."""
+        with self._database.connect() as connection:
+            return self._statements.jobs.unfinished(connection)
+
+    def split_job(self, job: Job, *, size: int, limit: int) -> bool:
+        """See JobRecords."""
+        with self._database.begin() as connection:
+            return self._statements.jobs.split(connection, job, size=size, limit=limit)
+
+    def claim_range(self, job_id: str, *, now: datetime, until: datetime) -> JobRange | None:
+        """See JobRecords."""
+        with self._database.begin() as connection:
+            return self._statements.jobs.claim(connection, job_id, now=now, until=until)
+
+    def range_uploads(self, job: Job, held: JobRange, *, limit: int) -> list[Upload]:
+        """See JobRecords."""
+        query = self._statements.jobs.uploads_of(self._statements.select, job, held, limit)
+        with self._database.connect() as connection:
+            return self._with_tags(connection, connection.execute(query).all())
+
+    def advance_range(self, held: JobRange, new: JobRange | None, *, done: int = 0, failed: int = 0) -> bool:
+        """See JobRecords."""
+        with self._database.begin() as connection:
+            return self._statements.jobs.advance(connection, held, new, done=done, failed=failed)
+
+    def end_job(self, job_id: str, now: datetime) -> bool:
+        """See JobRecords."""
+        with self._database.begin() as connection:
+            return self._statements.jobs.end(connection, job_id, now)
 
     def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
         """See OwnedRecords."""

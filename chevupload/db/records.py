@@ -34,6 +34,7 @@ from chevupload.clock import Clock
 from chevupload.db.columns import Unlocked
 from chevupload.db.database import Transactions
 from chevupload.db.events import EventRows
+from chevupload.db.jobs import JobRows
 from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
 from chevupload.db.upserts import insert_new, insert_or_replace
@@ -54,6 +55,7 @@ class Statements:
         tables: which they are.
         tags: the rows of tags.
         events: the rows of events.
+        jobs: the rows of jobs.
         select: of every column that a record has; a condition is to be added.
         one: the same with the name of a tag at the end, a row for each tag of an upload.
     """
@@ -72,6 +74,7 @@ class Statements:
         # By "<>" it expects that nearly all rows fit.
         one = select(literal_column("1")).where(pending.c.upload_id == column.id).scalar_subquery()
         self.is_ready = and_(Unlocked(column.state) == "ready", func.coalesce(one, 0) != 1)
+        self.jobs = JobRows(tables, self.is_ready)
         views, links, names = tables.views, tables.upload_tags, tables.tags
         self.count = select(views.c.count).where(views.c.upload_id == column.id).scalar_subquery()
         all_views = (column.views + func.coalesce(self.count, 0)).label("views")

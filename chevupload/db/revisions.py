@@ -20,6 +20,7 @@ REVISIONS = (
     "chevupload_views_and_indexes",
     "chevupload_events",
     "chevupload_pending_uploads",
+    "chevupload_jobs",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

@@ -190,6 +190,41 @@ class EndedHandlerMixin:
     name: Mapped[str] = mapped_column(short_text(64), primary_key=True)
 
 
+class JobMixin:
+    """One job of batch work; see :class:`chevupload.job.Job`.
+
+    ``unfinished_key`` is a digest of kind and arguments until the job has ended, so that it is started once.
+    ``split_after_id`` is the last upload that is in one of its ranges.
+    """
+
+    id: Mapped[str] = mapped_column(short_text(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(short_text(64))
+    arguments: Mapped[str] = mapped_column(long_text())
+    unfinished_key: Mapped[str | None] = mapped_column(short_text(64), unique=True)
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    split_after_id: Mapped[str] = mapped_column(short_text(64))
+    is_split: Mapped[bool] = mapped_column()
+    total: Mapped[int] = mapped_column(BigInteger)
+    done: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+
+
+class JobRangeMixin:
+    """What is left of a range of a job's uploads; see :class:`chevupload.job.JobRange`. A range that is done is gone.
+
+    ``next_at`` is until when somebody has claimed it.
+    """
+
+    job_id: Mapped[str] = mapped_column(short_text(32), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    after_id: Mapped[str] = mapped_column(short_text(64))
+    last_id: Mapped[str] = mapped_column(short_text(64))
+    left: Mapped[int] = mapped_column()
+    attempt: Mapped[int] = mapped_column()
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
 class Base(DeclarativeBase):
     """The declarative base of the ready set; its metadata is what migrations compare with."""
 
@@ -207,6 +242,8 @@ _MIXINS: dict[str, type[Any]] = {
     "used_names": UsedNameMixin,
     "events": EventMixin,
     "ended_handlers": EndedHandlerMixin,
+    "jobs": JobMixin,
+    "job_ranges": JobRangeMixin,
 }
 
 READY_MODELS: dict[str, type[Any]] = {
@@ -218,7 +255,7 @@ READY_MODELS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The twelve tables that catalog, keys and accounts work on."""
+    """The fourteen tables that catalog, keys and accounts work on."""
 
     uploads: Table
     pending: Table
@@ -232,6 +269,8 @@ class Tables:
     used_names: Table
     events: Table
     ended_handlers: Table
+    jobs: Table
+    job_ranges: Table
 
     @classmethod
     def default(cls) -> Self:

@@ -238,11 +238,19 @@ class Uploads:
         """
         count = 0
         while page := self.list(owner, limit=_PAGE):
-            withdrawn = [upload for upload in page if self._withdraw(upload)]
-            count += len(withdrawn)
-            for error in self._writer.clear_all(withdrawn).values():
-                raise error
+            count += self.delete_page(page)
         return count
+
+    def delete_page(self, uploads: Sequence[Upload]) -> int:
+        """Take several uploads away together, and return how many there were.
+
+        Raises:
+            BackendError: a part is away. What is marked by then, the sweep finishes.
+        """
+        withdrawn = [upload for upload in uploads if self._withdraw(upload)]
+        for error in self._writer.clear_all(withdrawn).values():
+            raise error
+        return len(withdrawn)
 
     def delete(self, upload: Upload | str) -> bool:
         """Take an upload away, given as it is or by its id: gone for readers at once, then its files, then its record.

@@ -16,6 +16,8 @@ from chevupload.db import (
     Database,
     EndedHandlerMixin,
     EventMixin,
+    JobMixin,
+    JobRangeMixin,
     KeyMixin,
     PendingMixin,
     SqlCatalog,
@@ -155,10 +157,10 @@ def test_owners_may_have_numbers(each_database, make_upload, now):
 
 
 def test_every_mixin_can_be_subclassed():
-    """Each of the twelve tables can live on the host's base under the host's name."""
+    """Each of the fourteen tables can live on the host's base under the host's name."""
     mixins = (
         *(UploadMixin, PendingMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
-        *(ViewMixin, UsedNameMixin, EventMixin, EndedHandlerMixin),
+        *(ViewMixin, UsedNameMixin, EventMixin, EndedHandlerMixin, JobMixin, JobRangeMixin),
     )
 
     class Other(DeclarativeBase):
@@ -189,6 +191,8 @@ def test_the_ready_set_has_its_names():
         "chevupload_used_names",
         "chevupload_events",
         "chevupload_ended_handlers",
+        "chevupload_jobs",
+        "chevupload_job_ranges",
     }
 
 

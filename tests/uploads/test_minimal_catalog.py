@@ -18,6 +18,7 @@ from chevupload.protocols import (
     DuplicateRecords,
     EventRecords,
     IdempotentRecords,
+    JobRecords,
     JoinableRecords,
     OwnedAlbumRecords,
     OwnedRecords,
@@ -30,7 +31,7 @@ from tests.support import PNG, assert_refusal, file, files_in
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 ABILITIES = (
     *(OwnedRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
-    *(SweepableRecords, CheckableRecords, EventRecords, JoinableRecords, OwnedAlbumRecords),
+    *(SweepableRecords, CheckableRecords, EventRecords, JobRecords, JoinableRecords, OwnedAlbumRecords),
 )
 
 
