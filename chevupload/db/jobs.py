@@ -26,7 +26,7 @@ class JobRows:
         self._jobs, self._ranges, self._uploads = tables.jobs, tables.job_ranges, tables.uploads
         self._is_ready = is_ready
         column = self._jobs.c
-        self._select = select(*(column[name] for name in _JOB), column.arguments)
+        self._select: Any = select(*(column[name] for name in _JOB), column.arguments)
 
     def add(self, connection: Connection, job: Job) -> None:
         """Keep a new job. Its ``unfinished_key`` fails where such a job is unfinished."""
@@ -130,6 +130,7 @@ class JobRows:
 
 
 def _job(row: Row[Any]) -> Job:
+    values: Any
     *values, arguments = row
     return Job(**dict(zip(_JOB, values, strict=True)), arguments=json.loads(arguments))
 

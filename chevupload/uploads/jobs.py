@@ -147,14 +147,16 @@ class Jobs:
             self._split(job)
             self._end(job)
             return False
-        try:
-            while not (ending and ending.is_set()):
-                if (held := self._step(job, held)) is None:
-                    self._end(job)
-                    return True
-        except Exception:
-            self._release(held)
-            raise
+        while not (ending and ending.is_set()):
+            try:
+                left = self._step(job, held)
+            except Exception:
+                self._release(held)
+                raise
+            if left is None:
+                self._end(job)
+                return True
+            held = left
         self._release(held)
         return True
 

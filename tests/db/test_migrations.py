@@ -245,6 +245,7 @@ def test_the_wheel_has_what_alembic_looks_for():
         "__init__.py",
         "events.py",
         "first_tables.py",
+        "jobs.py",
         "pending_uploads.py",
         "views_and_indexes.py",
     }
