@@ -29,6 +29,7 @@ from chevupload.db.tables import EventMixin as EventMixin
 from chevupload.db.tables import JobMixin as JobMixin
 from chevupload.db.tables import JobRangeMixin as JobRangeMixin
 from chevupload.db.tables import KeyMixin as KeyMixin
+from chevupload.db.tables import MoveMixin as MoveMixin
 from chevupload.db.tables import PendingMixin as PendingMixin
 from chevupload.db.tables import Tables as Tables
 from chevupload.db.tables import TagMixin as TagMixin
@@ -73,6 +74,7 @@ from chevupload.model import NewKey as NewKey
 from chevupload.model import Owner as Owner
 from chevupload.model import Principal as Principal
 from chevupload.model import Upload as Upload
+from chevupload.move import Move as Move
 from chevupload.naming import checked_path as checked_path
 from chevupload.naming import joined_url as joined_url
 from chevupload.protocols import AdoptingStorage as AdoptingStorage
@@ -90,6 +92,7 @@ from chevupload.protocols import JoinableRecords as JoinableRecords
 from chevupload.protocols import KeyBackend as KeyBackend
 from chevupload.protocols import KeyStore as KeyStore
 from chevupload.protocols import ListingStorage as ListingStorage
+from chevupload.protocols import MovableRecords as MovableRecords
 from chevupload.protocols import OwnedRecords as OwnedRecords
 from chevupload.protocols import ProbedStorage as ProbedStorage
 from chevupload.protocols import Renderer as Renderer

@@ -27,6 +27,7 @@ from chevupload.model import (
     Principal,
     Upload,
 )
+from chevupload.move import Move
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -390,7 +391,10 @@ class CheckableRecords(UploadRecords, Protocol):
         ...
 
     def resize(self, upload: Upload) -> bool:
-        """Record the sizes of the derived files of a ready upload as ``upload`` has them. False when there is none."""
+        """Record the sizes of the derived files of a ready upload as ``upload`` has them.
+
+        False when there is none, or when its files are in another storage by now.
+        """
         ...
 
 
@@ -505,6 +509,44 @@ class JobRecords(UploadRecords, Protocol):
 
     def end_job(self, job_id: str, now: datetime) -> bool:
         """Record that a job has ended. False if it is not split, has ranges, or has ended before."""
+        ...
+
+
+@runtime_checkable
+class MovableRecords(UploadRecords, Protocol):
+    """Records whose files can be moved to another storage. Without it, a move raises ConfigError.
+
+    A :class:`~chevupload.move.Move` is kept from before the first file is copied until one storage has none of them.
+    """
+
+    def begin_move(self, move: Move) -> bool:
+        """Keep ``move``, in place of one of the same paths between the same two storages, in either direction.
+
+        False when another one of this upload is kept, or when it was claimed.
+        """
+        ...
+
+    def switch_storage(self, upload: Upload, target: str, *, now: datetime) -> bool:
+        """Record that the files of a ready upload are in ``target``, and that its move was changed ``now``.
+
+        False, and nothing is changed, when the upload is not ready, its storage or sizes are not those of ``upload``,
+        or its move between the two storages is not kept, or was claimed.
+        """
+        ...
+
+    def moves(self, upload_ids: Collection[str]) -> Sequence[Move]:
+        """Return the moves of these uploads that are kept."""
+        ...
+
+    def claim_moves(self, *, now: datetime, before: datetime, limit: int) -> Sequence[Move]:
+        """Return up to ``limit`` moves of before ``before`` as the caller's to end, with ``kept_in``.
+
+        They are of ``now`` from then on. Those of uploads in state deleting are left out.
+        """
+        ...
+
+    def end_moves(self, moves: Collection[Move]) -> None:
+        """Keep these moves no more."""
         ...
 
 

@@ -31,12 +31,14 @@ from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked, follows
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database
 from chevupload.db.host_session import HostSession, JoinedRecords
+from chevupload.db.moves import MoveRows
 from chevupload.db.records import DELETING, SqlRecords, Statements, first_upload
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.event import Event, new_event
 from chevupload.job import Job, JobRange
 from chevupload.model import Album, Cursor, Upload
+from chevupload.move import Move
 from chevupload.protocols import UploadRecords
 
 PAGE_SIZE = 200
@@ -67,7 +69,8 @@ class SqlCatalog(SqlRecords):
         column, id_, used = uploads.c, statements.is_it, found.used_names
         self._holders: Any = statements.select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
         resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
-        self._resize = update(uploads).where(id_, statements.is_ready).values(resized)
+        is_there = column.storage == bindparam("same_storage")
+        self._resize = update(uploads).where(id_, statements.is_ready, is_there).values(resized)
         pending = found.pending.c
         self._stalled = (
             select(pending.upload_id)
@@ -84,6 +87,7 @@ class SqlCatalog(SqlRecords):
         self._are_ready = select(column.id).where(
             column.id.in_(bindparam("upload_ids", expanding=True)), statements.is_ready
         )
+        self._moves = MoveRows(found, statements)
         views = found.views
         self._add_views = insert_or_add(views, views.c.upload_id, views.c.count, database.engine.dialect)
         self._duplicate = self._look_for_duplicate(column.owner_id == bindparam("owner_id"))
@@ -113,7 +117,7 @@ class SqlCatalog(SqlRecords):
     def resize(self, upload: Upload) -> bool:
         """See CheckableRecords."""
         sizes = {f"new_{name}": getattr(upload, name) for name in _DERIVED_SIZES}
-        return self._change(self._resize, upload.id, **sizes)
+        return self._change(self._resize, upload.id, same_storage=upload.storage, **sizes)
 
     def uploads(self) -> Iterator[Upload]:
         """See CheckableRecords."""
@@ -250,6 +254,35 @@ class SqlCatalog(SqlRecords):
         """See JobRecords."""
         with self._database.begin() as connection:
             return self._statements.jobs.end(connection, job_id, now)
+
+    def begin_move(self, move: Move) -> bool:
+        """See MovableRecords."""
+        try:
+            with self._database.begin() as connection:
+                self._moves.begin(connection, move)
+        except IntegrityError:
+            return False
+        return True
+
+    def switch_storage(self, upload: Upload, target: str, *, now: datetime) -> bool:
+        """See MovableRecords."""
+        with self._database.begin() as connection:
+            return self._moves.switch(connection, upload, target, now)
+
+    def moves(self, upload_ids: Collection[str]) -> list[Move]:
+        """See MovableRecords."""
+        with self._database.connect() as connection:
+            return self._moves.of(connection, upload_ids)
+
+    def claim_moves(self, *, now: datetime, before: datetime, limit: int) -> list[Move]:
+        """See MovableRecords."""
+        with self._database.begin() as connection:
+            return self._moves.claim(connection, now=now, before=before, limit=limit)
+
+    def end_moves(self, moves: Collection[Move]) -> None:
+        """See MovableRecords."""
+        with self._database.begin() as connection:
+            self._moves.end(connection, [move.upload_id for move in moves])
 
     def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
         """See OwnedRecords."""

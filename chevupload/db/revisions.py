@@ -21,6 +21,7 @@ REVISIONS = (
     "chevupload_events",
     "chevupload_pending_uploads",
     "chevupload_jobs",
+    "chevupload_moves",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

@@ -225,6 +225,20 @@ class JobRangeMixin:
     next_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 
+class MoveMixin:
+    """Files of an upload that may be in two storages; see :class:`chevupload.move.Move`.
+
+    ``paths`` has a line for each. ``is_ending`` says that a sweep removes them from one of the two.
+    """
+
+    upload_id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    paths: Mapped[str] = mapped_column(long_text())
+    source: Mapped[str] = mapped_column(short_text(64))
+    target: Mapped[str] = mapped_column(short_text(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    is_ending: Mapped[bool] = mapped_column()
+
+
 class Base(DeclarativeBase):
     """The declarative base of the ready set; its metadata is what migrations compare with."""
 
@@ -244,6 +258,7 @@ _MIXINS: dict[str, type[Any]] = {
     "ended_handlers": EndedHandlerMixin,
     "jobs": JobMixin,
     "job_ranges": JobRangeMixin,
+    "moves": MoveMixin,
 }
 
 READY_MODELS: dict[str, type[Any]] = {
@@ -255,7 +270,7 @@ READY_MODELS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The fourteen tables that catalog, keys and accounts work on."""
+    """The tables that catalog, keys and accounts work on."""
 
     uploads: Table
     pending: Table
@@ -271,6 +286,7 @@ class Tables:
     ended_handlers: Table
     jobs: Table
     job_ranges: Table
+    moves: Table
 
     @classmethod
     def default(cls) -> Self:

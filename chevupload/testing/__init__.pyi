@@ -22,6 +22,7 @@ from chevupload.testing.keys import KeyStoreContract as KeyStoreContract
 from chevupload.testing.memory import MemoryCatalog as MemoryCatalog
 from chevupload.testing.memory import MemoryStorage as MemoryStorage
 from chevupload.testing.memory import StaticKeys as StaticKeys
+from chevupload.testing.moves import MovableRecordsContract as MovableRecordsContract
 from chevupload.testing.records import NOW as NOW
 from chevupload.testing.records import in_threads as in_threads
 from chevupload.testing.records import new_upload as new_upload

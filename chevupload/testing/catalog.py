@@ -622,6 +622,7 @@ class CheckableRecordsContract(RecordsContract):
         changed = {"thumb_size": 9, "medium_size": 0, "frame_size": 8, "title": "changed"}
         assert [catalog.resize(new_upload(id_, **changed)) for id_ in ("a1", "a2", "nobody")] == [True, False, False]
         assert catalog.get("a1") == new_upload("a1", thumb_size=9, medium_size=0, frame_size=8, views=4)
+        assert not catalog.resize(new_upload("a1", storage="another", thumb_size=1))
         catalog.publish("a2")
         assert catalog.get("a2") == new_upload("a2", thumb_size=1)
 

@@ -18,6 +18,7 @@ from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTa
 from chevupload.event import Event, new_event
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
+from chevupload.move import Move
 from chevupload.naming import checked_path, joined_url
 from chevupload.validation import BASE_URL, optional
 
@@ -98,6 +99,8 @@ class MemoryCatalog:
         self._events: dict[int, Event] = {}
         self._numbers = itertools.count(1)
         self._ended: set[str] = set()
+        self._moves: dict[str, Move] = {}
+        self._claimed_moves: set[str] = set()
         self._albums = {album.id: album for album in albums}
         self._categories = {category.id for category in categories}
 
@@ -137,10 +140,11 @@ class MemoryCatalog:
         """See CheckableRecords."""
         with self._lock:
             record = self._record(upload.id, "ready")
-            if record is not None:
-                sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
-                record.upload = replace(record.upload, **sizes)
-            return record is not None
+            if record is None or record.upload.storage != upload.storage:
+                return False
+            sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
+            record.upload = replace(record.upload, **sizes)
+            return True
 
     def requested(self, request_digest: str) -> Upload | None:
         """See IdempotentRecords."""
@@ -242,6 +246,48 @@ class MemoryCatalog:
         with self._lock:
             return next((event.at for event in self._events.values()), None)
 
+    def begin_move(self, move: Move) -> bool:
+        """See MovableRecords."""
+        with self._lock:
+            known = self._moves.get(move.upload_id)
+            if known is not None and (not self._is_open(move) or known.paths != move.paths):
+                return False
+            self._moves[move.upload_id] = move
+            return True
+
+    def switch_storage(self, upload: Upload, target: str, *, now: datetime) -> bool:
+        """See MovableRecords."""
+        with self._lock:
+            record, move = self._record(upload.id, "ready"), self._moves.get(upload.id)
+            if record is None or move is None or not self._is_open(replace(move, source=upload.storage, target=target)):
+                return False
+            if (record.upload.storage, record.upload.sizes) != (upload.storage, upload.sizes):
+                return False
+            record.upload = replace(record.upload, storage=target)
+            self._moves[upload.id] = replace(move, at=now)
+            return True
+
+    def moves(self, upload_ids: Collection[str]) -> list[Move]:
+        """See MovableRecords."""
+        return [move for upload_id in upload_ids if (move := self._moves.get(upload_id)) is not None]
+
+    def claim_moves(self, *, now: datetime, before: datetime, limit: int) -> list[Move]:
+        """See MovableRecords."""
+        with self._lock:
+            going = {id_ for id_ in self._moves if self._record(id_, "deleting") is not None}
+            due = [id_ for id_, move in sorted(self._moves.items()) if move.at < before and id_ not in going][:limit]
+            self._claimed_moves.update(due)
+            self._moves |= {id_: replace(self._moves[id_], at=now) for id_ in due}
+            kept = {id_: self._records[id_].upload.storage if id_ in self._records else None for id_ in due}
+            return [replace(self._moves[id_], kept_in=kept[id_]) for id_ in due]
+
+    def end_moves(self, moves: Collection[Move]) -> None:
+        """See MovableRecords."""
+        with self._lock:
+            for move in moves:
+                self._moves.pop(move.upload_id, None)
+                self._claimed_moves.discard(move.upload_id)
+
     def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
         """See OwnedRecords."""
         found = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
@@ -272,6 +318,11 @@ class MemoryCatalog:
     def has_category(self, category_id: int) -> bool:
         """See CategoryRecords."""
         return category_id in self._categories
+
+    def _is_open(self, move: Move) -> bool:
+        """Whether a move between the same two storages is kept, and was not claimed."""
+        known = self._moves[move.upload_id]
+        return move.upload_id not in self._claimed_moves and {*known.left_in} == {*move.left_in}
 
     def _record(self, upload_id: str, *states: _State) -> _Record | None:
         """Return a record that is in one of these states."""

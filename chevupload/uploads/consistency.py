@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, islice
 from operator import attrgetter, itemgetter
-from typing import Any, BinaryIO, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from chevupload.config import Policy
 from chevupload.errors import BackendError, ConfigError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
 from chevupload.model import MediaFile, Principal, Upload
 from chevupload.protocols import AdoptingStorage, CheckableRecords, ListingStorage, Storage
+from chevupload.storage.pieces import pieces
 from chevupload.uploads.comparison import Comparison, Difference
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.parameters import Parameters
@@ -32,7 +33,6 @@ from chevupload.uploads.service import Uploads
 logger = logging.getLogger("chevupload")
 
 _PAGE_SIZE = 200
-_READ_BYTES = 262_144
 _NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*?)(?:\.(?:th|md|fr))?"
 _FILE = rf"{_NAME}\.(?:{'|'.join(MIME_TYPES)})\Z"
 _DATE = r"\d{4}/\d{2}/\d{2}/"
@@ -222,9 +222,8 @@ class ConsistencyCheck:
         """
         storage = self._storages.of(upload)
         with self._uploads.spool(upload.size) as spool:
-            with storage.open(upload.path) as file:
-                while data := _read(file, upload.path):
-                    spool.write(data)
+            for piece in pieces(storage, upload.path):
+                spool.write(piece)
             job = self._uploads.job(Source(spool, None), Parameters(), Principal())
             with self._renderer.process(job) as media:
                 self._replace_derived(
@@ -303,14 +302,6 @@ def _path_of_ours(policy: Policy) -> re.Pattern[str]:
     dated = _DATE if policy.storage_mode == "datefolder" else f"(?:{_DATE})?"
     digits = f"(?:{_DIGITS})?" if policy.hash_folders else ""
     return re.compile(digits + dated + _FILE)
-
-
-def _read(file: BinaryIO, path: str) -> bytes:
-    """Read a piece of a stored file, whose library has errors of its own."""
-    try:
-        return file.read(_READ_BYTES)
-    except Exception as error:
-        raise StorageError(f"cannot read {path}") from error
 
 
 def _pages(found: Iterable[T]) -> Iterator[list[T]]:

@@ -12,13 +12,14 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from typing import cast
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
 from chevupload.event import new_event
 from chevupload.model import MediaFile, Upload
-from chevupload.protocols import AdoptingStorage, EventRecords, Storage, UploadRecords
+from chevupload.protocols import AdoptingStorage, EventRecords, MovableRecords, Storage, UploadRecords
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -34,6 +35,8 @@ class Writer:
         """Use these parts; with handlers of events, ``records`` have to be EventRecords."""
         self._records = records
         self._event_records = cast(EventRecords, records) if hooks.on_event else None
+        is_movable = len(storages.by_name) > 1 and isinstance(records, MovableRecords)
+        self._movable = cast(MovableRecords, records) if is_movable else None
         self._clock = clock
         self._storages = storages
         self._hooks = hooks
@@ -77,9 +80,17 @@ class Writer:
         Raises:
             BackendError: the catalog is away.
         """
-        failed = self._storages.delete(uploads)
+        failed = self._storages.delete([*uploads, *self._copies(uploads)])
         self._records.forget([upload for upload in uploads if upload.id not in failed])
         return failed
+
+    def _copies(self, uploads: Sequence[Upload]) -> list[Upload]:
+        """Return those uploads whose files may be in a second storage, as if they were in that."""
+        if self._movable is None or not uploads:
+            return []
+        by_id = {upload.id: upload for upload in uploads}
+        places = ((by_id[move.upload_id], name) for move in self._movable.moves(by_id) for name in move.left_in)
+        return [replace(upload, storage=name) for upload, name in places if name != upload.storage]
 
     def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog) -> None:
         """Reserve, put and publish; on any error undo what was done."""

@@ -1,4 +1,4 @@
-"""The sweep: uploads that expired, were abandoned or are half deleted go, and so do old temporary files.
+"""The sweep: uploads that expired, were abandoned or are half deleted go, and so do old temporary files and copies.
 
 It may run at any time, beside running servers and other sweeps: each page of uploads is one sweep's. Files go before
 their records, so that a sweep that is killed at any moment leaves nothing that the next one cannot find.
@@ -19,6 +19,7 @@ from chevupload.model import Upload
 from chevupload.protocols import SweepableRecords
 from chevupload.spool import PREFIX
 from chevupload.uploads.context import UploadContext
+from chevupload.uploads.moves import Moves
 
 logger = logging.getLogger("chevupload")
 
@@ -48,6 +49,7 @@ class Sweep:
             raise ConfigError("this catalog cannot be swept: it has none of the methods of SweepableRecords")
         self._records, self._context, self._clock = context.catalog, context, context.clock
         self._writer, self._transactions = context.writer, context.transactions
+        self._moves = Moves(context)
 
     def run(self, grace: timedelta, ending: Event) -> SweepReport:
         """Sweep until nothing is left, or until the page at which ``ending`` is set.
@@ -60,6 +62,7 @@ class Sweep:
         self._settle_transactions(grace)
         self._records.withdraw_stalled(now=now, pending_since=now - grace)
         removed, failed = self._remove_withdrawn(grace, ending)
+        failed += self._moves.end(grace)
         return SweepReport(uploads=removed, temporary_files=self._remove_spools(grace), failed=failed)
 
     def _withdraw_expired(self, now: datetime, ending: Event) -> None:

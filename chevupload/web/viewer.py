@@ -112,17 +112,23 @@ class Viewer(Feature):
     @route("files", _READ, patterns=BELOW, refusals="either", is_shared=True)
     def file(self, environ: WSGIEnvironment, path: str) -> Response:
         """Answer the file at the storage's ``path``."""
+        upload = self._holder(path)
+        try:
+            return self._deliverer.answer(upload, path, environ)
+        except FileMissing as error:
+            # Deleted or moved since the record was read; or lost, which a check would find, too.
+            if (now := self._holder(path)).storage != upload.storage:
+                return self._deliverer.answer(now, path, environ)
+            logger.warning("there is a record and no file at %s", path)
+            raise NotFound from error
+
+    def _holder(self, path: str) -> Upload:
+        """Return the upload that has a file at ``path``."""
         found = _FILE.match(path)
         upload = self._context.catalog.find(found.group(1)) if found else None
         if upload is None or path not in upload.paths:
             raise NotFound
-        self._context.live(upload)
-        try:
-            return self._deliverer.answer(upload, path, environ)
-        except FileMissing as error:
-            # Deleted since the record was read; or lost, which a check would find, too.
-            logger.warning("there is a record and no file at %s", path)
-            raise NotFound from error
+        return self._context.live(upload)
 
 
 def _delete_page(upload: Upload, links: Links) -> Page:

@@ -246,6 +246,7 @@ def test_the_wheel_has_what_alembic_looks_for():
         "events.py",
         "first_tables.py",
         "jobs.py",
+        "moves.py",
         "pending_uploads.py",
         "views_and_indexes.py",
     }

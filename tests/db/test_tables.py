@@ -19,6 +19,7 @@ from chevupload.db import (
     JobMixin,
     JobRangeMixin,
     KeyMixin,
+    MoveMixin,
     PendingMixin,
     SqlCatalog,
     Tables,
@@ -157,10 +158,10 @@ def test_owners_may_have_numbers(each_database, make_upload, now):
 
 
 def test_every_mixin_can_be_subclassed():
-    """Each of the fourteen tables can live on the host's base under the host's name."""
+    """Each of the tables can live on the host's base under the host's name."""
     mixins = (
         *(UploadMixin, PendingMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
-        *(ViewMixin, UsedNameMixin, EventMixin, EndedHandlerMixin, JobMixin, JobRangeMixin),
+        *(ViewMixin, UsedNameMixin, EventMixin, EndedHandlerMixin, JobMixin, JobRangeMixin, MoveMixin),
     )
 
     class Other(DeclarativeBase):
@@ -193,6 +194,7 @@ def test_the_ready_set_has_its_names():
         "chevupload_ended_handlers",
         "chevupload_jobs",
         "chevupload_job_ranges",
+        "chevupload_moves",
     }
 
 
@@ -214,7 +216,7 @@ def test_every_query_of_the_sweep_has_an_index(database):
     [("postgresql", None), ("mysql", "utf8mb4_0900_bin"), ("mariadb", "utf8mb4_nopad_bin"), ("sqlite", None)],
 )
 def test_tables_can_be_written_for_other_databases(dialect, collation):
-    """Every database can hold the twelve tables, and MySQL compares names byte by byte, as the others do."""
+    """Every database can hold the tables, and MySQL compares names byte by byte, as the others do."""
     statements = []
     drivers = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
     engine = create_mock_engine(

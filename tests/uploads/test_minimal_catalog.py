@@ -20,6 +20,7 @@ from chevupload.protocols import (
     IdempotentRecords,
     JobRecords,
     JoinableRecords,
+    MovableRecords,
     OwnedAlbumRecords,
     OwnedRecords,
     SweepableRecords,
@@ -31,7 +32,7 @@ from tests.support import PNG, assert_refusal, file, files_in
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 ABILITIES = (
     *(OwnedRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
-    *(SweepableRecords, CheckableRecords, EventRecords, JobRecords, JoinableRecords, OwnedAlbumRecords),
+    *(SweepableRecords, CheckableRecords, EventRecords, JobRecords, MovableRecords, JoinableRecords, OwnedAlbumRecords),
 )
 
 
