@@ -58,6 +58,7 @@ from chevupload.factory import embedded as embedded
 from chevupload.fetch.fetcher import FetchRules as FetchRules
 from chevupload.fetch.fetcher import HttpFetcher as HttpFetcher
 from chevupload.fetch.webhook import Webhook as Webhook
+from chevupload.flood import Flood as Flood
 from chevupload.keys import CurrentUser as CurrentUser
 from chevupload.keys import GuestKey as GuestKey
 from chevupload.keys import KeyChain as KeyChain

@@ -236,6 +236,7 @@ class ChevUpload:
         New ones of these start if the component is used again.
         """
         self.views.close()
+        self.context.rate_limits.close()
         self.maintenance.close()
         self.renderer.close()
 

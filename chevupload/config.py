@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias, cast
 
 from chevupload.errors import ConfigError
+from chevupload.flood import FLOOD, Flood
 from chevupload.formats import NAMES, STILLS, TARGETS
 from chevupload.validation import (
     BASE_URL,
@@ -141,6 +142,8 @@ class Renditions:
 
 ROUTE_SETTING = "{}_route"
 """How a flat setting for a route is called."""
+_STORE_URL = re.compile(r"(?:memory://|(?:rediss?|unix)://\S+)\Z")
+STORE = replace(matching("'memory://', or the URL of a Redis", _STORE_URL), is_secret=True)
 _LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
 _PATH = r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*"
 _EXPECTED_PATH = "a path such as 'api/1/upload' of letters, digits, _ and -, with inner slashes and dots"
@@ -270,6 +273,13 @@ class Policy:
     """Whether anybody may upload on the upload page, without a key; ``guests`` has to be true, too."""
     url_sources: Literal["users", "everybody", "nobody"] = setting("users", choice("users", "everybody", "nobody"))
     """Who may name a URL for this server to fetch: users, guests too, or nobody."""
+    flood: Flood | None = setting(None, FLOOD)
+    """How many uploads one user, or one address without a user, may store in a minute, an hour, a day, a week and a
+    month: ``Flood()`` has Chevereto's numbers. In a text ``minute=50 day=off``, where other times have Chevereto's, or
+    ``off``. A Principal's own ``flood`` wins; admins have no limit."""
+    wrong_keys: int | None = setting(None, optional(COUNT))
+    """How many wrong keys an address may send in a minute, after which no key from it is looked up until the minute
+    is over."""
     cors_origins: tuple[str, ...] | Literal["*"] = setting("*", each("origins", CORS_ORIGIN, star=True))
     """Origins that browsers may upload from. The key is the credential and no cookie is read, so a star is safe."""
     popup_origins: tuple[str, ...] = setting((), each("origins", ORIGIN))
@@ -385,6 +395,10 @@ class Config:
     """URL of the mount point as clients see it. None takes it from each request."""
     trusted_proxies: int = setting(0, PROXIES)
     """How many proxies in front set X-Forwarded headers. With 0 these headers are ignored."""
+    flood_store: str = setting("memory://", STORE)
+    """Where uploads and wrong keys are counted: ``memory://`` for each process of the server by itself, or for all of
+    them together the URL of a Redis or Valkey, such as ``redis://host:6379/1``, which needs the extra ``ratelimit``. A
+    site needs a Redis database for itself."""
     spool_folder: str | None = setting(None, optional(WRITABLE_FOLDER))
     """Folder for temporary files, ``~`` being the home folder. None takes the storage's own incoming folder, or the
     system's."""

@@ -120,6 +120,16 @@ class MethodNotAllowed(Refusal):
     status, code, text = 405, 405, "Method not allowed"
 
 
+class FloodDetected(Refusal):
+    when = "A sender who has stored as many uploads as are allowed in a time; sent with ``Retry-After``."
+    status, code, text = 429, 130, "Flooding detected"
+
+
+class TooManyWrongKeys(Refusal):
+    when = "An address that has sent as many wrong keys as are allowed in a minute; sent with ``Retry-After``."
+    status, code, text = 429, 429, "Too many wrong keys"
+
+
 class MissingKey(Refusal):
     when = "No key in header, query or body."
     status, code, text = 401, 100, "No key provided"

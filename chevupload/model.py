@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, TypeAlias
 from uuid import UUID
 
 from chevupload.config import Originals
+from chevupload.flood import Flood
 from chevupload.formats import BY_EXTENSION
 from chevupload.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, KeyRestrictions, Scope, narrower
 from chevupload.scaling import Side
@@ -33,6 +34,7 @@ class Principal:
         max_bytes: a limit of this user's own, instead of the site's.
         max_pixels: a limit of width times height of this user's own.
         originals: how this user's originals are stored, instead of the site's way.
+        flood: how many uploads this user may store in a time, instead of the site's numbers; for a guest, the address.
         lifetime: of this user's uploads that ask for none, within five minutes and a year; None keeps them. Source:
             Chevereto's setting of an account.
         data: anything that the host wants to find again in its own hooks; nothing here looks at it.
@@ -51,6 +53,7 @@ class Principal:
     max_pixels: int | None = None
     originals: Originals | None = None
     lifetime: timedelta | None = None
+    flood: Flood | None = None
     data: Any = field(default=None, compare=False, repr=False)
     scopes: frozenset[Scope] | None = None
     album_id: str | None = None
@@ -64,12 +67,15 @@ class Principal:
         """Check the id, which is compared with text everywhere, the lifetime and the restrictions.
 
         Raises:
-            TypeError: the id is no text, such as the number that the host's database has; or the lifetime no timedelta.
+            TypeError: the id is no text, such as the number that the host's database has; the lifetime is no timedelta,
+                or the flood no Flood.
             ValueError: the lifetime is over already.
             ConfigError: a restriction that cannot be meant.
         """
         if not isinstance(self.user_id, str | None):
             raise TypeError(f"a user_id is text, not {type(self.user_id).__name__}")
+        if not isinstance(self.flood, Flood | None):
+            raise TypeError(f"a flood is a Flood, not {type(self.flood).__name__}")
         if not isinstance(self.lifetime, timedelta | None):
             raise TypeError(f"a lifetime is a timedelta, not {type(self.lifetime).__name__}")
         if self.lifetime is not None and self.lifetime <= timedelta(0):

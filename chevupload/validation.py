@@ -82,8 +82,8 @@ class Kind:
 
 
 def setting(default: T, kind: Kind) -> T:
-    """Return the default of a dataclass's field, whose values are of ``kind``."""
-    return field(default=default, metadata={"kind": kind})
+    """Return the default of a dataclass's field, whose values are of ``kind``; secret ones are not in its ``repr``."""
+    return field(default=default, metadata={"kind": kind}, repr=not kind.is_secret)
 
 
 def section(default: T, kind: Kind, *, named: str = "{}") -> T:

@@ -33,6 +33,7 @@ HOMES = {
     "segno": ("web.qr_code",),
     "waitress": ("cli",),
     "click": ("cli",),
+    "redis": ("web.redis_counts",),
     "httpx2": ("cli.client",),
 }
 """Where each library lives; contrib knows its hosts besides."""

@@ -12,9 +12,10 @@ import click
 from chevupload.cli.log import set_up_log
 from chevupload.cli.sites import DEFAULT_FOLDER, ChosenSite
 from chevupload.cli.values import KEY, LINE, NUMBER, SECONDS, setting, upload_address
-from chevupload.config import Config, Limits, Policy
+from chevupload.config import STORE, Config, Limits, Policy
 from chevupload.errors import ConfigError
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
+from chevupload.flood import FLOOD, Flood
 from chevupload.validation import BASE_URL, ORIGIN
 from chevupload.web.api_docs.client_configs import Account, curl_line
 from chevupload.web.pages import Pages
@@ -28,6 +29,8 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 FIRST_USER = "admin"
+WRONG_KEYS = 20
+"""From one address in a minute. Who guesses has 256 bits to guess; this bounds what it costs the database."""
 _LEAST_BODY_BYTES = 1_000_000
 """With less room for bodies, hardly a picture would fit."""
 _OTHER_OPEN_FILES = 500
@@ -80,6 +83,20 @@ _OTHER_OPEN_FILES = 500
     show_default=True,
     help="Proxies in front that set X-Forwarded headers.",
 )
+@click.option(
+    "--flood",
+    type=setting("limits", FLOOD),
+    default="minute=50 hour=500 day=1000 week=5000 month=10000",
+    show_default=True,
+    help="Uploads of a user, or of an address without one; off for no limit, as an admin has.",
+)
+@click.option(
+    "--flood-store",
+    type=setting("url", STORE),
+    default="memory://",
+    show_default=True,
+    help="Where they are counted: in memory, or in a Redis, such as redis://127.0.0.1:6379/1.",
+)
 @click.option("--sweep-minutes", type=NUMBER, default=10.0, show_default=True, help="Sweep this often; 0 never does.")
 @click.option(
     "--stop-seconds",
@@ -105,6 +122,8 @@ def serve(
     site_name: str,
     base_url: str | None,
     trusted_proxies: int,
+    flood: Flood | None,
+    flood_store: str,
     sweep_minutes: float,
     stop_seconds: float,
     log_json: bool,
@@ -131,7 +150,13 @@ def serve(
         site = stack.enter_context(ChosenSite(data=data).open_folder(make=True))
         config = Config(
             limits=_limits(threads),
-            policy=Policy(guest_page=guest_page, popup_origins=popup_origin),
+            policy=Policy(
+                guest_page=guest_page,
+                popup_origins=popup_origin,
+                flood=flood,
+                wrong_keys=None if flood is None else WRONG_KEYS,
+            ),
+            flood_store=flood_store,
             routes=ROUTES,
             base_url=base_url,
             trusted_proxies=trusted_proxies,

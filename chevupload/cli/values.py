@@ -34,7 +34,7 @@ class Value(click.ParamType[Any]):
 
 def setting(name: str, kind: Kind) -> Value:
     """Return the type of what a setting of the component may be."""
-    return Value(name, lambda value: kind.checked("it", value))
+    return Value(name, lambda value: kind.from_setting("it", value))
 
 
 def _text(value: str) -> str:

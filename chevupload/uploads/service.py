@@ -18,6 +18,7 @@ from chevupload.errors import (
     EmptySource,
     ForeignAlbum,
     InvalidParameter,
+    Refusal,
     RequestDenied,
     RequestTaken,
     UnknownCategory,
@@ -100,6 +101,7 @@ class Uploads:
         client: str = "",
         session: Any = None,
         request_digest: str | None = None,
+        refusal: Refusal | None = None,
     ) -> Stored:
         """Take one source in and return its published record; with a session, published when that commits.
 
@@ -111,6 +113,7 @@ class Uploads:
             client: whom the renderer is fair to: a user's id, or a client's address.
             session: of the host, on the catalog's database.
             request_digest: what a request with the same one has stored before is returned, and nothing is stored.
+            refusal: why nothing new may be stored.
 
         Raises:
             Refusal: parameters or picture are not acceptable; nothing was stored.
@@ -123,6 +126,8 @@ class Uploads:
             raise RequestDenied
         if request_digest is not None and (earlier := self._earlier(request_digest, source)) is not None:
             return Stored(earlier, is_repeated=True)
+        if refusal is not None:
+            raise refusal
         self._check(source, parameters, sender)
         log.done("check")
         with self._context.renderer.process(self.job(source, parameters, sender), client=client) as media:
@@ -157,6 +162,14 @@ class Uploads:
         if session is None:
             self._context.hooks.uploaded(stored, sender)
         return Stored(stored)
+
+    def was_requested(self, request_digest: str) -> bool:
+        """Whether a request with this digest has stored something, or is about to.
+
+        Raises:
+            BackendError: the catalog is away.
+        """
+        return self._requests is not None and self._requests.requested(request_digest) is not None
 
     def save(
         self,

@@ -24,7 +24,8 @@ class UploadLog:
     As a context it writes the record when it ends, unless nothing was stored or refused, with these attributes:
 
     ``outcome``
-        ``stored``; ``repeated`` for a request that was answered before; ``refused``; or ``failed``, which is our side.
+        ``stored``; ``repeated`` for a request that was answered before; ``limited`` for one too many in a time, which
+        is answered with 429; ``refused``; or ``failed``, which is our side.
     ``status``, ``code``
         of the answer, as the API sends them.
     ``owner``
@@ -85,5 +86,5 @@ class UploadLog:
             return {"outcome": "repeated" if is_repeated else "stored", "status": 200, "code": 200}
         kind = Busy if isinstance(error, BackendError) else ServerFault
         refusal = error if isinstance(error, Refusal) else kind()
-        outcome = "refused" if refusal.status < 500 else "failed"
+        outcome = "limited" if refusal.status == 429 else "refused" if refusal.status < 500 else "failed"
         return {"outcome": outcome, "status": refusal.status, "code": refusal.code}

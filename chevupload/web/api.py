@@ -53,6 +53,7 @@ class UploadApi(Feature):
     def __init__(self, context: WebContext) -> None:
         """Answer with these parts."""
         super().__init__(context)
+        self._receiver = context.receiver
         self._origins = context.config.policy.cors_origins
         # The longer one first: by default, it ends as the other does.
         routes = filter(None, (context.config.routes.upload, context.config.routes.imgbb))
@@ -72,7 +73,7 @@ class UploadApi(Feature):
                 raise MethodNotAllowed(headers=(("Allow", _METHODS),))
             if "HTTP_IDEMPOTENCY_KEY" in environ and not self._context.uploads.is_idempotent:
                 raise InvalidParameter("Idempotency-Key is not supported by this site")
-            with self._context.receiver.opened(environ, form) as incoming:
+            with self._receiver.opened(environ, form) as incoming:
                 upload, links = incoming.store()
             document = upload_document(upload, links, self._config, self._dialect(environ, form))
             answer = _upload_answer(form, document, upload, links)
@@ -87,7 +88,7 @@ class UploadApi(Feature):
         """
         form = self._form_of_query(environ)
         try:
-            self._context.receiver.skim(environ, form)
+            self._receiver.skim(environ, form)
             if not version:
                 raise MissingVersion
             if not action:
@@ -96,7 +97,7 @@ class UploadApi(Feature):
                 raise MissingKey
             if version != "1":
                 raise InvalidVersion
-            self._context.receiver.identify(key, environ)
+            self._receiver.identify(key, environ)
             raise InvalidAction
         except Exception as error:
             return self._refused(environ, form, error)

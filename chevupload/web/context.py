@@ -19,6 +19,7 @@ from chevupload.web.assets import Assets
 from chevupload.web.files import Deliverer
 from chevupload.web.page_answers import PageAnswers
 from chevupload.web.pages import Pages
+from chevupload.web.rate_limits import RateLimits
 from chevupload.web.receiver import Receiver
 from chevupload.web.site_links import SiteLinks
 from chevupload.web.urls import Links
@@ -49,6 +50,11 @@ class WebContext(UploadContext):
     def uploads(self) -> Uploads:
         """What takes uploads in and away."""
         return Uploads(self)
+
+    @cached_property
+    def rate_limits(self) -> RateLimits:
+        """What counts uploads and wrong keys."""
+        return RateLimits(self.config, self.clock, self.audit)
 
     @cached_property
     def receiver(self) -> Receiver:

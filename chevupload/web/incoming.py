@@ -17,6 +17,7 @@ from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.parameters import SOURCE_NAMES, Parameters
 from chevupload.uploads.record import Source
 from chevupload.uploads.upload_log import UploadLog
+from chevupload.web.rate_limits import UploadSlot
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form, Opener, UploadedFile
 from chevupload.wsgi.proxies import client_network
@@ -44,6 +45,7 @@ class Incoming:
         links: builds the URLs of what is stored.
         open_spool: makes a spool for a file that has to be fetched.
         log: of the request.
+        slot: of its upload.
     """
 
     context: WebContext
@@ -54,6 +56,7 @@ class Incoming:
     links: Links
     open_spool: Opener
     log: UploadLog
+    slot: UploadSlot
 
     def store(self) -> tuple[Upload, Links]:
         """Store the one source of the request, and return its record and what builds its URLs.
@@ -65,7 +68,7 @@ class Incoming:
         digest = self._digest(0)
         method, fetcher = self.environ["REQUEST_METHOD"], self._fetcher()
         source = pick_source(self.form, method=method, fetcher=fetcher, open_spool=self.open_spool)
-        return self._store(source, digest, self.log)
+        return self._store(source, digest, self.log, self.slot)
 
     @property
     def files(self) -> list[UploadedFile]:
@@ -78,11 +81,13 @@ class Incoming:
 
         Once the site is busy, the other files are not tried.
         """
+        # Each takes its own.
+        self.slot.give_back()
         outcomes: list[tuple[str, tuple[Upload, Links] | Refusal]] = []
         outcome: tuple[Upload, Links] | Refusal | None = None
         for place, file in enumerate(self.files):
             try:
-                with file.spool, UploadLog() as log:
+                with file.spool, UploadLog() as log, self.context.receiver.slot(log) as slot:
                     log.owner = self.principal.user_id
                     if isinstance(outcome, Busy):
                         raise outcome
@@ -90,13 +95,15 @@ class Incoming:
                         raise file.refusal
                     if not file.spool.size:
                         raise EmptySource
-                    outcome = self._store(Source(file.spool, file.filename or None), self._digest(place), log)
+                    slot.take(self.principal, self.environ, place)
+                    source = Source(file.spool, file.filename or None)
+                    outcome = self._store(source, self._digest(place), log, slot)
             except Exception as error:
                 outcome = as_refusal(error)
             outcomes.append((file.filename, outcome))
         return outcomes
 
-    def _store(self, source: Source, digest: str | None, log: UploadLog) -> tuple[Upload, Links]:
+    def _store(self, source: Source, digest: str | None, log: UploadLog, slot: UploadSlot) -> tuple[Upload, Links]:
         uploads, principal = self.context.uploads, self.principal
         if source.spool.size > (max_bytes := uploads.max_bytes(principal)):
             raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
@@ -108,6 +115,7 @@ class Incoming:
             client=principal.user_id or client_network(self.environ.get("REMOTE_ADDR", "")),
             session=self.environ.get(SESSION),
             request_digest=digest,
+            refusal=slot.refusal,
         )
         # All guests are one sender: this one may be another than the first, whose own the delete link is.
         is_shared = stored.is_repeated and principal.is_guest

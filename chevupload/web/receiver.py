@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from chevupload.errors import (
@@ -25,6 +24,7 @@ from chevupload.spool import Spool
 from chevupload.uploads.parameters import check_parameters
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.incoming import Incoming
+from chevupload.web.rate_limits import UploadSlot
 from chevupload.wsgi.form import Form
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Receiver:
         """Use these parts."""
         self._context = context
         self._limits, self._uploads, self._spools = context.config.limits, context.uploads, context.spools
-        self._tokens = context.form_tokens
+        self._tokens, self._rates = context.form_tokens, context.rate_limits
 
     @contextmanager
     def opened(self, environ: WSGIEnvironment, form: Form, user: Principal | None = None) -> Iterator[Incoming]:
@@ -55,8 +55,15 @@ class Receiver:
             Refusal: nothing was stored.
             BackendError: nothing was stored, or the sweep will remove it.
         """
-        with UploadLog() as log, ExitStack() as stack:
-            sender = _Sender(environ, form.fields, partial(self.identify, scope="upload"))
+        with UploadLog() as log, self.slot(log) as slot, ExitStack() as stack:
+
+            def identify(key: str, environ: WSGIEnvironment) -> Principal:
+                principal = self.identify(key, environ, scope="upload")
+                log.owner = principal.user_id
+                slot.take(principal, environ)
+                return principal
+
+            sender = _Sender(environ, form.fields, identify)
             stack.callback(sender.close)
 
             def open_spool() -> Spool:
@@ -64,6 +71,8 @@ class Receiver:
                 known = sender.known()
                 if form.max_files > 1 and isinstance(known, Refusal):
                     raise known
+                if known is None and user is not None:
+                    slot.take(user, environ)
                 budget = self._spools.for_all if isinstance(known, Principal) else self._spools.for_unknown
                 return stack.enter_context(Spool(self._spools.path, self._max_bytes(known, user), budget=budget))
 
@@ -88,6 +97,7 @@ class Receiver:
                 self._check(user, environ, "upload")
                 principal = user
             log.owner = principal.user_id
+            slot.take(principal, environ)
             yield Incoming(
                 context=self._context,
                 environ=environ,
@@ -97,7 +107,12 @@ class Receiver:
                 links=links,
                 open_spool=open_spool,
                 log=log,
+                slot=slot,
             )
+
+    def slot(self, log: UploadLog) -> UploadSlot:
+        """Return what holds the slot of an upload in the flood limits, of which nothing is taken yet."""
+        return UploadSlot(self._rates, self._uploads, log)
 
     def skim(self, environ: WSGIEnvironment, form: Form) -> None:
         """Read the fields of a body that is refused anyhow, for ``format``; its client mends the rest later."""
@@ -110,11 +125,14 @@ class Receiver:
 
         Raises:
             InvalidKey: nobody's.
+            TooManyWrongKeys: the address has sent too many of these.
             RequestDenied: it is not for this, or not for pages of this origin; or a guest's, and guests may not upload.
         """
+        self._rates.check_address(environ)
         found = self._context.keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
         principal = checked_principal("keys", found)
         if principal is None:
+            self._rates.count_wrong_key(environ)
             self._context.audit.record("key_refused", key_id=key_id_of(key), environ=environ)
             raise InvalidKey
         if principal.is_guest and not self._context.config.policy.guests:

@@ -46,8 +46,16 @@ def words_of(refusal: Refusal) -> RefusalWords:
     if words is None:
         return RefusalWords(icon="warn", color="warn", title=reason(refusal.status), text=refusal.message)
     is_own = type(refusal).__name__ == "RequestDenied" and refusal.message != refusal.text
-    wait = f"{dict(refusal.headers).get('Retry-After', '10')} seconds"
+    wait = _spelled(int(dict(refusal.headers).get("Retry-After", "10")))
     return RefusalWords(**{**words, "text": refusal.message if is_own else words["text"].replace("{wait}", wait)})
+
+
+def _spelled(seconds: int) -> str:
+    """Return a time in the largest unit of which there are two, rounded up."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{-(-seconds // length)} {unit}"
+    return "1 second" if seconds == 1 else f"{seconds} seconds"
 
 
 @cache

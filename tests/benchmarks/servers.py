@@ -169,7 +169,7 @@ def ours(folder: Path) -> Iterator[Server]:
     _run([*program, "user", "add", "bench", *data, "--json"], folder)
     key = _run([*program, "key", "add", "bench", *data, "--json"], folder)["key"]
     port = _free_port()
-    address = ["--host", "127.0.0.1", "--port", str(port), "--threads", str(THREADS)]
+    address = ["--host", "127.0.0.1", "--port", str(port), "--threads", str(THREADS), "--flood", "off"]
     yield from _serve([*program, "serve", *data, *address], port, key, folder)
 
 

@@ -112,7 +112,18 @@ def _resident(process: int) -> int:
 def serve(folder: Path, checkout: Path, *options: str) -> Iterator[Stage]:
     """Run ``chevupload serve``."""
     keys = _make_users(folder / "data")
-    command = ("-m", "chevupload", "serve", "--data", str(folder / "data"), "--port", "{port}", *options)
+    command = (
+        "-m",
+        "chevupload",
+        "serve",
+        "--data",
+        str(folder / "data"),
+        "--port",
+        "{port}",
+        "--flood",
+        "off",
+        *options,
+    )
     with _running(command, folder, checkout, "/health") as (port, tree):
         yield _stage(port, tree, keys, folder)
 

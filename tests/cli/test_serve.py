@@ -18,7 +18,7 @@ from chevupload.cli import server as server_module
 from chevupload.data_folder import Site
 from chevupload.errors import ConfigError
 from chevupload.factory import embedded
-from tests.support import environment, picture
+from tests.support import PNG, environment, picture
 
 
 def test_first_and_second_start(start, tmp_path):
@@ -50,6 +50,21 @@ def test_first_and_second_start(start, tmp_path):
     assert requests.get(f"{second.address}{image['path_viewer']}").status_code == 200
     status, rest = second.stop(signal.SIGINT)
     assert (status, rest) == (0, "")
+
+
+def test_floods_are_limited_by_default(server, start, tmp_path):
+    """With Chevereto's numbers, which the API's description has; others by an option, or none."""
+    told = "50 in a minute, 500 in an hour, 1,000 in a day, 5,000 in a week, 10,000 in a month"
+    assert told in requests.get(f"{server.address}/api/1/openapi.json").text
+    one = "minute=off hour=off day=off week=off month=1"
+    running = start(tmp_path / "site", "--guest-key", "guests", "--flood", one)
+    url, key = f"{running.address}/api/1/upload", {"X-API-Key": "guests"}
+    answers = [requests.post(url, headers=key, files={"source": PNG}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert 0 < int(answers[1].headers["Retry-After"]) <= 30 * 86_400
+    wrong = [requests.post(url, headers={"X-API-Key": str(number)}).status_code for number in range(41)]
+    assert set(wrong[:20]) == {401}
+    assert 429 in wrong
 
 
 def test_a_taken_port_is_told(server, tmp_path, capfd):

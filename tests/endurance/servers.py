@@ -88,7 +88,7 @@ class Serve(Group):
     def __init__(self, folder: Path, log: Path) -> None:
         port = free_port()
         command = [sys.executable, "-m", "chevupload", "serve", "--data", str(folder), "--port", str(port)]
-        super().__init__([*command, "--sweep-minutes", "0.05"], port, log)
+        super().__init__([*command, "--sweep-minutes", "0.05", "--flood", "off"], port, log)
 
 
 class Gunicorn(Group):

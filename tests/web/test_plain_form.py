@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from chevupload import Limits, Policy, Routes
+from chevupload import Flood, Limits, Policy, Routes
 from chevupload.errors import CatalogError
 from chevupload.model import Principal
 from tests.support import EMPTY, PNG, Failing, file, noise
@@ -127,6 +127,19 @@ def test_a_busy_site_is_not_asked_for_each(form):
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert (len(tried), len(refused(answer))) == (1, 3)
     assert form.stand.left() == EMPTY
+
+
+def test_each_file_takes_a_place_of_its_own(make):
+    """In the limits of how many uploads a sender may store: those behind the last place are refused by name."""
+    form = Form(make, policy=Policy(flood=Flood(minute=2)))
+    answer = form.send(file(TEXT, "a.txt"), *(file(name=f"{letter}.png") for letter in "bcd"))
+    assert (answer.status_code, form.names()) == (200, ["b.png", "c.png"])
+    assert refused(answer)[1] == (
+        "“d.png”: You have uploaded as much as you may for now. Nothing is lost. It goes on in 53 seconds."
+    )
+    for files in (1, 2):
+        answer = form.send(*(file() for _ in range(files)))
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "53")
 
 
 def test_a_wrong_key_ends_the_reading(make):

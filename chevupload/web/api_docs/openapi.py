@@ -144,7 +144,7 @@ def _refusals(*, besides: str | None = None, **which: list[str]) -> Node:
         alike = [kind for kind in kinds if kind.status == status]
         texts = "\n".join(f"- {kind.code}: {kind.text}" for kind in alike)
         answer: Node = {"description": f"{HTTPStatus(status).phrase}.\n\n{texts}", "content": content}
-        if status in (409, 503):
+        if status in (409, 429, 503):
             answer["headers"] = {"Retry-After": {"required": False, "schema": {"type": "string"}}}
         if errors.EncodedBody in alike:
             answer["headers"] = {"Accept-Encoding": {"required": False, "schema": {"type": "string"}}}

@@ -56,6 +56,9 @@ def limits_of(service: Service) -> list[tuple[str, str]]:
     rows = [("File of a user", format_bytes(limits.max_bytes))]
     if policy.guests:
         rows.append(("File of a guest", format_bytes(limits.max_guest_bytes)))
+    if policy.flood is not None and policy.flood.windows:
+        windows = ", ".join(f"{window.most:,} in a {window.name}" for window in policy.flood.windows)
+        rows.append(("Uploads of a user, or of an address without one", windows.replace("a hour", "an hour")))
     who = {"users": "users, not guests", "everybody": "users and guests", "nobody": "nobody"}[policy.url_sources]
     return [
         *rows,
