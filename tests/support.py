@@ -285,11 +285,15 @@ def environment() -> dict[str, str]:
 
 
 class Server:
-    """A real server in a process group of its own: ``chevupload serve`` on a data folder."""
+    """A real server in a process group of its own: ``chevupload serve`` on a data folder.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    Tests send more in a minute than people: there is no limit, unless ``flood`` says another, or None for the usual one.
+    """
+
+    def __init__(self, folder: Path, *options: str, flood: str | None = "off") -> None:
         self.folder = folder
         command = [sys.executable, "-m", "chevupload", "serve", "--data", str(folder), "--port", "0", *options]
+        command += [] if flood is None else ["--flood", flood]
         self.log = (folder.parent / f"{folder.name}.log").open("ab")
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True, env=environment()

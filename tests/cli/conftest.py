@@ -21,9 +21,9 @@ def site_folder(tmp_path_factory):
 class MortalServer(Server):
     """A server that does not outlive a failed start, or a test."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, **more):
         try:
-            super().__init__(folder, *options)
+            super().__init__(folder, *options, **more)
         except BaseException:
             self.kill()
             raise
@@ -42,8 +42,8 @@ def start():
     """Return a function that starts servers, none of which is left at the end."""
     servers = []
 
-    def start_server(folder, *options):
-        servers.append(MortalServer(folder, *options))
+    def start_server(folder, *options, **more):
+        servers.append(MortalServer(folder, *options, **more))
         return servers[-1]
 
     try:
