@@ -287,7 +287,7 @@ def environment() -> dict[str, str]:
 class Server:
     """A real server in a process group of its own: ``chevupload serve`` on a data folder.
 
-    Tests send more in a minute than people: there is no limit, unless ``flood`` says another, or None for the usual one.
+    Tests send more in a minute than people: it has no flood limit, unless ``flood`` says one; None is the usual one.
     """
 
     def __init__(self, folder: Path, *options: str, flood: str | None = "off") -> None:
