@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 from uuid import UUID
@@ -80,10 +80,16 @@ class Principal:
             raise TypeError(f"a lifetime is a timedelta, not {type(self.lifetime).__name__}")
         if self.lifetime is not None and self.lifetime <= timedelta(0):
             raise ValueError(f"a lifetime is longer than nothing: {self.lifetime!r}")
-        for name, kind in _RESTRICTIONS.items():
+        for kind, name in _RESTRICTIONS.items():
             if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, kind.checked(f"Principal.{name}", value))
+                object.__setattr__(self, name, RESTRICTION_KINDS[kind].checked(f"Principal.{name}", value))
         object.__setattr__(self, "is_guest", self.user_id is None)
+
+    @property
+    def restrictions(self) -> KeyRestrictions:
+        """What the key that was sent is for."""
+        of_key = {name: getattr(self, of_principal) for name, of_principal in _RESTRICTIONS.items()}
+        return KeyRestrictions(**of_key)
 
     def may(self, scope: Scope) -> bool:
         """Whether the key that was sent is for this."""
@@ -107,7 +113,8 @@ class Principal:
         )
 
 
-_RESTRICTIONS = {"key_max_bytes" if name == "max_bytes" else name: kind for name, kind in RESTRICTION_KINDS.items()}
+_RESTRICTIONS = {name: name.replace("max_bytes", "key_max_bytes") for name in RESTRICTION_KINDS}
+"""What restricts a principal, by what it is called in a key."""
 
 MAX_KEY_LENGTH = 512
 """Characters of the longest key that is looked up."""
@@ -149,6 +156,8 @@ class ApiKey:
         user_id: whose it is, in the host's own spelling.
         expires_at: None lives for ever.
         revoked_at: None is not revoked.
+        restrictions: what it is for.
+        last_used_on: the day in UTC, None when nobody has used it.
     """
 
     id: str
@@ -158,6 +167,8 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    restrictions: KeyRestrictions = NO_RESTRICTIONS
+    last_used_on: date | None = None
 
     def is_usable(self, now: datetime) -> bool:
         """Whether the key itself opens anything at ``now``."""

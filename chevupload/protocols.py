@@ -28,6 +28,7 @@ from chevupload.model import (
     Upload,
 )
 from chevupload.move import Move
+from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -66,7 +67,13 @@ class KeyStore(Protocol):
     """The keys that users make for themselves: what the page of keys, and a host's own pages, work with."""
 
     def add_key(
-        self, user_id: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
+        self,
+        user_id: str,
+        *,
+        label: str = "",
+        style: KeyStyle = "chevereto",
+        expires_at: datetime | None = None,
+        restrictions: KeyRestrictions = NO_RESTRICTIONS,
     ) -> NewKey:
         """Make a key for a user; its text is in the answer, and nowhere else."""
         ...

@@ -51,7 +51,7 @@ def _album_id(value: Any) -> str:
     return value
 
 
-_ALBUM_ID = optional(Kind(f"the id of an album, 1 to {MAX_ALBUM_ID} printable characters", _album_id))
+ALBUM_ID = Kind(f"the id of an album, 1 to {MAX_ALBUM_ID} printable characters", _album_id)
 _ORIGINS = f"a set of at most {MAX_ORIGINS} origins, each {CORS_ORIGIN.expected}"
 
 
@@ -65,7 +65,7 @@ class KeyRestrictions:
 
     scopes: frozenset[Scope] | None = setting(None, _set_of("scopes", SCOPES))
     """What can be done with it. With an empty set, nothing."""
-    album_id: str | None = setting(None, _ALBUM_ID)
+    album_id: str | None = setting(None, optional(ALBUM_ID))
     """The one album of its owner that it uploads to."""
     max_bytes: int | None = setting(None, optional(BYTES))
     """Largest file. The limit of its owner or of the site stays where that is lower."""

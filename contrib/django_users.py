@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -71,7 +72,8 @@ class DjangoKeys(SqlKeys):
         if found is None or found.user_id is None:
             return None
         with _connected(environ):
-            return self.principal(found.user_id)
+            user = self.principal(found.user_id)
+        return None if user is None else replace(user, key_id=found.key_id).narrowed(found.restrictions)
 
     def principal(self, user_id: str) -> Principal | None:
         """Return what a user may do, by the id; None when there is no such user, or an inactive one.

@@ -6,20 +6,24 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chevupload.cli.command_line import Report, SiteGroup
 from chevupload.cli.sites import ChosenSite
-from chevupload.cli.values import END, LINE, NAME, TEXT
+from chevupload.cli.values import END, LINE, NAME, TEXT, setting
 from chevupload.errors import ConfigError, NameTaken
+from chevupload.formats import NAMES
 from chevupload.model import KeyStyle
+from chevupload.restrictions import ALBUM_ID, SCOPES, KeyRestrictions
+from chevupload.spool import format_bytes
+from chevupload.validation import CORS_ORIGIN
 
 if TYPE_CHECKING:
     from chevupload.db.accounts import AccountKey
 
-_KEY_HEADER = ("ID", "USER", "STATE", "MADE", "EXPIRES", "LABEL")
+_KEY_HEADER = ("ID", "USER", "STATE", "MADE", "EXPIRES", "USED", "FOR", "LABEL")
 
 user_commands = SiteGroup("user", help="Manage users.")
 key_commands = SiteGroup("key", help="Manage keys.")
@@ -97,10 +101,33 @@ def _confirm(question: str) -> None:
 @click.option("--label", type=LINE, default="", help="What the key is for.")
 @click.option("--style", type=click.Choice(["chevereto", "imgbb"]), default="chevereto", show_default=True)
 @click.option("--expires", type=END, help="End the key after this ISO 8601 duration, such as P90D for 90 days.")
-def _add_key(site: ChosenSite, user: str, *, label: str, style: KeyStyle, expires: datetime | None) -> Report:
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    default=["upload"],
+    show_default=True,
+    help="What can be done with the key. Repeat it for more.",
+)
+@click.option("--album", "album_id", type=setting("id", ALBUM_ID), help="Upload to this album only.")
+@click.option("--max-bytes", type=click.IntRange(1), help="Largest file, where the user's limit is not lower.")
+@click.option("--format", "formats", type=click.Choice(NAMES), multiple=True, help="Upload this format only, or these.")
+@click.option(
+    "--origin",
+    "origins",
+    type=setting("origin", CORS_ORIGIN),
+    multiple=True,
+    help="Take the key from pages of this origin only, such as https://forum.example, or from these.",
+)
+def _add_key(
+    site: ChosenSite, user: str, *, label: str, style: KeyStyle, expires: datetime | None, **restrictions: Any
+) -> Report:
+    narrowed = KeyRestrictions(**{name: value or None for name, value in restrictions.items()})
     with site.open_keys() as keys:
-        made = keys.add_key(user, label=label, style=style, expires_at=expires)
-    return Report({"id": made.id, "key": made.key, "expires_at": expires}, made.key)
+        made = keys.add_key(user, label=label, style=style, expires_at=expires, restrictions=narrowed)
+    document = {"id": made.id, "key": made.key, "expires_at": expires, "restrictions": dataclasses.asdict(narrowed)}
+    return Report(document, made.key)
 
 
 @key_commands.command("list", help="List keys, those of USER or all, never their texts.")
@@ -121,7 +148,19 @@ def _key_state(key: AccountKey, now: datetime) -> str:
 
 def _key_row(key: AccountKey, now: datetime) -> tuple[str, ...]:
     expires = f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "never"
-    return key.id, key.user, _key_state(key, now), f"{key.created_at:%Y-%m-%d}", expires, key.label
+    used, made = str(key.last_used_on or "never"), f"{key.created_at:%Y-%m-%d}"
+    return key.id, key.user, _key_state(key, now), made, expires, used, _purpose(key.restrictions), key.label
+
+
+def _purpose(key: KeyRestrictions) -> str:
+    """Say what a key is for."""
+    parts = [
+        "everything" if key.scopes is None else " ".join(sorted(key.scopes)) or "nothing",
+        "" if key.album_id is None else f"album {key.album_id}",
+        "" if key.max_bytes is None else f"up to {format_bytes(key.max_bytes)}",
+        *("" if words is None else " ".join(sorted(words)) or "nothing" for words in (key.formats, key.origins)),
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

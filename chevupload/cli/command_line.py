@@ -124,6 +124,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=_spelled)
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: Any) -> str | list[str]:
     """Spell what JSON has no word for; times in whole seconds."""
+    if isinstance(value, frozenset):
+        return sorted(value)
     return str(value.replace(microsecond=0) if isinstance(value, datetime) else value)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from chevupload.db.accounts import AccountKey, UnknownName
 from chevupload.errors import ConfigError
-from chevupload.model import KeyStyle, NewKey
+from chevupload.model import ApiKey, KeyStyle, NewKey
 from chevupload.protocols import KeyStore, UserKeyBackend
+from chevupload.restrictions import KeyRestrictions
 
 
 class HostKeys:
@@ -18,7 +19,9 @@ class HostKeys:
         """Work with ``store``."""
         self._store = store
 
-    def add_key(self, user: str, *, label: str, style: KeyStyle, expires_at: datetime | None) -> NewKey:
+    def add_key(
+        self, user: str, *, label: str, style: KeyStyle, expires_at: datetime | None, restrictions: KeyRestrictions
+    ) -> NewKey:
         """Make a key.
 
         Raises:
@@ -26,7 +29,7 @@ class HostKeys:
         """
         if isinstance(self._store, UserKeyBackend) and self._store.principal(user) is None:
             raise UnknownName("there is no such user, or not any more")
-        return self._store.add_key(user, label=label, style=style, expires_at=expires_at)
+        return self._store.add_key(user, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
 
     def list_keys(self, user: str | None) -> list[AccountKey]:
         """Return the keys of a user, the oldest first.
@@ -35,7 +38,8 @@ class HostKeys:
             ConfigError: no user is named.
         """
         found = self._store.keys_of(self._named(user))
-        return [AccountKey(user=one.user_id, **dataclasses.asdict(one)) for one in found]
+        names = [field.name for field in dataclasses.fields(ApiKey)]
+        return [AccountKey(user=one.user_id, **{name: getattr(one, name) for name in names}) for one in found]
 
     def revoke_key(self, key_id: str, user: str | None) -> bool:
         """End a key for good. False when this user has none of this id, or it was revoked before.

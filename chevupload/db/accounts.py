@@ -12,11 +12,13 @@ from sqlalchemy.exc import IntegrityError
 
 from chevupload.clock import Clock, utc_now
 from chevupload.db.database import Database
+from chevupload.db.key_columns import listed_columns, listed_key
 from chevupload.db.keys import ANYBODY, SqlKeys
 from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError, NameTaken
 from chevupload.model import Album, ApiKey, Category, KeyStyle, NewKey
 from chevupload.naming import normalized, random_id
+from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
 
 _ID_LENGTH = 12
 
@@ -91,24 +93,31 @@ class Accounts:
         return user_id
 
     def add_key(
-        self, user: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
+        self,
+        user: str,
+        *,
+        label: str = "",
+        style: KeyStyle = "chevereto",
+        expires_at: datetime | None = None,
+        restrictions: KeyRestrictions = NO_RESTRICTIONS,
     ) -> NewKey:
         """Make a key for a user; see KeyStore."""
-        return self._keys.add_key(self._known_user(user).id, label=label, style=style, expires_at=expires_at)
+        user_id = self._known_user(user).id
+        return self._keys.add_key(user_id, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
 
     def list_keys(self, user: str | None = None) -> list[AccountKey]:
         """Return every key, or a user's, the oldest first; never its text or digest."""
         keys, users = self._tables.keys.c, self._tables.users.c
-        columns = (keys.id, keys.user_id, keys.label, keys.style, keys.created_at, keys.expires_at, keys.revoked_at)
         query = (
-            select(*columns, users.name.label("user"))
+            select(*listed_columns(self._tables.keys), keys.user_id, users.name.label("user"))
             .join_from(self._tables.keys, self._tables.users, keys.user_id == users.id)
             .order_by(keys.created_at, keys.id)
         )
         if user is not None:
             query = query.where(keys.user_id == self._known_user(user).id)
         with self._database.connect() as connection:
-            return [AccountKey(**row._mapping) for row in connection.execute(query)]
+            rows = connection.execute(query)
+            return [AccountKey(user_id=row.user_id, user=row.user, **listed_key(row)) for row in rows]
 
     def revoke_key(self, key_id: str, user: str | None = None) -> bool:
         """End a key for good, of this user if one is named. False when there is none, or it was revoked before."""

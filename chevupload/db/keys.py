@@ -7,9 +7,10 @@ same statement and the same comparison, so neither the answer nor its time tells
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy import (
     insert,
     inspect,
     null,
+    or_,
     select,
     true,
     update,
@@ -34,13 +36,23 @@ from sqlalchemy.types import TypeEngine
 
 from chevupload.clock import Clock, utc_now
 from chevupload.db.database import Database
+from chevupload.db.key_columns import (
+    listed_columns,
+    listed_key,
+    restriction_columns,
+    restriction_values,
+    restrictions_of,
+)
 from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import digest, is_mistyped, is_well_formed, new_key
 from chevupload.model import ApiKey, KeyStyle, NewKey, Principal
+from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+logger = logging.getLogger("chevupload")
 
 _NO_DIGEST = "0" * 64
 """Stands for the digest where no key was found."""
@@ -204,7 +216,13 @@ class SqlKeys:
             users = UserColumns(id=table.id, is_admin=table.is_admin, is_active=table.disabled_at.is_(None))
         self._users = users
         known = users.select_by_digest(
-            keys.c.digest, keys.c.user_id.label("owner"), keys.c.expires_at, keys.c.revoked_at
+            keys.c.digest,
+            keys.c.id.label("key_id"),
+            keys.c.user_id.label("owner"),
+            keys.c.expires_at,
+            keys.c.revoked_at,
+            keys.c.last_used_on,
+            *restriction_columns(keys),
         )
         self._select = known.where(_as_id(keys.c.user_id, users.id.type) == users.id)
 
@@ -218,14 +236,35 @@ class SqlKeys:
         is_usable = row is not None and row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
         # Where text becomes a number, some databases read 7 in "7th": that is another user's id.
         is_owners = row is not None and str(row.owner) == str(row.user_id)
-        return _key_owner(row, wanted, is_usable=is_usable and is_owners)
+        owner = _key_owner(row, wanted, is_usable=is_usable and is_owners)
+        if owner is None or row is None:
+            return None
+        if row.last_used_on is None or row.last_used_on < now.date():
+            self._note_use(row.key_id, now.date())
+        return replace(owner, key_id=row.key_id).narrowed(restrictions_of(row))
+
+    def _note_use(self, key_id: str, today: date) -> None:
+        """Write down that a key was used today, if nobody has yet; where that fails, the key opens all the same."""
+        keys = self._keys
+        was_before = or_(keys.c.last_used_on.is_(None), keys.c.last_used_on < today)
+        try:
+            with self._database.change() as connection:
+                connection.execute(update(keys).where(keys.c.id == key_id, was_before).values(last_used_on=today))
+        except CatalogError:
+            logger.warning("the last use of the key %s cannot be written down", key_id, exc_info=True)
 
     def principal(self, user_id: str) -> Principal | None:
         """See UserKeyBackend."""
         return self._users.principal(self._database, user_id)
 
     def add_key(
-        self, user_id: str, *, label: str = "", style: KeyStyle = "chevereto", expires_at: datetime | None = None
+        self,
+        user_id: str,
+        *,
+        label: str = "",
+        style: KeyStyle = "chevereto",
+        expires_at: datetime | None = None,
+        restrictions: KeyRestrictions = NO_RESTRICTIONS,
     ) -> NewKey:
         """See KeyStore. With foreign keys, a user who is not there is a CatalogError, too."""
         made, owner = new_key(style), self._owner(user_id)
@@ -233,6 +272,7 @@ class SqlKeys:
             raise CatalogError("not a user id")
         row = {"id": made.id, "user_id": owner, "label": label, "style": style}
         row |= {"digest": digest(made.key), "created_at": self._clock(), "expires_at": expires_at, "revoked_at": None}
+        row |= restriction_values(restrictions)
         try:
             with self._database.begin() as connection:
                 connection.execute(insert(self._keys), row)
@@ -245,10 +285,9 @@ class SqlKeys:
         keys, owner = self._keys.c, self._owner(user_id)
         if owner is None:
             return []
-        query = select(keys.id, keys.label, keys.style, keys.created_at, keys.expires_at, keys.revoked_at)
-        query = query.where(keys.user_id == owner).order_by(keys.created_at, keys.id)
+        query = select(*listed_columns(self._keys)).where(keys.user_id == owner).order_by(keys.created_at, keys.id)
         with self._database.connect() as connection:
-            return [ApiKey(user_id=user_id, **row._mapping) for row in connection.execute(query)]
+            return [ApiKey(user_id=user_id, **listed_key(row)) for row in connection.execute(query)]
 
     def revoke_key(self, key_id: str, *, user_id: str) -> bool:
         """See KeyStore."""

@@ -22,6 +22,7 @@ REVISIONS = (
     "chevupload_pending_uploads",
     "chevupload_jobs",
     "chevupload_moves",
+    "chevupload_key_restrictions",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self, cast
 
-from sqlalchemy import BigInteger, Index, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Date, Index, Integer, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from chevupload.db.columns import UNFINISHED, UtcDateTime, long_text, only_where, short_text, tell_alembic
@@ -80,7 +80,11 @@ class UploadMixin:
 
 
 class KeyMixin:
-    """One API key, by its digest. A subclass may give ``user_id`` the type of the host's own ids."""
+    """One API key, by its digest. A subclass may give ``user_id`` the type of the host's own ids.
+
+    ``scopes``, ``formats`` and ``origins`` are words with a space between two, and NULL where the key is for all.
+    ``last_used_on`` is the day in UTC.
+    """
 
     id: Mapped[str] = mapped_column(short_text(16), primary_key=True)
     user_id: Mapped[Any] = mapped_column(short_text(64), index=True)
@@ -90,6 +94,12 @@ class KeyMixin:
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    scopes: Mapped[str | None] = mapped_column(short_text(64))
+    album_id: Mapped[str | None] = mapped_column(short_text(64))
+    max_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    formats: Mapped[str | None] = mapped_column(short_text(255))
+    origins: Mapped[str | None] = mapped_column(long_text())
+    last_used_on: Mapped[date | None] = mapped_column(Date)
 
 
 class UserMixin:

@@ -17,6 +17,7 @@ import pytest
 
 from chevupload.model import ApiKey, KeyStyle, Principal
 from chevupload.protocols import KeyBackend, KeyStore, UserKeyBackend
+from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
 from chevupload.testing.records import in_threads
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ MAX_KEY = 512
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ONE_DAY = datetime(2200, 1, 1, tzinfo=UTC)
+
+RESTRICTED = KeyRestrictions(
+    scopes=frozenset({"upload", "list"}),
+    album_id="an album ü",
+    max_bytes=5_000_000_000,
+    formats=frozenset({"PNG", "JPEG"}),
+    origins=frozenset({"https://forum.example", "http://localhost:8080", "null"}),
+)
 
 STRANGERS = {
     "one letter": "a",
@@ -306,6 +315,33 @@ class KeyStoreContract(_Requests):
         assert (two.label, two.style, two.expires_at, two.revoked_at) == ("", "imgbb", ONE_DAY, None)
         assert {one.user_id, two.user_id} == {owner_id}
         assert one.created_at.utcoffset() is not None
+
+    def test_a_key_is_for_what_it_was_made_for(
+        self, store: KeyStore, backend: KeyBackend, owner_id: str, environ: WSGIEnvironment
+    ) -> None:
+        """Who sends it may do no more, the list says what it is for, and another key of its owner is not narrowed."""
+        made = store.add_key(owner_id, label="narrow", restrictions=RESTRICTED)
+        whole = store.add_key(owner_id)
+        principal, owner = backend.authenticate(made.key, environ), backend.authenticate(whole.key, environ)
+        assert owner is not None
+        assert owner.restrictions == NO_RESTRICTIONS
+        assert principal == owner.narrowed(RESTRICTED)
+        assert principal.data == owner.data
+        assert {key.id: key.restrictions for key in store.keys_of(owner_id)} == {
+            made.id: RESTRICTED,
+            whole.id: NO_RESTRICTIONS,
+        }
+
+    def test_a_key_for_nothing_is_for_nothing(
+        self, store: KeyStore, backend: KeyBackend, owner_id: str, environ: WSGIEnvironment
+    ) -> None:
+        """Sets without members are kept as such: they are the contrary of no restriction."""
+        nothing = KeyRestrictions(scopes=frozenset(), formats=frozenset(), origins=frozenset())
+        made = store.add_key(owner_id, restrictions=nothing)
+        principal = backend.authenticate(made.key, environ)
+        assert principal is not None
+        assert principal.restrictions == nothing
+        assert not principal.may("upload")
 
     def test_a_revoked_key_opens_nothing_and_stays_in_the_list(
         self, store: KeyStore, backend: KeyBackend, owner_id: str, environ: WSGIEnvironment

@@ -6,11 +6,17 @@ other site can send one, whatever cookies a browser sends along.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
-from chevupload.errors import InvalidParameter, NotFound, Refusal
-from chevupload.model import KeyStyle, NewKey
-from chevupload.uploads.parameters import clean_text, parse_expiration
+from chevupload.errors import ConfigError, ForeignAlbum, InvalidParameter, NotFound, Refusal
+from chevupload.formats import FORMATS
+from chevupload.media.optional import usable
+from chevupload.model import Album, KeyStyle, NewKey
+from chevupload.protocols import OwnedAlbumRecords
+from chevupload.restrictions import KeyRestrictions, Scope
+from chevupload.uploads.parameters import clean_text, parse_expiration, whole_number
+from chevupload.validation import read_words
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
 from chevupload.web.page import Page
@@ -29,9 +35,26 @@ MAX_KEYS = 100
 LIFETIMES = {"": "Until revoked", "P7D": "1 week", "P1M": "1 month", "P3M": "3 months", "P1Y": "1 year"}
 """What may be chosen as a new key's lifetime, as durations."""
 
-_FIELDS = ("token", "action", "label", "style", "lifetime", "key")
+SCOPE_LABELS: Mapping[Scope, str] = {
+    "upload": "Upload",
+    "list": "List uploads",
+    "edit": "Edit uploads",
+    "delete": "Delete uploads",
+    "ticket": "Make upload tickets",
+}
+"""What a key may be for, as people read it."""
+
+_WORDS: Mapping[str, Collection[str]] = {"scope": SCOPE_LABELS, "format": FORMATS}
+_FIELDS = (
+    *("token", "action", "label", "style", "lifetime", "key", "album_id", "megabytes", "origins"),
+    *(f"{kind}-{word}" for kind, words in _WORDS.items() for word in words),
+)
+_MEGABYTE = 1_000_000
+_MOST_ALBUMS = 500
+"""That are shown; more are no choice any more."""
 _STYLES: dict[str, KeyStyle] = {"chevereto": "chevereto", "imgbb": "imgbb"}
 _MAX_BODY = 16_384
+_MEGABYTES = whole_number("largest file")
 
 
 class TooManyKeys(Refusal):
@@ -68,11 +91,16 @@ class KeysPage(Feature):
             self._tokens.check(principal.user_id, form.fields.get("token", ""))
             if form.fields.get("action") == "revoke":
                 return self._revoke(environ, principal.user_id, form.fields.get("key") or "")
-            made = self._make(principal.user_id, form)
+            made = self._make(environ, principal.user_id, form)
         now, routes = self._context.clock(), self._config.routes
         keys = sorted(self._keys.keys_of(principal.user_id), key=lambda key: (not key.is_usable(now), key.created_at))
+        albums = self._albums(principal.user_id)
         values = {
             "keys": keys,
+            "albums": albums,
+            "album_titles": {album.id: album.title for album in albums},
+            "scopes": SCOPE_LABELS,
+            "formats": [FORMATS[name] for name in usable(self._config.policy.formats)],
             "made": made,
             "now": now,
             "upload_url": f"{self._context.links(environ).base_url}/{routes.upload or routes.imgbb}",
@@ -95,7 +123,7 @@ class KeysPage(Feature):
             return self._context.answers.page(environ, Page(name="sign-in", title="API keys", status=401))
         return redirect_answer(login_address(self._config.policy.login_url, environ))
 
-    def _make(self, user_id: str, form: Form) -> NewKey:
+    def _make(self, environ: WSGIEnvironment, user_id: str, form: Form) -> NewKey:
         now = self._context.clock()
         label = clean_text(form.fields.get("label") or "").strip()[:MAX_LABEL]
         style = _STYLES.get(form.fields.get("style") or "chevereto")
@@ -105,11 +133,43 @@ class KeysPage(Feature):
             raise TooManyKeys
         lifetime = parse_expiration(form.fields.get("lifetime"))
         expires_at = None if lifetime is None else lifetime.after(now)
-        return self._keys.add_key(user_id, label=label, style=style, expires_at=expires_at)
+        restrictions = self._restrictions(user_id, form)
+        made = self._keys.add_key(user_id, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
+        self._context.audit.record("key_made", user_id=user_id, key_id=made.id, environ=environ, detail=label)
+        return made
+
+    def _restrictions(self, user_id: str, form: Form) -> KeyRestrictions:
+        """Return what a form says that a key is for; without a word of it, to upload."""
+        chosen = {
+            kind: frozenset(word for word in words if form.fields.get(f"{kind}-{word}"))
+            for kind, words in _WORDS.items()
+        }
+        megabytes = _MEGABYTES.value_of(form.fields.get("megabytes"))
+        album_id = form.fields.get("album_id")
+        if album_id and album_id not in {album.id for album in self._albums(user_id)}:
+            raise ForeignAlbum
+        try:
+            return KeyRestrictions(
+                scopes=cast("frozenset[Scope]", chosen["scope"]) or frozenset({"upload"}),
+                album_id=album_id,
+                max_bytes=megabytes and megabytes * _MEGABYTE,
+                formats=chosen["format"] or None,
+                origins=frozenset(read_words(form.fields.get("origins") or "")) or None,
+            )
+        except ConfigError as error:
+            raise InvalidParameter(f"{error}".replace("KeyRestrictions.", "")) from None
+
+    def _albums(self, user_id: str) -> Sequence[Album]:
+        """Return the albums that a key may be for."""
+        catalog = self._context.catalog
+        if not isinstance(catalog, OwnedAlbumRecords):
+            return ()
+        return catalog.owned_albums(user_id, limit=_MOST_ALBUMS)
 
     def _revoke(self, environ: WSGIEnvironment, user_id: str, key_id: str) -> Response:
         if not self._keys.revoke_key(key_id, user_id=user_id):
             raise NotFound("There is no such key of yours, or not any more")
+        self._context.audit.record("key_revoked", user_id=user_id, key_id=key_id, environ=environ)
         response = redirect_answer(request_path(environ))
         # A reload of what follows must not send the form again.
         response.status = 303

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
-from chevupload import Limits, Policy
+from chevupload import KeyRestrictions, Limits, Policy
 from chevupload.cli.example import write_example
 from chevupload.clock import utc_now
 from chevupload.model import Upload
@@ -193,6 +193,23 @@ def keys(stage: Stage) -> None:
     stage.page.get_by_label("Your new key", exact=True).wait_for()
 
 
+def keys_narrowed(stage: Stage) -> None:
+    """A key that is for little, and the form for another one."""
+    store, user_id = stage.ann.component.key_store, stage.ann.user_id
+    assert store is not None
+    store.forget_keys(user_id)
+    narrow = KeyRestrictions(
+        scopes=frozenset({"upload", "list"}),
+        max_bytes=5_000_000,
+        formats=frozenset({"PNG", "JPEG"}),
+        origins=frozenset({"https://forum.example"}),
+    )
+    store.add_key(user_id, label="Forum", restrictions=narrow)
+    stage.see("/settings/api")
+    stage.page.get_by_text("What it is for").click()
+    stage.page.get_by_label("Only on web pages of").wait_for()
+
+
 def keys_none(stage: Stage) -> None:
     """Without a key."""
     stage.ann.component.key_store.forget_keys(stage.ann.user_id)
@@ -367,7 +384,19 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
         *(home, viewer, viewer_opened, viewer_tall, viewer_clear, viewer_hidden, viewer_shown, viewer_video, delete),
-        *(deleted, refusal, expired, keys, keys_none, sign_in, upload, upload_dragged, upload_options, upload_ready),
+        *(
+            deleted,
+            refusal,
+            expired,
+            keys,
+            keys_narrowed,
+            keys_none,
+            sign_in,
+            upload,
+            upload_dragged,
+            upload_options,
+            upload_ready,
+        ),
         *(upload_hundred, upload_sending, upload_offline, upload_busy, upload_cancelled, upload_refused, upload_key),
         *(upload_done, upload_twelve, upload_chosen, upload_menu, upload_asked, upload_earlier, uploaded),
         *(uploaded_several, api),

@@ -111,7 +111,9 @@ def test_keys(run):
         assert made["key"] not in text
         assert "digest" not in text
     key_id = key.split("_")[1]
-    assert re.search(rf"^{key_id}  ann   usable  \d{{4}}-\d\d-\d\d  never  +laptop$", listed, re.MULTILINE)
+    assert re.search(
+        rf"^{key_id}  ann   usable  \d{{4}}-\d\d-\d\d  never  +never  upload  +laptop$", listed, re.MULTILINE
+    )
     assert run("key", "revoke", key_id) == (0, f"revoked {key_id}", "")
     assert f"{key_id}  ann   revoked" in run("key", "list")[1]
     assert run("key", "revoke", key_id) == (1, "", f"Error: {key_id} was revoked already")
@@ -120,6 +122,34 @@ def test_keys(run):
     assert (status, json.loads(output)) == (1, {"error": {"message": "there is no key none"}})
     assert run("key", "revoke", "ann", "bob", key_id)[0] == 2
     assert run("key", "add", "nobody") == (1, "", "Error: there is no user 'nobody'")
+
+
+def test_a_key_is_made_for_one_thing(run):
+    """And the list says what, and when it was used last."""
+    run("user", "add", "ann")
+    narrow = ["--scope=upload", "--scope=list", "--album=a1", "--max-bytes=5000000", "--format=PNG", "--format=JPEG"]
+    made = as_json(run("key", "add", "ann", *narrow, "--origin=https://forum.example", "--label=forum", "--json"))
+    restrictions = {
+        "scopes": ["list", "upload"],
+        "album_id": "a1",
+        "max_bytes": 5_000_000,
+        "formats": ["JPEG", "PNG"],
+        "origins": ["https://forum.example"],
+    }
+    assert made["restrictions"] == restrictions
+    (listed,) = as_json(run("key", "list", "--json"))
+    assert (listed["restrictions"], listed["last_used_on"]) == (restrictions, None)
+    assert " never  list upload, album a1, up to 5 MB, JPEG PNG, https://forum.example  forum" in run("key", "list")[1]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--scope=fly", "--album=", "--max-bytes=0", "--format=TIFF", "--origin=forum.example", "--origin="]
+)
+def test_a_key_for_what_there_is_not_is_not_made(run, wrong):
+    """It is wrong usage."""
+    run("user", "add", "ann")
+    assert run("key", "add", "ann", wrong)[0] == 2
+    assert as_json(run("key", "list", "--json")) == []
 
 
 @pytest.mark.parametrize("duration", ["soon", "0", "90", " 7776000 ", "P0D", "", "P9999999D", "P999999Y", "-5"])
@@ -143,9 +173,9 @@ def test_keys_are_listed_in_columns(run, tmp_path):
     site.close()
     header, *lines = run("key", "list")[1].splitlines()
     starts = [found.start() for found in re.finditer(r"\S+", header)]
-    assert header.split() == ["ID", "USER", "STATE", "MADE", "EXPIRES", "LABEL"]
+    assert header.split() == ["ID", "USER", "STATE", "MADE", "EXPIRES", "USED", "FOR", "LABEL"]
     cells = [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in lines]
-    assert sorted((user, state, expires, label) for _, user, state, _, expires, label in cells) == [
+    assert sorted((user, state, expires, label) for _, user, state, _, expires, _, _, label in cells) == [
         ("ann", "expired", "2020-01-01 00:00", ""),
         ("ann", "usable", "never", "lap top"),
         ("bartholomew", "revoked", "never", "phone"),

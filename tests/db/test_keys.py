@@ -16,6 +16,8 @@ from chevupload.keys import digest, new_key
 from chevupload.model import Principal
 from chevupload.naming import BASE62
 from chevupload.testing import KeyBackendContract, KeyStoreContract
+from tests.databases import sqlite_database
+from tests.support import Clock
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 READY_KEYS = Tables.default().keys
@@ -419,6 +421,8 @@ def test_whatever_is_wrong_with_a_key_one_and_the_same_statement_is_run(people, 
     remove(people, 11)
     sent_keys |= {"deleted": gone}
     seen, answers = {}, {}
+    # The first use of a day is written down, as no key tells that is refused.
+    keys.authenticate(sent_keys["usable"], {})
     for reason, key in sent_keys.items():
         statements.clear()
         answers[reason] = keys.authenticate(key, {})
@@ -450,6 +454,52 @@ def test_mistyped_keys_cost_no_statement(known, statements):
     assert [wrong for wrong in mutated - {key} if keys.authenticate(wrong, {}) is not None] == []
     assert statements == []
     assert keys.authenticate(key, {}) == Principal(user_id="8")
+
+
+def test_the_last_use_is_written_once_a_day(people, statements):
+    """And costs the other uploads of the day no statement; a refused key was not used."""
+    clock = Clock()
+    keys = SqlKeys(people, users=COLUMNS, clock=clock)
+    used, unused = keys.add_key("8").key, keys.add_key("9").key
+
+    def uses():
+        statements.clear()
+        assert keys.authenticate(used, {}).user_id == "8"
+        return len(statements)
+
+    def days():
+        return [str(key.last_used_on) for key in (*keys.keys_of("8"), *keys.keys_of("9"))]
+
+    assert days() == ["None", "None"]
+    assert [uses(), uses()] == [2, 1]
+    assert keys.authenticate(unused, {}) is None
+    assert days() == ["2026-03-04", "None"]
+    clock.move(days=1)
+    assert [uses(), uses()] == [2, 1]
+    assert days() == ["2026-03-05", "None"]
+    clock.move(days=-1)
+    assert uses() == 1
+
+
+def test_a_key_opens_where_its_use_cannot_be_written_down(tmp_path, caplog):
+    """A database that can only be read lets keys in, with a line in the log."""
+    with sqlite_database(tmp_path / "keys.db") as database:
+        Accounts(database).add_user("ann")
+        made = Accounts(database).add_key("ann")
+        event.listen(database.engine, "begin", lambda connection: connection.exec_driver_sql("PRAGMA query_only=1"))
+        assert SqlKeys(database).authenticate(made.key, {}) is not None
+    assert [record.getMessage() for record in caplog.records if made.id in record.getMessage()] != []
+
+
+def test_words_of_a_later_version_allow_nothing(people):
+    """A server that does not know a scope or a format yet, beside one that does, refuses what it does not know."""
+    keys = SqlKeys(people, users=COLUMNS)
+    made = keys.add_key("8")
+    with people.begin() as connection:
+        row = {"scopes": "fly upload", "formats": "JXL"}
+        connection.execute(update(READY_KEYS).where(READY_KEYS.c.id == made.id).values(row))
+    principal = keys.authenticate(made.key, {})
+    assert (principal.scopes, principal.formats, principal.key_id) == ({"upload"}, frozenset(), made.id)
 
 
 def test_a_key_for_nobody_is_not_made(people):

@@ -12,10 +12,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect, text
 
-from chevupload.db import Database, SqlCatalog, Tables
+from chevupload.db import Database, SqlCatalog, SqlKeys, Tables
 from chevupload.db.migrations import Migrations
 from chevupload.db.revisions import REVISION, REVISIONS, VERSION_LOCATION, VERSION_TABLE
 from chevupload.errors import ConfigError
+from chevupload.keys import digest, new_key
+from chevupload.model import Principal
+from chevupload.restrictions import KeyRestrictions
 from chevupload.testing.records import in_threads
 from tests.support import ROOT
 
@@ -86,6 +89,34 @@ def test_an_upgrade_can_be_taken_back_and_made_again(engine, make_upload):
     catalog.reserve(make_upload(tags=("a",)))
     catalog.publish("a1")
     assert catalog.get("a1") == make_upload(tags=("a",))
+
+
+def test_keys_of_before_may_do_what_they_could(engine):
+    """And who goes back to a version that does not know what a key is for finds the narrowed ones revoked."""
+    migrations, old = Migrations(engine), new_key()
+    before = REVISIONS[REVISIONS.index("chevupload_key_restrictions") - 1]
+    migrations.upgrade(before)
+    row = {"id": old.id, "digest": digest(old.key)}
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO chevupload_users (id, name, is_admin) VALUES ('ann', 'ann', false)"))
+        connection.execute(
+            text(
+                "INSERT INTO chevupload_keys (id, user_id, label, style, digest, created_at)"
+                " VALUES (:id, 'ann', '', 'chevereto', :digest, '2026-03-04 05:06:07')"
+            ),
+            row,
+        )
+    migrations.upgrade()
+    keys = SqlKeys(Database(engine))
+    assert keys.authenticate(old.key, {}) == Principal(user_id="ann")
+    narrowed = [
+        keys.add_key("ann", restrictions=KeyRestrictions(**one)).key
+        for one in ({"scopes": ()}, {"album_id": "a"}, {"max_bytes": 1}, {"formats": ()}, {"origins": ()})
+    ]
+    migrations.downgrade(before)
+    migrations.upgrade()
+    assert [key for key in narrowed if keys.authenticate(key, {}) is not None] == []
+    assert keys.authenticate(old.key, {}) == Principal(user_id="ann")
 
 
 def test_the_revision_that_is_noted_is_the_newest():
@@ -247,6 +278,7 @@ def test_the_wheel_has_what_alembic_looks_for():
         "first_tables.py",
         "jobs.py",
         "moves.py",
+        "key_restrictions.py",
         "pending_uploads.py",
         "views_and_indexes.py",
     }

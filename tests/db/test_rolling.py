@@ -13,9 +13,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from chevupload.db import SqlCatalog
+from chevupload.db import Accounts, SqlCatalog, SqlKeys
 from chevupload.errors import CatalogError
+from chevupload.keys import digest, new_key
 from chevupload.model import Upload
+from chevupload.restrictions import KeyRestrictions
 from chevupload.testing.records import NOW
 from tests.support import ROOT
 
@@ -31,6 +33,11 @@ STATEMENTS = {
     "abandon": (
         "UPDATE chevupload_uploads SET state = 'deleting', request_digest = NULL WHERE id = :id AND state = 'pending'"
     ),
+    "add key": (
+        "INSERT INTO chevupload_keys (id, user_id, label, style, digest, created_at)"
+        " VALUES (:id, :user_id, '', 'chevereto', :digest, '2026-03-04 05:06:07')"
+    ),
+    "find key": "SELECT id, user_id FROM chevupload_keys WHERE digest = :digest AND revoked_at IS NULL",
     "forget": "DELETE FROM chevupload_uploads WHERE id = :id AND state = 'deleting'",
 }
 
@@ -89,6 +96,21 @@ def test_each_reads_counts_and_removes_what_the_other_has_published(old, new, ma
     assert old.says("withdraw", "by-new")
     new.forget([make_upload("by-new")])
     assert new.holders([make_upload(upload_id).stem for upload_id in ("by-old", "by-new")]) == []
+
+
+def test_keys_of_either_open_at_both(each_database, new):
+    """A new server's keys are for what they were made for at new servers; an old one's are for everything."""
+    accounts, made = Accounts(each_database), new_key()
+    user_id = accounts.add_user("ann")
+    narrowed = accounts.add_key("ann", restrictions=KeyRestrictions(scopes={"upload"}))
+    row = {"id": made.id, "user_id": user_id, "digest": digest(made.key)}
+    with each_database.begin() as connection:
+        connection.execute(text(STATEMENTS["add key"]), row)
+        found = connection.execute(text(STATEMENTS["find key"]), {"digest": digest(narrowed.key)}).all()
+    assert found == [(narrowed.id, user_id)]
+    keys = SqlKeys(each_database)
+    assert keys.authenticate(made.key, {}).restrictions == KeyRestrictions()
+    assert keys.authenticate(narrowed.key, {}).restrictions == KeyRestrictions(scopes={"upload"})
 
 
 def test_neither_takes_what_the_other_is_storing_for_abandoned(old, new, make_upload):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from chevupload.errors import ChevuploadError, FileExists, FileMissing, StorageError
 from chevupload.keys import digest, new_key
 from chevupload.model import Album, ApiKey, Category, Principal
+from chevupload.restrictions import NO_RESTRICTIONS
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.records import NOW
 
@@ -583,7 +584,7 @@ class SoundStore:
     def __init__(self):
         self.keys = {}
 
-    def add_key(self, user_id, *, label="", style="chevereto", expires_at=None):
+    def add_key(self, user_id, *, label="", style="chevereto", expires_at=None, restrictions=NO_RESTRICTIONS):
         made = new_key(style)
         self.keys[digest(made.key)] = ApiKey(
             id=made.id,
@@ -593,6 +594,7 @@ class SoundStore:
             created_at=NOW,
             expires_at=expires_at,
             revoked_at=None,
+            restrictions=restrictions,
         )
         return made
 
@@ -611,7 +613,9 @@ class SoundStore:
 
     def authenticate(self, key, environ):
         found = self.keys.get(digest(key))
-        return Principal(user_id=found.user_id) if found is not None and found.is_usable(NOW) else None
+        if found is None or not found.is_usable(NOW):
+            return None
+        return Principal(user_id=found.user_id).narrowed(found.restrictions)
 
 
 class ForgetsByRevoking(SoundStore):
@@ -675,6 +679,16 @@ class KeepsTexts(SoundStore):
         return made
 
 
+class OpensAll(SoundStore):
+    """Lists what a key is for, and lets it do everything."""
+
+    breaks = "test_a_key_is_for_what_it_was_made_for"
+
+    def authenticate(self, key, environ):
+        found = super().authenticate(key, environ)
+        return None if found is None else Principal(user_id=found.user_id)
+
+
 class Trusting(SoundStore):
     """Takes blanks off user ids."""
 
@@ -684,4 +698,4 @@ class Trusting(SoundStore):
         return super().keys_of(user_id.strip())
 
 
-STORES = (SoundStore, ForgetsByRevoking, AnybodyRevokes, ShowsAll, NeverEnds, Removes, KeepsTexts, Trusting)
+STORES = (SoundStore, ForgetsByRevoking, AnybodyRevokes, ShowsAll, NeverEnds, Removes, KeepsTexts, OpensAll, Trusting)

@@ -12,8 +12,9 @@ from chevupload import Policy, Routes
 from chevupload.db import Accounts, SqlKeys
 from chevupload.errors import CatalogError
 from chevupload.keys import KeyChain
-from chevupload.model import Principal
-from chevupload.testing.memory import StaticKeys
+from chevupload.model import Album, Principal
+from chevupload.restrictions import KeyRestrictions
+from chevupload.testing.memory import MemoryCatalog, StaticKeys
 from tests.databases import sqlite_database
 from tests.support import PRINCIPALS, Clock, Failing, file
 
@@ -96,6 +97,80 @@ def test_a_key_is_revoked(site):
     assert site.stand.send({"source": file()}, key=key).status_code == 401
     assert "revoked 4 March 2026" in site.see().text
     assert site.send(token=site.token(), action="revoke", key=key_id).status_code == 404
+
+
+def test_a_key_is_to_upload_unless_it_is_said_to_be_for_more(site):
+    """And the page says what each is for, and when it was used last."""
+    key = site.make(label="Plain")
+    site.make(label="Wide", **{"scope-list": "1", "scope-ticket": "1"})
+    plain, wide = sorted(site.keys.keys_of("ann ü"), key=lambda one: one.label)
+    assert plain.restrictions == KeyRestrictions(scopes={"upload"})
+    assert wide.restrictions == KeyRestrictions(scopes={"list", "ticket"})
+    assert site.stand.send({"source": file()}, key=key).status_code == 200
+    page = site.see().text
+    assert "last used 4 March 2026" in page
+    assert "not used yet" in page
+    assert "For: List uploads, make upload tickets" in page
+
+
+def test_a_key_is_narrowed(make, database):
+    """To an album, a size, formats and pages; the page shows all of it, and the key does no more."""
+    catalog = MemoryCatalog(albums=[Album("a1", "ann ü", "Cats"), Album("b1", "bob", "Dogs")])
+    site = Site(make, database, catalog=catalog)
+    page = site.see().text
+    assert '<option value="a1">Cats</option>' in page
+    assert "Dogs" not in page
+    key = site.make(
+        label="Forum",
+        album_id="a1",
+        megabytes="2",
+        origins=" https://forum.example, http://localhost:8000 ",
+        **{"format-PNG": "1", "format-JPEG": "1"},
+    )
+    (made,) = site.keys.keys_of("ann ü")
+    assert made.restrictions == KeyRestrictions(
+        scopes={"upload"},
+        album_id="a1",
+        max_bytes=2_000_000,
+        formats={"PNG", "JPEG"},
+        origins={"https://forum.example", "http://localhost:8000"},
+    )
+    text = html.unescape(re.sub("<[^>]*>", "", site.see().text))
+    shown = "For: Upload · album “Cats” · up to 2 MB · JPEG, PNG · only on http://localhost:8000, https://forum.example"
+    assert shown in text
+    assert site.stand.send({"source": file()}, key=key).status_code == 403
+    sent = site.stand.send({"source": file()}, key=key, headers={"Origin": "https://forum.example"})
+    assert sent.status_code == 200
+    assert [upload.album_id for upload in catalog.uploads()] == ["a1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"megabytes": "x"}, 400),
+        ({"megabytes": "-1"}, 400),
+        ({"origins": "forum.example"}, 400),
+        ({"origins": " ".join(f"https://{number}.example" for number in range(21))}, 400),
+        ({"album_id": "b1"}, 403),
+    ],
+)
+def test_what_a_key_cannot_be_for_is_refused(site, fields, status):
+    """And no key is made that could do more."""
+    assert site.send(token=site.token(), action="make", label="x", **fields).status_code == status
+    assert site.keys.keys_of("ann ü") == []
+
+
+def test_what_happens_on_the_page_is_in_the_audit_log(site, caplog):
+    """Who made and revoked which key."""
+    caplog.set_level("INFO", logger="chevupload.audit")
+    key_id = site.make(label="Laptop").split("_")[1]
+    site.send(token=site.token(), action="revoke", key=key_id)
+    site.send(token=site.token(), action="revoke", key=key_id)
+    found = [record for record in caplog.records if record.name == "chevupload.audit"]
+    assert [(record.event, record.user_id, record.key_id) for record in found] == [
+        ("key_made", "ann ü", key_id),
+        ("key_revoked", "ann ü", key_id),
+    ]
 
 
 def test_another_users_keys_are_nobodys_here(site):
