@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from chevupload.cli.values import KEY, server_option
+from chevupload.cli.values import KEY, NUMBER, server_option
 from chevupload.errors import BackendError, ConfigError
 from chevupload.uploads.parameters import PARAMETERS
 
@@ -24,6 +26,8 @@ _CONNECT_SECONDS = 30
 """For a connection and its handshake."""
 _ANSWER_SECONDS = 300
 """For one piece to be taken, and for the answer: the server decodes the picture first."""
+_TOO_MANY = 429
+_RETRY_AFTER = re.compile(r"[0-9]{1,9}\Z")
 _FIELDS = [
     # Not every terminal has the typographic apostrophe.
     click.Option([f"--{row.name.replace('_', '-')}"], is_flag=row.is_flag, help=row.about.replace("’", "'"))
@@ -41,8 +45,17 @@ _FIELDS = [
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--key", type=KEY, envvar="CHEVUPLOAD_KEY", show_envvar=True, required=True, help="API key.")
 @server_option
+@click.option(
+    "--wait",
+    "most_seconds",
+    type=NUMBER,
+    default=3_600.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="For one file, where the server says that too many came, and when it takes more.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each file.")
-def upload(files: tuple[Path, ...], key: str, url: str, *, as_json: bool, **fields: Any) -> None:
+def upload(files: tuple[Path, ...], key: str, url: str, *, most_seconds: float, as_json: bool, **fields: Any) -> None:
     """Send each file; status 1 when one could not be sent or was refused."""
     try:
         import httpx2  # noqa: PLC0415  # an extra
@@ -55,7 +68,7 @@ def upload(files: tuple[Path, ...], key: str, url: str, *, as_json: bool, **fiel
     with httpx2.Client(headers={"X-API-Key": key}, timeout=timeout) as client:
         for number, file in enumerate(files, 1):
             try:
-                document = _send(client, url, file, data, label=f"{number}/{len(files)}")
+                document = _sent(client, url, file, data, label=f"{number}/{len(files)}", most_seconds=most_seconds)
             except httpx2.RemoteProtocolError:
                 document = _error(f"no HTTP answer from {url}")
             except httpx2.TransportError as error:
@@ -78,7 +91,28 @@ def _cause(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _send(client: httpx2.Client, url: str, file: Path, fields: dict[str, str], *, label: str) -> dict[str, Any]:
+def _sent(
+    client: httpx2.Client, url: str, file: Path, fields: dict[str, str], *, label: str, most_seconds: float
+) -> dict[str, Any]:
+    """Send one file, again if the server says when it takes more, and return what it says in the end.
+
+    Raises:
+        OSError: the file cannot be read.
+        BackendError: it changed meanwhile.
+        httpx2.TransportError: there is no server, or no answer.
+    """
+    waited = 0
+    while True:
+        answer = _send(client, url, file, fields, label=label)
+        document = _document(answer)
+        wait = _RETRY_AFTER.match(answer.headers.get("Retry-After", ""))
+        if answer.status_code != _TOO_MANY or wait is None or (waited := waited + int(wait[0])) > most_seconds:
+            return document
+        click.echo(f"{file}: {_message(document)}; it is sent again in {wait[0]} seconds", err=True)
+        sleep(int(wait[0]))
+
+
+def _send(client: httpx2.Client, url: str, file: Path, fields: dict[str, str], *, label: str) -> httpx2.Response:
     """Send one file and return the server's answer.
 
     Raises:
@@ -98,9 +132,8 @@ def _send(client: httpx2.Client, url: str, file: Path, fields: dict[str, str], *
         with click.progressbar(
             length=length, label=label, width=0, show_eta=False, file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
-            return _document(
-                client.post(url, headers=headers, content=_followed(cast(Iterable[bytes], form.stream), length, bar))
-            )
+            pieces = _followed(cast(Iterable[bytes], form.stream), length, bar)
+            return client.post(url, headers=headers, content=pieces)
 
 
 def _followed(pieces: Iterable[bytes], length: int, bar: Any) -> Iterator[bytes]:
@@ -135,4 +168,9 @@ def _show(file: Path, document: dict[str, Any], *, as_json: bool) -> None:
     elif image := document.get("image"):
         click.echo(image["url_viewer"])
     else:
-        click.echo(f"{file}: {document.get('error', {}).get('message', 'no answer')}", err=True)
+        click.echo(f"{file}: {_message(document)}", err=True)
+
+
+def _message(document: dict[str, Any]) -> str:
+    """Return why a file was refused."""
+    return str(document.get("error", {}).get("message", "no answer"))

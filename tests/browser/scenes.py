@@ -299,6 +299,15 @@ def upload_busy(stage: Stage) -> None:
     stage.page.get_by_text("Too many people at once.").wait_for()
 
 
+def upload_flooded(stage: Stage) -> None:
+    """While somebody has uploaded as much as is allowed in an hour."""
+    stage.gate.is_flooded = True
+    stage.see(f"{stage.gated}/upload")
+    stage.choose("hills.jpg", "dusk.jpg")
+    stage.page.locator("#start").click()
+    stage.page.get_by_text("goes on by itself in 50 minutes.").first.wait_for()
+
+
 def upload_cancelled(stage: Stage) -> None:
     """After all were cancelled."""
     upload_sending(stage)
@@ -384,22 +393,10 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
         *(home, viewer, viewer_opened, viewer_tall, viewer_clear, viewer_hidden, viewer_shown, viewer_video, delete),
-        *(
-            deleted,
-            refusal,
-            expired,
-            keys,
-            keys_narrowed,
-            keys_none,
-            sign_in,
-            upload,
-            upload_dragged,
-            upload_options,
-            upload_ready,
-        ),
-        *(upload_hundred, upload_sending, upload_offline, upload_busy, upload_cancelled, upload_refused, upload_key),
-        *(upload_done, upload_twelve, upload_chosen, upload_menu, upload_asked, upload_earlier, uploaded),
-        *(uploaded_several, api),
+        *(deleted, refusal, expired, keys, keys_narrowed, keys_none, sign_in, upload, upload_dragged, upload_options),
+        *(upload_ready, upload_hundred, upload_sending, upload_offline, upload_busy, upload_flooded, upload_cancelled),
+        *(upload_refused, upload_key, upload_done, upload_twelve, upload_chosen, upload_menu, upload_asked),
+        *(upload_earlier, uploaded, uploaded_several, api),
     )
 }
 

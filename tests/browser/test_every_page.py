@@ -18,7 +18,7 @@ pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwri
 
 MUCH_ALIKE = {
     *("viewer_shown", "viewer_clear", "keys_none", "upload_hundred", "upload_twelve", "upload_offline", "upload_busy"),
-    *("upload_cancelled", "upload_dragged", "uploaded"),
+    *("upload_flooded", "upload_cancelled", "upload_dragged", "uploaded"),
 }
 """States that look much like another one: the matrix alone has them."""
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from chevupload import Limits, Pages, Policy, Principal
+from chevupload import Flood, Limits, Pages, Policy, Principal
 from chevupload.testing import serve
 from chevupload.testing.memory import StaticKeys
 from tests.browser.chromium import REFUSED
@@ -20,7 +20,7 @@ from tests.browser.keyboard import focused, tab_to
 from tests.browser.sites import GUEST, site
 from tests.browser.uploading import Gate, choose, chosen, rows, submit, tiles
 from tests.media.films import film
-from tests.support import PNG, noise, picture
+from tests.support import PNG, Clock, noise, picture
 
 BIG = noise((900, 700))
 TEXT = b"no picture"
@@ -364,6 +364,29 @@ def test_a_busy_server_is_asked_again_when_it_says(open_page, address, gate):
     expect(page.locator("#measured")).to_contain_text("Too many people at once. Nothing is lost")
     gate.open()
     expect(tiles(page)).to_have_count(2)
+
+
+def test_many_files_wait_for_places_in_the_next_minute(open_page, tmp_path):
+    """The page counts the seconds down, says once why it waits, sends nothing meanwhile, and goes on by itself."""
+    page = open_page(forgiven=REFUSED)
+    clock = Clock()
+    with site(tmp_path / "site", policy=Policy(flood=Flood(minute=5)), clock=clock) as running:
+        page.clock.install()
+        page.goto(f"{running.address}/upload")
+        submit(page, *(chosen(f"{number}.png") for number in range(8)))
+        waits = page.locator("#measured")
+        words = "You have uploaded as much as you may for now. Nothing is lost; it goes on by itself in"
+        expect(waits).to_have_text(f"{words} 53 seconds.")
+        expect(page.locator("#said")).to_have_text(f"{words} 53 seconds.")
+        expect(rows(page).locator("p", has_text="Waiting")).to_have_count(3)
+        page.clock.run_for(30_000)
+        expect(waits).to_have_text(f"{words} 23 seconds.")
+        expect(page.locator("#said")).to_have_text(f"{words} 53 seconds.")
+        assert len(owned(running)) == 5
+        clock.move(seconds=53)
+        page.clock.run_for(24_000)
+        expect(tiles(page)).to_have_count(8)
+        expect(page.locator("#said")).to_have_text("The upload goes on.")
 
 
 def test_an_upload_goes_on_when_the_network_is_back(open_page, address, gate, ann):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from chevupload.errors import FloodDetected
+from chevupload.wsgi.responses import refusal_answer
 from tests.support import PNG
 
 _SECONDS = 120
@@ -39,7 +41,7 @@ def tiles(page: Any) -> Any:
 
 
 class Gate:
-    """Lets uploads wait, or answers them with 503, so that a test sees what a page does then."""
+    """Lets uploads wait, or answers them with 503 or 429, so that a test sees what a page does then."""
 
     def __init__(self, component: Any) -> None:
         self._component = component
@@ -47,12 +49,12 @@ class Gate:
         self._lock = threading.Lock()
         self._under_way = 0
         self.most = 0
-        self.is_busy = False
+        self.is_busy = self.is_flooded = False
         self.open()
 
     def open(self) -> None:
         """Let uploads pass, those that wait, too."""
-        self.is_busy = False
+        self.is_busy = self.is_flooded = False
         self._open.set()
 
     def close(self) -> None:
@@ -67,6 +69,10 @@ class Gate:
         if self.is_busy:
             start_response("503 Service Unavailable", [("Content-Length", "0"), ("Retry-After", "1")])
             return []
+        if self.is_flooded:
+            headers = (("Retry-After", "3000"),)
+            answer = refusal_answer("json", FloodDetected("You can only upload 500 images per hour", headers=headers))
+            return answer(environ, start_response)
         with self._lock:
             self._under_way += 1
             self.most = max(self.most, self._under_way)

@@ -19,9 +19,11 @@ import click
 import pytest
 import requests
 
+from chevupload import Flood, Policy
 from chevupload.cli import main
 from chevupload.config import Limits
 from chevupload.errors import BackendError
+from chevupload.testing import serve
 from chevupload.wsgi.body import body_limit
 from tests.support import environment, noise, picture
 
@@ -49,6 +51,22 @@ def test_the_client_prints_viewer_links(server, tmp_path, capsys):
     assert [document["file"] for document in documents] == [str(file) for file in files[1:3]]
     assert documents[1]["image"]["original_filename"] == "日本.png"
     assert documents[0]["status_code"] == 200
+
+
+def test_the_client_waits_for_places(make, tmp_path, capsys, monkeypatch):
+    """As long as the server says, if that is not longer than it may; then the file is sent again."""
+    stand = make(policy=Policy(flood=Flood(minute=2, hour=4)))
+    monkeypatch.setattr(client_module, "sleep", lambda seconds: stand.clock.move(seconds=seconds))
+    files = [tmp_path / f"{number}.png" for number in range(5)]
+    for file in files:
+        file.write_bytes(picture())
+    with serve(stand.component) as address:
+        assert main(["upload", "--url", address, "--key", "user-key", "--wait", "100", *map(str, files)]) == 1
+    told = capsys.readouterr()
+    assert len(told.out.split()) == 4
+    reason = "Flooding detected. You can only upload 2 images per minute"
+    # The last would have to wait for the end of the hour.
+    assert told.err.splitlines() == [f"{files[2]}: {reason}; it is sent again in 53 seconds", f"{files[4]}: {reason}"]
 
 
 def test_the_client_sends_names_that_are_no_text(server, tmp_path, capsys):

@@ -4,11 +4,16 @@ const DELAYS = [1, 2, 4, 8, 15, 30]; // seconds before the server is asked again
 const MAX_LOSSES = 4; // connections that one upload may lose while the server is there
 const PENDING_SECONDS = 5; // before asking again for an upload that the server still works on
 const STALL_SECONDS = 60; // without a byte sent, after which a connection counts as lost
+const FLOOD = 130; // the code of who has uploaded as much as is allowed in a time
+const MAX_WAIT = 600; // seconds, whatever a server that is busy says
+const DAY = 86_400; // seconds, after which a server is asked again; timers know no more than 24 days
+const MONTH = 30 * DAY;
 const GATEWAY = [502, 503, 504]; // statuses by which a proxy says that the server is away
 
 /**
  * Sends tasks. Events: `change` when a task has changed, with the task as `detail`; `pause` when sending has stopped or
- * goes on, with `{reason, seconds}` or null: the reason is `offline`, `lost` or `busy`.
+ * goes on, with `{reason, until}` or null: the reason is `offline`, `lost`, `busy` or `flood`, and `until` is when it goes
+ * on, in milliseconds since 1970.
  */
 export class Queue extends EventTarget {
   #url;
@@ -96,7 +101,8 @@ export class Queue extends EventTarget {
 
   #end(task, request) {
     const { status, response } = request;
-    const wait = seconds(request.getResponseHeader("Retry-After"));
+    const isFlood = status === 429 && response?.error?.code === FLOOD;
+    const wait = seconds(request.getResponseHeader("Retry-After"), isFlood ? MONTH : MAX_WAIT);
     if (status === 200 && response?.image) {
       this.#failures = 0;
       this.#requests.delete(task);
@@ -106,7 +112,7 @@ export class Queue extends EventTarget {
       this.become(task, "waiting");
       setTimeout(() => { if (task.state === "waiting") this.#putBack(task); }, 1000 * (wait || PENDING_SECONDS));
     } else if (status === 429 || status === 503 || (GATEWAY.includes(status) && !response?.error)) {
-      this.#stop("busy", wait || this.#delay());
+      this.#stop(isFlood ? "flood" : "busy", wait || this.#delay());
       this.#putBack(task);
     } else {
       const { code = status, message = "" } = response?.error || {};
@@ -144,10 +150,10 @@ export class Queue extends EventTarget {
   #stop(reason, wait) {
     if (this.#pause) return;
     this.#failures += 1;
-    this.#pause = { reason, seconds: Math.ceil(wait) };
+    this.#pause = { reason, until: Date.now() + 1000 * wait };
     this.dispatchEvent(new CustomEvent("pause", { detail: this.#pause }));
     clearTimeout(this.#timer);
-    if (reason !== "offline") this.#timer = setTimeout(() => this.#tryAgain(), 1000 * wait);
+    if (reason !== "offline") this.#timer = setTimeout(() => this.#tryAgain(), 1000 * Math.min(wait, DAY));
   }
 
   /** Go on if the server is there. */
@@ -155,7 +161,7 @@ export class Queue extends EventTarget {
     if (!this.#pause) return;
     const { reason } = this.#pause;
     clearTimeout(this.#timer);
-    const isThere = reason === "busy" || (await answers(this.#url));
+    const isThere = reason === "busy" || reason === "flood" || (await answers(this.#url));
     this.#pause = null;
     if (!isThere) {
       this.#stop(navigator.onLine ? "lost" : "offline", this.#delay());
@@ -187,9 +193,9 @@ async function answers(url) {
   }
 }
 
-/** Read `Retry-After`: seconds, or a date; 0 is none. */
-function seconds(header) {
+/** Read `Retry-After`: seconds, or a date, of which `most` are believed; 0 is none. */
+function seconds(header, most) {
   if (!header) return 0;
   const wait = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
-  return wait > 0 ? Math.min(wait, 600) : 0;
+  return wait > 0 ? Math.min(wait, most) : 0;
 }

@@ -147,7 +147,18 @@ async function loadSending() {
   queue = new Queue(form.action, Number(form.dataset.atATime), formOf);
   const progress = new Progress();
   queue.addEventListener("change", (event) => show(event.detail));
-  queue.addEventListener("pause", (event) => { progress.pause = event.detail; });
+  queue.addEventListener("pause", (event) => {
+    progress.pause = event.detail;
+    tell(event.detail);
+  });
+}
+
+/** Say once, to who does not see it, why nothing is sent and when that goes on; the time that is shown counts down. */
+function tell(pause) {
+  const { reason = "" } = pause || {};
+  if (find("said").dataset.reason === reason) return;
+  find("said").dataset.reason = reason;
+  find("said").textContent = pause ? words.pauseWords(pause) : "The upload goes on.";
 }
 
 /** Give a heading the focus, with the page's beginning in the window. */

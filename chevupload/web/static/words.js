@@ -47,10 +47,19 @@ export function isHopeless({ status, code }) {
 }
 
 /** Return what is said while nothing is sent for a `reason`. */
-export function pauseWords({ reason, seconds }) {
+export function pauseWords({ reason, until }) {
+  const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
   if (reason === "offline") return "You are offline. The upload goes on when you are back.";
   if (reason === "lost") return "The connection was lost. We retry by ourselves.";
+  if (reason === "flood") return `You have uploaded as much as you may for now. Nothing is lost; it goes on by itself in ${spellWait(seconds)}.`;
   return `Too many people at once. Nothing is lost; it goes on in about ${seconds} seconds.`;
+}
+
+/** Spell a time in seconds in the largest unit of which there are two, rounded up. */
+function spellWait(seconds) {
+  const units = { days: 86_400, hours: 3_600, minutes: 60 };
+  const [unit, length] = Object.entries(units).find((one) => seconds >= 2 * one[1]) || ["seconds", 1];
+  return seconds === 1 ? "1 second" : `${Math.ceil(seconds / length)} ${unit}`;
 }
 
 /** Spell a time in seconds, rounded. */
