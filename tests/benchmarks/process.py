@@ -72,6 +72,12 @@ class ProcessTree:
         return found
 
 
+def pss_mb(process: int) -> float:
+    """Return the memory of one process in megabytes, of pages that it shares its share."""
+    lines = (_PROC / str(process) / "smaps_rollup").read_text().splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6, 1)
+
+
 def _cpu_seconds(process: int) -> float:
     """Return the time of a process's threads and of the children it has waited for."""
     fields = _stat_fields(_PROC / str(process))

@@ -1,43 +1,88 @@
-"""What the benchmark found, as tables for people or as JSON for programs."""
+"""What the benchmark found, as tables for people, as JSON for programs, or as a page with a plot."""
 
 from __future__ import annotations
 
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from process import Memory
+from tests.benchmarks.process import Memory
 
 MEMORY_GOAL_MB = 15
-_LIBRARIES = ("pillow", "sqlalchemy", "werkzeug", "webob", "waitress", "flask", "flask-sqlalchemy")
+CONTESTANTS = ("chevupload", "floor", "C floor", "tutorial", "filedepot")
+GOALS: Mapping[str, Mapping[str, float]] = {
+    "JPEG 1920x1280": {"floor": 1.1, "C floor": 1.4},
+    "JPEG 4000x3000": {"C floor": 1.2},
+    "JPEG 6000x4000": {"C floor": 1.18},
+    "PNG": {"floor": 0.7, "tutorial": 0.33},
+    "WebP": {"floor": 0.75},
+    "AVIF": {"floor": 1.05},
+    "HEIC": {"floor": 0.6},
+    "GIF": {"floor": 1.6},
+    "MP4": {"floor": 0.75},
+}
+"""Ratios of our time over that of others which are aimed at, by how the sample's name begins."""
+_LIBRARIES = ("pillow", "av", "pi-heif", "sqlalchemy", "werkzeug", "webob", "waitress", "flask", "filedepot")
+_PLOT = "performance.svg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """CPU milliseconds of one picture, a number for each round, and the memory."""
+    """CPU milliseconds of one sample, a number for each contestant and round, and the memory."""
 
-    picture: str
+    sample: str
     size: int
-    floor_ms: Sequence[float]
-    ours_ms: Sequence[float]
-    tutorial_ms: Sequence[float]
+    cpu_ms: Mapping[str, Sequence[float]]
     ours: Memory
-    tutorial: Memory
-
-    def ratio(self, over: str) -> float:
-        """Return ours over ``floor`` or ``tutorial``: the median of each round's ratio, so that drifts cancel out."""
-        others: Sequence[float] = getattr(self, f"{over}_ms")
-        return statistics.median(mine / other for mine, other in zip(self.ours_ms, others, strict=True))
+    tutorial: Memory | None
 
     @property
-    def goals(self) -> dict[str, float]:
-        """The ratios aimed at. A PNG has to be decoded whole, so there is less to save."""
-        return {"floor": 1.25, "tutorial": 0.5} if self.picture.startswith("PNG") else {"floor": 1.35, "tutorial": 0.25}
+    def ratios(self) -> dict[str, float]:
+        """Ours over each other's: the median of each round's ratio, so that drifts cancel out."""
+        mine = self.cpu_ms["chevupload"]
+        return {
+            name: round(statistics.median(one / other for one, other in zip(mine, times, strict=True)), 2)
+            for name, times in self.cpu_ms.items()
+            if name != "chevupload"
+        }
+
+    @property
+    def goals(self) -> Mapping[str, float]:
+        """The ratios aimed at; base64 has none, since it is compared with the same picture as a file."""
+        if "base64" in self.sample:
+            return {}
+        return next((goals for name, goals in GOALS.items() if self.sample.startswith(name)), {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """CPU milliseconds of one kind of read, a number for each round."""
+
+    kind: str
+    cpu_ms: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How long the first and the second upload after a start take, in milliseconds."""
+
+    first_ms: float
+    second_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """Memory of a process that waits."""
+
+    name: str
+    megabytes: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,55 +94,113 @@ class Body:
     ours: Memory
 
 
-def as_text(costs: Sequence[Cost], bodies: Sequence[Body], *, uploads: int) -> str:
-    """Return the tables."""
-    rounds = len(costs[0].ours_ms)
-    head = f"CPU per upload: medians of {rounds} rounds of {uploads} uploads. Memory: peak above idle, all processes."
-    return "\n\n".join([head, *map(_table, costs), _bodies_table(bodies), _machine()])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything."""
+
+    uploads: int
+    costs: Sequence[Cost]
+    reads: Sequence[Read]
+    starts: Sequence[Start]
+    idle: Sequence[Idle]
+    bodies: Sequence[Body]
 
 
-def as_json(costs: Sequence[Cost], bodies: Sequence[Body], *, uploads: int) -> dict[str, Any]:
-    """Return the same as a document."""
-    return {
-        "machine": _machine(),
-        "uploads": uploads,
-        "memory_goal_mb": MEMORY_GOAL_MB,
-        "pictures": [
-            asdict(cost)
-            | {f"ours_over_{other}": round(cost.ratio(other), 3) for other in cost.goals}
-            | {f"ours_over_{other}_goal": goal for other, goal in cost.goals.items()}
-            for cost in costs
+def as_json(report: Report) -> dict[str, Any]:
+    """Return a document."""
+    ratios = {cost.sample: {"ratios": cost.ratios, "goals": dict(cost.goals)} for cost in report.costs}
+    return {"machine": _machine(), "memory_goal_mb": MEMORY_GOAL_MB, **asdict(report), "ratios": ratios}
+
+
+def as_text(report: Report) -> str:
+    """Return tables in Markdown, which people can read as they are."""
+    rounds = len(report.costs[0].cpu_ms["chevupload"])
+    head = (
+        f"CPU milliseconds of an upload, medians of {rounds} rounds of {report.uploads} uploads; in brackets how many"
+        " times as long chevupload takes. Memory is the peak above idle of all processes."
+    )
+    return "\n\n".join([_wrapped(head), *_tables(report), _wrapped(f"Measured on {_machine()}.")])
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write the page and its plot into ``folder``."""
+    text = _PAGE.format(date=datetime.now(UTC).date(), plot=_PLOT, tables=as_text(report))
+    (folder / "performance.md").write_text(text)
+    _draw(report.costs, folder / _PLOT)
+
+
+def _tables(report: Report) -> Iterable[str]:
+    yield _table(
+        ["file", "KB", *CONTESTANTS, "goal", "MB, ours", "MB, tutorial"],
+        [
+            [
+                cost.sample,
+                f"{cost.size / 1000:,.0f}",
+                *(_cell(cost, name) for name in CONTESTANTS),
+                ", ".join(f"{goal} x {name}" for name, goal in cost.goals.items()),
+                f"{cost.ours.peak_mb:.1f}",
+                "-" if cost.tutorial is None else f"{cost.tutorial.peak_mb:.1f}",
+            ]
+            for cost in report.costs
         ],
-        "bodies": [asdict(body) for body in bodies],
-    }
+    )
+    yield _table(["read", "CPU ms"], [[read.kind, f"{statistics.median(read.cpu_ms):.2f}"] for read in report.reads])
+    yield _table(
+        ["upload after a start", "ms"],
+        [
+            ["the first", f"{statistics.median(start.first_ms for start in report.starts):.0f}"],
+            ["the second", f"{statistics.median(start.second_ms for start in report.starts):.0f}"],
+        ],
+    )
+    yield _table(["idle process", "MB"], [[idle.name, f"{idle.megabytes:.0f}"] for idle in report.idle])
+    yield _table(
+        ["body of 100 MB", "status", f"peak MB, goal {MEMORY_GOAL_MB}"],
+        [[body.name, str(body.status), f"{body.ours.peak_mb:.1f}"] for body in report.bodies],
+    )
 
 
-def _table(cost: Cost) -> str:
-    rows = [
-        (f"{cost.picture}, {cost.size / 1000:,.0f} KB", "CPU ms", "peak MB", "idle MB", ""),
-        ("floor", f"{statistics.median(cost.floor_ms):.1f}", "", "", ""),
-        ("ours", f"{statistics.median(cost.ours_ms):.1f}", *_memory_cells(cost.ours)),
-        ("tutorial", f"{statistics.median(cost.tutorial_ms):.1f}", *_memory_cells(cost.tutorial)[:2], ""),
-    ]
-    rows += [
-        (f"ours / {other}", f"{cost.ratio(other):.2f}", "", "", f"goal {goal}") for other, goal in cost.goals.items()
-    ]
-    return _aligned(rows)
+def _cell(cost: Cost, name: str) -> str:
+    if name not in cost.cpu_ms:
+        return "-"
+    time = f"{statistics.median(cost.cpu_ms[name]):.1f}"
+    return time if name not in cost.ratios else f"{time} ({cost.ratios[name]:.2f})"
 
 
-def _bodies_table(bodies: Sequence[Body]) -> str:
-    rows = [("100 MB bodies, ours", "status", "peak MB", "idle MB", "")]
-    rows += [(body.name, str(body.status), *_memory_cells(body.ours)) for body in bodies]
-    return _aligned(rows)
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines
+    )
 
 
-def _memory_cells(memory: Memory) -> tuple[str, str, str]:
-    return f"{memory.peak_mb:.1f}", f"{memory.idle_mb:.1f}", f"goal {MEMORY_GOAL_MB} MB peak"
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 120)
 
 
-def _aligned(rows: Sequence[tuple[str, str, str, str, str]]) -> str:
-    lines = [f"{name:<28}{left:>8}{middle:>9}{right:>9}   {note}".rstrip() for name, left, middle, right, note in rows]
-    return "\n".join([lines[0], "-" * 54, *lines[1:]])
+def _draw(costs: Sequence[Cost], path: Path) -> None:
+    """Draw how long others take for each sample, as a multiple of our time."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    # The same input is to give the same file.
+    mpl.rcParams["svg.hashsalt"] = "chevupload"
+    import matplotlib.pyplot as plt
+
+    others = [name for name in CONTESTANTS if name != "chevupload"]
+    shown = [cost for cost in costs if "base64" not in cost.sample]
+    figure, axes = plt.subplots(figsize=(9, 0.62 * len(shown) + 1.2))
+    height = 0.8 / len(others)
+    for number, name in enumerate(others):
+        places = [place + number * height for place, cost in enumerate(shown) if name in cost.ratios]
+        axes.barh(places, [1 / cost.ratios[name] for cost in shown if name in cost.ratios], height, label=name)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks([place + 0.3 for place in range(len(shown))], [cost.sample for cost in shown])
+    axes.invert_yaxis()
+    axes.set_xlabel("CPU time of an upload; chevupload takes 1")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def _machine() -> str:
@@ -109,3 +212,22 @@ def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{len(names)} x {names[0]}" if names else platform.machine()
+
+
+_PAGE = """\
+# Performance
+
+Made by `python -m tests.benchmarks.upload --write docs` on {date}. Look at the
+ratios: times of other machines differ.
+
+- `floor` does with the same libraries what nobody can leave out, without HTTP and in one process;
+- `C floor` does that in C, for JPEG;
+- `tutorial` is Flask, Flask-SQLAlchemy and Pillow as their introductions use them;
+- `filedepot` is that library's field for files with two thumbnails, which are PNG of every picture.
+
+![CPU time of others as a multiple of chevupload's]({plot})
+
+{tables}
+
+How many uploads a second a server takes is measured by `python -m tests.benchmarks.throughput`.
+"""

@@ -5,7 +5,7 @@ every round; its picture work, which the renderer counts, is taken off. What is 
 the same upload, and with all of its puts together, which is what files that are put one after another would take. The
 ratios are medians over the rounds. Nothing here asserts a time.
 
-    python tests/benchmarks/stores.py [--rounds 30] [--delay 0.03]
+    python -m tests.benchmarks.stores [--rounds 30] [--delay 0.03]
 
 Needs the extra ``test``, for its S3.
 """
@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import fsspec
-from pictures import make_pictures
 
 from chevupload import Config
 from chevupload.app import ChevUpload
@@ -34,6 +33,7 @@ from chevupload.db import Database, SqlCatalog, sqlite_engine
 from chevupload.media.sandbox.pool import WorkerPool
 from chevupload.model import FileHeaders, Principal
 from chevupload.storage.fsspec_storage import FsspecStorage
+from tests.benchmarks.samples import make_photo
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UPS = 3
@@ -101,7 +101,7 @@ def measure(folder: Path, storage: TimedStorage, rounds: int) -> list[tuple[floa
         config=Config(spool_folder=str(folder)),
         renderer=renderer,
     )
-    content = make_pictures()[0].content
+    content = make_photo().content
     found = []
     for _ in range(WARM_UPS + rounds):
         storage.puts, renderer.seconds = [], 0.0

@@ -17,6 +17,7 @@ from pathlib import Path
 import waitress
 from flask import Flask, Response, jsonify, request, url_for
 from flask_sqlalchemy import SQLAlchemy
+from pi_heif import register_heif_opener
 from PIL import Image, ImageOps
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -82,11 +83,12 @@ def upload(folder: Path) -> tuple[Response, int]:
     file = request.files["source"]
     filename = file.filename or "photo"
     name, extension = uuid.uuid4().hex, filename.rpartition(".")[2].lower()
+    derived = "jpg" if extension == "heic" else extension
     path = folder / f"{name}.{extension}"
     file.save(path)
     content = path.read_bytes()
-    width, height = make_medium(path, folder / f"{name}.md.{extension}")
-    make_thumb(path, folder / f"{name}.th.{extension}")
+    width, height = make_medium(path, folder / f"{name}.md.{derived}")
+    make_thumb(path, folder / f"{name}.th.{derived}")
     picture = Picture(
         user_id=user.id,
         name=name,
@@ -142,4 +144,5 @@ def _url(file: str) -> str:
 
 
 if __name__ == "__main__":
+    register_heif_opener()
     waitress.serve(create_app(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), threads=int(sys.argv[3]))
