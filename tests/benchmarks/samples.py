@@ -7,8 +7,9 @@ How much grain decides how well the picture compresses; it is chosen so that siz
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any, Literal, TypeAlias, get_args
@@ -50,32 +51,31 @@ class Sample:
         return _TYPES[self.extension]
 
 
-def make_samples() -> tuple[Sample, ...]:
-    """Return what is measured. A sample's name begins with its format."""
-    return (
-        make_photo(),
-        large := _photo_sample("JPEG 4000x3000", (4000, 3000), grain=0.11),
-        _photo_sample("JPEG 6000x4000", (6000, 4000), grain=0.15),
-        _photo_sample("PNG 1920x1080", (1920, 1080), grain=0.15),
-        Sample(name="PNG screenshot with alpha", extension="png", content=_saved(_screenshot((1920, 1080)), "PNG")),
-        _photo_sample("WebP 1920x1280", (1920, 1280), grain=0.035),
-        _photo_sample("WebP 4000x3000", (4000, 3000), grain=0.035),
-        _photo_sample("AVIF 1920x1280", (1920, 1280), grain=0.035),
-        Sample(name="HEIC 4000x3000", extension="heic", content=heic(_photo((4000, 3000), 0.035))),
-        Sample(name="GIF 640x480, 25 frames", extension="gif", content=_animation((640, 480), 25)),
-        Sample(name="MP4 1920x1080, 10 s", extension="mp4", content=_film((1920, 1080), seconds=10)),
-        *(replace(large, name=f"{large.name}, base64 as {sent}", sent=sent) for sent in ENCODED),
-    )
+def make_samples(only: tuple[str, ...] = ("",)) -> list[Sample]:
+    """Return what is measured, of it those whose names begin with one of ``only``. A name begins with the format."""
+    named = {name: Sample(name=name, extension=_extension(name), content=b"") for name in _FILES}
+    for sent in ENCODED:
+        name = f"{_ENCODED}, base64 as {sent}"
+        named[name] = Sample(name=name, extension="jpg", content=b"", sent=sent)
+    return [
+        replace(sample, content=_file(name.partition(", base64")[0]))
+        for name, sample in named.items()
+        if name.startswith(only)
+    ]
 
 
 def make_photo() -> Sample:
     """Return the sample that stands for the usual photograph."""
-    return _photo_sample("JPEG 1920x1280", (1920, 1280), grain=0.035)
+    return make_samples(("JPEG 1920x1280",))[0]
 
 
 def make_small_samples() -> tuple[Sample, ...]:
     """Return pictures that take the same way through a server, too small to leave it with memory worth counting."""
-    return _photo_sample("JPEG 640x480", (640, 480), grain=0.035), _photo_sample("PNG 640x480", (640, 480), grain=0.15)
+    contents = {"JPEG": _photo_file("JPEG", (640, 480), 0.035), "PNG": _photo_file("PNG", (640, 480), 0.15)}
+    jpeg, png = (
+        Sample(name=f"{kind} 640x480", extension=_extension(kind), content=contents[kind]) for kind in contents
+    )
+    return jpeg, png
 
 
 def refused_body() -> Iterator[bytes]:
@@ -95,10 +95,23 @@ def _filler(size: int, piece: int = 65_536) -> Iterator[bytes]:
         yield generator.randbytes(min(piece, size - start))
 
 
-def _photo_sample(name: str, size: tuple[int, int], *, grain: float) -> Sample:
+def _small(kind: str, grain: float) -> Sample:
+    name = f"{kind} 640x480"
+    return Sample(name=name, extension=_extension(name), content=_photo_file(kind, (640, 480), grain))
+
+
+def _extension(name: str) -> str:
     kind = name.split()[0]
-    extension = "jpg" if kind == "JPEG" else kind.lower()
-    return Sample(name=name, extension=extension, content=_saved(_photo(size, grain), kind))
+    return "jpg" if kind == "JPEG" else kind.lower()
+
+
+@functools.cache
+def _file(name: str) -> bytes:
+    return _FILES[name]()
+
+
+def _photo_file(kind: str, size: tuple[int, int], grain: float) -> bytes:
+    return _saved(_photo(size, grain), kind)
 
 
 def _saved(image: Image.Image, kind: str) -> bytes:
@@ -172,3 +185,21 @@ def _texture(generator: random.Random, size: tuple[int, int], *, finest: int) ->
 
 def _noise(generator: random.Random, size: tuple[int, int]) -> Image.Image:
     return Image.frombytes("L", size, generator.randbytes(size[0] * size[1]))
+
+
+_FILES: Mapping[str, Callable[[], bytes]] = {
+    "JPEG 1920x1280": lambda: _photo_file("JPEG", (1920, 1280), 0.035),
+    "JPEG 4000x3000": lambda: _photo_file("JPEG", (4000, 3000), 0.11),
+    "JPEG 6000x4000": lambda: _photo_file("JPEG", (6000, 4000), 0.15),
+    "PNG 1920x1080": lambda: _photo_file("PNG", (1920, 1080), 0.15),
+    "PNG screenshot with alpha": lambda: _saved(_screenshot((1920, 1080)), "PNG"),
+    "WebP 1920x1280": lambda: _photo_file("WebP", (1920, 1280), 0.035),
+    "WebP 4000x3000": lambda: _photo_file("WebP", (4000, 3000), 0.035),
+    "AVIF 1920x1280": lambda: _photo_file("AVIF", (1920, 1280), 0.035),
+    "HEIC 4000x3000": lambda: heic(_photo((4000, 3000), 0.035)),
+    "GIF 640x480, 25 frames": lambda: _animation((640, 480), 25),
+    "MP4 1920x1080, 10 s": lambda: _film((1920, 1080), seconds=10),
+}
+"""Makes each file, by the name of its sample."""
+_ENCODED = "JPEG 4000x3000"
+"""What is sent in base64, too."""

@@ -4,7 +4,7 @@ Measured are the CPU time of the server and all its processes, and their peak me
 after another over one real HTTP connection. CPU times of different runs or machines cannot be compared, ratios can: so
 all contestants take turns in every round, and each ratio is the median over the rounds. Nothing here asserts a time.
 
-    python -m tests.benchmarks.upload [--rounds 7] [--uploads 5] [--only JPEG,GIF] [--json | --write FOLDER]
+    python -m tests.benchmarks.upload [--rounds 7] [--uploads 5] [--only 'JPEG 1920,GIF'] [--json | --write FOLDER]
 
 ``--write docs`` makes docs/performance.md and its plot anew. Needs the extra ``benchmark`` and Linux, for its
 ``/proc``; with a C compiler and the headers of libjpeg-turbo, OpenSSL and SQLite, the floor in C is measured, too.
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.benchmarks.process import Memory, pss_mb
 from tests.benchmarks.report import Body, Cost, Idle, Read, Report, Start, as_json, as_text, write
-from tests.benchmarks.samples import Sample, make_samples, make_small_samples, refused_body, stored_body
+from tests.benchmarks.samples import Sample, make_photo, make_samples, make_small_samples, refused_body, stored_body
 from tests.benchmarks.servers import (
     Contestant,
     Floor,
@@ -133,7 +133,7 @@ def measure(folder: Path, samples: Sequence[Sample], rounds: int, uploads: int) 
     costs = []
     with contestants(folder) as everybody:
         times = {sample.name: measure_cpu(everybody, sample, rounds, uploads) for sample in told(samples, "CPU")}
-        reads = measure_reads(everybody, samples[0], rounds)
+        reads = measure_reads(everybody, make_photo(), rounds)
     for number, sample in enumerate(told(samples, "memory")):
         costs.append(
             Cost(
@@ -150,9 +150,9 @@ def measure(folder: Path, samples: Sequence[Sample], rounds: int, uploads: int) 
         uploads=uploads,
         costs=costs,
         reads=reads,
-        starts=[measure_start(folder / f"start-{number}", samples[0]) for number in range(STARTS)],
+        starts=[measure_start(folder / f"start-{number}", make_photo()) for number in range(STARTS)],
         idle=[measure_idle(folder / f"idle-{number}", name) for number, name in enumerate(_MOUNTS)],
-        bodies=measure_bodies(folder, samples[0]),
+        bodies=measure_bodies(folder, make_photo()),
     )
 
 
@@ -217,12 +217,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7, help="how often all take turns (%(default)s)")
     parser.add_argument("--uploads", type=int, default=5, help="uploads of each in one round (%(default)s)")
-    parser.add_argument("--only", default="", help="formats to measure, such as JPEG,GIF (all)")
+    parser.add_argument("--only", default="", help="what to measure, such as 'JPEG 1920,GIF' (all)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON instead of tables")
     form.add_argument("--write", type=Path, metavar="FOLDER", help="write performance.md and its plot there")
     arguments = parser.parse_args()
-    samples = [sample for sample in make_samples() if sample.name.startswith(tuple(arguments.only.split(",")))]
+    samples = make_samples(tuple(arguments.only.split(",")))
     with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as folder:
         report = measure(Path(folder), samples, arguments.rounds, arguments.uploads)
     if arguments.write is not None:
