@@ -97,6 +97,7 @@ from chevupload.protocols import MovableRecords as MovableRecords
 from chevupload.protocols import OwnedRecords as OwnedRecords
 from chevupload.protocols import ProbedStorage as ProbedStorage
 from chevupload.protocols import Renderer as Renderer
+from chevupload.protocols import ReplacingStorage as ReplacingStorage
 from chevupload.protocols import SigningStorage as SigningStorage
 from chevupload.protocols import Storage as Storage
 from chevupload.protocols import SweepableRecords as SweepableRecords

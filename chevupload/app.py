@@ -26,6 +26,7 @@ from chevupload.uploads.events import Events
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.jobs import Jobs
 from chevupload.uploads.maintenance import Maintenance
+from chevupload.uploads.rendering import Render
 from chevupload.validation import Kind, function_of, instance_of, optional
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.api_page import ApiDocs
@@ -154,7 +155,8 @@ class ChevUpload:
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
-        self.jobs = Jobs(context, [Erase(context.uploads, context.catalog, context.key_store)])
+        erase = Erase(context.uploads, context.catalog, context.key_store)
+        self.jobs = Jobs(context, [Render(context, context.uploads), erase])
         self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))

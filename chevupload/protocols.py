@@ -110,8 +110,8 @@ class Storage(Protocol):
     def open(self, path: str, part: range | None = None) -> BinaryIO:
         """Open a stored file for reading; the caller closes it. It is seekable.
 
-        ``part`` is what the caller is going to read of a file that has at least so many bytes: a store may fetch it at
-        once, instead of asking for the file's size first.
+        ``part`` is what the caller is going to read of a file that may end before that: a store may fetch it at once,
+        instead of asking for the file's size first. The file then ends no later than ``part``, for the caller.
 
         Raises:
             FileMissing: there is no such file.
@@ -166,6 +166,21 @@ class AdoptingStorage(Storage, Protocol):
         Raises:
             FileExists: ``path`` is taken, and ``file_path`` is left alone.
             StorageError: it failed, and ``file_path`` is left alone.
+        """
+        ...
+
+
+@runtime_checkable
+class ReplacingStorage(Storage, Protocol):
+    """A storage in which a file can be replaced. Without it, derived pictures are rendered again by a repair only."""
+
+    def replace(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
+        """Store what ``file`` holds from its position to its end, in place of a file that may be there.
+
+        A reader sees the whole file that was there before, or the whole new one.
+
+        Raises:
+            StorageError: the file that was there before is there still.
         """
         ...
 

@@ -152,6 +152,12 @@ class FsspecStorage:
             except FileExistsError as error:
                 raise FileExists("a file with this name exists") from error
 
+    def replace(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
+        """See ReplacingStorage."""
+        with translated("replace", path):
+            access, place = self._files.locate(path)
+            access.replace(place, file, self._save_options(headers))
+
     def open(self, path: str, part: range | None = None) -> BinaryIO:
         """Open a stored file for reading; the caller closes it. From an object store, each read is one request.
 

@@ -87,6 +87,11 @@ class LocalStorage(FsspecStorage):
         with translated("save", path):
             self._copy(file, self._target(path))
 
+    def replace(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
+        """See ReplacingStorage."""
+        with translated("replace", path):
+            self._copy(file, self._target(path), replaces=True)
+
     def adopt(self, path: str, file_path: str) -> None:
         """See AdoptingStorage."""
         with translated("adopt a file as", path):
@@ -164,7 +169,7 @@ class LocalStorage(FsspecStorage):
             raise StorageError("the storage's folder is away")
         return True
 
-    def _copy(self, file: BinaryIO, target: Path) -> None:
+    def _copy(self, file: BinaryIO, target: Path, *, replaces: bool = False) -> None:
         """Copy ``file`` into a temporary one, which gets the name ``target`` when it is complete."""
         descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=self.incoming)
         temporary = Path(name)
@@ -172,11 +177,11 @@ class LocalStorage(FsspecStorage):
             # Buffered: an unbuffered file writes what fits on a full disk, and tells it by a number that nobody sees.
             with os.fdopen(descriptor, "wb") as copy:
                 shutil.copyfileobj(file, copy, CHUNK_BYTES)
-            self._place(temporary, target)
+            self._place(temporary, target, replaces=replaces)
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _place(self, source: Path, target: Path) -> None:
+    def _place(self, source: Path, target: Path, *, replaces: bool = False) -> None:
         """Give a complete file its final name: readable for a web server beside us, and lasting with ``fsync``.
 
         Its old name may be gone afterwards.
@@ -187,7 +192,10 @@ class LocalStorage(FsspecStorage):
         if not target.parent.is_dir():
             make_readable_folder(target.parent)
         try:
-            name_new(source, target)
+            if replaces:
+                source.replace(target)
+            else:
+                name_new(source, target)
         except FileExistsError as error:
             raise FileExists("a file with this name exists") from error
         if self._fsync:

@@ -46,6 +46,9 @@ class MemoryStorage:
             raise StorageError(f"cannot save {path}") from error
         self._files[path], self._modified[path] = content, utc_now()
 
+    replace = save
+    """See ReplacingStorage."""
+
     def open(self, path: str, part: range | None = None) -> BinaryIO:
         """See Storage."""
         try:

@@ -17,7 +17,7 @@ import pytest
 
 from chevupload.errors import FileExists, FileMissing, StorageError, TooLarge
 from chevupload.model import FileHeaders
-from chevupload.protocols import AdoptingStorage, BulkDeletingStorage, ListingStorage, Storage
+from chevupload.protocols import AdoptingStorage, BulkDeletingStorage, ListingStorage, ReplacingStorage, Storage
 from chevupload.testing.records import in_threads
 
 PNG = FileHeaders(
@@ -250,6 +250,21 @@ class StorageContract:
         with pytest.raises(StorageError):
             storage.save("d/a.png", _failing(OSError("the disk")), headers=PNG)
         assert not storage.exists("d/a.png") or content(storage, "d/a.png") == b"old"
+
+    def test_a_file_is_replaced_as_a_whole(self, storage: Storage) -> None:
+        """While another one is stored in its place, a reader sees the one before, and that stays where it fails."""
+        if not isinstance(storage, ReplacingStorage):
+            pytest.skip("this storage does not replace files")
+        storage.replace("d/a.th.png", io.BytesIO(b"old"), headers=PNG)
+        with pytest.raises(StorageError):
+            storage.replace("d/a.th.png", _failing(OSError("the disk")), headers=PNG)
+        seen = [content(storage, "d/a.th.png")]
+        source = _Source(3_000_000, half_way=lambda: seen.append(content(storage, "d/a.th.png")))
+        storage.replace("d/a.th.png", cast(BinaryIO, source), headers=PNG)
+        assert seen == [b"old", b"old"]
+        assert content(storage, "d/a.th.png") == b"x" * 3_000_000
+        if isinstance(storage, ListingStorage):
+            assert [*storage.files()] == [("d/a.th.png", 3_000_000)]
 
     def test_url_is_none_or_a_whole_address(self, storage: Storage) -> None:
         """Answers carry it as it is, so it is an absolute http or https URL; None lets the component serve the file."""

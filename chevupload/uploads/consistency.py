@@ -15,19 +15,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, islice
 from operator import attrgetter, itemgetter
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from chevupload.config import Policy
 from chevupload.errors import BackendError, ConfigError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
-from chevupload.model import MediaFile, Principal, Upload
-from chevupload.protocols import AdoptingStorage, CheckableRecords, ListingStorage, Storage
-from chevupload.storage.pieces import pieces
+from chevupload.model import Upload
+from chevupload.protocols import CheckableRecords, ListingStorage, Storage
 from chevupload.uploads.comparison import Comparison, Difference
 from chevupload.uploads.context import UploadContext
-from chevupload.uploads.parameters import Parameters
-from chevupload.uploads.persist import save_file
-from chevupload.uploads.record import Source
+from chevupload.uploads.rendering import DERIVED, Rendering
 from chevupload.uploads.service import Uploads
 
 logger = logging.getLogger("chevupload")
@@ -86,7 +83,7 @@ class ConsistencyCheck:
 
     def __init__(self, context: UploadContext, uploads: Uploads) -> None:
         """Use these parts."""
-        self._uploads, self._renderer = uploads, context.renderer
+        self._uploads, self._rendering = uploads, Rendering(context, uploads)
         self._checkable = context.catalog if isinstance(context.catalog, CheckableRecords) else None
         self._storages = context.storages
         self._path = _path_of_ours(context.config.policy)
@@ -207,48 +204,12 @@ class ConsistencyCheck:
                 logger.warning("upload %s is left as it is: its original has another size", upload_id)
                 return None
             if not all(self._is_whole(upload, path) for path in paths):
-                self._render_again(upload)
+                # Only those that were there: a deletion at this moment knows the paths that the upload had.
+                self._rendering.render(upload, [name for name in DERIVED if getattr(upload, f"{name}_size")])
             return "rendered"
         except (BackendError, Refusal):
             logger.exception("upload %s could not be mended", upload_id)
             return None
-
-    def _render_again(self, upload: Upload) -> None:
-        """Render the derived pictures of an upload from its original, in place of those there are.
-
-        Raises:
-            Refusal: the original would not be accepted now.
-            BackendError: a part is away; asking again goes on where it ended.
-        """
-        storage = self._storages.of(upload)
-        with self._uploads.spool(upload.size) as spool:
-            for piece in pieces(storage, upload.path):
-                spool.write(piece)
-            job = self._uploads.job(Source(spool, None), Parameters(), Principal())
-            with self._renderer.process(job) as media:
-                self._replace_derived(
-                    upload, storage, {"thumb": media.thumb, "medium": media.medium, "frame": media.frame}
-                )
-
-    def _replace_derived(self, upload: Upload, storage: Storage, files: Mapping[str, MediaFile | None]) -> None:
-        """Put ``files`` in place of the derived ones there are.
-
-        Only files that were there before are written: a deletion at this moment knows the paths that the upload had.
-        """
-        made = {name: file for name, file in files.items() if file and getattr(upload, f"{name}_size")}
-        sizes: dict[str, Any] = {f"{name}_size": made[name].size if name in made else 0 for name in files}
-        again = replace(upload, **sizes)
-        for name, file in made.items():
-            path = str(getattr(again, f"{name}_path"))
-            storage.delete(path)
-            if isinstance(storage, AdoptingStorage):
-                storage.adopt(path, file.path)
-            else:
-                save_file(storage, again, path, file)
-        # Deleted meanwhile, it may have left these behind already.
-        kept = again.paths if self._records.resize(again) else ()
-        for path in {*upload.paths, *again.paths} - {*kept}:
-            storage.delete(path)
 
     def _remove(self, path: str) -> bool:
         try:

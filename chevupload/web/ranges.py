@@ -190,7 +190,7 @@ def file_answer(upload: Upload, path: str, storage: Storage, environ: WSGIEnviro
         conditional_response=True,
     )
     response.content_length = size
-    # The path is never used again for other bytes, so the hash of the original names its derivatives, too.
+    # The hash of the original names its derivatives, too: what is rendered again may be kept as it was before.
     response.etag = f"{upload.md5}-{size:x}"
     response.last_modified = upload.received_at
     response.headers["Cache-Control"] = cache_control(upload, now)
@@ -199,6 +199,25 @@ def file_answer(upload: Upload, path: str, storage: Storage, environ: WSGIEnviro
     response.headers.update(SAFETY_HEADERS)
     if (part := response.part(environ)) is not None:
         # Nothing is read for HEAD, but a file that is missing is told.
-        response.app_iter = FileBody(storage.open(path, part if environ["REQUEST_METHOD"] == "GET" else None))
+        if environ["REQUEST_METHOD"] != "GET" or path == upload.path:
+            file = storage.open(path, part if environ["REQUEST_METHOD"] == "GET" else None)
+        else:
+            file, size = _open_derived(storage, path, part, size)
+            response.etag = f"{upload.md5}-{size:x}"
+        response.app_iter = FileBody(file)
         response.content_length = size
     return response
+
+
+def _open_derived(storage: Storage, path: str, part: range, size: int) -> tuple[BinaryIO, int]:
+    """Open a file that may have been rendered again since its ``size`` was recorded, and return its size, too.
+
+    One byte more is asked for than it should have: where all of the file is sent, that tells at no cost.
+    """
+    if part == range(size):
+        file = storage.open(path, range(size + 1))
+        if (found := file.seek(0, os.SEEK_END)) <= size:
+            return file, found
+        file.close()
+    file = storage.open(path)
+    return file, file.seek(0, os.SEEK_END)

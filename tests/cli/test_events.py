@@ -11,7 +11,7 @@ import time
 import pytest
 
 from chevupload.cli import main
-from chevupload.cli.events import StopFlag
+from chevupload.cli.stop_flag import StopFlag
 from tests.support import environment, file
 
 SITE = """

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from chevupload.app import ChevUpload
-from chevupload.cli.events import StopFlag
+from chevupload.cli.stop_flag import StopFlag
 from chevupload.clock import utc_now
 from chevupload.db import Database, SqlCatalog, engine_from
 from chevupload.event import Event, new_event

@@ -202,10 +202,20 @@ class Forgetful(MemoryStorage):
             raise FileExists(path)
 
 
+class ReplacesAtOnce(MemoryStorage):
+    """Removes what was there before it has read what comes."""
+
+    breaks = "test_a_file_is_replaced_as_a_whole"
+
+    def replace(self, path, file, *, headers):
+        self.delete(path)
+        self.save(path, file, headers=headers)
+
+
 STORAGES = (
     MemoryStorage,
     *(FromTheBeginning, Closing, OnePiece, NothingIsMissing, NoFolders, OwnErrors, DeletesOnce, DeletesPrefixes),
-    *(Growing, FaultForRefusal, Mixing, OneReader, RelativeUrls, FoldersAreFiles, Forgetful),
+    *(Growing, FaultForRefusal, Mixing, OneReader, RelativeUrls, FoldersAreFiles, Forgetful, ReplacesAtOnce),
 )
 
 

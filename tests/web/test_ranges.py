@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 from wsgiref.util import FileWrapper
 
 import pytest
 
+from chevupload.model import FileHeaders
 from chevupload.storage.local import LocalStorage
 from chevupload.testing.memory import MemoryStorage
 from chevupload.web.ranges import FileBody
@@ -370,3 +372,47 @@ def test_a_file_of_an_object_store_costs_one_request(make):
         assert len(store.calls) == 3
         stand.component.context.storages.by_name[""].delete(stand.catalog.get(image["id_encoded"]).path)
         assert stand.open(url).status_code == 404
+
+
+class Rerendered(MemoryStorage):
+    """A storage whose pictures are rendered again between a reader's look into the record and the file."""
+
+    content = None
+
+    def open(self, path, part=None):
+        if self.content is not None and ".th." in path:
+            self.replace(path, io.BytesIO(self.content), headers=None)
+        return super().open(path, part)
+
+
+@pytest.mark.parametrize("length", [10, 100_000], ids=["shorter", "longer"])
+def test_a_picture_that_is_rendered_again_is_whole(make, length):
+    """What is sent has the length that was said, which is that of the file."""
+    storage = Rerendered()
+    stand = make(storage=storage)
+    url = stand.upload(noise())["thumb"]["url"]
+    before = stand.open(url)
+    storage.content = b"x" * length
+    answer = stand.open(url)
+    assert answer.data == storage.content
+    assert answer.headers["Content-Length"] == str(length)
+    assert answer.headers["ETag"] != before.headers["ETag"]
+    part = stand.open(url, headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.data, part.headers["Content-Range"]) == (206, b"xxxxx", f"bytes 5-9/{length}")
+    assert stand.open(url, headers={"Range": "bytes=0-", "If-Range": before.headers["ETag"]}).status_code == 200
+
+
+@pytest.mark.parametrize("length", [10, 100_000], ids=["shorter", "longer"])
+def test_an_object_that_is_rendered_again_is_whole(make, length):
+    """What else a picture costs is one request, as before."""
+    with S3() as store:
+        storage = store.storage()
+        stand = make(storage=storage)
+        image = stand.upload(noise())
+        path = stand.catalog.get(image["id_encoded"]).thumb_path
+        store.calls.clear()
+        assert stand.open(image["thumb"]["url"]).status_code == 200
+        assert [call.method for call in store.calls] == ["GET"]
+        headers = FileHeaders(content_type="image/png", cache_control="public", content_disposition="inline")
+        storage.replace(path, io.BytesIO(b"x" * length), headers=headers)
+        assert stand.open(image["thumb"]["url"]).data == b"x" * length
