@@ -33,6 +33,7 @@ from chevupload.db.tables import MoveMixin as MoveMixin
 from chevupload.db.tables import PendingMixin as PendingMixin
 from chevupload.db.tables import Tables as Tables
 from chevupload.db.tables import TagMixin as TagMixin
+from chevupload.db.tables import TicketUseMixin as TicketUseMixin
 from chevupload.db.tables import UploadMixin as UploadMixin
 from chevupload.db.tables import UploadTagMixin as UploadTagMixin
 from chevupload.db.tables import UsedNameMixin as UsedNameMixin
@@ -101,6 +102,7 @@ from chevupload.protocols import ReplacingStorage as ReplacingStorage
 from chevupload.protocols import SigningStorage as SigningStorage
 from chevupload.protocols import Storage as Storage
 from chevupload.protocols import SweepableRecords as SweepableRecords
+from chevupload.protocols import TicketRecords as TicketRecords
 from chevupload.protocols import UploadRecords as UploadRecords
 from chevupload.protocols import UserKeyBackend as UserKeyBackend
 from chevupload.protocols import ViewedRecords as ViewedRecords
@@ -110,6 +112,8 @@ from chevupload.restrictions import Scope as Scope
 from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
 from chevupload.storage.local import LocalStorage as LocalStorage
 from chevupload.storage.registry import Storages as Storages
+from chevupload.ticket import Ticket as Ticket
+from chevupload.ticket import TicketClaims as TicketClaims
 from chevupload.uploads.hooks import Hooks as Hooks
 from chevupload.uploads.purge import Purge as Purge
 from chevupload.web.api_docs.client_configs import CLIENTS as CLIENTS

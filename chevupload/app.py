@@ -76,6 +76,7 @@ class ChevUpload:
         own_database: the :class:`~chevupload.db.Database` that was opened for this component alone, if one was.
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
+        tickets: makes keys for a few uploads within minutes.
         maintenance: sweeps and checks.
         jobs: works on many uploads.
         events: tells what happened to uploads to the handlers in ``hooks``.
@@ -154,6 +155,7 @@ class ChevUpload:
         features = [feature for feature in FEATURES if feature.is_possible(context)]
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
+        self.tickets = context.tickets
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
         erase = Erase(context.uploads, context.catalog, context.key_store)
         self.jobs = Jobs(context, [Render(context, context.uploads), erase])

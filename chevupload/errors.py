@@ -140,6 +140,11 @@ class InvalidKey(Refusal):
     status, code, text = 401, 100, "Invalid API key."
 
 
+class TicketUsed(InvalidKey):
+    when = "A ticket with which as much was uploaded as it allows, or whose upload of this file is gone."
+    text = "This ticket is used up"
+
+
 class RequestDenied(Refusal):
     when = "A known key that may not do this, or not from a page of this origin."
     status, code, text = 403, 401, "Request denied"

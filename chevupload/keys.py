@@ -150,6 +150,11 @@ def checked_principal(name: str, answer: object) -> Principal | None:
     return answer
 
 
+def knows_users(keys: KeyBackend) -> bool:
+    """Whether ``keys`` know users by their ids."""
+    return isinstance(keys, UserKeyBackend) and (not isinstance(keys, KeyChain) or keys.knows_users)
+
+
 def principal_of(keys: KeyBackend, owner: Owner) -> Principal | None:
     """Return who ``owner`` is, and what ``keys`` say of a user whose id it is.
 
@@ -181,6 +186,9 @@ def signed_in(keys: KeyBackend, current_user: CurrentUser) -> SignedIn:
 class KeyChain:
     """Several backends asked in turn; the first that knows the key wins.
 
+    Attributes:
+        knows_users: whether one of them knows users by their ids.
+
     Raises:
         ConfigError: one of them is no key backend.
     """
@@ -188,6 +196,8 @@ class KeyChain:
     def __init__(self, *backends: KeyBackend | KeyFunction) -> None:
         """Ask ``backends`` in this order."""
         self._backends = tuple(as_key_backend(backend) for backend in backends)
+        self._knowing = [backend for backend in self._backends if isinstance(backend, UserKeyBackend)]
+        self.knows_users = any(map(knows_users, self._knowing))
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
         """Return whom the first backend that knows ``key`` says it stands for."""
@@ -202,7 +212,6 @@ class KeyChain:
 
         Where no backend knows any user by id, that is a user with the limits of the site.
         """
-        knowing = [backend for backend in self._backends if isinstance(backend, UserKeyBackend)]
-        if not knowing:
+        if not self._knowing:
             return Principal(user_id=user_id)
-        return next(filter(None, (backend.principal(user_id) for backend in knowing)), None)
+        return next(filter(None, (backend.principal(user_id) for backend in self._knowing)), None)

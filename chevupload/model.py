@@ -19,6 +19,7 @@ from chevupload.flood import Flood
 from chevupload.formats import BY_EXTENSION
 from chevupload.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, KeyRestrictions, Scope, narrower
 from chevupload.scaling import Side
+from chevupload.ticket import TicketClaims
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,16})-([A-Za-z0-9_-]{1,64})\Z")
@@ -44,6 +45,7 @@ class Principal:
         origins: those that the header ``Origin`` of a request must be one of; None is any, and none at all.
         key_max_bytes: a limit that lowers the user's or the site's, and never raises it.
         key_id: of the key that was sent, if its backend says so.
+        ticket: what the ticket says that was sent as the key; None for any other key.
         is_guest: whether uploads of this principal have no owner.
     """
 
@@ -61,6 +63,7 @@ class Principal:
     origins: frozenset[str] | None = None
     key_max_bytes: int | None = None
     key_id: str | None = field(default=None, compare=False)
+    ticket: TicketClaims | None = None
     is_guest: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

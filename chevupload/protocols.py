@@ -312,6 +312,30 @@ class IdempotentRecords(UploadRecords, Protocol):
 
 
 @runtime_checkable
+class TicketRecords(IdempotentRecords, Protocol):
+    """Records that count the uses of tickets. Without it, ``tickets.mint`` raises ConfigError.
+
+    A use is taken by an upload, under the upload's ``request_digest``, and stays taken when the upload is gone: until
+    it is freed, or until its time is over and a sweep removes it.
+    """
+
+    def reserve(self, upload: Upload, *, taken_until: datetime | None = None) -> None:
+        """Record ``upload`` as pending; with ``taken_until``, take a use until then, in one step with that.
+
+        Raises as that of UploadRecords, RequestTaken also where the use is taken, and nothing is recorded then.
+        """
+        ...
+
+    def uses(self, digests: Collection[str]) -> Mapping[str, str]:
+        """Return, of the uses with these digests that are taken, the ``request_md5`` of their uploads."""
+        ...
+
+    def free(self, digest: str) -> None:
+        """Free a use whose upload was not stored. ``abandon`` does so, too, in one step."""
+        ...
+
+
+@runtime_checkable
 class DuplicateRecords(UploadRecords, Protocol):
     """Records that are found by their content. Without it, ``Policy(duplicates="reject")`` is a ConfigError."""
 

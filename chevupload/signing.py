@@ -1,4 +1,4 @@
-"""Tokens: signatures of an upload's id that delete it, and of a user's id that a form of ours carries.
+"""Tokens: signatures of an upload's id that delete it, of a user's id that a form of ours carries, and of a ticket.
 
 Nothing is stored for a token, so a leaked database deletes nothing; an id is never used twice, so the token of a
 deleted upload leads nowhere.
@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from itsdangerous import BadSignature, Signer, TimestampSigner
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from chevupload.errors import ConfigError, RequestDenied
 
 _FORM_SECONDS = 12 * 3600
 """How long a form may stay open before it is sent."""
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 """The one spelling of 32 bytes; base64 decoders take others too."""
@@ -45,6 +50,32 @@ class DeleteTokens:
     def verify(self, upload_id: str, token: str) -> bool:
         """Whether ``token`` deletes ``upload_id``, in constant time."""
         return _TOKEN.match(token) is not None and self._signer.verify_signature(upload_id, token)
+
+
+class TicketSigner:
+    """Signs what a ticket says, and reads it."""
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        """Sign with the last of ``secret_keys``, accept all of them."""
+        self._signer = Signer(list(secret_keys), salt="chevupload.ticket", digest_method=hashlib.sha256)
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return the token that says ``claims``, safe in a URL.
+
+        Raises:
+            TypeError, ValueError: JSON cannot say them.
+        """
+        return self._signer.sign(base64_encode(_JSON.encode(claims))).decode("ascii")
+
+    def read(self, token: str) -> Mapping[str, Any] | None:
+        """Return what a token says; None for one that was not signed here. The signature is checked first."""
+        if _TOKEN.match(token.rpartition(".")[2]) is None:
+            return None
+        try:
+            claims: Mapping[str, Any] = json.loads(base64_decode(self._signer.unsign(token)))
+        except (BadSignature, UnicodeEncodeError):
+            return None
+        return claims
 
 
 class OldForm(RequestDenied):

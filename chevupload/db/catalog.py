@@ -47,6 +47,9 @@ PAGE_SIZE = 200
 _NAMES_KEPT = timedelta(days=366)
 """As long as a cache may keep a file under its name."""
 
+_USES_KEPT = timedelta(hours=1)
+"""For how long the use of a ticket is kept whose time is over: longer than clocks of several machines differ."""
+
 _DERIVED_SIZES = ("thumb_size", "medium_size", "frame_size")
 
 
@@ -84,6 +87,13 @@ class SqlCatalog(SqlRecords):
             .limit(PAGE_SIZE)
         )
         self._free_name = delete(used).where(used.c.digest == bindparam("found"))
+        uses = found.ticket_uses
+        self._ended_uses = (
+            select(uses.c.digest)
+            .where(uses.c.expires_at <= bindparam("since", type_=uses.c.expires_at.type))
+            .order_by(Unindexed(uses.c.digest))
+            .limit(PAGE_SIZE)
+        )
         self._are_ready = select(column.id).where(
             column.id.in_(bindparam("upload_ids", expanding=True)), statements.is_ready
         )
@@ -128,8 +138,10 @@ class SqlCatalog(SqlRecords):
         ask, named = self._statements, {"upload_id": upload_id}
         # Whether it is published or abandoned: who removes this row decides.
         with self._database.begin() as connection:
-            is_pending = connection.execute(ask.settle, named).rowcount == 1
-            return is_pending and connection.execute(ask.withdraw, named).rowcount == 1
+            if connection.execute(ask.settle, named).rowcount == 0:
+                return False
+            connection.execute(ask.free_abandoned, named)
+            return connection.execute(ask.withdraw, named).rowcount == 1
 
     def add_views(self, counts: Mapping[str, int]) -> None:
         """See ViewedRecords."""
@@ -153,6 +165,7 @@ class SqlCatalog(SqlRecords):
             for upload_id in page:
                 self.abandon(upload_id)
         self._change_found(self._overdue, now - _NAMES_KEPT, self._free_name, "found")
+        self._change_found(self._ended_uses, now - _USES_KEPT, self._statements.free, "use")
 
     def withdraw_expired(
         self, *, now: datetime, limit: int, after: Upload | None = None, events: bool = False

@@ -10,6 +10,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import URL, Connection, Delete, Engine, Table, delete, event, false
@@ -177,7 +178,7 @@ class JoinedRecords(SqlRecords):
         self._host = host
         self._inside = SqlRecords(host, statements, clock)
 
-    def reserve(self, upload: Upload) -> None:
+    def reserve(self, upload: Upload, *, taken_until: datetime | None = None) -> None:
         """See UploadRecords.
 
         Raises:
@@ -186,7 +187,7 @@ class JoinedRecords(SqlRecords):
         """
         if self._host.is_taken(upload):
             raise NameTaken("id or name taken in this transaction")
-        super().reserve(upload)
+        super().reserve(upload, taken_until=taken_until)
         self._host.take(upload)
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:

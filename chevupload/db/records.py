@@ -7,8 +7,9 @@ change, never a read, so that SQLite takes the write lock before anything can go
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -37,7 +38,7 @@ from chevupload.db.events import EventRows
 from chevupload.db.jobs import JobRows
 from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
-from chevupload.db.upserts import insert_new, insert_or_replace
+from chevupload.db.upserts import insert_new, insert_once, insert_or_replace
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.event import Event
 from chevupload.model import Upload
@@ -104,6 +105,12 @@ class Statements:
         self.release = insert_new(used, used.c.digest, dialect)
         self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
         self.forget = delete(uploads).where(column.id.in_(wanted), Unlocked(column.state) == "deleting")
+        uses = tables.ticket_uses
+        self.use = insert_once(uses, uses.c.digest, uses.c.md5, dialect)
+        self.uses = select(uses.c.digest, uses.c.md5).where(uses.c.digest.in_(bindparam("digests", expanding=True)))
+        self.free = delete(uses).where(uses.c.digest == bindparam("use"))
+        of_upload = select(column.request_digest).where(self.is_it).scalar_subquery()
+        self.free_abandoned = delete(uses).where(uses.c.digest == of_upload)
         self.are_there = select(column.id).where(column.id.in_(wanted))
 
 
@@ -116,13 +123,18 @@ class SqlRecords:
         self._statements = statements
         self._clock = clock
 
-    def reserve(self, upload: Upload) -> None:
-        """See UploadRecords."""
+    def reserve(self, upload: Upload, *, taken_until: datetime | None = None) -> None:
+        """See TicketRecords."""
         ask = self._statements
         row = {name: getattr(upload, name) for name in _FIELDS}
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
         try:
             with self._database.begin() as connection:
+                # First, so that of several at once the others wait here, and hold nothing that the first one needs.
+                if taken_until is not None:
+                    use = {"digest": upload.request_digest, "md5": upload.request_md5, "expires_at": taken_until}
+                    if connection.execute(ask.use, use).rowcount != 1:
+                        raise RequestTaken("a use of a ticket is taken")
                 connection.execute(ask.insert, row)
                 names = {"upload_id": upload.id, "digest": _digest(upload.stem)}
                 if connection.execute(ask.pend, names).rowcount == 0:
@@ -181,6 +193,16 @@ class SqlRecords:
     def requested(self, request_digest: str) -> Upload | None:
         """See IdempotentRecords."""
         return self._one(self._statements.requested, {"request_digest": request_digest})
+
+    def uses(self, digests: Collection[str]) -> dict[str, str]:
+        """See TicketRecords."""
+        with self._database.connect() as connection:
+            return {row.digest: row.md5 for row in connection.execute(self._statements.uses, {"digests": [*digests]})}
+
+    def free(self, digest: str) -> None:
+        """See TicketRecords."""
+        with self._database.change() as connection:
+            connection.execute(self._statements.free, {"use": digest})
 
     def _is_taken(self, upload: Upload) -> bool:
         ask, names = self._statements, {"upload_id": upload.id, "stem_key": upload.stem.lower()}

@@ -23,6 +23,7 @@ REVISIONS = (
     "chevupload_jobs",
     "chevupload_moves",
     "chevupload_key_restrictions",
+    "chevupload_ticket_uses",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

@@ -165,6 +165,18 @@ class UsedNameMixin:
     released_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
 
 
+class TicketUseMixin:
+    """One use of a ticket, which an upload has taken; it stays when the upload is gone, until the ticket expires.
+
+    ``digest`` is the upload's ``request_digest``: of the ticket and the number of the use. ``md5`` is its
+    ``request_md5``.
+    """
+
+    digest: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    md5: Mapped[str] = mapped_column(short_text(32))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+
+
 class EventMixin:
     """One event that was not told to every handler yet; see :class:`chevupload.event.Event`.
 
@@ -264,6 +276,7 @@ _MIXINS: dict[str, type[Any]] = {
     "upload_tags": UploadTagMixin,
     "views": ViewMixin,
     "used_names": UsedNameMixin,
+    "ticket_uses": TicketUseMixin,
     "events": EventMixin,
     "ended_handlers": EndedHandlerMixin,
     "jobs": JobMixin,
@@ -292,6 +305,7 @@ class Tables:
     upload_tags: Table
     views: Table
     used_names: Table
+    ticket_uses: Table
     events: Table
     ended_handlers: Table
     jobs: Table

@@ -18,6 +18,19 @@ def insert_new(table: Table, key: Column[Any], dialect: Dialect) -> Any:
     return _insert(table, dialect).on_conflict_do_nothing(index_elements=[key])
 
 
+def insert_once(table: Table, key: Column[Any], other: Column[Any], dialect: Dialect) -> Any:
+    """Return an insert that counts one row only if none in ``table`` had this ``key``.
+
+    Otherwise the transaction has to be rolled back: a row that was there may have lost ``other``, a text. MySQL's
+    drivers tell by that alone, and a plain insert, which is an error there, could end in a deadlock of several.
+    """
+    if dialect.name in ("mysql", "mariadb"):
+        added = mysql.insert(table).on_duplicate_key_update({other.name: ""})
+    else:
+        added = _insert(table, dialect).on_conflict_do_nothing(index_elements=[key])
+    return added.execution_options(preserve_rowcount=True)
+
+
 def insert_or_add(table: Table, key: Column[Any], number: Column[Any], dialect: Dialect) -> Any:
     """Return an insert into ``table`` that adds its ``number`` to that of the row which has this ``key``."""
     if dialect.name in ("mysql", "mariadb"):

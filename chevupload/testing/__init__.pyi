@@ -31,3 +31,4 @@ from chevupload.testing.samples import tell_sender as tell_sender
 from chevupload.testing.serving import serve as serve
 from chevupload.testing.storage import AdoptingStorageContract as AdoptingStorageContract
 from chevupload.testing.storage import StorageContract as StorageContract
+from chevupload.testing.tickets import TicketRecordsContract as TicketRecordsContract

@@ -9,7 +9,7 @@ import itertools
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
@@ -81,6 +81,7 @@ class MemoryStorage:
             raise FileMissing(f"no file at {path}") from None
 
 
+_USES_KEPT = timedelta(hours=1)
 _State: TypeAlias = Literal["pending", "ready", "deleting"]
 
 
@@ -104,19 +105,24 @@ class MemoryCatalog:
         self._ended: set[str] = set()
         self._moves: dict[str, Move] = {}
         self._claimed_moves: set[str] = set()
+        self._uses: dict[str, tuple[str, datetime]] = {}
         self._albums = {album.id: album for album in albums}
         self._categories = {category.id for category in categories}
 
-    def reserve(self, upload: Upload) -> None:
-        """See UploadRecords."""
+    def reserve(self, upload: Upload, *, taken_until: datetime | None = None) -> None:
+        """See TicketRecords."""
         stem = upload.stem.lower()
         with self._lock:
             if upload.request_digest is not None and self._of_request(upload.request_digest) is not None:
                 raise RequestTaken("request taken")
+            if taken_until is not None and upload.request_digest in self._uses:
+                raise RequestTaken("use taken")
             taken = {record.upload.stem.lower() for record in self._records.values()} | self._forgotten
             if upload.id in self._records or stem in taken:
                 raise NameTaken("id or name taken")
             self._records[upload.id] = _Record(upload, "pending")
+            if taken_until is not None and upload.request_digest and upload.request_md5:
+                self._uses[upload.request_digest] = upload.request_md5, taken_until
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """See EventRecords."""
@@ -168,7 +174,22 @@ class MemoryCatalog:
 
     def abandon(self, upload_id: str) -> bool:
         """See IdempotentRecords."""
-        return self._change(upload_id, "pending", to="deleting")
+        with self._lock:
+            record = self._record(upload_id, "pending")
+            if record is None:
+                return False
+            self._abandon(record)
+            return True
+
+    def uses(self, digests: Collection[str]) -> dict[str, str]:
+        """See TicketRecords."""
+        with self._lock:
+            return {digest: self._uses[digest][0] for digest in digests if digest in self._uses}
+
+    def free(self, digest: str) -> None:
+        """See TicketRecords."""
+        with self._lock:
+            self._uses.pop(digest, None)
 
     def forget(self, uploads: Sequence[Upload]) -> None:
         """See UploadRecords."""
@@ -183,7 +204,8 @@ class MemoryCatalog:
         with self._lock:
             for record in self._records.values():
                 if record.state == "pending" and record.upload.received_at <= pending_since:
-                    record.state = "deleting"
+                    self._abandon(record)
+            self._uses = {digest: use for digest, use in self._uses.items() if use[1] > now - _USES_KEPT}
 
     def withdraw_expired(
         self, *, now: datetime, limit: int, after: Upload | None = None, events: bool = False
@@ -343,6 +365,10 @@ class MemoryCatalog:
                 number = next(self._numbers)
                 self._events[number] = replace(event, number=number)
             return True
+
+    def _abandon(self, record: _Record) -> None:
+        record.state = "deleting"
+        self._uses.pop(record.upload.request_digest or "", None)
 
     def _of_request(self, digest: str) -> Upload | None:
         found = (record.upload for record in self._records.values() if record.state != "deleting")

@@ -24,11 +24,12 @@ def serve(application: WSGIApplication) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
+        # First its threads, which tell the loop when they have answered.
+        server.task_dispatcher.shutdown()
         # Closed in its own loop, which ends when there is nothing left to wait for; it may be faster than who asks it.
         with suppress(OSError):
             server.trigger.pull_trigger(lambda: _close(server))
         thread.join(timeout=_SECONDS)
-        server.task_dispatcher.shutdown()
 
 
 def _close(server: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from chevupload.clock import Clock
@@ -115,24 +116,33 @@ class SessionWriter(Writer):
         self._open_ids = open_ids
         self._stored = stored
 
-    def store(self, candidates: Iterable[Upload], files: tuple[MediaFile, ...], log: UploadLog) -> Upload:
+    def store(
+        self,
+        candidates: Iterable[Upload],
+        files: tuple[MediaFile, ...],
+        log: UploadLog,
+        *,
+        taken_until: datetime | None = None,
+    ) -> Upload:
         """Store ``files``; see :meth:`Writer.store`. Readers see them when the transaction commits."""
-        upload = super().store(candidates, files, log)
+        upload = super().store(candidates, files, log, taken_until=taken_until)
         self._open_ids.add(upload.id)
         self._stored.append(upload)
         return upload
 
-    def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog) -> None:
+    def _write(
+        self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, taken_until: datetime | None
+    ) -> None:
         self._intents.add(upload)
         try:
-            super()._write(upload, files, log)
+            super()._write(upload, files, log, taken_until)
         except Taken:
             # Nothing of it was written. After any other error nobody knows, and the entry stays for the sweep.
             self._intents.remove(upload)
             raise
 
-    def _undo(self, upload: Upload, written: Iterable[str]) -> bool:
-        is_undone = super()._undo(upload, written)
+    def _undo(self, upload: Upload, written: Iterable[str], *, frees_use: bool) -> bool:
+        is_undone = super()._undo(upload, written, frees_use=frees_use)
         if is_undone:
             self._intents.remove(upload)
         return is_undone

@@ -157,9 +157,20 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
         max_tags: how many tags are kept.
 
     Raises:
-        InvalidParameter: one of them is not valid; the message names it.
+        InvalidParameter: one of them is not valid, or not what the sender's ticket says; the message names it.
         ForeignAlbum: the sender's key is for another album.
     """
+    values = _read_parameters(get, sender, max_tags)
+    if sender.ticket is not None:
+        for name, value in _read_parameters(sender.ticket.parameters.get, sender, max_tags).items():
+            if values.setdefault(name, value) != value:
+                raise InvalidParameter(f"Invalid {name}, the ticket has another value")
+    if sender.album_id is not None and values.setdefault("album_id", sender.album_id) != sender.album_id:
+        raise ForeignAlbum
+    return Parameters(**values)
+
+
+def _read_parameters(get: Callable[[str], object], sender: Principal, max_tags: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
     audiences = {"everybody": True, "users": not sender.is_guest, "admins": sender.is_admin}
     for row in PARAMETERS:
@@ -167,9 +178,7 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
             given = get(row.name)
             if given is not None and given != "" and (value := row.value_of(given)) is not None:
                 values[row.fills] = value[:max_tags] if row.fills == "tags" else value
-    if sender.album_id is not None and values.setdefault("album_id", sender.album_id) != sender.album_id:
-        raise ForeignAlbum
-    return Parameters(**values)
+    return values
 
 
 def clean_text(text: str) -> str:

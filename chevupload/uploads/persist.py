@@ -13,13 +13,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
 from chevupload.event import new_event
 from chevupload.model import MediaFile, Upload
-from chevupload.protocols import AdoptingStorage, EventRecords, MovableRecords, Storage, UploadRecords
+from chevupload.protocols import (
+    AdoptingStorage,
+    EventRecords,
+    MovableRecords,
+    Storage,
+    TicketRecords,
+    UploadRecords,
+)
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -41,8 +49,17 @@ class Writer:
         self._storages = storages
         self._hooks = hooks
 
-    def store(self, candidates: Iterable[Upload], files: tuple[MediaFile, ...], log: UploadLog) -> Upload:
+    def store(
+        self,
+        candidates: Iterable[Upload],
+        files: tuple[MediaFile, ...],
+        log: UploadLog,
+        *,
+        taken_until: datetime | None = None,
+    ) -> Upload:
         """Store ``files`` under the first of the candidates' names that is free, and return that upload.
+
+        With ``taken_until``, it takes the use of a ticket; see :class:`~chevupload.protocols.TicketRecords`.
 
         Raises:
             RequestTaken: another upload of the same request was faster; nothing was stored.
@@ -50,7 +67,7 @@ class Writer:
         """
         for upload in candidates:
             with contextlib.suppress(NameTaken, FileExists):
-                self._write(upload, files, log)
+                self._write(upload, files, log, taken_until)
                 return upload
         raise CatalogError("no free name")
 
@@ -92,10 +109,15 @@ class Writer:
         places = ((by_id[move.upload_id], name) for move in self._movable.moves(by_id) for name in move.left_in)
         return [replace(upload, storage=name) for upload, name in places if name != upload.storage]
 
-    def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog) -> None:
+    def _write(
+        self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, taken_until: datetime | None
+    ) -> None:
         """Reserve, put and publish; on any error undo what was done."""
         storage = self._storages.of(upload)
-        self._records.reserve(upload)
+        if taken_until is None:
+            self._records.reserve(upload)
+        else:
+            cast(TicketRecords, self._records).reserve(upload, taken_until=taken_until)
         log.done("reserve")
         # Filled before a file is there, so that an interruption at any moment leaves no unknown file.
         written: list[str] = []
@@ -108,7 +130,7 @@ class Writer:
             self._publish(upload)
             log.done("publish")
         except BaseException:
-            self._undo(upload, written)
+            self._undo(upload, written, frees_use=taken_until is not None)
             raise
 
     def _publish(self, upload: Upload) -> None:
@@ -126,10 +148,12 @@ class Writer:
         event = new_event("expired" if upload.is_expired(now) else "deleted", upload, now)
         return self._event_records.withdraw(upload.id, event=event)
 
-    def _undo(self, upload: Upload, written: Iterable[str]) -> bool:
+    def _undo(self, upload: Upload, written: Iterable[str], *, frees_use: bool) -> bool:
         """Remove what an interrupted upload left; False leaves it to the sweep, since a part is away."""
         try:
             self._withdraw(upload)
+            if frees_use:
+                cast(TicketRecords, self._records).free(upload.request_digest or "")
             # Also when a sweep, or a repeated request, took it for abandoned and removed what was there by then.
             storage = self._storages.of(upload)
             for path in written:

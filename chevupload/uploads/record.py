@@ -27,7 +27,15 @@ from chevupload.naming import (
     with_suffix,
 )
 from chevupload.spool import Spool
-from chevupload.uploads.parameters import MAX_DESCRIPTION, MAX_TITLE, Expiration, Parameters, expires_at, with_tag
+from chevupload.uploads.parameters import (
+    MAX_DESCRIPTION,
+    MAX_TITLE,
+    Expiration,
+    Parameters,
+    expires_at,
+    parse_expiration,
+    with_tag,
+)
 
 _NAME_ATTEMPTS = 8
 """Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
@@ -149,12 +157,17 @@ def _file_date(media: MediaResult, timezone: tzinfo) -> datetime | None:
 
 
 def _expires_at(parameters: Parameters, sender: Principal, policy: Policy, now: datetime) -> datetime | None:
-    """Return the site's time for guests, else what is asked for, else the user's own time. Source: Chevereto V4."""
+    """Return the site's time for guests, else what is asked for, else the user's own time. Source: Chevereto V4.
+
+    A ticket asks for a time, too: of several that are asked for, the shortest counts, and a guest's is no longer.
+    """
+    ticket = sender.ticket
+    asked = [parameters.expiration, None if ticket is None else parse_expiration(ticket.expiration)]
     if sender.is_guest and policy.guest_lifetime is not None:
-        return expires_at(Expiration.of(policy.guest_lifetime), now)
-    if parameters.expiration is not None:
-        return expires_at(parameters.expiration, now)
-    return None if sender.lifetime is None else expires_at(Expiration.of(sender.lifetime), now)
+        asked[0] = Expiration.of(policy.guest_lifetime)
+    elif asked == [None, None] and sender.lifetime is not None:
+        asked[0] = Expiration.of(sender.lifetime)
+    return min((expires_at(one, now) for one in asked if one is not None), default=None)
 
 
 def _exif_text(media: MediaResult, filename: str, size: int, now: datetime) -> str | None:

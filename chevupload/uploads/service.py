@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Unpack
 
@@ -21,6 +22,7 @@ from chevupload.errors import (
     Refusal,
     RequestDenied,
     RequestTaken,
+    TicketUsed,
     UnknownCategory,
 )
 from chevupload.keys import principal_of
@@ -42,13 +44,16 @@ from chevupload.protocols import (
     IdempotentRecords,
     OwnedRecords,
     Readable,
+    TicketRecords,
     Wrapper,
 )
 from chevupload.spool import Spool
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters
+from chevupload.uploads.persist import Writer
 from chevupload.uploads.record import Source, Stored, build_record, candidates
+from chevupload.uploads.tickets import choose_use
 from chevupload.uploads.upload_log import UploadLog
 
 _READ_BYTES = 262_144
@@ -81,6 +86,7 @@ class Uploads:
         self._context, self._config, self._clock = context, context.config, context.clock
         self._catalog, self._writer, self._transactions = catalog, context.writer, context.transactions
         self.is_idempotent = isinstance(catalog, IdempotentRecords)
+        self._uses = catalog if isinstance(catalog, TicketRecords) else None
         self._requests = catalog if isinstance(catalog, IdempotentRecords) else None
         self._albums = catalog if isinstance(catalog, AlbumRecords) else None
         self._categories = catalog if isinstance(catalog, CategoryRecords) else None
@@ -112,7 +118,8 @@ class Uploads:
             log: measures the steps.
             client: whom the renderer is fair to: a user's id, or a client's address.
             session: of the host, on the catalog's database.
-            request_digest: what a request with the same one has stored before is returned, and nothing is stored.
+            request_digest: what a request with the same one has stored before is returned, and nothing is stored. With
+                a ticket it is the ticket that decides, and the file.
             refusal: why nothing new may be stored.
 
         Raises:
@@ -124,7 +131,8 @@ class Uploads:
         log.done("receive")
         if not sender.may("upload"):
             raise RequestDenied
-        if request_digest is not None and (earlier := self._earlier(request_digest, source)) is not None:
+        request_digest, earlier = self._find_request(request_digest, source, sender)
+        if earlier is not None:
             return Stored(earlier, is_repeated=True)
         if refusal is not None:
             raise refusal
@@ -152,16 +160,10 @@ class Uploads:
             self._context.hooks.ask(record, sender, files[0].path)
             log.done("check")
             writer = self._writer if session is None else self._transactions.writer(session, sender)
-            try:
-                stored = writer.store(candidates(record, self._config.policy), files, log)
-            except RequestTaken:
-                # Of several at the same time, the first one to reserve has won; the others had not seen it.
-                if request_digest is None or (earlier := self._earlier(request_digest, source)) is None:
-                    raise pending() from None
-                return Stored(earlier, is_repeated=True)
-        if session is None:
-            self._context.hooks.uploaded(stored, sender)
-        return Stored(stored)
+            stored = self._store(writer, record, files, source, sender, log)
+        if session is None and not stored.is_repeated:
+            self._context.hooks.uploaded(stored.upload, sender)
+        return stored
 
     def was_requested(self, request_digest: str) -> bool:
         """Whether a request with this digest has stored something, or is about to.
@@ -314,6 +316,50 @@ class Uploads:
             max_frames=self._config.limits.max_frames,
             max_scans=self._config.limits.max_scans,
         )
+
+    def _store(
+        self,
+        writer: Writer,
+        record: Upload,
+        files: tuple[MediaFile, ...],
+        source: Source,
+        sender: Principal,
+        log: UploadLog,
+    ) -> Stored:
+        """Store a record, or return what another request has stored meanwhile that is the same."""
+        attempts, taken_until = (1, None) if sender.ticket is None else (sender.ticket.uses, sender.ticket.expires_at)
+        for _ in range(attempts):
+            try:
+                names = candidates(record, self._config.policy)
+                return Stored(writer.store(names, files, log, taken_until=taken_until))
+            except RequestTaken:
+                # Of several at the same time, the first one to reserve has won; the others had not seen it.
+                digest, earlier = self._find_request(record.request_digest, source, sender)
+                if earlier is not None:
+                    return Stored(earlier, is_repeated=True)
+                record = replace(record, request_digest=digest)
+        raise pending()
+
+    def _find_request(self, digest: str | None, source: Source, sender: Principal) -> tuple[str | None, Upload | None]:
+        """Return the digest that the upload of a request has, and what a request with it has stored before.
+
+        Raises:
+            RequestPending: that is on its way.
+            RequestReused: it was of another file.
+            TicketUsed: the sender's ticket is used up, or what was uploaded of this file with it is gone.
+            BackendError: the catalog is away.
+        """
+        if sender.ticket is None:
+            return digest, None if digest is None else self._earlier(digest, source)
+        assert self._uses is not None, "no ticket without records of uses"
+        # An upload that was abandoned frees its use; one that is gone does not.
+        for _ in range(2):
+            digest, is_taken = choose_use(sender.ticket, source.spool.md5, self._uses)
+            if not is_taken:
+                return digest, None
+            if (earlier := self._earlier(digest, source)) is not None:
+                return digest, earlier
+        raise TicketUsed
 
     def _earlier(self, digest: str, source: Source) -> Upload | None:
         assert self._requests is not None, "no digest without is_idempotent"

@@ -14,6 +14,7 @@ from chevupload.protocols import Fetcher, KeyStore
 from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.service import Uploads
+from chevupload.uploads.tickets import Tickets
 from chevupload.uploads.views import ViewCounter
 from chevupload.web.assets import Assets
 from chevupload.web.files import Deliverer
@@ -55,6 +56,11 @@ class WebContext(UploadContext):
     def rate_limits(self) -> RateLimits:
         """What counts uploads and wrong keys."""
         return RateLimits(self.config, self.clock, self.audit)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """What makes tickets, and tells whose they are."""
+        return Tickets(self)
 
     @cached_property
     def receiver(self) -> Receiver:

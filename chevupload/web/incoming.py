@@ -125,7 +125,9 @@ class Incoming:
         key = self.environ.get("HTTP_IDEMPOTENCY_KEY")
         if key is None or not self.context.uploads.is_idempotent:
             return None
-        return request_digest(key, self.principal, place)
+        digest = request_digest(key, self.principal, place)
+        # A ticket knows a repeated request by the file.
+        return digest if self.principal.ticket is None else None
 
     def _fetcher(self) -> Fetcher:
         who = self.context.config.policy.url_sources

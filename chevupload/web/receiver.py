@@ -22,6 +22,7 @@ from chevupload.model import MAX_KEY_LENGTH, Principal
 from chevupload.restrictions import Scope
 from chevupload.spool import Spool
 from chevupload.uploads.parameters import check_parameters
+from chevupload.uploads.tickets import TICKET_PREFIX
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.incoming import Incoming
 from chevupload.web.rate_limits import UploadSlot
@@ -129,8 +130,7 @@ class Receiver:
             RequestDenied: it is not for this, or not for pages of this origin; or a guest's, and guests may not upload.
         """
         self._rates.check_address(environ)
-        found = self._context.keys.authenticate(key, environ) if len(key) <= MAX_KEY_LENGTH else None
-        principal = checked_principal("keys", found)
+        principal = self._owner(key, environ) if len(key) <= MAX_KEY_LENGTH else None
         if principal is None:
             self._rates.count_wrong_key(environ)
             self._context.audit.record("key_refused", key_id=key_id_of(key), environ=environ)
@@ -139,6 +139,11 @@ class Receiver:
             raise RequestDenied
         self._check(principal, environ, scope)
         return principal
+
+    def _owner(self, key: str, environ: WSGIEnvironment) -> Principal | None:
+        if key.startswith(TICKET_PREFIX):
+            return self._context.tickets.principal(key)
+        return checked_principal("keys", self._context.keys.authenticate(key, environ))
 
     def _check(self, sender: Principal, environ: WSGIEnvironment, scope: Scope | None) -> None:
         if scope is not None and not sender.may(scope):

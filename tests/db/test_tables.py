@@ -24,6 +24,7 @@ from chevupload.db import (
     SqlCatalog,
     Tables,
     TagMixin,
+    TicketUseMixin,
     UploadMixin,
     UploadTagMixin,
     UsedNameMixin,
@@ -161,7 +162,7 @@ def test_every_mixin_can_be_subclassed():
     """Each of the tables can live on the host's base under the host's name."""
     mixins = (
         *(UploadMixin, PendingMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
-        *(ViewMixin, UsedNameMixin, EventMixin, EndedHandlerMixin, JobMixin, JobRangeMixin, MoveMixin),
+        *(ViewMixin, UsedNameMixin, TicketUseMixin, EventMixin, EndedHandlerMixin, JobMixin, JobRangeMixin, MoveMixin),
     )
 
     class Other(DeclarativeBase):
@@ -190,6 +191,7 @@ def test_the_ready_set_has_its_names():
         "chevupload_pending",
         "chevupload_views",
         "chevupload_used_names",
+        "chevupload_ticket_uses",
         "chevupload_events",
         "chevupload_ended_handlers",
         "chevupload_jobs",

@@ -405,6 +405,29 @@ CATALOGS = (
 )
 
 
+class FreesUses(SoundCatalog):
+    """Lets the next one upload when the first one's picture is deleted."""
+
+    breaks = "test_a_use_stays_taken_when_its_upload_is_gone"
+
+    def forget(self, uploads):
+        super().forget(uploads)
+        for upload in uploads:
+            self.free(upload.request_digest)
+
+
+class KeepsUses(SoundCatalog):
+    """Counts what was not stored."""
+
+    breaks = "test_what_was_not_stored_frees_its_use"
+
+    def free(self, digest):
+        pass
+
+
+TICKET_CATALOGS = (SoundCatalog, FreesUses, KeepsUses)
+
+
 class TellsOfNothing(SoundCatalog):
     """Keeps the event of a change that was not made."""
 

@@ -28,6 +28,7 @@ BODIES = {
     "StorageContract": (defective.STORAGES, '{"storage": give(defect)}'),
     "CatalogContract": (defective.CATALOGS, '{"catalog": give(defect)}'),
     "EventRecordsContract": (defective.EVENT_CATALOGS, '{"catalog": give(defect)}'),
+    "TicketRecordsContract": (defective.TICKET_CATALOGS, '{"catalog": give(defect)}'),
     "KeyBackendContract": (
         defective.KEYS,
         '{"backend": give(defect), "usable_key": give(defective.KEY), "owner": give("42"),'
