@@ -36,6 +36,7 @@ from chevupload.db.tables import TagMixin as TagMixin
 from chevupload.db.tables import TicketUseMixin as TicketUseMixin
 from chevupload.db.tables import UploadMixin as UploadMixin
 from chevupload.db.tables import UploadTagMixin as UploadTagMixin
+from chevupload.db.tables import UsageMixin as UsageMixin
 from chevupload.db.tables import UsedNameMixin as UsedNameMixin
 from chevupload.db.tables import UserMixin as UserMixin
 from chevupload.db.tables import ViewMixin as ViewMixin
@@ -47,6 +48,7 @@ from chevupload.errors import FileExists as FileExists
 from chevupload.errors import FileMissing as FileMissing
 from chevupload.errors import HandlerEnded as HandlerEnded
 from chevupload.errors import NameTaken as NameTaken
+from chevupload.errors import QuotaExceeded as QuotaExceeded
 from chevupload.errors import Refusal as Refusal
 from chevupload.errors import RequestDenied as RequestDenied
 from chevupload.errors import RequestTaken as RequestTaken
@@ -104,8 +106,11 @@ from chevupload.protocols import Storage as Storage
 from chevupload.protocols import SweepableRecords as SweepableRecords
 from chevupload.protocols import TicketRecords as TicketRecords
 from chevupload.protocols import UploadRecords as UploadRecords
+from chevupload.protocols import UsageRecords as UsageRecords
 from chevupload.protocols import UserKeyBackend as UserKeyBackend
 from chevupload.protocols import ViewedRecords as ViewedRecords
+from chevupload.quota import Quota as Quota
+from chevupload.quota import Usage as Usage
 from chevupload.restrictions import SCOPES as SCOPES
 from chevupload.restrictions import KeyRestrictions as KeyRestrictions
 from chevupload.restrictions import Scope as Scope

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 from chevupload.errors import ConfigError
 from chevupload.flood import FLOOD, Flood
 from chevupload.formats import NAMES, STILLS, TARGETS
+from chevupload.quota import Counted
 from chevupload.validation import (
     BASE_URL,
     BYTES,
@@ -299,10 +300,24 @@ class Policy:
     query."""
     pending_grace: timedelta = setting(timedelta(hours=1), TIME_SPAN)
     """Age from which the sweep removes an unfinished upload. It has to be longer than the longest upload."""
+    usage: Counted | None = setting(None, optional(choice("originals", "all")))
+    """Whether it is kept how many uploads each owner has, and of how many bytes: those of ``originals`` alone, or of
+    ``all`` files, the derived pictures too. Quotas need it; after a change of it, ``chevupload usage --recount``."""
+    quota_files: int | None = setting(None, optional(COUNT))
+    """How many uploads a user may keep whose Principal says nothing else. None is any number."""
+    quota_bytes: int | None = setting(None, optional(BYTES))
+    """How many bytes a user may keep whose Principal says nothing else. None is any number."""
+    guest_quota_files: int | None = setting(None, optional(COUNT))
+    """How many uploads all guests together may keep."""
+    guest_quota_bytes: int | None = setting(None, optional(BYTES))
+    """How many bytes all guests together may keep."""
 
     def __post_init__(self) -> None:
         """Check words and formats."""
         check(self)
+        quotas = (self.quota_files, self.quota_bytes, self.guest_quota_files, self.guest_quota_bytes)
+        if self.usage is None and any(quota is not None for quota in quotas):
+            raise ConfigError("a quota needs Policy(usage='originals') or Policy(usage='all')")
 
 
 Conversions: TypeAlias = Mapping[str, str] | tuple[tuple[str, str], ...]

@@ -193,6 +193,11 @@ class ForeignAlbum(Refusal):
     status, code, text = 403, 403, "Album not found among the key's own albums"
 
 
+class QuotaExceeded(Refusal):
+    when = "The owner may not keep so much; the message says what is used and what is allowed."
+    status, code, text = 403, 403, "Quota exceeded"
+
+
 class UnknownCategory(Refusal):
     when = "There is no category with this id."
     text = "Unknown category"

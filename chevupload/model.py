@@ -36,6 +36,8 @@ class Principal:
         max_pixels: a limit of width times height of this user's own.
         originals: how this user's originals are stored, instead of the site's way.
         flood: how many uploads this user may store in a time, instead of the site's numbers; for a guest, the address.
+        quota_files: how many uploads this user may keep, instead of the site's number.
+        quota_bytes: how many bytes this user may keep, instead of the site's number.
         lifetime: of this user's uploads that ask for none, within five minutes and a year; None keeps them. Source:
             Chevereto's setting of an account.
         data: anything that the host wants to find again in its own hooks; nothing here looks at it.
@@ -54,6 +56,8 @@ class Principal:
     max_bytes: int | None = None
     max_pixels: int | None = None
     originals: Originals | None = None
+    quota_files: int | None = None
+    quota_bytes: int | None = None
     lifetime: timedelta | None = None
     flood: Flood | None = None
     data: Any = field(default=None, compare=False, repr=False)

@@ -28,6 +28,7 @@ from chevupload.model import (
     Upload,
 )
 from chevupload.move import Move
+from chevupload.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
 
 if TYPE_CHECKING:
@@ -436,11 +437,50 @@ class CheckableRecords(UploadRecords, Protocol):
         """Return the uploads of any state that hold one of these stems, in any mix of upper and lower case."""
         ...
 
-    def resize(self, upload: Upload) -> bool:
+    def resize(self, upload: Upload, *, counted: Counted | None = None) -> bool:
         """Record the sizes of the derived files of a ready upload as ``upload`` has them.
 
-        False when there is none, or when its files are in another storage by now.
+        False when there is none, or when its files are in another storage by now. With ``counted``, which only
+        :class:`UsageRecords` have to look at, the owner's usage follows in one step.
         """
+        ...
+
+
+@runtime_checkable
+class UsageRecords(UploadRecords, Protocol):
+    """Records that know how much each owner keeps. Without it, ``Policy(usage=...)`` is a ConfigError.
+
+    An upload counts from ``reserve`` to ``forget``, in whatever state it is. All guests together are one owner, None.
+    With ``counted``, which says whose bytes count, the usage changes in one step with the records; what ``joined``
+    returns takes it, too. Usage may differ from the records only by what was changed without ``counted``.
+    """
+
+    def reserve(self, upload: Upload, *, counted: Counted | None = None, quota: Quota = UNLIMITED) -> None:
+        """Record ``upload`` as pending. Raises as that of UploadRecords, and:
+
+        Raises:
+            QuotaExceeded: its owner would keep more than ``quota``. Nothing was recorded, as after NameTaken and
+                RequestTaken, which come first.
+        """
+        ...
+
+    def forget(self, uploads: Sequence[Upload], *, counted: Counted | None = None) -> None:
+        """Remove the records of uploads in state deleting; see UploadRecords. Their owners have room again.
+
+        The records themselves say what they came to, not ``uploads``, which may be older.
+        """
+        ...
+
+    def usage(self, owner_id: str | None, *, counted: Counted) -> Usage:
+        """Return what an owner keeps, counting the records if that was never done."""
+        ...
+
+    def recount(self, owner_id: str | None, *, counted: Counted) -> Usage:
+        """Count the records of an owner, beside changes of others, and return what this owner keeps from now on."""
+        ...
+
+    def owners(self) -> Iterator[str | None]:
+        """Yield everybody who keeps uploads or has a usage, and guests first; without holding a transaction open."""
         ...
 
 

@@ -20,6 +20,7 @@ from chevupload.cli.jobs import erase, render
 from chevupload.cli.maintenance import check, create_tables, sweep
 from chevupload.cli.serve import serve
 from chevupload.cli.sites import ChosenSite
+from chevupload.cli.usage import usage
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
@@ -28,7 +29,7 @@ __all__ = ["commands", "host_commands", "hosted", "main"]
 
 _SITE = [
     *(user_commands, key_commands, album_commands, category_commands),
-    *(create_tables, sweep, check, render, erase, event_commands, database_commands),
+    *(create_tables, sweep, check, usage, render, erase, event_commands, database_commands),
 ]
 
 host_commands = CommandLine("chevupload", commands=_SITE, help="Look after the uploads of this application.")

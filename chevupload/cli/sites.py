@@ -120,6 +120,19 @@ class ChosenSite:
 
         yield HostKeys(self._hosted().key_store)
 
+    def user_names(self, component: ChevUpload) -> dict[str, str] | None:
+        """Return the names of the site's own users by their ids; None where the users are a host's.
+
+        Raises:
+            BackendError: the database is away.
+        """
+        if not _has_own_users(component):
+            return None
+        from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+
+        catalog = self._sql_catalog(component)
+        return {user.id: user.name for user in Accounts(catalog.database, tables=catalog.tables).list_users()}
+
     def database(self) -> str:
         """Return the URL of the database, as SQLAlchemy spells it.
 

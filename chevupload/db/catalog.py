@@ -35,11 +35,13 @@ from chevupload.db.moves import MoveRows
 from chevupload.db.records import DELETING, SqlRecords, Statements, first_upload
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
+from chevupload.db.usage import Uncounted
 from chevupload.event import Event, new_event
 from chevupload.job import Job, JobRange
 from chevupload.model import Album, Cursor, Upload
 from chevupload.move import Move
 from chevupload.protocols import UploadRecords
+from chevupload.quota import Counted, Usage
 
 PAGE_SIZE = 200
 """How many records an iteration reads at a time."""
@@ -99,7 +101,7 @@ class SqlCatalog(SqlRecords):
         )
         self._moves = MoveRows(found, statements)
         views = found.views
-        self._add_views = insert_or_add(views, views.c.upload_id, views.c.count, database.engine.dialect)
+        self._add_views = insert_or_add(views, views.c.upload_id, [views.c.count], database.engine.dialect)
         self._duplicate = self._look_for_duplicate(column.owner_id == bindparam("owner_id"))
         self._guest_duplicate = self._look_for_duplicate(column.owner_id.is_(None))
 
@@ -124,10 +126,42 @@ class SqlCatalog(SqlRecords):
             wanted = {"stem_keys": sorted({stem.lower() for stem in stems})}
             return self._with_tags(connection, connection.execute(self._holders, wanted).all())
 
-    def resize(self, upload: Upload) -> bool:
+    def resize(self, upload: Upload, *, counted: Counted | None = None) -> bool:
         """See CheckableRecords."""
-        sizes = {f"new_{name}": getattr(upload, name) for name in _DERIVED_SIZES}
-        return self._change(self._resize, upload.id, same_storage=upload.storage, **sizes)
+        try:
+            return self._resized(upload, counted)
+        except Uncounted as missing:
+            self._count(missing, counted)
+            return self._resized(upload, counted)
+
+    def _resized(self, upload: Upload, counted: Counted | None) -> bool:
+        usage, values = self._statements.usage, {f"new_{name}": getattr(upload, name) for name in _DERIVED_SIZES}
+        values |= {"upload_id": upload.id, "same_storage": upload.storage}
+        with self._database.begin() as connection:
+            if counted != "all":
+                return connection.execute(self._resize, values).rowcount == 1
+            before = usage.held(connection, [upload.id], "ready", counted)
+            is_resized = connection.execute(self._resize, values).rowcount == 1
+            after = usage.held(connection, [upload.id], "ready", counted)
+            usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
+            return is_resized
+
+    def usage(self, owner_id: str | None, *, counted: Counted) -> Usage:
+        """See UsageRecords."""
+        with self._database.connect() as connection:
+            used = self._statements.usage.read(connection, owner_id)
+            return self._statements.usage.count(connection, owner_id, counted) if used is None else used
+
+    def owners(self) -> Iterator[str | None]:
+        """See UsageRecords."""
+        yield None
+        known = self._statements.usage
+        yield from self._values(self.tables.usage.c.owner_id)
+        for owner_id in self._values(self._uploads.c.owner_id):
+            with self._database.connect() as connection:
+                is_known = known.read(connection, owner_id) is not None
+            if not is_known:
+                yield owner_id
 
     def uploads(self) -> Iterator[Upload]:
         """See CheckableRecords."""
@@ -353,6 +387,18 @@ class SqlCatalog(SqlRecords):
         if host.writes_alone:
             return SqlRecords(host, self._statements, self._clock)
         return JoinedRecords(self.database, self._statements, self._clock, host)
+
+    def _values(self, column: ColumnElement[Any]) -> Iterator[str]:
+        """Yield the different values of a column, but for NULL and the empty text, each by a look into its index."""
+        query, condition = select(column).order_by(column).limit(1), column.is_not(None)
+        while True:
+            with self._database.connect() as connection:
+                value = connection.scalar(query.where(condition))
+            if value is None:
+                return
+            if value:
+                yield value
+            condition = column > value
 
     def _read(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         return first_upload(self.database.rows(query, parameters))

@@ -24,6 +24,7 @@ from chevupload.db.records import SqlRecords, Statements
 from chevupload.errors import CatalogError, ConfigError, NameTaken
 from chevupload.event import Event
 from chevupload.model import Upload
+from chevupload.quota import UNLIMITED, Counted, Quota
 
 logger = logging.getLogger("chevupload")
 
@@ -178,8 +179,15 @@ class JoinedRecords(SqlRecords):
         self._host = host
         self._inside = SqlRecords(host, statements, clock)
 
-    def reserve(self, upload: Upload, *, taken_until: datetime | None = None) -> None:
-        """See UploadRecords.
+    def reserve(
+        self,
+        upload: Upload,
+        *,
+        taken_until: datetime | None = None,
+        counted: Counted | None = None,
+        quota: Quota = UNLIMITED,
+    ) -> None:
+        """See TicketRecords and UsageRecords.
 
         Raises:
             NameTaken: also if an upload of this transaction has the id or name: from outside nobody learns whether it
@@ -187,7 +195,7 @@ class JoinedRecords(SqlRecords):
         """
         if self._host.is_taken(upload):
             raise NameTaken("id or name taken in this transaction")
-        super().reserve(upload, taken_until=taken_until)
+        super().reserve(upload, taken_until=taken_until, counted=counted, quota=quota)
         self._host.take(upload)
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:

@@ -75,6 +75,8 @@ class UserColumns:
         is_admin: see :class:`~chevupload.model.Principal`; by default nobody is.
         is_active: whether the user may upload; by default everybody who is there may.
         max_bytes: the user's own limit, or NULL.
+        quota_files: how many uploads the user may keep, or NULL for the site's number.
+        quota_bytes: how many bytes the user may keep, or NULL for the site's number.
         lifetime: seconds that the user's uploads live when they ask for no time of their own; NULL and 0 keep them.
         data: what the host wants to find in ``Principal.data``.
     """
@@ -83,6 +85,8 @@ class UserColumns:
     is_admin: Any = None
     is_active: Any = None
     max_bytes: Any = None
+    quota_files: Any = None
+    quota_bytes: Any = None
     lifetime: Any = None
     data: Any = None
 
@@ -110,6 +114,8 @@ class UserColumns:
             _or(self.is_admin, false()).label("is_admin"),
             _or(self.is_active, true()).label("is_active"),
             _or(self.max_bytes, null()).label("max_bytes"),
+            _or(self.quota_files, null()).label("quota_files"),
+            _or(self.quota_bytes, null()).label("quota_bytes"),
             _or(self.lifetime, null()).label("lifetime"),
             _or(self.data, null()).label("data"),
             *also,
@@ -143,6 +149,8 @@ def _principal(row: Row[Any]) -> Principal | None:
         user_id=str(row.user_id),
         is_admin=bool(row.is_admin),
         max_bytes=row.max_bytes,
+        quota_files=row.quota_files,
+        quota_bytes=row.quota_bytes,
         lifetime=timedelta(seconds=row.lifetime) if row.lifetime else None,
         data=row.data,
     )

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Connection,
@@ -39,9 +39,11 @@ from chevupload.db.jobs import JobRows
 from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
 from chevupload.db.upserts import insert_new, insert_once, insert_or_replace
+from chevupload.db.usage import Uncounted, UsageRows
 from chevupload.errors import CatalogError, NameTaken, RequestTaken
 from chevupload.event import Event
 from chevupload.model import Upload
+from chevupload.quota import UNLIMITED, Counted, Quota, Usage
 
 DELETING = {"state": "deleting", "request_digest": None}
 """What is gone for readers stands in nobody's way who asks for it once more."""
@@ -57,6 +59,7 @@ class Statements:
         tags: the rows of tags.
         events: the rows of events.
         jobs: the rows of jobs.
+        usage: the rows of usage.
         select: of every column that a record has; a condition is to be added.
         one: the same with the name of a tag at the end, a row for each tag of an upload.
     """
@@ -66,6 +69,7 @@ class Statements:
         self.tables = tables
         self.tags = TagRows(tables, dialect)
         self.events = EventRows(tables, dialect)
+        self.usage = UsageRows(tables, dialect)
         uploads, used = tables.uploads, tables.used_names
         column = uploads.c
         self.is_it = column.id == bindparam("upload_id")
@@ -123,8 +127,22 @@ class SqlRecords:
         self._statements = statements
         self._clock = clock
 
-    def reserve(self, upload: Upload, *, taken_until: datetime | None = None) -> None:
-        """See TicketRecords."""
+    def reserve(
+        self,
+        upload: Upload,
+        *,
+        taken_until: datetime | None = None,
+        counted: Counted | None = None,
+        quota: Quota = UNLIMITED,
+    ) -> None:
+        """See TicketRecords and UsageRecords."""
+        try:
+            self._reserve(upload, taken_until, counted, quota)
+        except Uncounted as missing:
+            self._count(missing, counted)
+            self._reserve(upload, taken_until, counted, quota)
+
+    def _reserve(self, upload: Upload, taken_until: datetime | None, counted: Counted | None, quota: Quota) -> None:
         ask = self._statements
         row = {name: getattr(upload, name) for name in _FIELDS}
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
@@ -141,6 +159,8 @@ class SqlRecords:
                     raise NameTaken("name was taken")
                 if upload.tags:
                     ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
+                if counted is not None:
+                    ask.usage.add(connection, upload.owner_id, Usage.of(upload, counted), quota)
         except IntegrityError as error:
             if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
                 raise RequestTaken("an upload of this request is there") from error
@@ -169,12 +189,20 @@ class SqlRecords:
             return True
         return self._change(self._statements.withdraw, upload_id)
 
-    def forget(self, uploads: Sequence[Upload]) -> None:
-        """See UploadRecords."""
+    def forget(self, uploads: Sequence[Upload], *, counted: Counted | None = None) -> None:
+        """See UsageRecords."""
         if not uploads:
             return
+        try:
+            self._forget(uploads, counted)
+        except Uncounted as missing:
+            self._count(missing, counted)
+            self._forget(uploads, counted)
+
+    def _forget(self, uploads: Sequence[Upload], counted: Counted | None) -> None:
         ask, wanted = self._statements, {"upload_ids": [upload.id for upload in uploads]}
         with self._database.begin() as connection:
+            removed = {} if counted is None else ask.usage.held(connection, wanted["upload_ids"], "deleting", counted)
             if connection.execute(ask.forget, wanted).rowcount < len(uploads):
                 # Not in that state, or another process was faster, which is fine.
                 left = {*connection.scalars(ask.are_there, wanted)}
@@ -189,6 +217,16 @@ class SqlRecords:
             connection.execute(
                 ask.release.values([{"digest": _digest(upload.stem), "released_at": now} for upload in uploads])
             )
+            ask.usage.give_back(connection, removed)
+
+    def _count(self, missing: Uncounted, counted: Counted | None) -> None:
+        for owner_id in missing.owners:
+            self.recount(owner_id, counted=cast(Counted, counted))
+
+    def recount(self, owner_id: str | None, *, counted: Counted) -> Usage:
+        """See UsageRecords."""
+        with self._database.begin() as connection:
+            return self._statements.usage.recount(connection, owner_id, counted)
 
     def requested(self, request_digest: str) -> Upload | None:
         """See IdempotentRecords."""
@@ -211,10 +249,10 @@ class SqlRecords:
                 return True
             return connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None
 
-    def _change(self, change: Executable, upload_id: str, event: Event | None = None, **values: Any) -> bool:
+    def _change(self, change: Executable, upload_id: str, event: Event | None = None) -> bool:
         """Change one record, and keep an event of that. False when there is none that fits."""
         with self._database.change() if event is None else self._database.begin() as connection:
-            is_changed = connection.execute(change, {"upload_id": upload_id, **values}).rowcount == 1
+            is_changed = connection.execute(change, {"upload_id": upload_id}).rowcount == 1
             if event is not None and is_changed:
                 self._statements.events.add(connection, [event])
             return is_changed

@@ -24,6 +24,7 @@ REVISIONS = (
     "chevupload_moves",
     "chevupload_key_restrictions",
     "chevupload_ticket_uses",
+    "chevupload_usage",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

@@ -206,6 +206,14 @@ class EventMixin:
         )
 
 
+class UsageMixin:
+    """How many uploads an owner keeps, and their bytes; ``owner_id`` of all guests together is the empty text."""
+
+    owner_id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
+    files: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+
+
 class EndedHandlerMixin:
     """The name of a handler that wants no more events."""
 
@@ -282,6 +290,7 @@ _MIXINS: dict[str, type[Any]] = {
     "jobs": JobMixin,
     "job_ranges": JobRangeMixin,
     "moves": MoveMixin,
+    "usage": UsageMixin,
 }
 
 READY_MODELS: dict[str, type[Any]] = {
@@ -311,6 +320,7 @@ class Tables:
     jobs: Table
     job_ranges: Table
     moves: Table
+    usage: Table
 
     @classmethod
     def default(cls) -> Self:

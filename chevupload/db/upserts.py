@@ -5,6 +5,7 @@ Source: SQLAlchemy's pages on ``INSERT ... ON CONFLICT`` and ``ON DUPLICATE KEY 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Column, Dialect, Table
@@ -31,14 +32,14 @@ def insert_once(table: Table, key: Column[Any], other: Column[Any], dialect: Dia
     return added.execution_options(preserve_rowcount=True)
 
 
-def insert_or_add(table: Table, key: Column[Any], number: Column[Any], dialect: Dialect) -> Any:
-    """Return an insert into ``table`` that adds its ``number`` to that of the row which has this ``key``."""
+def insert_or_add(table: Table, key: Column[Any], numbers: Sequence[Column[Any]], dialect: Dialect) -> Any:
+    """Return an insert into ``table`` that adds its ``numbers`` to those of the row which has this ``key``."""
     if dialect.name in ("mysql", "mariadb"):
         added = mysql.insert(table)
-        return added.on_duplicate_key_update({number.name: number + added.inserted[number.name]})
+        return added.on_duplicate_key_update({one.name: one + added.inserted[one.name] for one in numbers})
     adding = _insert(table, dialect)
-    added_number = number + adding.excluded[number.name]
-    return adding.on_conflict_do_update(index_elements=[key], set_={number.name: added_number})
+    sums = {one.name: one + adding.excluded[one.name] for one in numbers}
+    return adding.on_conflict_do_update(index_elements=[key], set_=sums)
 
 
 def insert_or_replace(table: Table, key: Column[Any], value: Column[Any], rows: Any, dialect: Dialect) -> Any:

@@ -32,3 +32,4 @@ from chevupload.testing.serving import serve as serve
 from chevupload.testing.storage import AdoptingStorageContract as AdoptingStorageContract
 from chevupload.testing.storage import StorageContract as StorageContract
 from chevupload.testing.tickets import TicketRecordsContract as TicketRecordsContract
+from chevupload.testing.usage import UsageRecordsContract as UsageRecordsContract

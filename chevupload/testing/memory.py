@@ -20,6 +20,7 @@ from chevupload.keys import digest
 from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
 from chevupload.move import Move
 from chevupload.naming import checked_path, joined_url
+from chevupload.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.validation import BASE_URL, optional
 
 if TYPE_CHECKING:
@@ -109,8 +110,15 @@ class MemoryCatalog:
         self._albums = {album.id: album for album in albums}
         self._categories = {category.id for category in categories}
 
-    def reserve(self, upload: Upload, *, taken_until: datetime | None = None) -> None:
-        """See TicketRecords."""
+    def reserve(
+        self,
+        upload: Upload,
+        *,
+        taken_until: datetime | None = None,
+        counted: Counted | None = None,
+        quota: Quota = UNLIMITED,
+    ) -> None:
+        """See TicketRecords and UsageRecords."""
         stem = upload.stem.lower()
         with self._lock:
             if upload.request_digest is not None and self._of_request(upload.request_digest) is not None:
@@ -120,6 +128,8 @@ class MemoryCatalog:
             taken = {record.upload.stem.lower() for record in self._records.values()} | self._forgotten
             if upload.id in self._records or stem in taken:
                 raise NameTaken("id or name taken")
+            if counted is not None:
+                quota.check(self._used(upload.owner_id, counted), Usage.of(upload, counted))
             self._records[upload.id] = _Record(upload, "pending")
             if taken_until is not None and upload.request_digest and upload.request_md5:
                 self._uses[upload.request_digest] = upload.request_md5, taken_until
@@ -145,7 +155,7 @@ class MemoryCatalog:
         with self._lock:
             return [record.upload for record in self._records.values() if record.upload.stem.lower() in wanted]
 
-    def resize(self, upload: Upload) -> bool:
+    def resize(self, upload: Upload, *, counted: Counted | None = None) -> bool:
         """See CheckableRecords."""
         with self._lock:
             record = self._record(upload.id, "ready")
@@ -191,8 +201,8 @@ class MemoryCatalog:
         with self._lock:
             self._uses.pop(digest, None)
 
-    def forget(self, uploads: Sequence[Upload]) -> None:
-        """See UploadRecords."""
+    def forget(self, uploads: Sequence[Upload], *, counted: Counted | None = None) -> None:
+        """See UsageRecords."""
         with self._lock:
             for upload in uploads:
                 if self._record(upload.id, "deleting") is not None:
@@ -340,6 +350,17 @@ class MemoryCatalog:
         with self._lock:
             self._albums = {album.id: album for album in self._albums.values() if album.owner_id != owner_id}
 
+    def usage(self, owner_id: str | None, *, counted: Counted) -> Usage:
+        """See UsageRecords."""
+        with self._lock:
+            return self._used(owner_id, counted)
+
+    recount = usage
+
+    def owners(self) -> Iterator[str | None]:
+        """See UsageRecords."""
+        yield from dict.fromkeys([None, *(record.upload.owner_id for record in [*self._records.values()])])
+
     def has_category(self, category_id: int) -> bool:
         """See CategoryRecords."""
         return category_id in self._categories
@@ -348,6 +369,10 @@ class MemoryCatalog:
         """Whether a move between the same two storages is kept, and was not claimed."""
         known = self._moves[move.upload_id]
         return move.upload_id not in self._claimed_moves and {*known.left_in} == {*move.left_in}
+
+    def _used(self, owner_id: str | None, counted: Counted) -> Usage:
+        uploads = (record.upload for record in self._records.values())
+        return sum((Usage.of(one, counted) for one in uploads if one.owner_id == owner_id), Usage())
 
     def _record(self, upload_id: str, *states: _State) -> _Record | None:
         """Return a record that is in one of these states."""

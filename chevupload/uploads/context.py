@@ -52,7 +52,7 @@ class UploadContext:
     @cached_property
     def writer(self) -> Writer:
         """What writes into records and storages."""
-        return Writer(self.catalog, self.storages, self.hooks, self.clock)
+        return Writer(self.catalog, self.storages, self.hooks, self.clock, self.config.policy.usage)
 
     @cached_property
     def transactions(self) -> HostTransactions:
@@ -63,5 +63,6 @@ class UploadContext:
             writer=self.writer,
             hooks=self.hooks,
             clock=self.clock,
+            counted=self.config.policy.usage,
             intents=IntentLog(self.spools.path, self.secret_keys),
         )

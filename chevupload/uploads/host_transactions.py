@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from chevupload.clock import Clock
-from chevupload.errors import ConfigError, NameTaken, Taken
+from chevupload.errors import ConfigError, NameTaken, QuotaExceeded, Taken
 from chevupload.model import MediaFile, Principal, Upload
 from chevupload.protocols import JoinableRecords, UploadRecords
+from chevupload.quota import UNLIMITED, Counted, Quota
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.intent_log import IntentLog
@@ -30,6 +31,7 @@ class HostTransactions:
         writer: Writer,
         hooks: Hooks,
         clock: Clock,
+        counted: Counted | None,
         intents: IntentLog,
     ) -> None:
         """Use these parts; ``writer`` takes away what was not committed."""
@@ -37,6 +39,7 @@ class HostTransactions:
         self._storages = storages
         self._hooks = hooks
         self._clock = clock
+        self._counted = counted
         self._writer = writer
         self._intents = intents
         self._open: set[str] = set()
@@ -62,9 +65,8 @@ class HostTransactions:
                     self._hooks.uploaded(upload, sender)
 
         records = self._records.joined(session, when_over)
-        return SessionWriter(
-            records, self._storages, self._hooks, self._clock, intents=self._intents, open_ids=self._open, stored=stored
-        )
+        parts = (records, self._storages, self._hooks, self._clock, self._counted)
+        return SessionWriter(*parts, intents=self._intents, open_ids=self._open, stored=stored)
 
     def holds(self, upload: Upload) -> bool:
         """Whether a transaction of this process' host holds the upload, and is not over."""
@@ -88,7 +90,7 @@ class HostTransactions:
             # transaction is still open, the database has us wait for its end, which may be that the upload is ready.
             # Its request may have been repeated since, and is not needed for what is only going to be removed.
             with contextlib.suppress(NameTaken):
-                self._records.reserve(replace(upload, request_digest=None))
+                self._writer.reserve(replace(upload, request_digest=None))
             if self._records.abandon(upload.id):
                 self._writer.clear(upload)
         is_ready = self._records.get(upload.id) is not None
@@ -105,13 +107,14 @@ class SessionWriter(Writer):
         storages: Storages,
         hooks: Hooks,
         clock: Clock,
+        counted: Counted | None,
         *,
         intents: IntentLog,
         open_ids: set[str],
         stored: list[Upload],
     ) -> None:
         """Write into ``records``, and add what was written to ``open_ids`` and ``stored``."""
-        super().__init__(records, storages, hooks, clock)
+        super().__init__(records, storages, hooks, clock, counted)
         self._intents = intents
         self._open_ids = open_ids
         self._stored = stored
@@ -122,21 +125,27 @@ class SessionWriter(Writer):
         files: tuple[MediaFile, ...],
         log: UploadLog,
         *,
+        quota: Quota = UNLIMITED,
         taken_until: datetime | None = None,
     ) -> Upload:
         """Store ``files``; see :meth:`Writer.store`. Readers see them when the transaction commits."""
-        upload = super().store(candidates, files, log, taken_until=taken_until)
+        upload = super().store(candidates, files, log, quota=quota, taken_until=taken_until)
         self._open_ids.add(upload.id)
         self._stored.append(upload)
         return upload
 
     def _write(
-        self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, taken_until: datetime | None
+        self,
+        upload: Upload,
+        files: tuple[MediaFile, ...],
+        log: UploadLog,
+        quota: Quota,
+        taken_until: datetime | None,
     ) -> None:
         self._intents.add(upload)
         try:
-            super()._write(upload, files, log, taken_until)
-        except Taken:
+            super()._write(upload, files, log, quota, taken_until)
+        except (Taken, QuotaExceeded):
             # Nothing of it was written. After any other error nobody knows, and the entry stays for the sweep.
             self._intents.remove(upload)
             raise

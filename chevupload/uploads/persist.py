@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
@@ -27,7 +27,9 @@ from chevupload.protocols import (
     Storage,
     TicketRecords,
     UploadRecords,
+    UsageRecords,
 )
+from chevupload.quota import UNLIMITED, Counted, Quota
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -39,9 +41,15 @@ logger = logging.getLogger("chevupload")
 class Writer:
     """Writes uploads into records and storages, and removes them again."""
 
-    def __init__(self, records: UploadRecords, storages: Storages, hooks: Hooks, clock: Clock) -> None:
-        """Use these parts; with handlers of events, ``records`` have to be EventRecords."""
+    def __init__(
+        self, records: UploadRecords, storages: Storages, hooks: Hooks, clock: Clock, counted: Counted | None
+    ) -> None:
+        """Use these parts.
+
+        With handlers of events, ``records`` have to be EventRecords; with ``counted``, UsageRecords.
+        """
         self._records = records
+        self._counted = counted
         self._event_records = cast(EventRecords, records) if hooks.on_event else None
         is_movable = len(storages.by_name) > 1 and isinstance(records, MovableRecords)
         self._movable = cast(MovableRecords, records) if is_movable else None
@@ -55,6 +63,7 @@ class Writer:
         files: tuple[MediaFile, ...],
         log: UploadLog,
         *,
+        quota: Quota = UNLIMITED,
         taken_until: datetime | None = None,
     ) -> Upload:
         """Store ``files`` under the first of the candidates' names that is free, and return that upload.
@@ -62,12 +71,13 @@ class Writer:
         With ``taken_until``, it takes the use of a ticket; see :class:`~chevupload.protocols.TicketRecords`.
 
         Raises:
+            QuotaExceeded: its owner would keep more than ``quota``; nothing was stored.
             RequestTaken: another upload of the same request was faster; nothing was stored.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
         for upload in candidates:
             with contextlib.suppress(NameTaken, FileExists):
-                self._write(upload, files, log, taken_until)
+                self._write(upload, files, log, quota, taken_until)
                 return upload
         raise CatalogError("no free name")
 
@@ -98,8 +108,22 @@ class Writer:
             BackendError: the catalog is away.
         """
         failed = self._storages.delete([*uploads, *self._copies(uploads)])
-        self._records.forget([upload for upload in uploads if upload.id not in failed])
+        self._forget([upload for upload in uploads if upload.id not in failed])
         return failed
+
+    def reserve(self, upload: Upload, *, quota: Quota = UNLIMITED, taken_until: datetime | None = None) -> None:
+        """Record an upload as pending; see UploadRecords, UsageRecords and TicketRecords."""
+        # Records without an ability do not know its words.
+        usage = {} if self._counted is None else {"counted": self._counted, "quota": quota}
+        ticket = {} if taken_until is None else {"taken_until": taken_until}
+        records: Any = self._records
+        records.reserve(upload, **usage, **ticket)
+
+    def _forget(self, uploads: Sequence[Upload]) -> None:
+        if self._counted is None:
+            self._records.forget(uploads)
+        else:
+            cast(UsageRecords, self._records).forget(uploads, counted=self._counted)
 
     def _copies(self, uploads: Sequence[Upload]) -> list[Upload]:
         """Return those uploads whose files may be in a second storage, as if they were in that."""
@@ -110,14 +134,16 @@ class Writer:
         return [replace(upload, storage=name) for upload, name in places if name != upload.storage]
 
     def _write(
-        self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, taken_until: datetime | None
+        self,
+        upload: Upload,
+        files: tuple[MediaFile, ...],
+        log: UploadLog,
+        quota: Quota,
+        taken_until: datetime | None,
     ) -> None:
         """Reserve, put and publish; on any error undo what was done."""
         storage = self._storages.of(upload)
-        if taken_until is None:
-            self._records.reserve(upload)
-        else:
-            cast(TicketRecords, self._records).reserve(upload, taken_until=taken_until)
+        self.reserve(upload, quota=quota, taken_until=taken_until)
         log.done("reserve")
         # Filled before a file is there, so that an interruption at any moment leaves no unknown file.
         written: list[str] = []
@@ -158,7 +184,7 @@ class Writer:
             storage = self._storages.of(upload)
             for path in written:
                 storage.delete(path)
-            self._records.forget([upload])
+            self._forget([upload])
         except BackendError:
             logger.exception("upload %s could not be undone; the sweep will remove it", upload.id)
             return False

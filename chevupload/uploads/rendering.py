@@ -65,7 +65,7 @@ class Rendering:
         for name, file in made.items():
             _put(storage, again, str(getattr(again, f"{name}_path")), file)
         # Deleted meanwhile, it may have left these behind already.
-        kept = again.paths if records.resize(again) else ()
+        kept = again.paths if records.resize(again, counted=self._context.config.policy.usage) else ()
         for path in {*upload.paths, *again.paths} - {*kept}:
             storage.delete(path)
 

@@ -7,7 +7,7 @@ the API, files of a host's own code by :meth:`Uploads.save`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Unpack
@@ -45,8 +45,10 @@ from chevupload.protocols import (
     OwnedRecords,
     Readable,
     TicketRecords,
+    UsageRecords,
     Wrapper,
 )
+from chevupload.quota import Quota, Usage
 from chevupload.spool import Spool
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.idempotency import find_earlier, pending
@@ -96,6 +98,11 @@ class Uploads:
             if not isinstance(catalog, DuplicateRecords):
                 raise ConfigError("Policy(duplicates='reject') needs a catalog with the method has_duplicate")
             self._contents = catalog
+        self._counted, self._usages = self._config.policy.usage, None
+        if self._counted is not None:
+            if not isinstance(catalog, UsageRecords):
+                raise ConfigError("Policy(usage=...) needs a catalog with the methods of UsageRecords")
+            self._usages = catalog
 
     def create(
         self,
@@ -125,7 +132,7 @@ class Uploads:
         Raises:
             Refusal: parameters or picture are not acceptable; nothing was stored.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
-            ConfigError: a session that the catalog cannot join.
+            ConfigError: a session that the catalog cannot join, or a quota where no usage is kept.
         """
         log.owner, log.bytes = sender.user_id, source.spool.size
         log.done("receive")
@@ -136,6 +143,7 @@ class Uploads:
             return Stored(earlier, is_repeated=True)
         if refusal is not None:
             raise refusal
+        quota = self.quota(sender)
         self._check(source, parameters, sender)
         log.done("check")
         with self._context.renderer.process(self.job(source, parameters, sender), client=client) as media:
@@ -160,7 +168,7 @@ class Uploads:
             self._context.hooks.ask(record, sender, files[0].path)
             log.done("check")
             writer = self._writer if session is None else self._transactions.writer(session, sender)
-            stored = self._store(writer, record, files, source, sender, log)
+            stored = self._store(writer, record, files, source, sender, log, quota)
         if session is None and not stored.is_repeated:
             self._context.hooks.uploaded(stored.upload, sender)
         return stored
@@ -294,6 +302,51 @@ class Uploads:
         of_user = of_site if principal.max_bytes is None else principal.max_bytes
         return of_user if principal.key_max_bytes is None else min(of_user, principal.key_max_bytes)
 
+    def quota(self, principal: Principal) -> Quota:
+        """Return how much this owner may keep.
+
+        Raises:
+            ConfigError: the Principal has a quota, and no usage is kept.
+        """
+        policy, files, bytes_ = self._config.policy, principal.quota_files, principal.quota_bytes
+        if self._counted is None and (files is not None or bytes_ is not None):
+            raise ConfigError("the quota of a Principal needs Policy(usage='originals') or Policy(usage='all')")
+        if files is None:
+            files = policy.guest_quota_files if principal.is_guest else policy.quota_files
+        if bytes_ is None:
+            bytes_ = policy.guest_quota_bytes if principal.is_guest else policy.quota_bytes
+        return Quota(files=files, bytes=bytes_)
+
+    def usage(self, owner: Owner, *, recount: bool = False) -> Usage:
+        """Return how many uploads an owner keeps, and of how many bytes; all guests are one owner.
+
+        What has expired, or is half deleted, counts until the sweep has removed it.
+
+        Args:
+            owner: a user's id, a Principal, or None for guests.
+            recount: count the records anew, beside uploads that are under way, and go on from there.
+
+        Raises:
+            BackendError: the catalog is away.
+            ConfigError: no usage is kept.
+        """
+        user_id = as_principal(owner).user_id
+        if self._usages is None or self._counted is None:
+            raise ConfigError("no usage is kept: it needs Policy(usage='originals') or Policy(usage='all')")
+        read = self._usages.recount if recount else self._usages.usage
+        return read(user_id, counted=self._counted)
+
+    def owners(self) -> Iterator[str | None]:
+        """Yield the ids of all who keep uploads or have kept some, None for guests first.
+
+        Raises:
+            BackendError: the catalog is away.
+            ConfigError: no usage is kept.
+        """
+        if self._usages is None:
+            raise ConfigError("no usage is kept: it needs Policy(usage='originals') or Policy(usage='all')")
+        return self._usages.owners()
+
     def spool(self, max_bytes: int) -> Spool:
         """Return a temporary file where workers read."""
         return Spool(self._context.spools.path, max_bytes, budget=self._context.spools.for_all)
@@ -325,13 +378,14 @@ class Uploads:
         source: Source,
         sender: Principal,
         log: UploadLog,
+        quota: Quota,
     ) -> Stored:
         """Store a record, or return what another request has stored meanwhile that is the same."""
         attempts, taken_until = (1, None) if sender.ticket is None else (sender.ticket.uses, sender.ticket.expires_at)
         for _ in range(attempts):
             try:
                 names = candidates(record, self._config.policy)
-                return Stored(writer.store(names, files, log, taken_until=taken_until))
+                return Stored(writer.store(names, files, log, quota=quota, taken_until=taken_until))
             except RequestTaken:
                 # Of several at the same time, the first one to reserve has won; the others had not seen it.
                 digest, earlier = self._find_request(record.request_digest, source, sender)

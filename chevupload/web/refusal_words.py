@@ -47,7 +47,8 @@ def words_of(refusal: Refusal) -> RefusalWords:
         return RefusalWords(icon="warn", color="warn", title=reason(refusal.status), text=refusal.message)
     is_own = type(refusal).__name__ == "RequestDenied" and refusal.message != refusal.text
     wait = _spelled(int(dict(refusal.headers).get("Retry-After", "10")))
-    return RefusalWords(**{**words, "text": refusal.message if is_own else words["text"].replace("{wait}", wait)})
+    text = words["text"].replace("{wait}", wait).replace("{message}", refusal.message)
+    return RefusalWords(**{**words, "text": refusal.message if is_own else text})
 
 
 def _spelled(seconds: int) -> str:

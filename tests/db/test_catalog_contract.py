@@ -5,11 +5,25 @@ from __future__ import annotations
 import pytest
 
 from chevupload.model import Album, Category
-from chevupload.testing import CatalogContract, EventRecordsContract, MovableRecordsContract, TicketRecordsContract
+from chevupload.testing import (
+    CatalogContract,
+    EventRecordsContract,
+    MovableRecordsContract,
+    TicketRecordsContract,
+    UsageRecordsContract,
+)
 from chevupload.testing.memory import MemoryCatalog
 
+CONTRACTS = (
+    CatalogContract,
+    EventRecordsContract,
+    MovableRecordsContract,
+    TicketRecordsContract,
+    UsageRecordsContract,
+)
 
-class TestMemoryCatalog(CatalogContract, EventRecordsContract, MovableRecordsContract, TicketRecordsContract):
+
+class TestMemoryCatalog(*CONTRACTS):
     """The catalog in a dict."""
 
     @pytest.fixture
@@ -19,7 +33,7 @@ class TestMemoryCatalog(CatalogContract, EventRecordsContract, MovableRecordsCon
 
 
 @pytest.mark.slow
-class TestSqlCatalog(CatalogContract, EventRecordsContract, MovableRecordsContract, TicketRecordsContract):
+class TestSqlCatalog(*CONTRACTS):
     """The catalog in a database, on SQLite, PostgreSQL and MariaDB, read in pages of a tenth of their usual size."""
 
     many = 50

@@ -281,6 +281,7 @@ def test_the_wheel_has_what_alembic_looks_for():
         "key_restrictions.py",
         "pending_uploads.py",
         "ticket_uses.py",
+        "usage.py",
         "views_and_indexes.py",
     }
     assert (Path(VERSION_LOCATION).parent / "env.py").exists()

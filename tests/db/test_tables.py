@@ -27,6 +27,7 @@ from chevupload.db import (
     TicketUseMixin,
     UploadMixin,
     UploadTagMixin,
+    UsageMixin,
     UsedNameMixin,
     UserMixin,
     ViewMixin,
@@ -163,6 +164,7 @@ def test_every_mixin_can_be_subclassed():
     mixins = (
         *(UploadMixin, PendingMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
         *(ViewMixin, UsedNameMixin, TicketUseMixin, EventMixin, EndedHandlerMixin, JobMixin, JobRangeMixin, MoveMixin),
+        UsageMixin,
     )
 
     class Other(DeclarativeBase):
@@ -194,6 +196,7 @@ def test_the_ready_set_has_its_names():
         "chevupload_ticket_uses",
         "chevupload_events",
         "chevupload_ended_handlers",
+        "chevupload_usage",
         "chevupload_jobs",
         "chevupload_job_ranges",
         "chevupload_moves",

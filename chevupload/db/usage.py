@@ -1,0 +1,146 @@
+"""Rows of usage: what each owner keeps, changed in the transaction that changes the records.
+
+They are the last rows that such a transaction changes, several in the order of their owners. A transaction that holds
+one waits for later ones only, so there is no deadlock, and uploads of one owner wait for each other's commit alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, bindparam, func, select, update
+
+from chevupload.db.columns import Unlocked
+from chevupload.db.connect import lock_sqlite
+from chevupload.db.tables import Tables
+from chevupload.db.upserts import insert_new, insert_or_add
+from chevupload.quota import Counted, Quota, Usage
+
+_GUESTS = ""
+"""Whose row that of all guests together is."""
+_ANY = 2**62
+"""More than anybody keeps: with a quota and without, the statement is the same."""
+
+
+class Uncounted(Exception):
+    """Owners, None among them for guests, have no row yet: they have to be counted before the change is tried again."""
+
+    def __init__(self, *owners: str | None) -> None:
+        """Name them."""
+        super().__init__(*owners)
+        self.owners = owners
+
+
+class UsageRows:
+    """The rows of usage. Each method is a part of the caller's transaction."""
+
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
+        """Keep them in ``tables``, in a database of this ``dialect``."""
+        usage, upload, column = tables.usage, tables.uploads.c, tables.usage.c
+        self._uploads = upload
+        self._sizes = {
+            "originals": upload.size,
+            "all": upload.size + upload.thumb_size + upload.medium_size + upload.frame_size,
+        }
+        is_it = column.owner_id == bindparam("owner")
+        are_they = column.owner_id.in_(bindparam("owners", expanding=True))
+        self._add = (
+            update(usage)
+            .where(is_it, column.files < bindparam("most_files"), column.bytes <= bindparam("room"))
+            .values(files=column.files + 1, bytes=column.bytes + bindparam("more"))
+        )
+        self._read = select(column.files, column.bytes).where(is_it)
+        self._insert = insert_new(usage, column.owner_id, dialect).values(files=0, bytes=0)
+        self._set = update(usage).where(is_it).values(files=bindparam("new_files"), bytes=bindparam("new_bytes"))
+        # In their order, so that several who give back to the same owners wait for each other.
+        self._lock = select(column.owner_id).where(are_they).order_by(column.owner_id)
+        self._add_all = insert_or_add(usage, column.owner_id, (column.files, column.bytes), dialect)
+
+    def add(self, connection: Connection, owner_id: str | None, upload: Usage, quota: Quota) -> None:
+        """Add an upload to what its owner keeps, by one statement if there is room for it.
+
+        Raises:
+            QuotaExceeded: there is none.
+            Uncounted: the owner has no row.
+        """
+        values = {
+            "owner": _key(owner_id),
+            "more": upload.bytes,
+            "room": (_ANY if quota.bytes is None else quota.bytes) - upload.bytes,
+            "most_files": _ANY if quota.files is None else quota.files,
+        }
+        while connection.execute(self._add, values).rowcount == 0:
+            # Another transaction may have made the row, or given room back, since the statement looked.
+            if (used := self._held(connection, owner_id)) is None:
+                raise Uncounted(owner_id)
+            quota.check(used, upload)
+
+    def read(self, connection: Connection, owner_id: str | None) -> Usage | None:
+        """Return what the row of an owner says, or None if there is no row."""
+        return _usage(connection.execute(self._read, {"owner": _key(owner_id)}).first())
+
+    def _held(self, connection: Connection, owner_id: str | None) -> Usage | None:
+        """Return what the row of an owner says, and hold it."""
+        return _usage(connection.execute(self._read.with_for_update(), {"owner": _key(owner_id)}).first())
+
+    def count(self, connection: Connection, owner_id: str | None, counted: Counted) -> Usage:
+        """Return what an owner's uploads come to, whatever the row says."""
+        column = self._uploads.owner_id
+        is_owners = column.is_(None) if owner_id is None else column == owner_id
+        query = select(func.count(), func.coalesce(func.sum(self._sizes[counted]), 0)).where(is_owners)
+        files, size = connection.execute(query).one()
+        # The sum of whole numbers is a Decimal in some databases.
+        return Usage(files=files, bytes=int(size))
+
+    def recount(self, connection: Connection, owner_id: str | None, counted: Counted) -> Usage:
+        """Have the row say what the uploads come to, and return that; a missing row is made.
+
+        The row is held first, and the uploads are looked at by a statement of its own. So what is seen of them has been
+        added to the row, and what others are about to add or give back is not seen.
+        """
+        connection.execute(self._insert, {"owner_id": _key(owner_id)})
+        self._held(connection, owner_id)
+        used = self.count(connection, owner_id, counted)
+        new = {"owner": _key(owner_id), "new_files": used.files, "new_bytes": used.bytes}
+        connection.execute(self._set, new)
+        return used
+
+    def held(
+        self, connection: Connection, upload_ids: Collection[str], state: str, counted: Counted
+    ) -> Mapping[str | None, Usage]:
+        """Hold those of these uploads that are in a state, and return by owner what they come to.
+
+        Of two who remove the same uploads, the second one finds none, and has nothing to give back.
+        """
+        column, found = self._uploads, dict[str | None, Usage]()
+        is_in_state = Unlocked(column.state) == state
+        query = select(column.owner_id, self._sizes[counted]).where(column.id.in_(upload_ids), is_in_state)
+        lock_sqlite(connection)
+        for owner_id, size in connection.execute(query.order_by(column.id).with_for_update()):
+            found[owner_id] = found.get(owner_id, Usage()) + Usage(files=1, bytes=size)
+        return found
+
+    def give_back(self, connection: Connection, removed: Mapping[str | None, Usage]) -> None:
+        """Take what was removed from the usage of its owners.
+
+        Raises:
+            Uncounted: some of them have no row.
+        """
+        if not removed:
+            return
+        rows = {_key(owner_id): used for owner_id, used in sorted(removed.items(), key=lambda one: _key(one[0]))}
+        known = {*connection.scalars(self._lock.with_for_update(), {"owners": list(rows)})}
+        if missing := [owner_id for owner_id in removed if _key(owner_id) not in known]:
+            raise Uncounted(*missing)
+        less = [{"owner_id": key, "files": -used.files, "bytes": -used.bytes} for key, used in rows.items()]
+        connection.execute(self._add_all.values(less))
+
+
+def _key(owner_id: str | None) -> str:
+    """Return by what the row of an owner is found."""
+    return _GUESTS if owner_id is None else owner_id
+
+
+def _usage(row: Any) -> Usage | None:
+    return None if row is None else Usage(files=row.files, bytes=row.bytes)
