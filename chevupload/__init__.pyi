@@ -1,6 +1,7 @@
 """The public names, each with its home; ``__init__.py`` reads this list, and loads a name when it is first used."""
 
 from chevupload.app import ChevUpload as ChevUpload
+from chevupload.audit import AuditEntry as AuditEntry
 from chevupload.clock import Clock as Clock
 from chevupload.clock import utc_now as utc_now
 from chevupload.config import Config as Config
@@ -23,6 +24,7 @@ from chevupload.db.keys import UserKeys as UserKeys
 from chevupload.db.revisions import VERSION_LOCATION as VERSION_LOCATION
 from chevupload.db.revisions import is_hosts as is_hosts
 from chevupload.db.tables import AlbumMixin as AlbumMixin
+from chevupload.db.tables import AuditMixin as AuditMixin
 from chevupload.db.tables import CategoryMixin as CategoryMixin
 from chevupload.db.tables import EndedHandlerMixin as EndedHandlerMixin
 from chevupload.db.tables import EventMixin as EventMixin
@@ -83,6 +85,7 @@ from chevupload.naming import checked_path as checked_path
 from chevupload.naming import joined_url as joined_url
 from chevupload.protocols import AdoptingStorage as AdoptingStorage
 from chevupload.protocols import AlbumRecords as AlbumRecords
+from chevupload.protocols import AuditRecords as AuditRecords
 from chevupload.protocols import BulkDeletingStorage as BulkDeletingStorage
 from chevupload.protocols import Catalog as Catalog
 from chevupload.protocols import CategoryRecords as CategoryRecords

@@ -298,6 +298,9 @@ class Policy:
     login_url: str | None = setting(None, optional(PAGE_URL))
     """Where users sign in. The page of keys redirects there, the upload page links there; ``next`` is added to the
     query."""
+    audit_lifetime: timedelta | None = setting(None, optional(TIME_SPAN))
+    """How long a table keeps the audit log; a sweep removes what is older. None writes no table: the logger
+    ``chevupload.audit`` has it in any case."""
     pending_grace: timedelta = setting(timedelta(hours=1), TIME_SPAN)
     """Age from which the sweep removes an unfinished upload. It has to be longer than the longest upload."""
     usage: Counted | None = setting(None, optional(choice("originals", "all")))

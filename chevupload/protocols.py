@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
+from chevupload.audit import AuditEntry
 from chevupload.errors import StorageError
 from chevupload.event import Event
 from chevupload.job import Job, JobRange
@@ -633,6 +634,19 @@ class MovableRecords(UploadRecords, Protocol):
 
     def end_moves(self, moves: Collection[Move]) -> None:
         """Keep these moves no more."""
+        ...
+
+
+@runtime_checkable
+class AuditRecords(UploadRecords, Protocol):
+    """Records that keep the audit log, too. Without it, ``Policy(audit_lifetime=...)`` is a ConfigError."""
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """Keep an event."""
+        ...
+
+    def forget_audit(self, *, before: datetime) -> None:
+        """Remove the events of before that time, in transactions that are short."""
         ...
 
 

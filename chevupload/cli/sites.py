@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chevupload.audit import AuditLog
 from chevupload.errors import ConfigError
 from chevupload.filesystem import local_path
 
@@ -132,6 +133,10 @@ class ChosenSite:
 
         catalog = self._sql_catalog(component)
         return {user.id: user.name for user in Accounts(catalog.database, tables=catalog.tables).list_users()}
+
+    def audit(self) -> AuditLog:
+        """Return what writes the audit log: into a table, too, where the component of an application says so."""
+        return AuditLog() if self._is_folder else self._hosted().context.audit
 
     def database(self) -> str:
         """Return the URL of the database, as SQLAlchemy spells it.

@@ -7,6 +7,7 @@ from chevupload.db.database import Database
 from chevupload.db.keys import SqlKeys, UserColumns, UserKeys
 from chevupload.db.tables import (
     AlbumMixin,
+    AuditMixin,
     CategoryMixin,
     EndedHandlerMixin,
     EventMixin,
@@ -30,6 +31,7 @@ __all__ = [
     "AccountKey",
     "Accounts",
     "AlbumMixin",
+    "AuditMixin",
     "CategoryMixin",
     "Database",
     "EndedHandlerMixin",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    insert,
     or_,
     select,
     text,
@@ -26,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from chevupload.audit import AuditEntry
 from chevupload.clock import Clock, utc_now
 from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked, follows
 from chevupload.db.connect import lock_sqlite
@@ -100,6 +103,15 @@ class SqlCatalog(SqlRecords):
             column.id.in_(bindparam("upload_ids", expanding=True)), statements.is_ready
         )
         self._moves = MoveRows(found, statements)
+        audit = found.audit
+        self._add_audit = insert(audit).inline()
+        self._old_audit = (
+            select(audit.c.number)
+            .where(audit.c.at < bindparam("since", type_=audit.c.at.type))
+            .order_by(audit.c.at)
+            .limit(PAGE_SIZE)
+        )
+        self._forget_audit = delete(audit).where(audit.c.number == bindparam("found"))
         views = found.views
         self._add_views = insert_or_add(views, views.c.upload_id, [views.c.count], database.engine.dialect)
         self._duplicate = self._look_for_duplicate(column.owner_id == bindparam("owner_id"))
@@ -400,6 +412,15 @@ class SqlCatalog(SqlRecords):
                 yield value
             condition = column > value
 
+    def add_audit(self, entry: AuditEntry) -> None:
+        """See AuditRecords."""
+        with self._database.change() as connection:
+            connection.execute(self._add_audit, asdict(entry))
+
+    def forget_audit(self, *, before: datetime) -> None:
+        """See AuditRecords."""
+        self._change_found(self._old_audit, before, self._forget_audit, "found")
+
     def _read(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         return first_upload(self.database.rows(query, parameters))
 
@@ -408,7 +429,7 @@ class SqlCatalog(SqlRecords):
 
         It goes row by row and in order, so that several at once wait for each other and never deadlock.
         """
-        page: Sequence[str] = ()
+        page: Sequence[Any] = ()
         while not page or len(page) == PAGE_SIZE:
             with self._database.connect() as connection:
                 page = connection.execute(query, {"since": since}).scalars().all()

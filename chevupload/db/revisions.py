@@ -25,6 +25,7 @@ REVISIONS = (
     "chevupload_key_restrictions",
     "chevupload_ticket_uses",
     "chevupload_usage",
+    "chevupload_audit",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

@@ -269,6 +269,18 @@ class MoveMixin:
     is_ending: Mapped[bool] = mapped_column()
 
 
+class AuditMixin:
+    """One event of the audit log; see :class:`chevupload.audit.AuditEntry`. ``number`` keeps their order."""
+
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    event: Mapped[str] = mapped_column(short_text(16))
+    user_id: Mapped[str | None] = mapped_column(short_text(64))
+    key_id: Mapped[str | None] = mapped_column(short_text(64))
+    address: Mapped[str] = mapped_column(short_text(64))
+    detail: Mapped[str] = mapped_column(short_text(255))
+
+
 class Base(DeclarativeBase):
     """The declarative base of the ready set; its metadata is what migrations compare with."""
 
@@ -291,6 +303,7 @@ _MIXINS: dict[str, type[Any]] = {
     "job_ranges": JobRangeMixin,
     "moves": MoveMixin,
     "usage": UsageMixin,
+    "audit": AuditMixin,
 }
 
 READY_MODELS: dict[str, type[Any]] = {
@@ -321,6 +334,7 @@ class Tables:
     job_ranges: Table
     moves: Table
     usage: Table
+    audit: Table
 
     @classmethod
     def default(cls) -> Self:

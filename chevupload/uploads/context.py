@@ -10,7 +10,7 @@ from functools import cached_property
 from chevupload.audit import AuditLog
 from chevupload.clock import Clock
 from chevupload.config import Config
-from chevupload.protocols import KeyBackend, Renderer, UploadRecords
+from chevupload.protocols import AuditRecords, KeyBackend, Renderer, UploadRecords
 from chevupload.spool import SpoolFolder
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -40,7 +40,9 @@ class UploadContext:
     @cached_property
     def audit(self) -> AuditLog:
         """What writes the audit log."""
-        return AuditLog()
+        keeps = self.config.policy.audit_lifetime is not None
+        records = self.catalog if keeps and isinstance(self.catalog, AuditRecords) else None
+        return AuditLog(clock=self.clock, records=records)
 
     @cached_property
     def spools(self) -> SpoolFolder:

@@ -39,6 +39,7 @@ from chevupload.model import (
 from chevupload.naming import random_id
 from chevupload.protocols import (
     AlbumRecords,
+    AuditRecords,
     CategoryRecords,
     DuplicateRecords,
     IdempotentRecords,
@@ -93,6 +94,8 @@ class Uploads:
         self._albums = catalog if isinstance(catalog, AlbumRecords) else None
         self._categories = catalog if isinstance(catalog, CategoryRecords) else None
         self._owned = catalog if isinstance(catalog, OwnedRecords) else None
+        if self._config.policy.audit_lifetime is not None and not isinstance(catalog, AuditRecords):
+            raise ConfigError("Policy(audit_lifetime=...) needs a catalog with the methods of AuditRecords")
         self._contents: DuplicateRecords | None = None
         if self._config.policy.duplicates == "reject":
             if not isinstance(catalog, DuplicateRecords):

@@ -16,7 +16,7 @@ from threading import Event
 
 from chevupload.errors import BackendError, ConfigError
 from chevupload.model import Upload
-from chevupload.protocols import SweepableRecords
+from chevupload.protocols import AuditRecords, SweepableRecords
 from chevupload.spool import PREFIX
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.moves import Moves
@@ -61,6 +61,9 @@ class Sweep:
         self._withdraw_expired(now, ending)
         self._settle_transactions(grace)
         self._records.withdraw_stalled(now=now, pending_since=now - grace)
+        lifetime = self._context.config.policy.audit_lifetime
+        if lifetime is not None and isinstance(self._records, AuditRecords):
+            self._records.forget_audit(before=now - lifetime)
         removed, failed = self._remove_withdrawn(grace, ending)
         failed += self._moves.end(grace)
         return SweepReport(uploads=removed, temporary_files=self._remove_spools(grace), failed=failed)

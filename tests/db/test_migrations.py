@@ -274,6 +274,7 @@ def test_the_wheel_has_what_alembic_looks_for():
     """The folder of revisions is where the package says."""
     assert {file.name for file in Path(VERSION_LOCATION).glob("*.py")} == {
         "__init__.py",
+        "audit.py",
         "events.py",
         "first_tables.py",
         "jobs.py",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from chevupload.db import (
     AlbumMixin,
+    AuditMixin,
     CategoryMixin,
     Database,
     EndedHandlerMixin,
@@ -165,6 +166,7 @@ def test_every_mixin_can_be_subclassed():
         *(UploadMixin, PendingMixin, KeyMixin, UserMixin, AlbumMixin, CategoryMixin, TagMixin, UploadTagMixin),
         *(ViewMixin, UsedNameMixin, TicketUseMixin, EventMixin, EndedHandlerMixin, JobMixin, JobRangeMixin, MoveMixin),
         UsageMixin,
+        AuditMixin,
     )
 
     class Other(DeclarativeBase):
@@ -200,6 +202,7 @@ def test_the_ready_set_has_its_names():
         "chevupload_jobs",
         "chevupload_job_ranges",
         "chevupload_moves",
+        "chevupload_audit",
     }
 
 
