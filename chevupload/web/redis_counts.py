@@ -71,8 +71,9 @@ class RedisCounts:
                 socket_connect_timeout=_TIMEOUT_SECONDS,
                 retry=Retry(NoBackoff(), 0),
             )
-        except ValueError as error:
-            raise ConfigError(f"flood_store is no URL of a Redis: {error}") from None
+        except ValueError:
+            # Its message may have a piece of a password in it.
+            raise ConfigError("flood_store is no URL of a Redis") from None
         self._take = self._client.register_script(_TAKE)
         self._give_back = self._client.register_script(_GIVE_BACK)
 

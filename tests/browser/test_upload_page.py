@@ -366,6 +366,21 @@ def test_a_busy_server_is_asked_again_when_it_says(open_page, address, gate):
     expect(tiles(page)).to_have_count(2)
 
 
+def test_who_tries_many_keys_is_told_to_wait(open_page, tmp_path):
+    """And that it is not this key that is wrong."""
+    page = open_page(forgiven=REFUSED)
+    with site(tmp_path / "site", signed_in=False, policy=Policy(wrong_keys=1), clock=Clock()) as running:
+        page.goto(f"{running.address}/upload")
+        problem = page.locator("#key-problem")
+        for key, told in (
+            ("wrong", "This key does not work. It may be mistyped, revoked or too old."),
+            (GUEST, "Too many wrong keys came from your network. Please try again in 53 seconds."),
+        ):
+            page.fill("#key", key)
+            page.locator("#use-key").click()
+            expect(problem).to_have_text(told)
+
+
 def test_many_files_wait_for_places_in_the_next_minute(open_page, tmp_path):
     """The page counts the seconds down, says once why it waits, sends nothing meanwhile, and goes on by itself."""
     page = open_page(forgiven=REFUSED)

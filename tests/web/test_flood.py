@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from chevupload import Flood, Principal
-from chevupload.config import Policy
+from chevupload.config import Config, Policy
 from chevupload.config_reader import read_settings
 from chevupload.errors import ConfigError, StorageError
 from chevupload.testing.memory import StaticKeys
@@ -215,14 +215,18 @@ def test_threads_get_as_many_places_as_there_are(make):
     answers = []
 
     def send():
-        answers.extend(stand.send({"source": file()}).status_code for _ in range(4))
+        for content in (b"no picture", PNG, PNG, PNG):
+            answers.append(stand.send({"source": file(content)}).status_code)
 
     threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(answers) == [200] * 20 + [429] * 12
+    assert set(answers) <= {200, 400, 429}
+    # A place that a refused picture held for a moment may be left in the end.
+    rest = 20 - answers.count(200)
+    assert [stand.send({"source": file()}).status_code for _ in range(rest + 1)] == [200] * rest + [429]
     assert len(stand.left()["records"]) == 20
 
 
@@ -280,11 +284,17 @@ def test_without_limits_nobody_is_refused(make):
         assert stand.send({"source": ""}, key="wrong", environ_overrides={"REMOTE_ADDR": "::1"}).status_code == 401
 
 
-@pytest.mark.parametrize("store", ["redis://host:port", "http://host", "memory", "redis://"])
+@pytest.mark.parametrize("store", ["redis://:secret@host:port", "redis://:secret/@host", "http://secret", "memory", "redis://"])
 def test_a_store_has_to_be_one(make, store):
-    """Its password is not repeated."""
-    with pytest.raises(ConfigError, match="flood_store"):
+    """What may hold a password is not repeated."""
+    with pytest.raises(ConfigError, match="flood_store") as refused:
         make(flood_store=store)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_password_is_not_in_what_settings_look_like():
+    """Which ends up in logs."""
+    assert "secret" not in repr(Config(flood_store="redis://:secret@host:6379/1"))
 
 
 def test_the_numbers_are_chevereto_s():

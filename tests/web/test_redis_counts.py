@@ -15,7 +15,7 @@ from tests.redis_server import RedisServer, needs_redis
 from tests.support import assert_refusal, environment, file
 from tests.web.flooding import FLOOD, THREADS
 
-pytestmark = needs_redis
+pytestmark = [needs_redis, pytest.mark.servers]
 PROCESSES = 4
 
 

@@ -68,8 +68,9 @@ export class Key extends EventTarget {
       this.refuse("Please sign in, or paste an API key.");
       return false;
     }
-    if (!this.#isTried && !(await works(this.#url, this.value))) {
-      this.refuse("This key does not work. It may be mistyped, revoked or too old.");
+    const wrong = this.#isTried ? "" : await problemOf(this.#url, this.value);
+    if (wrong) {
+      this.refuse(wrong);
       return false;
     }
     this.#isTried = true;
@@ -113,15 +114,19 @@ export class Key extends EventTarget {
   }
 }
 
-/** Whether a key works: an upload without a file is refused for the file then, and not for the key. */
-async function works(url, key) {
-  if (!/^[!-~]+$/.test(key)) return false;
+/** Return what is wrong with a key; of one that works, an upload without a file is refused for the file. */
+async function problemOf(url, key) {
+  const unusable = "This key does not work. It may be mistyped, revoked or too old.";
+  if (!/^[!-~]+$/.test(key)) return unusable;
   const form = new FormData();
   form.set("source", "");
   try {
     const answer = await fetch(url, { method: "POST", body: form, headers: { Accept: "application/json", "X-API-Key": key } });
-    return answer.status !== 401 && answer.status !== 403;
+    if (answer.status === 401 || answer.status === 403) return unusable;
+    const isGuessed = answer.status === 429 && (await answer.json()).error.message === "Too many wrong keys";
+    const wait = answer.headers.get("Retry-After");
+    return isGuessed ? `Too many wrong keys came from your network. Please try again in ${wait} seconds.` : "";
   } catch {
-    return true; // The server is away, and says so later.
+    return ""; // The server is away, and says so later.
   }
 }
