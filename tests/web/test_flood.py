@@ -284,7 +284,9 @@ def test_without_limits_nobody_is_refused(make):
         assert stand.send({"source": ""}, key="wrong", environ_overrides={"REMOTE_ADDR": "::1"}).status_code == 401
 
 
-@pytest.mark.parametrize("store", ["redis://:secret@host:port", "redis://:secret/@host", "http://secret", "memory", "redis://"])
+@pytest.mark.parametrize(
+    "store", ["redis://:secret@host:port", "redis://:secret/@host", "http://secret", "memory", "redis://"]
+)
 def test_a_store_has_to_be_one(make, store):
     """What may hold a password is not repeated."""
     with pytest.raises(ConfigError, match="flood_store") as refused:
