@@ -38,6 +38,7 @@ from chevupload.web.home import Home
 from chevupload.web.keys_page import KeysPage
 from chevupload.web.oembed import OEmbed
 from chevupload.web.pages import Pages
+from chevupload.web.ticket_api import TicketApi
 from chevupload.web.upload_page import UploadPage
 from chevupload.web.urls import Links
 from chevupload.web.viewer import Viewer
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 FEATURES: tuple[type[Feature], ...] = (
     UploadApi,
+    TicketApi,
     Viewer,
     AssetRoutes,
     Health,

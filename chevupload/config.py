@@ -165,6 +165,8 @@ class Routes:
     """Uploads, in Chevereto's dialect."""
     imgbb: str | None = setting("1/upload", _ROUTE)
     """Uploads, in ImgBB's dialect."""
+    tickets: str | None = setting(None, _ROUTE)
+    """Makes tickets for keys that are for them; ``api/1/tickets``, for example."""
     viewer: str | None = setting("image", _ROUTE)
     """Viewer, short and delete links of pictures. Switched off, answers link to the file, and nothing deletes."""
     video: str | None = setting("clip", _ROUTE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -74,6 +75,7 @@ _OTHER_OPEN_FILES = 500
     multiple=True,
     help="A site, such as https://forum.example, that may open that page as a pop-up; may be repeated.",
 )
+@click.option("--tickets", is_flag=True, help="Make tickets at /api/1/tickets, for keys with that scope.")
 @click.option("--site-name", type=LINE, default="chevupload", show_default=True, help="At the head of each page.")
 @click.option("--base-url", type=setting("url", BASE_URL), help="The server's address as clients see it.")
 @click.option(
@@ -118,6 +120,7 @@ def serve(
     body_bytes: int,
     guest_key: str | None,
     guest_page: bool,
+    tickets: bool,
     popup_origin: tuple[str, ...],
     site_name: str,
     base_url: str | None,
@@ -157,7 +160,7 @@ def serve(
                 wrong_keys=None if flood is None else WRONG_KEYS,
             ),
             flood_store=flood_store,
-            routes=ROUTES,
+            routes=replace(ROUTES, tickets="api/1/tickets") if tickets else ROUTES,
             base_url=base_url,
             trusted_proxies=trusted_proxies,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _SECONDS = 30.0
+_PAUSE_SECONDS = 0.001
 
 
 @contextmanager
@@ -21,6 +23,9 @@ def serve(application: WSGIApplication) -> Iterator[str]:
     server = create_server(application, host="127.0.0.1", port=0, threads=8, clear_untrusted_proxy_headers=False)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
+    # Before its threads wait for requests, it would warn of each that there is none for it.
+    while server.task_dispatcher.active_count:
+        time.sleep(_PAUSE_SECONDS)
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:

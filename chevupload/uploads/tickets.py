@@ -33,6 +33,9 @@ MAX_USES = 100
 CLOCK_SKEW = timedelta(seconds=60)
 """For how long a ticket is taken after its end: clocks of several servers differ."""
 
+TICKET_PARAMETERS = ("title", "description", "tags", "category_id", "width", "nsfw")
+"""Those that a ticket may set."""
+
 _ID_BYTES = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,7 +89,7 @@ class Tickets:
             ConfigError: the key backend cannot look a user up, or the catalog cannot keep what is used.
         """
         principal = as_principal(owner)
-        self._check_site(principal)
+        self.check_site(of_users=not principal.is_guest)
         self._check_owner(principal, album_id)
         restrictions = _restrictions(
             principal, max_bytes=max_bytes, formats=formats, album_id=album_id, origins=origin and (origin,)
@@ -133,10 +136,15 @@ class Tickets:
         owner = checked_principal("keys.principal", self._users.principal(user_id))
         return owner if owner is not None and owner.user_id == user_id else None
 
-    def _check_site(self, owner: Principal) -> None:
+    def check_site(self, *, of_users: bool) -> None:
+        """Check that there can be tickets here.
+
+        Raises:
+            ConfigError: the key backend cannot look a user up, or the catalog cannot keep what is used.
+        """
         if not self._keeps_uses:
             raise ConfigError("tickets need a catalog with the methods uses and free, see TicketRecords")
-        if not owner.is_guest and self._users is None:
+        if of_users and self._users is None:
             raise ConfigError("tickets of users need a key backend with the method principal, see UserKeyBackend")
 
     def _check_owner(self, owner: Principal, album_id: str | None) -> None:
@@ -160,7 +168,7 @@ class Tickets:
             return
         holder = replace(owner, is_admin=False, album_id=None, ticket=None)
         found = check_parameters(claims.parameters.get, holder, max_tags=self._config.limits.max_tags)
-        kept = {name for name in _FIXED if getattr(found, name) not in (None, ())} & claims.parameters.keys()
+        kept = {name for name in TICKET_PARAMETERS if getattr(found, name) not in (None, ())} & claims.parameters.keys()
         if unknown := claims.parameters.keys() - kept:
             raise InvalidParameter(f"Invalid {min(unknown)}, a ticket cannot set it")
 
@@ -185,10 +193,6 @@ class Tickets:
         if len(key) > MAX_KEY_LENGTH:
             raise InvalidParameter(f"Too much for a ticket: it would have {len(key)} characters, max {MAX_KEY_LENGTH}")
         return key
-
-
-_FIXED = ("title", "description", "tags", "category_id", "width", "nsfw")
-"""Parameters that a ticket may set."""
 
 
 def _restrictions(owner: Principal, **given: Any) -> KeyRestrictions:

@@ -839,3 +839,46 @@ def test_it_works_below_a_prefix(page, ann, prefix):
         page.goto(f"{address}{prefix}/upload")
         submit(page, chosen())
         expect(tiles(page)).to_have_count(1)
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_ticket_in_the_address_is_used_and_taken_out_of_it(open_page, tmp_path, signed_in):
+    """In place of a key, and of who is signed in; no address and no storage of the browser's has it."""
+    with site(tmp_path / "tickets", signed_in=signed_in) as running:
+        ticket = running.component.tickets.mint(
+            running.user_id, uses=1, base_url=running.address, parameters={"title": "Theirs"}
+        )
+        page, addresses = open_page(forgiven=REFUSED), []
+        page.on("request", lambda request: addresses.append(request.url))
+        page.goto(ticket.page_url)
+        expect(page).to_have_url(f"{running.address}/upload")
+        assert page.locator("[name=key]").input_value() == ticket.key
+        submit(page, chosen("one.png", PNG))
+        expect(tiles(page)).to_have_count(1)
+        [upload] = running.component.uploads.list(running.user_id)
+        assert upload.title == "Theirs"
+        page.get_by_role("button", name="Upload more").click()
+        submit(page, chosen("two.png", BIG))
+        where = page.locator("#problem" if signed_in else "#key-problem")
+        expect(where).to_contain_text("This ticket is used up.")
+        assert ticket.key not in str(page.evaluate("[{...localStorage}, {...sessionStorage}]"))
+        page.goto(f"{running.address}/upload")
+        assert page.evaluate("document.querySelector('[name=key]')?.value || ''") == ""
+    assert [url for url in addresses if ticket.key in url.partition("#")[0]] == []
+
+
+def test_a_remembered_key_stays_when_a_ticket_comes(open_page, tmp_path):
+    """It is there again when the ticket is not; the page may be open already."""
+    with site(tmp_path / "tickets", signed_in=False) as running:
+        page = open_page(forgiven=REFUSED)
+        page.goto(f"{running.address}/upload")
+        page.get_by_label("API key").fill(running.key)
+        page.get_by_label("Remember it on this device").check()
+        page.get_by_role("button", name="Use this key").click()
+        expect(page.locator("#who-key")).to_contain_text("With the key chv_")
+        ticket = running.component.tickets.mint(running.user_id, base_url=running.address)
+        page.goto(ticket.page_url)
+        expect(page.locator("#who-key")).to_contain_text("With the key chvt_")
+        expect(page).to_have_url(f"{running.address}/upload")
+        page.reload()
+        expect(page.locator("#who-key")).to_contain_text("With the key chv_")

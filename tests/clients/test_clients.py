@@ -10,7 +10,7 @@ import pytest
 from tests.clients.clients import CLIENTS, MULTIPART
 from tests.clients.conftest import ADDRESS, Case, cases
 from tests.clients.installing import SECONDS
-from tests.support import EMPTY, ROOT
+from tests.support import EMPTY, ROOT, file
 
 pytestmark = pytest.mark.timeout(3 * SECONDS)
 """The first test of a client installs it, perhaps while another process installs it for its own first test."""
@@ -42,7 +42,21 @@ def test_an_upload(case, run, server, stand, picture):
         assert stand.left() == EMPTY
 
 
-@pytest.mark.parametrize("case", [Case(client=client, given=next(iter(client.sends))) for client in CLIENTS], ids=str)
+ONE_EACH = [Case(client=client, given=next(iter(client.sends))) for client in CLIENTS]
+
+
+@pytest.mark.parametrize("case", ONE_EACH, ids=str)
+def test_a_ticket_is_a_key(case, run, server, stand, picture):
+    """Every client sends it where it has its key, and it is used up by one upload."""
+    ticket = stand.component.tickets.mint("user").key
+    image = reported(run(ticket))
+    assert server.open(image["url"]) == (200, picture)
+    [record] = stand.left()["records"]
+    assert record.owner_id == "user"
+    assert stand.send({"source": file()}, key=ticket).status_code == 401
+
+
+@pytest.mark.parametrize("case", ONE_EACH, ids=str)
 def test_a_wrong_key(case, run, server, stand):
     """The client says that it failed, and nothing is stored."""
     done = run("wrong-key")

@@ -41,6 +41,14 @@ export class Key extends EventTarget {
     return field.value.trim();
   }
 
+  /** Take a ticket, which is a key for this visit alone. */
+  use(ticket) {
+    field.value = ticket;
+    this.#isTried = true;
+    this.refuse("");
+    this.#change();
+  }
+
   /** Ask for a key. */
   ask() {
     section.hidden = false;
@@ -97,6 +105,7 @@ export class Key extends EventTarget {
   }
 
   #remember() {
+    if (this.value.startsWith("chvt_")) return; // what was remembered before stays
     if (!remember.checked) this.#stored("");
     else if (this.#isTried) this.#stored(this.value);
   }

@@ -185,7 +185,7 @@ function fail(task, problem) {
 /** Act on a refusal: get a new token for an old form, ask who it is, or say what is wrong. */
 async function refuse(task) {
   const { status, code } = task.refusal;
-  const isOfForm = status === 403 && code === 401 && !key?.value;
+  const isOfForm = status === 403 && code === 401 && !form.elements.key?.value;
   if (isOfForm && !task.isRenewed) {
     Object.assign(task, { isRenewed: true, state: "waiting" });
     renewal ??= renew().finally(() => { renewal = null; });
@@ -200,7 +200,7 @@ async function refuse(task) {
     isStarted = inState("done").length > 0;
     review();
     if (key) key.refuse(text);
-    else notice("You are not signed in any more. Sign in again in another tab, then press Upload here.");
+    else notice(form.elements.key ? text : "You are not signed in any more. Sign in again in another tab, then press Upload here.");
     return;
   }
   task.isHopeless = words.isHopeless(task.refusal);
@@ -278,7 +278,9 @@ async function loadResults() {
 }
 
 function listName() {
-  return `chevupload.uploads ${new URL(form.action).pathname} ${user || key?.value.slice(0, 8) || "guest"}`;
+  const sent = form.elements.key?.value.trim() || "";
+  const sender = sent.startsWith("chvt_") ? sent.slice(-12) : user || sent.slice(0, 8) || "guest";
+  return `chevupload.uploads ${new URL(form.action).pathname} ${sender}`;
 }
 
 function notice(text) {
@@ -294,6 +296,20 @@ function showOptions() {
   facts.dataset.usual ??= facts.textContent;
   const kept = selectedIndex ? `Deleted after ${options[selectedIndex].text}` : facts.dataset.usual;
   facts.textContent = [kept, album && `in ${album}`, form.elements.nsfw.checked && "sensitive"].filter(Boolean).join(", ");
+}
+
+/** Upload with the ticket that the address has behind its #, and take it out of there: no server and no list sees it. */
+function useTicket() {
+  const [, ticket] = /^#ticket=(chvt_[\w.-]+)$/.exec(location.hash) || [];
+  if (!ticket) return;
+  window.history.replaceState(null, "", location.pathname + location.search);
+  if (key) {
+    key.use(ticket);
+    return;
+  }
+  if (!form.elements.key) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "key" }));
+  form.elements.key.value = ticket;
+  find("who-user")?.remove(); // it is not theirs
 }
 
 /** Offer what the key that is there, or is not, makes possible. */
@@ -374,6 +390,8 @@ if (find("with-key")) {
   key.addEventListener("change", followKey);
   followKey();
 }
+useTicket();
+addEventListener("hashchange", useTicket);
 if (opener && origins) {
   const { Popup } = await import("./popup.js");
   popup = new Popup(origins.split(" "));

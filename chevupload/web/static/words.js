@@ -23,6 +23,7 @@ const BY_MESSAGE = {
   "Malformed request body": "The browser sent something we could not read. Load the page again and retry.",
   "Image too big": "This picture has too many pixels for this site. A smaller copy may work.",
   "Image takes too much time or memory to process": "This file is too complicated to process here. A smaller copy may work.",
+  "This ticket is used up": "This ticket is used up. Ask for a new one where it came from.",
   "No key provided": "Please sign in, or paste an API key.",
   "Request denied": "This key may not do that.",
   "URL uploading is disabled": "Uploading from a web address is switched off here. Save the picture and upload the file.",

@@ -1,0 +1,91 @@
+"""The route that makes tickets, for keys that are for that.
+
+Source: docs/tickets.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chevupload.errors import InvalidParameter, MissingKey, RequestDenied
+from chevupload.uploads.idempotency import request_digest
+from chevupload.uploads.tickets import TICKET_PARAMETERS
+from chevupload.web.context import WebContext
+from chevupload.web.feature import Feature, route
+from chevupload.web.receiver import key_of
+from chevupload.wsgi.form import Form
+from chevupload.wsgi.responses import json_answer
+from chevupload.wsgi.webob import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_NUMBERS = ("seconds", "uses", "max_bytes")
+_TEXTS = ("album_id", "expiration", "origin")
+_NAMES = {"key", "formats", *_NUMBERS, *_TEXTS, *TICKET_PARAMETERS}
+_NUMBER = re.compile("[0-9]{1,12}")
+_MAX_BODY = 16_384
+_ID_LENGTH = 24
+
+
+class TicketApi(Feature):
+    """Answers the route for tickets."""
+
+    def __init__(self, context: WebContext) -> None:
+        """Make tickets with these parts.
+
+        Raises:
+            ConfigError: the route is on, and there can be no tickets of users.
+        """
+        super().__init__(context)
+        if context.config.routes.tickets is not None:
+            context.tickets.check_site(of_users=True)
+
+    @route("tickets", "POST, OPTIONS", patterns=("/{}", "/{}/"), refusals="json", is_shared=True)
+    def mint(self, environ: WSGIEnvironment) -> Response:
+        """Answer a new ticket of the key's user."""
+        form = Form(self._config.limits, field_names=_NAMES)
+        form.read_query(environ, None)
+        form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
+        if not (key := key_of(environ, form.fields)):
+            raise MissingKey
+        principal = self._context.receiver.identify(key, environ, scope="ticket")
+        if principal.is_guest:
+            # Anybody has that key.
+            raise RequestDenied
+        repeated = environ.get("HTTP_IDEMPOTENCY_KEY")
+        values = _values(form.fields)
+        ticket = self._context.tickets.mint(
+            principal,
+            **values,
+            base_url=self._context.links(environ).base_url,
+            ticket_id=None if repeated is None else request_digest(repeated, principal)[:_ID_LENGTH],
+        )
+        detail = f"{values.get('uses', 1)} uses until {_spell(ticket.expires_at)}"
+        self._context.audit.record(
+            "ticket_minted", user_id=principal.user_id, key_id=principal.key_id, environ=environ, detail=detail
+        )
+        made = {"key": ticket.key, "page_url": ticket.page_url, "expires_at": _spell(ticket.expires_at)}
+        success = {"message": "ticket made", "code": 200}
+        return json_answer({"status_code": 200, "success": success, "ticket": made, "status_txt": "OK"})
+
+
+def _values(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Read what a client says of its ticket."""
+    values: dict[str, Any] = {name: fields[name] for name in _TEXTS if name in fields}
+    for name in _NUMBERS:
+        if name in fields:
+            text = fields[name].strip()
+            if not _NUMBER.fullmatch(text):
+                raise InvalidParameter(f"Invalid {name}, expected a whole number")
+            values[name] = int(text)
+    if "formats" in fields:
+        values["formats"] = fields["formats"].upper().replace(",", " ").split()
+    return values | {"parameters": {name: fields[name] for name in TICKET_PARAMETERS if name in fields}}
+
+
+def _spell(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
