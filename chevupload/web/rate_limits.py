@@ -40,7 +40,7 @@ class _Slot:
 class RateLimits:
     """Counts uploads and wrong keys, and refuses what is over a limit.
 
-    The audit log has one line for each sender and each limit in its time, of each process.
+    The audit log has one line of each process for a sender and a window that is full; that of uploads has all of them.
     """
 
     def __init__(self, config: Config, clock: Clock, audit: AuditLog) -> None:
@@ -73,7 +73,8 @@ class RateLimits:
         if taken.full:
             shortest = taken.full[0]
             what = f"{shortest.most} {'image' if shortest.most == 1 else 'images'} per {shortest.name}"
-            self._tell(subject, shortest, environ, what, user_id=principal.user_id)
+            if not self._told.take(subject, [replace(shortest, most=1)]).full:
+                self._audit.record("limit_hit", user_id=principal.user_id, environ=environ, detail=what)
             seconds = max(_rest(window, taken.at) for window in taken.full)
             raise FloodDetected(
                 f"Flooding detected. You can only upload {what}", headers=(("Retry-After", _whole(seconds)),)
@@ -106,28 +107,19 @@ class RateLimits:
         if window is None or not client:
             # Behind a Unix socket, all clients would have this limit together.
             return
-        subject = f"wrong keys of {client}"
-        taken = self._counts.take(subject, [window])
+        taken = self._counts.take(f"wrong keys of {client}", [window])
         if taken is None or taken.left:
             return
         until = taken.at + (rest := _rest(window, taken.at))
-        if self._refused[0] < until:
+        if self._refused[0] != until:
             self._refused = (until, set())
         self._refused[1].add(client)
-        self._tell(subject, window, environ, f"{window.most} wrong keys per minute")
         if taken.full:
             raise TooManyWrongKeys(headers=(("Retry-After", _whole(rest)),))
 
     def close(self) -> None:
         """Close connections; new ones are made when they are needed."""
         self._counts.close()
-
-    def _tell(
-        self, subject: str, window: Window, environ: WSGIEnvironment, detail: str, user_id: str | None = None
-    ) -> None:
-        told = self._told.take(subject, [replace(window, most=1)])
-        if told is not None and not told.full:
-            self._audit.record("limit_hit", user_id=user_id, environ=environ, detail=detail)
 
 
 class UploadSlot:

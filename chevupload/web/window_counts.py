@@ -52,7 +52,7 @@ class MemoryCounts:
         self._lock = threading.Lock()
         self._counts: dict[int, tuple[int, dict[str, int]]] = {}
 
-    def take(self, subject: str, windows: Sequence[Window]) -> Taken | None:
+    def take(self, subject: str, windows: Sequence[Window]) -> Taken:
         """See WindowCounts."""
         with self._lock:
             # Read behind the lock, it never runs back but where it is set.
