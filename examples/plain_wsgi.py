@@ -8,10 +8,11 @@ In the checkout, this makes an environment and starts it at http://127.0.0.1:800
 In a second terminal, in the same folder, make a user and a key, and upload with it::
 
     .venv/bin/chevupload user add ann --data uploads
-    .venv/bin/chevupload key add ann --data uploads
+    .venv/bin/chevupload key add ann --data uploads --label phone --format JPEG --max-bytes 20000000 --expires P90D
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg http://127.0.0.1:8000/api/1/upload
 
-Everything stays in the folder ``uploads`` below the current one.
+The key is for photos of this size, and for three months; without these words it takes all that the server takes, for
+ever. Everything stays in the folder ``uploads`` below the current one.
 """
 
 from __future__ import annotations

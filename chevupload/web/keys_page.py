@@ -45,10 +45,9 @@ SCOPE_LABELS: Mapping[Scope, str] = {
 """What a key may be for, as people read it."""
 
 _WORDS: Mapping[str, Collection[str]] = {"scope": SCOPE_LABELS, "format": FORMATS}
-_FIELDS = (
-    *("token", "action", "label", "style", "lifetime", "key", "album_id", "megabytes", "origins"),
-    *(f"{kind}-{word}" for kind, words in _WORDS.items() for word in words),
-)
+CHOICES = tuple(f"{kind}-{word}" for kind, words in _WORDS.items() for word in words)
+"""Names of the fields that say what a key is for, each of which is chosen or not."""
+_FIELDS = ("token", "action", "label", "style", "lifetime", "key", "album_id", "megabytes", "origins", *CHOICES)
 _MEGABYTE = 1_000_000
 _MOST_ALBUMS = 500
 """That are shown; more are no choice any more."""

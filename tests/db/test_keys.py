@@ -10,14 +10,24 @@ import pytest
 from sqlalchemy import ForeignKey, String, Uuid, delete, event, insert, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chevupload.db import Accounts, Database, KeyMixin, SqlKeys, Tables, UserColumns, UserKeys, sqlite_engine
+from chevupload.db import (
+    Accounts,
+    Database,
+    KeyMixin,
+    SqlCatalog,
+    SqlKeys,
+    Tables,
+    UserColumns,
+    UserKeys,
+    sqlite_engine,
+)
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import digest, new_key
 from chevupload.model import Principal
 from chevupload.naming import BASE62
 from chevupload.testing import KeyBackendContract, KeyStoreContract
 from tests.databases import sqlite_database
-from tests.support import Clock
+from tests.support import Clock, assert_refusal, file
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 READY_KEYS = Tables.default().keys
@@ -500,6 +510,21 @@ def test_words_of_a_later_version_allow_nothing(people):
         connection.execute(update(READY_KEYS).where(READY_KEYS.c.id == made.id).values(row))
     principal = keys.authenticate(made.key, {})
     assert (principal.scopes, principal.formats, principal.key_id) == ({"upload"}, frozenset(), made.id)
+
+
+def test_mistyped_keys_are_refused_without_the_database(make, database, tmp_path):
+    """On the wire they are unknown keys like any other: 401, though the database is not there any more."""
+    Accounts(database).add_user("ann")
+    key = Accounts(database).add_key("ann").key
+    stand = make(catalog=SqlCatalog(database), keys=SqlKeys(database))
+    assert stand.send({"source": file()}, key=key).status_code == 200
+    (tmp_path / "records.db").unlink()
+    database.engine.dispose()
+    assert stand.send({"source": file()}, key=new_key().key).status_code == 503
+    for place in range(4, len(key)):
+        wrong = f"{key[:place]}{'x' if key[place] != 'x' else 'y'}{key[place + 1 :]}"
+        assert_refusal(stand.send({"source": file()}, key=wrong), 401, 100, "Invalid API key.")
+        assert_refusal(stand.send({"source": file(), "key": key[:place]}, key=None), 401, 100, "Invalid API key.")
 
 
 def test_a_key_for_nobody_is_not_made(people):

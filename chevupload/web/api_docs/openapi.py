@@ -32,7 +32,7 @@ from chevupload.uploads.parameters import PARAMETERS, Parameter
 from chevupload.web.api_docs.client_configs import CLIENTS
 from chevupload.web.api_docs.reference import Service, limits_of, refusals
 from chevupload.web.assets import STYLE
-from chevupload.web.keys_page import LIFETIMES
+from chevupload.web.keys_page import CHOICES, LIFETIMES
 
 Node: TypeAlias = dict[str, Any]
 
@@ -90,6 +90,7 @@ def _values(service: Service) -> Node:
         "file-content": {mime: {} for mime in mimes},
         "max-key-length": MAX_KEY_LENGTH,
         "key-lifetimes": [*LIFETIMES],
+        "key-choices": {name: {"type": "string", "enum": ["", "1"]} for name in CHOICES},
         "clients": [*CLIENTS],
         "style-sheet": STYLE,
     }
