@@ -120,6 +120,8 @@ from chevupload.restrictions import Scope as Scope
 from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
 from chevupload.storage.local import LocalStorage as LocalStorage
 from chevupload.storage.registry import Storages as Storages
+from chevupload.tasks import TaskQueue as TaskQueue
+from chevupload.tasks import Tasks as Tasks
 from chevupload.ticket import Ticket as Ticket
 from chevupload.ticket import TicketClaims as TicketClaims
 from chevupload.uploads.hooks import Hooks as Hooks

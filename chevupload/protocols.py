@@ -582,6 +582,13 @@ class JobRecords(UploadRecords, Protocol):
         """
         ...
 
+    def claimed_until(self, job_id: str) -> datetime | None:
+        """Return until when the range is claimed that is claimed for longest, also if that is over; None without any.
+
+        A range that nobody has claimed yet is claimed until its job was begun.
+        """
+        ...
+
     def range_uploads(self, job: Job, held: JobRange, *, limit: int) -> Sequence[Upload]:
         """Return the next uploads of a range, up to ``limit``: none once all are done."""
         ...

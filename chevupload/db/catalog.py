@@ -298,6 +298,11 @@ class SqlCatalog(SqlRecords):
         with self._database.begin() as connection:
             return self._statements.jobs.claim(connection, job_id, now=now, until=until)
 
+    def claimed_until(self, job_id: str) -> datetime | None:
+        """See JobRecords."""
+        with self._database.connect() as connection:
+            return self._statements.jobs.claimed_until(connection, job_id)
+
     def range_uploads(self, job: Job, held: JobRange, *, limit: int) -> list[Upload]:
         """See JobRecords."""
         query = self._statements.jobs.uploads_of(self._statements.select, job, held, limit)

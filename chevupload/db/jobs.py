@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, func, insert, select, update
 
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.tables import Tables
@@ -87,6 +87,12 @@ class JobRows:
         change = update(self._ranges).where(column.job_id == job_id, column.number == row.number)
         connection.execute(change.values(next_at=until, attempt=row.attempt + 1))
         return JobRange(**values, until=until)
+
+    def claimed_until(self, connection: Connection, job_id: str) -> datetime | None:
+        """See JobRecords."""
+        column = self._ranges.c
+        found: datetime | None = connection.scalar(select(func.max(column.next_at)).where(column.job_id == job_id))
+        return found
 
     def advance(self, connection: Connection, held: JobRange, new: JobRange | None, *, done: int, failed: int) -> bool:
         """See JobRecords."""

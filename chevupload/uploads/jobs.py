@@ -126,6 +126,16 @@ class Jobs:
         """
         return self._records.unfinished_jobs()
 
+    def idle(self) -> Sequence[Job]:
+        """Return the unfinished jobs at which nobody works now.
+
+        Raises:
+            BackendError: the catalog is away.
+        """
+        now = self._clock()
+        ends = [(job, self._records.claimed_until(job.id)) for job in self.unfinished()]
+        return [job for job, end in ends if end is None or end <= now]
+
     def run_range(self, job_id: str, *, ending: Ending | None = None) -> bool:
         """Work on one range of a job. False when there is none now: others have claimed the last ones, or it has ended.
 

@@ -23,6 +23,11 @@ LOGIN = "from chevupload.contrib.flask import *; ChevUpload(flask.Flask('x'), us
             )
             for host in ("Bottle", "Django", "Flask", "Pyramid")
         ),
+        (
+            "celery",
+            "import chevupload.contrib.celery",
+            "chevupload.contrib.celery needs Celery: pip install 'chevupload[celery]'",
+        ),
         ("flask_login", LOGIN, "login=True needs Flask-Login"),
     ],
 )

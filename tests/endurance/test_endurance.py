@@ -8,7 +8,9 @@ from __future__ import annotations
 import pytest
 
 from tests.endurance.events import run_events, running_database
+from tests.endurance.rendering import run_rendering
 from tests.endurance.run import run_local, run_shared, run_views
+from tests.redis_server import needs_redis
 
 pytestmark = pytest.mark.timeout(300)
 PATIENCE = 10.0
@@ -49,3 +51,10 @@ def test_processes_that_are_killed_between_a_commit_and_its_event(tmp_path):
         found = run_events(url, tmp_path, uploads=60, kills=2, workers=2)
     assert found.is_sound, found
     assert found.events > 40
+
+
+@needs_redis
+def test_workers_that_are_killed_while_they_render(tmp_path):
+    """A job of Celery's ends complete, and what was rendered twice was at work when its worker was killed."""
+    found = run_rendering(tmp_path, uploads=200, kills=2)
+    assert found.is_sound, found

@@ -25,6 +25,7 @@ from sqlalchemy import create_engine
 
 from tests.databases import new_database, running_postgres
 from tests.nginx import needs_nginx, open_folder, running_nginx
+from tests.redis_server import RedisServer, needs_redis
 from tests.storage.object_stores import S3, free_port
 from tests.support import ROOT, environment, noise, picture
 
@@ -363,6 +364,39 @@ def test_a_reload_loses_no_upload(site, first, address, key):
     assert {answer.status_code for answer in answers} == {200}
     for answer in answers:
         assert requests.head(image(answer)["url"], timeout=SECONDS).status_code == 200
+
+
+@needs_redis
+def test_a_worker_does_batch_work(site, address, key, tmp_path):
+    """By the unit's command, and Redis; a job is started as the head of the file says."""
+    redis = RedisServer(tmp_path)
+    variables = site.environment() | {"CELERY_BROKER_URL": redis.url}
+    line = re.search(
+        "^ExecStart=.*/bin/celery (.*)$", (EXAMPLE / "chevupload-worker.service").read_text(), re.MULTILINE
+    )
+    assert line
+    options = line.group(1).replace("/var/lib/chevupload/beat", str(tmp_path / "beat")).split()
+    found = image(send(address, key))
+    log, command = tmp_path / "worker.log", [sys.executable, "-m", "celery", *options]
+    with log.open("wb") as output:
+        worker = subprocess.Popen(command, cwd=EXAMPLE, env=variables, stderr=output, start_new_session=True)
+    try:
+        start = re.search(r"bin/python -c '(.*)'", (EXAMPLE / "site_tasks.py").read_text())
+        assert start
+        code = f"{start.group(1)}; from site_app import component as c\nwhile c.jobs.unfinished(): time.sleep(0.1)"
+        subprocess.run(
+            [sys.executable, "-c", f"import time; {code}"], cwd=EXAMPLE, env=variables, check=True, timeout=2 * SECONDS
+        )
+        assert requests.get(found["thumb"]["url"], timeout=SECONDS).status_code == 200
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(SECONDS) == 0, log.read_text()
+        assert "chevupload.run_range" in log.read_text()
+        assert "Traceback" not in log.read_text()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait(SECONDS)
+        redis.kill()
 
 
 def test_each_upload_is_a_line_of_json(first, address, key):
