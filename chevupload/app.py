@@ -26,6 +26,7 @@ from chevupload.uploads.events import Events
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.jobs import Jobs
 from chevupload.uploads.maintenance import Maintenance
+from chevupload.uploads.moving import MoveUploads
 from chevupload.uploads.rendering import Render
 from chevupload.validation import Kind, function_of, instance_of, optional
 from chevupload.web.api import UploadApi
@@ -160,7 +161,7 @@ class ChevUpload:
         self.tickets = context.tickets
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
         erase = Erase(context.uploads, context.catalog, context.key_store)
-        self.jobs = Jobs(context, [Render(context, context.uploads), erase])
+        self.jobs = Jobs(context, [Render(context, context.uploads), MoveUploads(context), erase])
         self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))

@@ -38,6 +38,10 @@ class FileMissing(StorageError):
     """There is no file at this path."""
 
 
+class NotMovable(StorageError):
+    """The files of an upload cannot be moved to another storage as they are, or not yet."""
+
+
 class FileExists(StorageError):
     """There is a file at this path already, and it is left as it is."""
 

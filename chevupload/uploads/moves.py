@@ -7,12 +7,13 @@ names, whenever a process dies, and whether or not the upload is deleted meanwhi
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
 from chevupload.config import Delivery
-from chevupload.errors import BackendError, ConfigError, FileMissing, StorageError, UnknownStorage
+from chevupload.errors import BackendError, ConfigError, FileExists, FileMissing, NotMovable, UnknownStorage
 from chevupload.model import Upload
 from chevupload.move import Move
 from chevupload.protocols import MovableRecords, Storage
@@ -61,33 +62,37 @@ class Moves:
         """Move the files of a ready upload to the storage ``target``. Once more goes on where it ended.
 
         The former files stay for a while, for readers who are at them or have a signed URL; a sweep removes them.
-        False when the upload was deleted or changed meanwhile; a sweep removes what was copied.
+        False when the upload was deleted or moved by another meanwhile; a sweep removes what was copied in vain.
 
         Raises:
-            BackendError: a part is away, a file is missing or not as it was recorded, or there are others in its place.
+            NotMovable: a file is not as it was recorded, there is another in its place, or an earlier move is not over.
+            FileMissing: there is a record and no file.
+            BackendError: a part is away.
             ConfigError: see :meth:`check`.
         """
         records = self.check(upload.storage, target, change_urls=change_urls)
         storage = self._storages.by_name[target]
         move = Move(upload_id=upload.id, paths=upload.paths, source=upload.storage, target=target, at=self._clock())
+        is_begun = bool(records.moves([upload.id]))
         # Also where two names stand for one place. What is there once the move is kept, is of an earlier attempt.
-        if not records.moves([upload.id]) and any(map(storage.exists, upload.paths)):
-            raise StorageError(f"storage {target!r} has files at the place of those of upload {upload.id}")
+        if not is_begun and any(map(storage.exists, upload.paths)):
+            raise NotMovable(f"storage {target!r} has files at the place of those of upload {upload.id}")
         if not records.begin_move(move):
-            raise StorageError(f"an earlier move of upload {upload.id} is not over; the next sweep ends it")
+            raise NotMovable(f"an earlier move of upload {upload.id} is not over; the next sweep ends it")
         try:
             for path in upload.paths:
-                _copy(upload, path, self._storages.of(upload), storage)
-            is_moved = records.switch_storage(upload, target, now=self._clock())
+                _copy(upload, path, self._storages.of(upload), storage, is_new=not is_begun)
+            if records.switch_storage(upload, target, now=self._clock()):
+                return True
         except FileMissing:
             # Who deletes it removes the copies, too.
             if records.get(upload.id) is not None:
                 raise
-            is_moved = False
-        if not is_moved:
-            # It took so long, perhaps, that a sweep has ended the move, and does not know what was written since.
-            records.begin_move(move)
-        return is_moved
+        # It took so long, perhaps, that a sweep has ended the move, and does not know what was written since.
+        records.begin_move(move)
+        if (now := records.get(upload.id)) is not None and now.storage == upload.storage:
+            raise NotMovable(f"upload {upload.id} was changed while it was copied, or that took too long")
+        return False
 
     def end(self, grace: timedelta) -> int:
         """Remove the files that no record names of moves older than ``grace``, and return how many moves stay.
@@ -116,24 +121,26 @@ class Moves:
         return True
 
 
-def _copy(upload: Upload, path: str, source: Storage, target: Storage) -> None:
-    """Copy one file of an upload, unless there is a whole copy of it.
+def _copy(upload: Upload, path: str, source: Storage, target: Storage, *, is_new: bool) -> None:
+    """Copy one file of an upload; unless the move ``is_new``, there may be a copy of it, which is whole or goes.
 
     Raises:
-        StorageError: the file is missing, or not as it was recorded, or the copy is not as the file is.
+        NotMovable: the file is not as it was recorded, or the copy is not as the file is.
+        FileMissing: there is none.
     """
     found = measured(source, path)
     digest = upload.md5 if path == upload.path else found[1]
     if found != (upload.sizes[path], digest):
-        raise StorageError(f"{path} is not as it was stored")
-    if target.exists(path):
+        raise NotMovable(f"{path} is not as it was stored")
+    if not is_new and target.exists(path):
         if measured(target, path) == found:
             return
         target.delete(path)
-    with source.open(path, range(found[0])) as file:
+    # Another process may be at the same upload, if this one is late.
+    with contextlib.suppress(FileExists), source.open(path, range(found[0])) as file:
         target.save(path, file, headers=stored_headers(upload, path))
     if measured(target, path) != found:
-        raise StorageError(f"the copy of {path} is not as the file is")
+        raise NotMovable(f"the copy of {path} is not as the file is")
 
 
 def _longest(delivery: Delivery | Mapping[str, Delivery]) -> timedelta:

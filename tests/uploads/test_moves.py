@@ -11,11 +11,14 @@ from datetime import timedelta
 import pytest
 
 from chevupload.config import Delivery
+from chevupload.db import SqlCatalog
 from chevupload.errors import ConfigError, StorageError
 from chevupload.storage.local import LocalStorage
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.storage import PNG
 from chevupload.uploads.moves import Moves
+from chevupload.uploads.moving import MoveUploads
+from tests.databases import sqlite_database
 from tests.storage.object_stores import S3
 from tests.support import Failing, files_in, noise
 
@@ -258,6 +261,37 @@ def test_moves_that_cannot_be(make, pair):
     with pytest.raises(ConfigError, match="own address"):
         public.moves.move(upload, "new")
     assert public.moves.move(upload, "new", change_urls=True)
+
+
+def test_a_job_moves_an_owners_uploads(make, tmp_path, caplog):
+    """Those of the one storage; what cannot move is counted, and the same job is there for the rest."""
+    caplog.set_level(logging.CRITICAL, "chevupload")
+    with sqlite_database(tmp_path / "records.db") as database:
+        new = MemoryStorage()
+        pair = Pair(make, catalog=SqlCatalog(database), new=Failing(new, "save", StorageError("away"), forever=False))
+        uploads = [pair.upload(f"{number}.png") for number in range(3)]
+        other = pair.stand.upload(filename="other.png", key="other-key")
+        pair.old.save(uploads[1].path, io.BytesIO(b"broken"), headers=PNG)
+        jobs = pair.stand.component.jobs
+        job = jobs.start("move", source="old", target="new", owner_id="user")
+        with pytest.raises(StorageError, match="away"):
+            jobs.run_range(job.id)
+        while jobs.run_range(job.id):
+            pass
+        job = jobs.progress(job.id)
+        assert (job.done, job.failed, job.ended_at is None) == (3, 1, False)
+        assert [pair.find(upload).storage for upload in uploads] == ["new", "old", "new"]
+        assert pair.find_document(other).storage == "old"
+        assert pair.sweep() == 0
+        assert pair.files()[1] == sorted([*uploads[0].paths, *uploads[2].paths])
+
+
+def test_jobs_that_cannot_be(pair):
+    """They are refused when they are started."""
+    kind = MoveUploads(pair.stand.component.context)
+    for arguments, words in (({}, "needs source and target"), ({"source": "old", "target": "third"}, "no storage")):
+        with pytest.raises(ConfigError, match=words):
+            kind.begin(arguments)
 
 
 @pytest.mark.servers
