@@ -19,7 +19,7 @@ class ConfigError(ChevuploadError):
 
 
 class HandlerEnded(ChevuploadError):
-    """A handler of events wants no more of them, ever."""
+    """A handler of events wants no more of them, until somebody says that it is told again."""
 
 
 class BackendError(ChevuploadError):

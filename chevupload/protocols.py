@@ -540,6 +540,10 @@ class EventRecords(UploadRecords, Protocol):
         """Record that the handler of this name wants no more events; once more makes no difference."""
         ...
 
+    def resume_handler(self, name: str) -> bool:
+        """Record that the handler of this name wants events again. False when it did not end."""
+        ...
+
     def ended_handlers(self) -> Collection[str]:
         """Return the names of the handlers that want no more events."""
         ...

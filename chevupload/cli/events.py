@@ -1,4 +1,4 @@
-"""The command ``events deliver``: tells events to the handlers of the site."""
+"""Commands of events: ``events deliver`` tells them to the handlers of the site, ``events resume`` to one again."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def deliver(site: ChosenSite, *, watch: bool) -> Report:
         report = component.events.deliver(ending=ending)
     text = f"told {report.told} events, {report.postponed} wait for another attempt, {report.given_up} given up"
     return Report(dataclasses.asdict(report), text, status=1 if report.postponed or report.given_up else 0)
+
+
+@event_commands.command("resume", help="Tell a handler events again, that had said that it wants no more of them.")
+@click.argument("name")
+def resume(site: ChosenSite, name: str) -> Report:
+    """Tell a handler events again."""
+    with site.open_component() as component:
+        component.events.resume(name)
+    return Report({}, f"{name} is told what happens from now on")

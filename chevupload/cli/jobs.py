@@ -1,4 +1,4 @@
-"""Commands of batch work: ``render`` and ``erase``. Each is resumed by giving it again."""
+"""Commands of batch work: ``render``, ``move`` and ``erase``. Each is resumed by giving it again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.stop_flag import stop_signals
-from chevupload.cli.values import NAME
+from chevupload.cli.values import NAME, TEXT
 
 _INTERRUPTED = 130
 
@@ -39,6 +39,17 @@ def run_job(site: ChosenSite, kind: str, **arguments: str | None) -> Report:
 def render(site: ChosenSite, owner: str | None, first: str | None, last: str | None) -> Report:
     """Render again what is derived from originals."""
     return run_job(site, "render", owner_id=owner, first_id=first, last_id=last)
+
+
+@click.command("move", cls=SiteCommand, help="Move uploads to another storage. Sweeps remove the former files later.")
+@click.option("--from", "source", type=TEXT, metavar="NAME", required=True, help="The storage that they are in.")
+@click.option("--to", "target", type=TEXT, metavar="NAME", required=True, help="The storage to move them to.")
+@click.option("--owner", type=NAME, metavar="ID", help="Only the uploads of the user with this id.")
+@click.option("--change-urls", is_flag=True, help="Also where readers know files by an address of the former storage.")
+def move(site: ChosenSite, source: str, target: str, owner: str | None, *, change_urls: bool) -> Report:
+    """Move uploads between storages."""
+    urls = "yes" if change_urls else None
+    return run_job(site, "move", source=source, target=target, owner_id=owner, change_urls=urls)
 
 
 @click.command("erase", cls=SiteCommand, help="Take everything of a user away: keys, uploads and albums.")

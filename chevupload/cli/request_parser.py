@@ -10,22 +10,12 @@ from waitress.parser import HTTPRequestParser
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
 from chevupload.cli.chunks import ChunkedBody
-from chevupload.config import Limits, Routes
+from chevupload.cli.stand_alone import ROUTES
+from chevupload.config import Limits
 from chevupload.errors import Busy
 from chevupload.spool import Budget
 from chevupload.wsgi.body import body_limit, parse_content_type
 
-ROUTES = Routes(
-    upload_page="upload",
-    api_page="api-v1",
-    health="health",
-    liveness="health/live",
-    oembed="oembed",
-    pup="sdk/pup.js",
-    home="/",
-)
-"""Where this server answers: as a component by itself, with the pages that people start from, upload on and read about
-the API, with oEmbed and the script for other sites where Chevereto has them, and its health."""
 _UPLOADS = (ROUTES.upload, ROUTES.imgbb, ROUTES.upload_page)
 _OTHER_BODY_BYTES = 1_048_576
 """Longest body of any other route; none of them reads more than a few fields."""

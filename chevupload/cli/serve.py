@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import click
 
 from chevupload.cli.log import set_up_log
 from chevupload.cli.sites import DEFAULT_FOLDER, ChosenSite
+from chevupload.cli.stand_alone import BASE_URL_NAME, ROUTES, webhook_hooks, webhook_options
 from chevupload.cli.values import KEY, LINE, NUMBER, SECONDS, setting, upload_address
 from chevupload.config import STORE, Config, Limits, Policy
 from chevupload.errors import ConfigError
@@ -22,6 +25,7 @@ from chevupload.web.api_docs.client_configs import Account, curl_line
 from chevupload.web.pages import Pages
 
 if TYPE_CHECKING:
+    from chevupload.app import ChevUpload
     from chevupload.data_folder import Site
 
 try:
@@ -77,7 +81,13 @@ _OTHER_OPEN_FILES = 500
 )
 @click.option("--tickets", is_flag=True, help="Make tickets at /api/1/tickets, for keys with that scope.")
 @click.option("--site-name", type=LINE, default="chevupload", show_default=True, help="At the head of each page.")
-@click.option("--base-url", type=setting("url", BASE_URL), help="The server's address as clients see it.")
+@click.option(
+    "--base-url",
+    type=setting("url", BASE_URL),
+    envvar=BASE_URL_NAME,
+    show_envvar=True,
+    help="The server's address as clients see it.",
+)
 @click.option(
     "--trusted-proxies",
     type=click.IntRange(0),
@@ -107,6 +117,7 @@ _OTHER_OPEN_FILES = 500
     show_default=True,
     help="At its end, let requests under way finish for so long.",
 )
+@webhook_options
 @click.option("--log-json", is_flag=True, help="Log in lines of JSON, one for each upload among them.")
 def serve(
     *,
@@ -129,18 +140,20 @@ def serve(
     flood_store: str,
     sweep_minutes: float,
     stop_seconds: float,
+    webhook_url: str | None,
+    webhook_secrets: tuple[str, ...],
     log_json: bool,
 ) -> None:
     """Serve until interrupted."""
     if importlib.util.find_spec("waitress") is None:
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
-    from chevupload.cli.request_parser import ROUTES  # noqa: PLC0415  # waitress is an extra
-    from chevupload.cli.server import ServerLimits, create_server, listen  # noqa: PLC0415
+    from chevupload.cli.server import ServerLimits, create_server, listen  # noqa: PLC0415  # waitress is an extra
     from chevupload.cli.stopping import run  # noqa: PLC0415
     from chevupload.factory import embedded  # noqa: PLC0415  # SQLAlchemy comes with it
 
     if connections_per_address and trusted_proxies:
         raise click.UsageError("--connections-per-address would bound the proxies, not their clients: leave it to them")
+    hooks = webhook_hooks(webhook_url, webhook_secrets)
     connections = _connections(connections)
     if connections_per_address is None:
         # Behind proxies, all addresses are theirs.
@@ -168,6 +181,7 @@ def serve(
             site,
             guest_key=guest_key,
             config=config,
+            hooks=hooks,
             fetcher=HttpFetcher(FetchRules(max_concurrent=_fetches(threads))),
             pages=Pages(site_name=site_name),
         )
@@ -183,11 +197,27 @@ def serve(
             _greet(site, base_url or address)
             if sweep_minutes:
                 component.maintenance.sweep_every(sweep_minutes * 60)
-            run(server, stop_seconds=stop_seconds)
+            with _told_events(component):
+                run(server, stop_seconds=stop_seconds)
         except KeyboardInterrupt:
             pass
         finally:
             component.close()
+
+
+@contextlib.contextmanager
+def _told_events(component: ChevUpload) -> Iterator[None]:
+    """Tell events in a thread, where there are handlers; the one that is told at the end is the last one."""
+    ending = threading.Event()
+    thread = threading.Thread(target=component.events.watch, args=(ending,), name="chevupload-events", daemon=True)
+    if component.context.hooks.on_event:
+        thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        if thread.is_alive():
+            thread.join()
 
 
 def _connections(wanted: int) -> int:

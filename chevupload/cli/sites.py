@@ -82,9 +82,9 @@ class ChosenSite:
             with contextlib.closing(_imported(self.app)) as component:
                 yield component
         else:
-            from chevupload.factory import embedded  # noqa: PLC0415  # SQLAlchemy comes with it
+            from chevupload.cli.stand_alone import component_beside  # noqa: PLC0415
 
-            with self.open_folder() as site, contextlib.closing(embedded(site)) as component:
+            with self.open_folder() as site, contextlib.closing(component_beside(site)) as component:
                 yield component
 
     @contextlib.contextmanager

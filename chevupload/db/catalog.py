@@ -256,6 +256,11 @@ class SqlCatalog(SqlRecords):
         with self._database.change() as connection:
             connection.execute(self._statements.events.end, {"name": name})
 
+    def resume_handler(self, name: str) -> bool:
+        """See EventRecords."""
+        with self._database.change() as connection:
+            return bool(connection.execute(self._statements.events.resume, {"handler": name}).rowcount)
+
     def ended_handlers(self) -> set[str]:
         """See EventRecords."""
         with self._database.connect() as connection:

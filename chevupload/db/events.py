@@ -24,6 +24,7 @@ class EventRows:
 
     Attributes:
         end: notes the ``name`` of a handler that wants no more; ``ended`` asks for the names.
+        resume: forgets the name of a ``handler``.
         oldest: when the event happened that is kept for longest.
     """
 
@@ -51,6 +52,7 @@ class EventRows:
         is_it = (column.number == bindparam("one"), column.id == bindparam("one_id"))
         self._postpone = update(events).where(*is_it).values(values)
         self.end: Any = insert_new(ended, ended.c.name, dialect)
+        self.resume: Any = delete(ended).where(ended.c.name == bindparam("handler"))
         self.ended: Any = select(ended.c.name)
         self.oldest: Any = select(column.at).order_by(column.number).limit(1)
 

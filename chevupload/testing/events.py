@@ -147,13 +147,20 @@ class EventRecordsContract(RecordsContract):
         rest = claim(catalog, limit=24)
         assert len({*found, *ids(rest)}) == len(found) + len(rest) == 24
 
-    def test_a_handler_ends_for_good(self, catalog: EventRecords) -> None:
+    def test_a_handler_ends(self, catalog: EventRecords) -> None:
         """Its name is remembered, however often it is said."""
         assert not catalog.ended_handlers()
         catalog.end_handler("a.b-c")
         catalog.end_handler("A.b-c")
         catalog.end_handler("a.b-c")
         assert {*catalog.ended_handlers()} == {"a.b-c", "A.b-c"}
+
+    def test_a_handler_begins_again(self, catalog: EventRecords) -> None:
+        """Its name is forgotten, and no other."""
+        for name in ("a", "b"):
+            catalog.end_handler(name)
+        assert [catalog.resume_handler(name) for name in ("a", "a", "c")] == [True, False, False]
+        assert {*catalog.ended_handlers()} == {"b"}
 
     def test_the_oldest_one(self, catalog: EventRecords) -> None:
         """How far behind those are who tell events."""

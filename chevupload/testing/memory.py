@@ -272,6 +272,12 @@ class MemoryCatalog:
         """See EventRecords."""
         self._ended.add(name)
 
+    def resume_handler(self, name: str) -> bool:
+        """See EventRecords."""
+        is_ended = name in self._ended
+        self._ended.discard(name)
+        return is_ended
+
     def ended_handlers(self) -> set[str]:
         """See EventRecords."""
         return {*self._ended}

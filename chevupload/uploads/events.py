@@ -129,6 +129,18 @@ class Events:
                 logger.exception("events could not be delivered; the next look tries again")
             ending.wait(seconds)
 
+    def resume(self, name: str) -> None:
+        """Tell a handler events again that had raised HandlerEnded; those of the time since then are not among them.
+
+        Raises:
+            BackendError: the catalog is away.
+            ConfigError: there is no handler of this name, or it is told all events.
+        """
+        if self._records is None or name not in self._handlers:
+            raise ConfigError(f"there is no handler {name!r}: {', '.join(sorted(self._handlers)) or 'nobody'} is told")
+        if not self._records.resume_handler(name):
+            raise ConfigError(f"the handler {name!r} is told all events")
+
     def _tell_page(self, records: EventRecords, page: Sequence[Event], ending: Ending | None) -> Counter[str]:
         """Tell the events of a page, and settle them."""
         counts: Counter[str] = Counter()

@@ -9,10 +9,13 @@ import sys
 import time
 
 import pytest
+import requests
 
 from chevupload.cli import main
+from chevupload.cli.sites import ChosenSite
 from chevupload.cli.stop_flag import StopFlag
-from tests.support import environment, file
+from chevupload.data_folder import Site
+from tests.support import FOREVER, NEVER, PNG, environment, file
 
 SITE = """
 import io
@@ -74,6 +77,65 @@ def test_a_site_without_handlers_says_so(run):
     """Somebody expects them to be there."""
     status, _, errors = run(component="silent")
     assert (status, errors) == (1, "Error: nobody handles events: Hooks(on_event=...) has no handler")
+
+
+def test_a_handler_that_had_enough_is_told_again(site, capsys):
+    """By its name; a name that nobody has, or whose handler is told all events, is a mistake."""
+    site.component.catalog.end_handler("file")
+    options = ["--app", f"{site.__name__}:component"]
+    assert main(["events", "resume", "file", *options]) == 0
+    assert capsys.readouterr().out == "file is told what happens from now on\n"
+    assert not site.component.catalog.ended_handlers()
+    for name, words in (("file", "the handler 'file' is told all events"), ("other", "no handler 'other': file is")):
+        assert main(["events", "resume", name, *options]) == 1
+        assert words in capsys.readouterr().err
+
+
+class TestStandAlone:
+    """A site in a data folder has its webhook from the environment, or by options of its server."""
+
+    SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    URL = "https://receiver.invalid/hook"
+
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch):
+        """Return the folder of a site whose variables name a webhook."""
+        pytest.importorskip("standardwebhooks", reason="the extra webhooks is not installed")
+        monkeypatch.setenv("CHEVUPLOAD_WEBHOOK_URL", self.URL)
+        monkeypatch.setenv("CHEVUPLOAD_WEBHOOK_SECRET", f"{self.SECRET} {self.SECRET}")
+        monkeypatch.setenv("CHEVUPLOAD_BASE_URL", "https://pictures.example")
+        Site(tmp_path / "site").close()
+        return str(tmp_path / "site")
+
+    def test_commands_keep_events_and_send_them(self, folder, capsys):
+        """With the addresses of the server."""
+        with ChosenSite(data=folder).open_component() as component:
+            component.uploads.save(file()[0], owner="7", title="A cat")
+            (event,) = component.catalog.claim_events(now=FOREVER, until=NEVER, limit=9)
+            assert component.links().viewer(event.upload).startswith("https://pictures.example/image/A-cat.")
+        assert main(["events", "deliver", "--data", folder]) == 1
+        assert "1 wait for another attempt" in capsys.readouterr().out
+
+    def test_a_webhook_has_both(self, folder, monkeypatch, capsys):
+        """Nobody takes events that are not signed."""
+        monkeypatch.delenv("CHEVUPLOAD_WEBHOOK_SECRET")
+        for command in (["sweep"], ["serve", "--port", "0"]):
+            assert main([*command, "--data", folder]) == 1
+            assert "a webhook needs both" in capsys.readouterr().err
+
+    @pytest.mark.slow
+    def test_the_server_sends_events(self, start, tmp_path):
+        """In a thread of its own, which ends with it."""
+        pytest.importorskip("standardwebhooks", reason="the extra webhooks is not installed")
+        options = ("--guest-key", "guest", "--webhook-url", self.URL, "--webhook-secret", self.SECRET)
+        server = start(tmp_path / "site", *options)
+        requests.post(f"{server.address}/api/1/upload", files={"source": PNG}, data={"key": "guest"}).raise_for_status()
+        log = tmp_path / "site.log"
+        deadline = time.monotonic() + 60
+        while "handler webhook failed for event" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        assert server.stop()[0] == 0
 
 
 @pytest.mark.slow

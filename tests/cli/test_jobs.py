@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from chevupload import Config, Renditions, embedded
 from chevupload.cli import main
 from tests.databases import data_folder
-from tests.support import environment, file
+from tests.support import environment, file, files_in
 
 SITE = """
 import time
@@ -118,3 +119,35 @@ def test_the_same_command_goes_on(folder, number):
     assert len(sizes) == 1
     for upload in uploads(folder):
         assert (folder / "images" / upload.thumb_path).stat().st_size == upload.thumb_size
+
+
+MOVING = """
+from pathlib import Path
+
+from chevupload import LocalStorage, component_from
+
+FOLDER = Path(__file__).parent
+storages = {name: LocalStorage(FOLDER / name) for name in ("old", "new")}
+component = component_from({"folder": str(FOLDER / "site")}, storage=storages, renderer="inline")
+"""
+
+
+def test_uploads_move_to_another_storage(tmp_path, monkeypatch, capsys):
+    """All of them, or an owner's; a storage that is not there is refused."""
+    (tmp_path / "moving_site.py").write_text(MOVING)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    component = importlib.import_module("moving_site").component
+    component.catalog.create_tables()
+    for owner in ("7", "8"):
+        component.uploads.save(file()[0], owner=owner, filename=f"{owner}.png")
+    options = ["--app", "moving_site:component", "--from", "old"]
+    assert main(["move", *options, "--to", "third"]) == 1
+    assert "no storage 'third'" in capsys.readouterr().err
+    assert main(["move", *options, "--to", "new", "--owner", "7"]) == 0
+    assert capsys.readouterr().out == "move: 1 of 1 uploads, 0 failed\n"
+    assert main(["move", *options, "--to", "new", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["done"] == 2
+    assert main(["sweep", "--grace", "0", "--app", "moving_site:component"]) == 0
+    assert [name for name in files_in(tmp_path / "old") if not name.startswith(".")] == []
+    assert len(files_in(tmp_path / "new")) == 4

@@ -220,6 +220,11 @@ def test_410_ends_what_is_sent_there(make, receiver, webhook):
     stand.upload()
     assert stand.component.events.deliver().told == 1
     assert (len(receiver.got), len(told)) == (1, 2)
+    receiver.status = "204 No Content"
+    stand.component.events.resume("shop")
+    stand.upload()
+    assert stand.component.events.deliver().told == 1
+    assert (len(receiver.got), len(told)) == (2, 3)
 
 
 def test_a_receiver_that_keeps_us_waiting_holds_up_nobody(make, world, webhook, monkeypatch):
