@@ -74,9 +74,14 @@ class Moves:
         storage = self._storages.by_name[target]
         move = Move(upload_id=upload.id, paths=upload.paths, source=upload.storage, target=target, at=self._clock())
         is_begun = bool(records.moves([upload.id]))
-        # Also where two names stand for one place. What is there once the move is kept, is of an earlier attempt.
         if not is_begun and any(map(storage.exists, upload.paths)):
-            raise NotMovable(f"storage {target!r} has files at the place of those of upload {upload.id}")
+            # Another process may have begun, or done all of it, since this one looked.
+            is_begun = bool(records.moves([upload.id]))
+            if not is_begun:
+                if _is_there(records, upload):
+                    # Also where two names stand for one place.
+                    raise NotMovable(f"storage {target!r} has files at the place of those of upload {upload.id}")
+                return False
         if not records.begin_move(move):
             raise NotMovable(f"an earlier move of upload {upload.id} is not over; the next sweep ends it")
         try:
@@ -86,11 +91,11 @@ class Moves:
                 return True
         except FileMissing:
             # Who deletes it removes the copies, too.
-            if records.get(upload.id) is not None:
+            if _is_there(records, upload):
                 raise
         # It took so long, perhaps, that a sweep has ended the move, and does not know what was written since.
         records.begin_move(move)
-        if (now := records.get(upload.id)) is not None and now.storage == upload.storage:
+        if _is_there(records, upload):
             raise NotMovable(f"upload {upload.id} was changed while it was copied, or that took too long")
         return False
 
@@ -119,6 +124,12 @@ class Moves:
             logger.exception("former files of upload %s could not be removed", move.upload_id)
             return False
         return True
+
+
+def _is_there(records: MovableRecords, upload: Upload) -> bool:
+    """Whether the files of an upload are still where its record has said."""
+    now = records.get(upload.id)
+    return now is not None and now.storage == upload.storage
 
 
 def _copy(upload: Upload, path: str, source: Storage, target: Storage, *, is_new: bool) -> None:

@@ -263,6 +263,26 @@ def test_moves_that_cannot_be(make, pair):
     assert public.moves.move(upload, "new", change_urls=True)
 
 
+@pytest.mark.parametrize("is_swept", [False, True], ids=["moving", "moved"])
+def test_two_processes_move_the_same_upload(make, is_swept):
+    """The late one finds copies that it has not made, and takes them for what they are."""
+
+    class Watched(MemoryStorage):
+        def exists(self, path):
+            if not rivals:
+                rivals.append("begun")
+                rivals.append(pair.moves.move(upload, "new"))
+                assert not is_swept or pair.sweep() == 0
+            return super().exists(path)
+
+    rivals = []
+    pair = Pair(make, new=Watched())
+    upload = pair.upload()
+    assert not pair.moves.move(upload, "new")
+    assert (rivals, pair.find(upload).storage, pair.sweep()) == (["begun", True], "new", 0)
+    assert (pair.files(), pair.status(upload)) == (([], sorted(upload.paths)), [200, 200, 200])
+
+
 def test_a_job_moves_an_owners_uploads(make, tmp_path, caplog):
     """Those of the one storage; what cannot move is counted, and the same job is there for the rest."""
     caplog.set_level(logging.CRITICAL, "chevupload")
