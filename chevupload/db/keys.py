@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -153,6 +153,7 @@ def _principal(row: Row[Any]) -> Principal | None:
         quota_bytes=row.quota_bytes,
         lifetime=timedelta(seconds=row.lifetime) if row.lifetime else None,
         data=row.data,
+        key_id=getattr(row, "key_id", None),
     )
 
 
@@ -249,7 +250,7 @@ class SqlKeys:
             return None
         if row.last_used_on is None or row.last_used_on < now.date():
             self._note_use(row.key_id, now.date())
-        return replace(owner, key_id=row.key_id).narrowed(restrictions_of(row))
+        return owner.narrowed(restrictions_of(row))
 
     def _note_use(self, key_id: str, today: date) -> None:
         """Write down that a key was used today, if nobody has yet; where that fails, the key opens all the same."""
