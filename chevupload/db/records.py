@@ -29,7 +29,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from chevupload.clock import Clock
 from chevupload.db.columns import Unlocked
@@ -47,6 +47,9 @@ from chevupload.quota import UNLIMITED, Counted, Quota, Usage
 
 DELETING = {"state": "deleting", "request_digest": None}
 """What is gone for readers stands in nobody's way who asks for it once more."""
+
+_DEADLOCK = 1213
+"""Source: MySQL's and MariaDB's lists of errors."""
 
 _FIELDS = tuple(field.name for field in fields(Upload) if field.init and field.name != "tags")
 
@@ -168,6 +171,11 @@ class SqlRecords:
                 raise NameTaken("id or name taken") from error
             # A foreign key of the host's own tables, for example.
             raise CatalogError("the record cannot be stored") from error
+        except CatalogError as error:
+            if taken_until is not None and _is_deadlock(error.__cause__):
+                # MySQL ends some of those who wait for a use, when the first of them gives it back for another name.
+                raise RequestTaken("others ask for this use") from error
+            raise
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """See EventRecords."""
@@ -277,6 +285,11 @@ def first_upload(rows: Sequence[Row[Any]]) -> Upload | None:
 
 def _upload(row: Row[Any], tags: tuple[str, ...]) -> Upload:
     return Upload(**dict(zip(_FIELDS, row, strict=False)), tags=tags)
+
+
+def _is_deadlock(error: BaseException | None) -> bool:
+    """Whether MySQL or MariaDB has ended a transaction in favour of another; everything of it is undone."""
+    return isinstance(error, OperationalError) and getattr(error.orig, "args", ())[:1] == (_DEADLOCK,)
 
 
 def _digest(stem: str) -> str:

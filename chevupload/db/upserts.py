@@ -23,7 +23,7 @@ def insert_once(table: Table, key: Column[Any], other: Column[Any], dialect: Dia
     """Return an insert that counts one row only if none in ``table`` had this ``key``.
 
     Otherwise the transaction has to be rolled back: a row that was there may have lost ``other``, a text. MySQL's
-    drivers tell by that alone, and a plain insert, which is an error there, could end in a deadlock of several.
+    drivers tell by that alone; a plain insert would be an error there, whose constraint has to be guessed.
     """
     if dialect.name in ("mysql", "mariadb"):
         added = mysql.insert(table).on_duplicate_key_update({other.name: ""})

@@ -62,6 +62,8 @@ from chevupload.uploads.upload_log import UploadLog
 _READ_BYTES = 262_144
 _PAGE = 200
 """How many uploads are taken away together."""
+_MORE_ATTEMPTS = 3
+"""To take a use of a ticket, besides one for each that others take first: what others take they may give back."""
 _DUPLICATE_WINDOW = timedelta(days=1)
 
 
@@ -384,7 +386,9 @@ class Uploads:
         quota: Quota,
     ) -> Stored:
         """Store a record, or return what another request has stored meanwhile that is the same."""
-        attempts, taken_until = (1, None) if sender.ticket is None else (sender.ticket.uses, sender.ticket.expires_at)
+        ticket = sender.ticket
+        attempts = 1 if ticket is None else ticket.uses + _MORE_ATTEMPTS
+        taken_until = None if ticket is None else ticket.expires_at
         for _ in range(attempts):
             try:
                 names = candidates(record, self._config.policy)
