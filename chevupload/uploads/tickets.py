@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chevupload.errors import ConfigError, ForeignAlbum, InvalidParameter, RequestDenied, TicketUsed
 from chevupload.keys import checked_principal, knows_users
@@ -23,6 +23,9 @@ from chevupload.signing import TicketSigner
 from chevupload.ticket import Ticket, TicketClaims
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.parameters import check_parameters, parse_expiration
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 TICKET_PREFIX = "chvt_"
 """Of every ticket, and of no key."""
@@ -64,8 +67,11 @@ class Tickets:
         parameters: Mapping[str, Any] | None = None,
         base_url: str | None = None,
         ticket_id: str | None = None,
+        environ: WSGIEnvironment | None = None,
     ) -> Ticket:
-        """Return a new ticket. Nothing is stored or looked up; whether the owner may upload is seen when it is used.
+        """Return a new ticket. Nothing is looked up; whether the owner may upload is seen when it is used.
+
+        It is written into the audit log, and by the site's choice into its table; nothing else is stored.
 
         Args:
             owner: whose the uploads will be: a user's id; a Principal, whose restrictions the ticket has, too; or None
@@ -81,6 +87,7 @@ class Tickets:
                 clients cannot change.
             base_url: of the mount point, for ``page_url``; by default that of the config.
             ticket_id: that of an earlier ticket which this one repeats; by default a new one.
+            environ: the request that asks for it, for the audit log.
 
         Raises:
             InvalidParameter: a value that cannot be meant, or more than fits into a ticket.
@@ -108,6 +115,10 @@ class Tickets:
         )
         self._check_parameters(principal, claims)
         key = self._key(claims)
+        detail = f"{claims.uses} {'use' if claims.uses == 1 else 'uses'} until {claims.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        self._context.audit.record(
+            "ticket_minted", user_id=principal.user_id, key_id=principal.key_id, environ=environ, detail=detail
+        )
         page, base = self._config.routes.upload_page, base_url or self._config.base_url
         page_url = None if page is None or base is None else f"{base}/{page}#ticket={key}"
         return Ticket(key=key, page_url=page_url, expires_at=claims.expires_at)

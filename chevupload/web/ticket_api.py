@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chevupload.errors import InvalidParameter, MissingKey, RequestDenied
@@ -57,18 +56,15 @@ class TicketApi(Feature):
             # Anybody has that key.
             raise RequestDenied
         repeated = environ.get("HTTP_IDEMPOTENCY_KEY")
-        values = _values(form.fields)
         ticket = self._context.tickets.mint(
             principal,
-            **values,
+            **_values(form.fields),
             base_url=self._context.links(environ).base_url,
             ticket_id=None if repeated is None else request_digest(repeated, principal)[:_ID_LENGTH],
+            environ=environ,
         )
-        detail = f"{values.get('uses', 1)} uses until {_spell(ticket.expires_at)}"
-        self._context.audit.record(
-            "ticket_minted", user_id=principal.user_id, key_id=principal.key_id, environ=environ, detail=detail
-        )
-        made = {"key": ticket.key, "page_url": ticket.page_url, "expires_at": _spell(ticket.expires_at)}
+        expires_at = ticket.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        made = {"key": ticket.key, "page_url": ticket.page_url, "expires_at": expires_at}
         success = {"message": "ticket made", "code": 200}
         return json_answer({"status_code": 200, "success": success, "ticket": made, "status_txt": "OK"})
 
@@ -85,7 +81,3 @@ def _values(fields: Mapping[str, str]) -> dict[str, Any]:
     if "formats" in fields:
         values["formats"] = fields["formats"].upper().replace(",", " ").split()
     return values | {"parameters": {name: fields[name] for name in TICKET_PARAMETERS if name in fields}}
-
-
-def _spell(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -68,6 +68,22 @@ def test_floods_are_limited_by_default(start, tmp_path):
     assert 429 in wrong
 
 
+def test_tickets_are_made_where_they_are_wanted(start, tmp_path):
+    """By an option; the ticket has the address of the upload page."""
+    site = Site(tmp_path / "site")
+    site.accounts.add_user("ann")
+    key = {"X-API-Key": site.accounts.add_key("ann").key}
+    site.close()
+    running = start(tmp_path / "site", "--tickets")
+    made = requests.post(f"{running.address}/api/1/tickets", headers=key).json()["ticket"]
+    assert made["page_url"] == f"{running.address}/upload#ticket={made['key']}"
+    answers = [
+        requests.post(f"{running.address}/api/1/upload", headers={"X-API-Key": made["key"]}, files={"source": content})
+        for content in (PNG, PNG, picture(color=(1, 2, 3)))
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 401]
+
+
 def test_a_taken_port_is_told(server, tmp_path, capfd):
     """One line that names the way out, and no data folder."""
     port = urlsplit(server.address).port
