@@ -18,7 +18,7 @@ from chevupload.media.optional import check_usable
 from chevupload.media.sandbox.inline import InlineRenderer
 from chevupload.media.sandbox.pool import WorkerPool
 from chevupload.model import Owner, as_principal
-from chevupload.protocols import AlbumRecords, Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
+from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
 from chevupload.uploads.erasing import Erase
@@ -160,8 +160,8 @@ class ChevUpload:
         self.routes, self.views = context.config.routes, context.views
         self.tickets = context.tickets
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
-        erase = Erase(context.uploads, context.catalog, context.key_store)
-        self.jobs = Jobs(context, [Render(context, context.uploads), MoveUploads(context), erase])
+        self._erase = Erase(context.uploads, context.catalog, context.key_store)
+        self.jobs = Jobs(context, [Render(context, context.uploads), MoveUploads(context), self._erase])
         self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))
@@ -223,11 +223,11 @@ class ChevUpload:
             ConfigError: the catalog cannot list the uploads of a user.
         """
         user_id = as_principal(owner).user_id
-        if self.context.key_store is not None and user_id is not None:
-            self.context.key_store.forget_keys(user_id)
+        if user_id is not None:
+            self._erase.begin({"owner_id": user_id})
         self.uploads.delete_all(owner)
-        if user_id is not None and isinstance(self.catalog, AlbumRecords):
-            self.catalog.forget_albums(user_id)
+        if user_id is not None:
+            self._erase.end({"owner_id": user_id})
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""

@@ -17,6 +17,7 @@ from chevupload.testing.events import EventRecordsContract as EventRecordsContra
 from chevupload.testing.host import HostContract as HostContract
 from chevupload.testing.host import RunningHost as RunningHost
 from chevupload.testing.isolation import isolated as isolated
+from chevupload.testing.jobs import JobRecordsContract as JobRecordsContract
 from chevupload.testing.keys import KeyBackendContract as KeyBackendContract
 from chevupload.testing.keys import KeyStoreContract as KeyStoreContract
 from chevupload.testing.memory import MemoryCatalog as MemoryCatalog

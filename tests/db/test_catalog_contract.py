@@ -8,6 +8,7 @@ from chevupload.model import Album, Category
 from chevupload.testing import (
     CatalogContract,
     EventRecordsContract,
+    JobRecordsContract,
     MovableRecordsContract,
     TicketRecordsContract,
     UsageRecordsContract,
@@ -33,7 +34,7 @@ class TestMemoryCatalog(*CONTRACTS):
 
 
 @pytest.mark.slow
-class TestSqlCatalog(*CONTRACTS):
+class TestSqlCatalog(*CONTRACTS, JobRecordsContract):
     """The catalog in a database, on SQLite, PostgreSQL and MariaDB, read in pages of a tenth of their usual size."""
 
     many = 50
