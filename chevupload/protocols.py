@@ -460,8 +460,8 @@ class UsageRecords(UploadRecords, Protocol):
         """Record ``upload`` as pending. Raises as that of UploadRecords, and:
 
         Raises:
-            QuotaExceeded: its owner would keep more than ``quota``. Nothing was recorded, as after NameTaken and
-                RequestTaken, which come first.
+            QuotaExceeded: its owner would keep more than ``quota``; nothing was recorded. RequestTaken comes first: a
+                request that is repeated needs no room.
         """
         ...
 

@@ -152,9 +152,10 @@ class SqlCatalog(SqlRecords):
         with self._database.begin() as connection:
             if counted != "all":
                 return connection.execute(self._resize, values).rowcount == 1
-            before = usage.held(connection, [upload.id], "ready", counted)
+            usage.hold(connection, [upload.owner_id])
+            before = usage.come_to(connection, [upload.id], "ready", counted)
             is_resized = connection.execute(self._resize, values).rowcount == 1
-            after = usage.held(connection, [upload.id], "ready", counted)
+            after = usage.come_to(connection, [upload.id], "ready", counted)
             usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
             return is_resized
 

@@ -7,7 +7,7 @@ change, never a read, so that SQLite takes the write lock before anything can go
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, cast
@@ -40,7 +40,7 @@ from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
 from chevupload.db.upserts import insert_new, insert_once, insert_or_replace
 from chevupload.db.usage import Uncounted, UsageRows
-from chevupload.errors import CatalogError, NameTaken, RequestTaken
+from chevupload.errors import CatalogError, NameTaken, QuotaExceeded, RequestTaken
 from chevupload.event import Event
 from chevupload.model import Upload
 from chevupload.quota import UNLIMITED, Counted, Quota, Usage
@@ -156,14 +156,19 @@ class SqlRecords:
                     use = {"digest": upload.request_digest, "md5": upload.request_md5, "expires_at": taken_until}
                     if connection.execute(ask.use, use).rowcount != 1:
                         raise RequestTaken("a use of a ticket is taken")
+                if counted is not None:
+                    ask.usage.add(connection, upload.owner_id, Usage.of(upload, counted), quota)
                 connection.execute(ask.insert, row)
                 names = {"upload_id": upload.id, "digest": _digest(upload.stem)}
                 if connection.execute(ask.pend, names).rowcount == 0:
                     raise NameTaken("name was taken")
                 if upload.tags:
                     ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
-                if counted is not None:
-                    ask.usage.add(connection, upload.owner_id, Usage.of(upload, counted), quota)
+        except QuotaExceeded:
+            # What was stored for the same request needs no room any more.
+            if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
+                raise RequestTaken("an upload of this request is there") from None
+            raise
         except IntegrityError as error:
             if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
                 raise RequestTaken("an upload of this request is there") from error
@@ -210,7 +215,13 @@ class SqlRecords:
     def _forget(self, uploads: Sequence[Upload], counted: Counted | None) -> None:
         ask, wanted = self._statements, {"upload_ids": [upload.id for upload in uploads]}
         with self._database.begin() as connection:
-            removed = {} if counted is None else ask.usage.held(connection, wanted["upload_ids"], "deleting", counted)
+            removed: Mapping[str | None, Usage] = {}
+            if counted is not None:
+                ask.usage.hold(connection, owners := {upload.owner_id for upload in uploads})
+                removed = ask.usage.come_to(connection, wanted["upload_ids"], "deleting", counted)
+                if others := removed.keys() - owners:
+                    # The host has given them to somebody else since.
+                    ask.usage.hold(connection, others)
             if connection.execute(ask.forget, wanted).rowcount < len(uploads):
                 # Not in that state, or another process was faster, which is fine.
                 left = {*connection.scalars(ask.are_there, wanted)}

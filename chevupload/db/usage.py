@@ -1,7 +1,7 @@
 """Rows of usage: what each owner keeps, changed in the transaction that changes the records.
 
-They are the last rows that such a transaction changes, several in the order of their owners. A transaction that holds
-one waits for later ones only, so there is no deadlock, and uploads of one owner wait for each other's commit alone.
+Such a transaction changes them before it touches a record, several in the order of their owners. So nobody who holds a
+record, or a name, waits for one of these rows: there is no deadlock, and what is refused has written nothing.
 """
 
 from __future__ import annotations
@@ -53,8 +53,7 @@ class UsageRows:
         self._read = select(column.files, column.bytes).where(is_it)
         self._insert = insert_new(usage, column.owner_id, dialect).values(files=0, bytes=0)
         self._set = update(usage).where(is_it).values(files=bindparam("new_files"), bytes=bindparam("new_bytes"))
-        # In their order, so that several who give back to the same owners wait for each other.
-        self._lock = select(column.owner_id).where(are_they).order_by(column.owner_id)
+        self._hold = select(column.owner_id).where(are_they).order_by(column.owner_id).with_for_update()
         self._add_all = insert_or_add(usage, column.owner_id, (column.files, column.bytes), dialect)
 
     def add(self, connection: Connection, owner_id: str | None, upload: Usage, quota: Quota) -> None:
@@ -72,7 +71,7 @@ class UsageRows:
         }
         while connection.execute(self._add, values).rowcount == 0:
             # Another transaction may have made the row, or given room back, since the statement looked.
-            if (used := self._held(connection, owner_id)) is None:
+            if (used := self._read_held(connection, owner_id)) is None:
                 raise Uncounted(owner_id)
             quota.check(used, upload)
 
@@ -80,7 +79,7 @@ class UsageRows:
         """Return what the row of an owner says, or None if there is no row."""
         return _usage(connection.execute(self._read, {"owner": _key(owner_id)}).first())
 
-    def _held(self, connection: Connection, owner_id: str | None) -> Usage | None:
+    def _read_held(self, connection: Connection, owner_id: str | None) -> Usage | None:
         """Return what the row of an owner says, and hold it."""
         return _usage(connection.execute(self._read.with_for_update(), {"owner": _key(owner_id)}).first())
 
@@ -100,13 +99,24 @@ class UsageRows:
         added to the row, and what others are about to add or give back is not seen.
         """
         connection.execute(self._insert, {"owner_id": _key(owner_id)})
-        self._held(connection, owner_id)
+        self._read_held(connection, owner_id)
         used = self.count(connection, owner_id, counted)
         new = {"owner": _key(owner_id), "new_files": used.files, "new_bytes": used.bytes}
         connection.execute(self._set, new)
         return used
 
-    def held(
+    def hold(self, connection: Connection, owners: Collection[str | None]) -> None:
+        """Hold the rows of owners, so that several who do this for the same ones wait for each other.
+
+        Raises:
+            Uncounted: some of them have no row.
+        """
+        lock_sqlite(connection)
+        known = {*connection.scalars(self._hold, {"owners": sorted(map(_key, owners))})}
+        if missing := [owner_id for owner_id in owners if _key(owner_id) not in known]:
+            raise Uncounted(*missing)
+
+    def come_to(
         self, connection: Connection, upload_ids: Collection[str], state: str, counted: Counted
     ) -> Mapping[str | None, Usage]:
         """Hold those of these uploads that are in a state, and return by owner what they come to.
@@ -116,25 +126,15 @@ class UsageRows:
         column, found = self._uploads, dict[str | None, Usage]()
         is_in_state = Unlocked(column.state) == state
         query = select(column.owner_id, self._sizes[counted]).where(column.id.in_(upload_ids), is_in_state)
-        lock_sqlite(connection)
         for owner_id, size in connection.execute(query.order_by(column.id).with_for_update()):
             found[owner_id] = found.get(owner_id, Usage()) + Usage(files=1, bytes=size)
         return found
 
     def give_back(self, connection: Connection, removed: Mapping[str | None, Usage]) -> None:
-        """Take what was removed from the usage of its owners.
-
-        Raises:
-            Uncounted: some of them have no row.
-        """
-        if not removed:
-            return
-        rows = {_key(owner_id): used for owner_id, used in sorted(removed.items(), key=lambda one: _key(one[0]))}
-        known = {*connection.scalars(self._lock.with_for_update(), {"owners": list(rows)})}
-        if missing := [owner_id for owner_id in removed if _key(owner_id) not in known]:
-            raise Uncounted(*missing)
-        less = [{"owner_id": key, "files": -used.files, "bytes": -used.bytes} for key, used in rows.items()]
-        connection.execute(self._add_all.values(less))
+        """Take what was removed from the usage of its owners, whose rows are held."""
+        if removed:
+            less = {_key(owner_id): {"files": -used.files, "bytes": -used.bytes} for owner_id, used in removed.items()}
+            connection.execute(self._add_all.values([{"owner_id": key, **less[key]} for key in sorted(less)]))
 
 
 def _key(owner_id: str | None) -> str:

@@ -71,14 +71,19 @@ class UsageRecordsContract(RecordsContract):
         reserve(catalog, "a1", Quota(bytes=100), request_digest="d" * 64, tags=("t",))
         assert used(catalog) == (1, 100)
 
-    def test_what_is_taken_is_told_before_a_quota_is(self, catalog: UsageRecords) -> None:
-        """A repeated request needs no room: it has its answer already."""
+    def test_a_request_that_is_taken_is_told_before_a_quota_is(self, catalog: UsageRecords) -> None:
+        """Repeated, it needs no room: it has its answer already."""
         full = Quota(files=1)
-        reserve(catalog, "a1", full, request_digest="d" * 64, name="name")
+        reserve(catalog, "a1", full, request_digest="d" * 64)
         with pytest.raises(RequestTaken):
             reserve(catalog, "a2", full, request_digest="d" * 64)
+        assert used(catalog) == (1, 100)
+
+    def test_what_is_not_recorded_for_its_name_does_not_count(self, catalog: UsageRecords) -> None:
+        """The next name is tried, and counts once."""
+        reserve(catalog, "a1", name="name")
         with pytest.raises(NameTaken):
-            reserve(catalog, "a3", full, name="NAME")
+            reserve(catalog, "a2", name="NAME")
         assert used(catalog) == (1, 100)
 
     def test_each_owner_has_a_usage_and_guests_have_one(self, catalog: UsageRecords) -> None:

@@ -24,7 +24,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ from sqlalchemy import Engine, create_engine, insert, text
 from webob import Request
 
 from chevupload.app import ChevUpload
-from chevupload.config import Config, Limits
+from chevupload.config import Config, Limits, Policy
 from chevupload.db import Accounts, Database, SqlCatalog, SqlKeys, Tables, engine_from
 from chevupload.model import FileHeaders
 from chevupload.uploads.hooks import Hooks
@@ -76,7 +76,11 @@ LIMITS = {
     # One statement more, for which a transaction has to begin and end: where an event is kept, and nowhere else.
     "upload, with its event": Cost(10, 2, 3),
     "delete, with its event": Cost(10, 2, 1),
+    # One statement more for an upload, three to give its room back.
+    "upload, with its usage": Cost(8, 2, 3),
+    "delete, with its usage": Cost(11, 2, 1),
     "swept upload": Cost(0.3, 0.02, 0.02),
+    "swept upload, with usage": Cost(0.3, 0.02, 0.02),
     "upload deleted in bulk": Cost(1.2, 1.1, 0.02),
 }
 
@@ -142,9 +146,10 @@ class Site:
         }
         self.component = ChevUpload(**parts)
         stack.callback(self.component.close)
-        self._telling = ChevUpload(
-            **parts | {"renderer": self.component.renderer}, hooks=Hooks(on_event={"nobody": lambda event: None})
-        )
+        parts |= {"renderer": self.component.renderer}
+        self.telling = ChevUpload(**parts, hooks=Hooks(on_event={"nobody": lambda event: None}))
+        config = replace(self.component.config, policy=Policy(usage="all", quota_files=1_000_000))
+        self.counting = ChevUpload(**parts | {"config": config})
         self._picture = picture((1_000, 800), "JPEG")
         self._numbers = itertools.count()
 
@@ -161,9 +166,9 @@ class Site:
         )
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Keep events meanwhile."""
-        quiet, self.component = self.component, self._telling
+    def using(self, component: ChevUpload) -> Iterator[None]:
+        """Use a component that keeps more meanwhile."""
+        quiet, self.component = self.component, component
         yield
         self.component = quiet
 
@@ -229,9 +234,13 @@ def operations(site: Site) -> Iterator[tuple[str, Cost]]:
         site.cost(lambda: site.get(image["url"], 304, **known)),
     )
     yield "delete by its link", site.cost(lambda: site.delete(image["delete_url"]))
-    with site.telling():
+    with site.using(site.telling):
         yield "upload, with its event", site.cost(site.upload)
         yield "delete, with its event", site.cost(lambda: site.delete(other["delete_url"]))
+    with site.using(site.counting):
+        counted = site.upload()
+        yield "upload, with its usage", site.cost(site.upload)
+        yield "delete, with its usage", site.cost(lambda: site.delete(counted["delete_url"]))
 
 
 @contextmanager
@@ -252,6 +261,10 @@ def measure() -> dict[str, Cost]:
                 found.setdefault(name, []).append(cost)
         site.expired(SWEPT)
         found["swept upload"] = [site.cost(site.component.maintenance.sweep, SWEPT)]
+        with site.using(site.counting):
+            site.expired(SWEPT)
+            site.component.uploads.usage(None, recount=True)
+            found["swept upload, with usage"] = [site.cost(site.component.maintenance.sweep, SWEPT)]
         site.expired(SWEPT, "leaving")
         found["upload deleted in bulk"] = [site.cost(lambda: site.component.uploads.delete_all("leaving"), SWEPT)]
     return {name: min(costs, key=lambda cost: (cost.messages, cost.commits)) for name, costs in found.items()}

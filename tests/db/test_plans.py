@@ -52,7 +52,7 @@ def site(each_database, make):
     stand = make(
         catalog=SqlCatalog(each_database),
         keys=SqlKeys(each_database),
-        policy=Policy(duplicates="reject"),
+        policy=Policy(duplicates="reject", usage="all"),
         clock=Clock(NOW),
     )
     return stand, accounts, accounts.add_key("ann").key
@@ -123,6 +123,8 @@ def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, stat
         assert [album.title for album in stand.catalog.owned_albums(owner, limit=10)] == ["Cats"]
         stand.catalog.has_duplicate("0" * 32, owner_id=None, since=NOW - timedelta(days=1))
         assert stand.open(image["delete_url"], "POST").status_code == 200
+        for counted_owner in (owner, None):
+            stand.component.uploads.usage(counted_owner, recount=True)
     assert len(noted) > 15
     assert full_scans(each_database, noted) == {}
 

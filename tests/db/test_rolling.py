@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import text
 
 from chevupload.db import Accounts, SqlCatalog, SqlKeys
-from chevupload.errors import CatalogError
+from chevupload.errors import CatalogError, QuotaExceeded
 from chevupload.keys import digest, new_key
 from chevupload.model import Upload
+from chevupload.quota import Quota, Usage
 from chevupload.restrictions import KeyRestrictions
 from chevupload.testing.records import NOW
 from tests.support import ROOT
@@ -133,6 +134,22 @@ def test_what_one_withdraws_the_other_cannot_publish(old, new, make_upload):
     old.reserve(make_upload("by-old"))
     assert new.withdraw("by-old")
     assert not old.says("publish", "by-old")
+
+
+def test_what_an_older_server_did_not_count_a_recount_finds(each_database, old, new, make_upload):
+    """It misses what the older one has stored, and has what that one removed, until the last one has ended."""
+    ours = make_upload("by-new", size=100)
+    new.reserve(ours, counted="originals", quota=Quota(files=1))
+    new.publish("by-new")
+    old.reserve(make_upload("by-old", size=20))
+    assert new.usage("user", counted="originals") == Usage(files=1, bytes=100)
+    with pytest.raises(QuotaExceeded):
+        new.reserve(make_upload("a2"), counted="originals", quota=Quota(files=1))
+    assert old.says("withdraw", "by-new")
+    assert old.says("forget", "by-new")
+    assert new.usage("user", counted="originals") == Usage(files=1, bytes=100)
+    assert new.recount("user", counted="originals") == Usage(files=1, bytes=20)
+    assert new.usage("user", counted="originals") == Usage(files=1, bytes=20)
 
 
 def test_what_an_older_server_left_behind_is_removed_as_the_page_says(each_database, old, new, make_upload):

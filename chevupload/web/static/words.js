@@ -38,6 +38,8 @@ export function wordsFor({ status, code, message }, formats) {
   const size = status === 413 && /^File too big - max (.+)$/.exec(message);
   if (size) return `This file is larger than ${size[1]}.`;
   if (key === "415 613" || key === "415 614") return `Files of this kind are not accepted here. Use ${formats}.`;
+  const quota = /^Quota exceeded: (.+)$/.exec(message);
+  if (quota) return `There is no room left for this: ${quota[1]}. Delete something that you do not need, then retry.`;
   const field = /^Invalid (\w+), /.exec(message);
   if (field) return `${field[1][0].toUpperCase()}${field[1].slice(1).replace("_", " ")}: please check this.`;
   return BY_MESSAGE[message] || WORDS[key] || message || `The server answered ${status}. Please try again later.`;
