@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -89,9 +90,10 @@ PLANS = {"sqlite": _sqlite_plan, "postgresql": _postgres_plan, "mysql": _mariadb
 def full_scans(database, statements):
     """Return what reads a whole table or index, by statement.
 
-    A sweep reads the table of pending uploads whole, which holds those alone that are on their way.
+    A sweep reads the tables of pending uploads and of moves whole, which hold those alone that are on their way.
     """
-    statements = {text: values for text, values in statements.items() if "FROM chevupload_pending" not in text[:70]}
+    small = re.compile(r"[^()]*\sFROM chevupload_(pending|moves)\s")
+    statements = {text: values for text, values in statements.items() if not small.match(text)}
     scans = {}
     with database.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
