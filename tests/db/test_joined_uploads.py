@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from chevupload.db import Database, SqlCatalog, sqlite_engine
 from chevupload.errors import CatalogError, ConfigError, StorageError
 from chevupload.testing.memory import MemoryCatalog
-from tests.support import EMPTY, PNG, Failing, file, files_in
+from tests.support import EMPTY, PNG, Failing, file, files_in, picture
 
 NOTHING = timedelta(0)
 POSTS = Table("posts", MetaData(), Column("id", Integer, primary_key=True), Column("text", String(20)))
@@ -76,6 +76,23 @@ def send(stand, session):
     """Send a request that may be repeated to a host that has opened ``session`` for it."""
     headers = {"Idempotency-Key": "one"}
     return stand.send({"source": file()}, headers=headers, environ_overrides={"chevupload.session": session})
+
+
+def test_a_ticket_is_used_when_its_transaction_commits(stand, host):
+    """And free again when it is rolled back."""
+    ticket = stand.component.tickets.mint("user").key
+
+    def use(session, content=PNG):
+        overrides = {"chevupload.session": session}
+        return stand.send({"source": file(content)}, key=ticket, environ_overrides=overrides).status_code
+
+    with Session(host.engine) as session:
+        assert (use(session), use(session)) == (200, 409)
+        session.rollback()
+        assert use(session) == 200
+        session.commit()
+        assert (use(session), use(session, picture(color=(1, 2, 3)))) == (200, 401)
+    assert len(stand.left()["records"]) == 1
 
 
 def test_a_request_is_repeated_after_its_transaction(stand, host):
