@@ -1,6 +1,7 @@
 """What every adapter of a host does alike: mount points, and the component as one request of the host sees it.
 
-The verbs are the same in every host: ``save``, ``get``, ``list``, ``delete`` and ``forget``, and ``links`` besides.
+The verbs are the same in every host: ``save``, ``get``, ``list``, ``usage``, ``delete`` and
+``forget``, and ``links`` besides.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from chevupload.config import Routes
 from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
 from chevupload.protocols import Readable, Wrapper
+from chevupload.quota import Usage
 from chevupload.uploads.service import SaveParameters
 from chevupload.web.feature import paths_of
 from chevupload.web.incoming import SESSION
@@ -73,6 +75,10 @@ class RequestUploads:
     def list(self, owner: Owner, *, limit: int = 50, before: Upload | str | None = None) -> Sequence[Upload]:
         """Return a user's uploads; see :meth:`chevupload.uploads.service.Uploads.list`."""
         return self.component.uploads.list(owner, limit=limit, before=before)
+
+    def usage(self, owner: Owner) -> Usage:
+        """Return what an owner keeps; see :meth:`chevupload.uploads.service.Uploads.usage`."""
+        return self.component.uploads.usage(owner)
 
     def delete(self, upload: Upload | str) -> bool:
         """Take an upload away; see :meth:`chevupload.uploads.service.Uploads.delete`."""

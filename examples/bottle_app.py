@@ -1,4 +1,4 @@
-"""A Bottle application with users of its own, who upload by API keys and by its own form.
+"""A Bottle application with users of its own, each with a quota, who upload by API keys and by its own form.
 
 In the checkout, this makes an environment and starts it at http://127.0.0.1:8000::
 
@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 import bottle
 from bottle import request, response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from chevupload import Database, DataFolder, Principal, Refusal, UserColumns, sqlite_engine
@@ -44,6 +44,7 @@ users = Table(
     Column("id", String(32), primary_key=True),
     Column("name", String(40), nullable=False, unique=True),
     Column("password", String(200), nullable=False),
+    Column("quota_bytes", BigInteger, nullable=False, default=100_000_000),
 )
 database.create_tables()
 database.create_tables([users])
@@ -79,6 +80,7 @@ PAGE = """<!doctype html>
 % if found[size:]:
 <p><a href="/?before={{found[size - 1].cursor}}">Older pictures</a></p>
 % end
+<p>{{f"{used.bytes / 1e6:.1f} of {user.quota_bytes / 1e6:.0f}"}} MB are used.</p>
 <details><summary>Delete my account…</summary>
 <form method="post" action="/delete-account"><input type="hidden" name="token" value="{{token}}">
 <p>Nothing of it can be brought back.</p>
@@ -145,7 +147,7 @@ def found(condition: Any) -> Any:
 def current_user(environ: dict[str, Any]) -> Principal | None:
     """Say who is signed in; chevupload asks, too."""
     row = found(users.c.id == (session().get("user") or ""))
-    return None if row is None else Principal(user_id=row.id, data=row.name)
+    return None if row is None else Principal(user_id=row.id, data=row.name, quota_bytes=row.quota_bytes)
 
 
 def checked() -> Principal | None:
@@ -212,7 +214,7 @@ def home(chevupload: RequestUploads, error: str = "", status: int = 200) -> Any:
     except Refusal as refusal:
         bottle.abort(refusal.status, refusal.message)
     values = {"user": user, "found": found, "size": PAGE_SIZE, "links": chevupload.links}
-    return page(f"Pictures of {user.data}", error, status, **values)
+    return page(f"Pictures of {user.data}", error, status, used=chevupload.usage(user), **values)
 
 
 def upload(chevupload: RequestUploads) -> Any:
@@ -238,8 +240,9 @@ def delete_account(chevupload: RequestUploads) -> None:
 
 
 app = bottle.Bottle()
-app.config.update("chevupload", folder=str(SITE.folder), login_url="/login")
-app.install(ChevUploadPlugin(database=database, users=UserColumns(id=users.c.id), current_user=current_user))
+app.config.update("chevupload", folder=str(SITE.folder), login_url="/login", usage="originals")
+columns = UserColumns(id=users.c.id, quota_bytes=users.c.quota_bytes)
+app.install(ChevUploadPlugin(database=database, users=columns, current_user=current_user))
 app.get("/", callback=home)
 app.post("/", callback=upload)
 app.get(["/register", "/login"], callback=ask)

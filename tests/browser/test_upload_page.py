@@ -366,6 +366,19 @@ def test_a_busy_server_is_asked_again_when_it_says(open_page, address, gate):
     expect(tiles(page)).to_have_count(2)
 
 
+def test_who_has_no_room_left_is_told_how_much_is_used(open_page, tmp_path):
+    """And may retry when something was deleted."""
+    page = open_page(forgiven=REFUSED)
+    with site(tmp_path / "site", policy=Policy(usage="originals", quota_files=1)) as running:
+        page.goto(f"{running.address}/upload")
+        submit(page, chosen("a.png"), chosen("b.png"))
+        told = "There is no room left for this: 1 of 1 files are used. Delete something that you do not need"
+        expect(page.locator("#refused")).to_contain_text(told)
+        running.component.uploads.delete_all(running.user_id)
+        page.get_by_role("button", name="Retry").first.click()
+        expect(tiles(page)).to_have_count(2)
+
+
 def test_who_tries_many_keys_is_told_to_wait(open_page, tmp_path):
     """And that it is not this key that is wrong."""
     page = open_page(forgiven=REFUSED)

@@ -7,11 +7,13 @@ import copy
 import hmac
 import io
 import posixpath
+import time
 from dataclasses import dataclass, replace
 
 from chevupload.errors import ChevuploadError, FileExists, FileMissing, StorageError
 from chevupload.keys import digest, new_key
 from chevupload.model import Album, ApiKey, Category, Principal
+from chevupload.quota import UNLIMITED, Usage
 from chevupload.restrictions import NO_RESTRICTIONS
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.records import NOW
@@ -424,6 +426,53 @@ class KeepsUses(SoundCatalog):
     def free(self, digest):
         pass
 
+
+class CountsWhatIsLive(SoundCatalog):
+    """Gives room back for what is deleted while its files are still there."""
+
+    breaks = "test_an_upload_counts_from_its_reservation_until_it_is_forgotten"
+
+    def _used(self, owner_id, counted):
+        live = {id_: record for id_, record in self._records.items() if record.state != "deleting"}
+        everything, self._records = self._records, live
+        found = super()._used(owner_id, counted)
+        self._records = everything
+        return found
+
+
+class LooksFirst(SoundCatalog):
+    """Looks for room before it reserves, so that everybody who comes at that moment is let in."""
+
+    breaks = "test_twelve_threads_store_what_fits_and_not_a_byte_more"
+
+    def reserve(self, upload, *, counted=None, quota=UNLIMITED):
+        if counted is not None:
+            quota.check(self.usage(upload.owner_id, counted=counted), Usage.of(upload, counted))
+            time.sleep(0.01)
+        super().reserve(upload)
+
+
+class AsksRequestsForRoom(SoundCatalog):
+    """Refuses a repeated request, which has its answer already."""
+
+    breaks = "test_a_request_that_is_taken_is_told_before_a_quota_is"
+
+    def reserve(self, upload, *, counted=None, quota=UNLIMITED):
+        if counted is not None:
+            quota.check(self.usage(upload.owner_id, counted=counted), Usage.of(upload, counted))
+        super().reserve(upload, counted=counted, quota=quota)
+
+
+class CountsThumbnails(SoundCatalog):
+    """Counts every file, whatever the site counts."""
+
+    breaks = "test_derived_files_count_where_all_do"
+
+    def _used(self, owner_id, counted):
+        return super()._used(owner_id, "all")
+
+
+USAGE_CATALOGS = (SoundCatalog, CountsWhatIsLive, LooksFirst, AsksRequestsForRoom, CountsThumbnails)
 
 TICKET_CATALOGS = (SoundCatalog, FreesUses, KeepsUses)
 

@@ -29,6 +29,7 @@ BODIES = {
     "CatalogContract": (defective.CATALOGS, '{"catalog": give(defect)}'),
     "EventRecordsContract": (defective.EVENT_CATALOGS, '{"catalog": give(defect)}'),
     "TicketRecordsContract": (defective.TICKET_CATALOGS, '{"catalog": give(defect)}'),
+    "UsageRecordsContract": (defective.USAGE_CATALOGS, '{"catalog": give(defect)}'),
     "KeyBackendContract": (
         defective.KEYS,
         '{"backend": give(defect), "usable_key": give(defective.KEY), "owner": give("42"),'
