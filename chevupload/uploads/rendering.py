@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chevupload.errors import Busy, ConfigError, FileMissing, Refusal, UnknownStorage
+from chevupload.errors import Busy, CatalogError, ConfigError, FileMissing, Refusal, UnknownStorage
 from chevupload.model import MediaFile, Principal, Upload
 from chevupload.protocols import CheckableRecords, ReplacingStorage, Storage
 from chevupload.storage.headers import stored_headers
@@ -64,9 +64,11 @@ class Rendering:
         again = replace(upload, **sizes)
         for name, file in made.items():
             _put(storage, again, str(getattr(again, f"{name}_path")), file)
+        is_recorded = records.resize(again, counted=self._context.config.policy.usage)
+        if not is_recorded and records.get(upload.id) is not None:
+            raise CatalogError(f"upload {upload.id} was moved while it was rendered: render it again")
         # Deleted meanwhile, it may have left these behind already.
-        kept = again.paths if records.resize(again, counted=self._context.config.policy.usage) else ()
-        for path in {*upload.paths, *again.paths} - {*kept}:
+        for path in {*upload.paths, *again.paths} - {*(again.paths if is_recorded else ())}:
             storage.delete(path)
 
 
