@@ -298,6 +298,7 @@ def pages(make, tmp_path):
             key_store=keys,
             current_user=lambda environ: Principal(user_id="ann") if environ.get("HTTP_X_USER") == "ann" else None,
             routes=Routes(
+                tickets="api/1/tickets",
                 **{"health": "health", "liveness": "health/live", "upload_page": "upload", "api_page": "api-v1"},
                 **{"oembed": "oembed", "pup": "sdk/pup.js", "home": "start"},
             ),
