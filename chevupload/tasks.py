@@ -47,13 +47,13 @@ class Tasks:
         self._parallel = COUNT.checked("parallel", parallel)
 
     def start(self, kind: str, **arguments: str | None) -> Job:
-        """Start a job, or resume the unfinished one, and let workers work on it; see ``component.jobs``.
+        """Start a job, or resume the unfinished one, and let workers divide it and work on it; see ``component.jobs``.
 
         Raises:
             BackendError: the catalog is away; or the queue, and then the job is started by the next ``resume``.
             ConfigError: there can be no such job.
         """
-        job = self._component.jobs.start(kind, **arguments)
+        job = self._component.jobs.add(kind, **arguments)
         self._enqueue(job)
         return job
 

@@ -61,6 +61,7 @@ def test_a_job_is_done_range_by_range(stand, tasks, queue):
     """By as many tasks at a time as was said, with an id alone."""
     job = tasks.start("render")
     assert [*queue] == [("run_range", {"job_id": job.id})] * 3
+    assert (job.is_split, job.total) == (False, 0), "workers divide it"
     sizes = {upload.thumb_size for upload in stand.catalog.uploads()}
     work(tasks, queue)
     ended = stand.component.jobs.progress(job.id)
@@ -70,7 +71,7 @@ def test_a_job_is_done_range_by_range(stand, tasks, queue):
 
 def test_what_a_queue_lost_is_resumed(stand, tasks, queue):
     """Once nobody works on it any more; what comes twice finds nothing to do."""
-    job = tasks.start("render")
+    job = stand.component.jobs.start("render")
     held = stand.catalog.claim_range(job.id, now=stand.clock(), until=stand.clock.move(minutes=1) or stand.clock())
     queue.clear()
     stand.clock.move(minutes=-1)

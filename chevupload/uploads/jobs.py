@@ -25,8 +25,8 @@ logger = logging.getLogger("chevupload")
 _CLAIMED = timedelta(minutes=5)
 _ATTEMPTS = 5
 """How often a step is begun that ends its process, or fails, before it is left out."""
-_RANGES_AT_ONCE = 50
-"""How many ranges are added by one transaction."""
+_IDS_AT_ONCE = 5_000
+"""How many uploads are divided into ranges by one transaction."""
 _LOOK_SECONDS = 1.0
 """Between two looks whether what other processes have claimed is done."""
 _SCOPE = {"owner_id", "first_id", "last_id"}
@@ -87,7 +87,16 @@ class Jobs:
     def start(self, kind: str, **arguments: str | None) -> Job:
         """Start a job, or resume the unfinished one of this kind with the same arguments, and return it.
 
-        It is divided into ranges here, and worked on by :meth:`run_range`.
+        It is divided into ranges here, which takes some seconds for a million uploads. :meth:`run_range` works on it.
+        See :meth:`add`.
+        """
+        job = self.add(kind, **arguments)
+        while self._divide(job):
+            pass
+        return self.progress(job.id)
+
+    def add(self, kind: str, **arguments: str | None) -> Job:
+        """Do as :meth:`start`, and leave it to those who work on the job to divide it: its ``total`` is known later.
 
         Args:
             kind: such as ``render``.
@@ -102,10 +111,7 @@ class Jobs:
         if unknown := given.keys() - _SCOPE - chosen.parameters:
             raise ConfigError(f"a job {kind} has no arguments {', '.join(sorted(unknown))}")
         chosen.begin(given)
-        new = Job(id=random_id(22), kind=kind, arguments=given, begun_at=self._clock())
-        job = self._records.add_job(new)
-        self._split(job)
-        return self.progress(job.id)
+        return self._records.add_job(Job(id=random_id(22), kind=kind, arguments=given, begun_at=self._clock()))
 
     def progress(self, job_id: str) -> Job:
         """Return a job as it is now.
@@ -150,11 +156,12 @@ class Jobs:
         job = self.progress(job_id)
         if job.ended_at is not None:
             return False
-        now = self._clock()
-        held = self._records.claim_range(job_id, now=now, until=now + _CLAIMED)
+        held, is_divided = self._claim(job_id), job.is_split
+        while held is None and not is_divided:
+            is_divided = not self._divide(job)
+            held = self._claim(job_id)
         if held is None:
-            # Whoever was dividing it may have died.
-            self._split(job)
+            # Its last range may have been done by somebody who died then.
             self._end(job)
             return False
         while not (ending and ending.is_set()):
@@ -190,10 +197,14 @@ class Jobs:
             raise ConfigError(f"there are no jobs {name!r}: {', '.join(sorted(self._kinds))}")
         return self._kinds[name]
 
-    def _split(self, job: Job) -> None:
+    def _claim(self, job_id: str) -> JobRange | None:
+        now = self._clock()
+        return self._records.claim_range(job_id, now=now, until=now + _CLAIMED)
+
+    def _divide(self, job: Job) -> bool:
+        """Add some ranges to a job. False once all are there."""
         size = self._kind(job.kind).range_size
-        while self._records.split_job(job, size=size, limit=_RANGES_AT_ONCE):
-            pass
+        return self._records.split_job(job, size=size, limit=_IDS_AT_ONCE // size)
 
     def _step(self, job: Job, held: JobRange) -> JobRange | None:
         """Do the next uploads of a range, and return what is left of it; None when it is done, or another's."""

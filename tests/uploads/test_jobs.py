@@ -94,6 +94,16 @@ def test_every_upload_is_done_once(jobs, kind, names):
     assert jobs.unfinished() == []
 
 
+def test_a_job_is_divided_as_it_is_worked_on(jobs, kind, names, monkeypatch):
+    """By those who find no range: some at a time, and none is left out."""
+    monkeypatch.setattr("chevupload.uploads.jobs._IDS_AT_ONCE", 5)
+    job = jobs.add("note")
+    assert (job.total, job.is_split) == (0, False)
+    totals = [now.total for now in jobs.run(job.id, ending=threading.Event())]
+    assert (totals, kind.done) == ([5, 10, 12], names)
+    assert jobs.progress(job.id).ended_at is not None
+
+
 def test_a_job_of_nothing_ends(jobs, kind):
     """With what comes after the last one."""
     assert run(jobs, jobs.start("note", owner_id="nobody")).ended_at is not None
