@@ -9,9 +9,9 @@ from datetime import UTC, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias, cast
 
 from chevupload.errors import ConfigError
-from chevupload.flood import FLOOD, Flood
 from chevupload.formats import NAMES, STILLS, TARGETS
-from chevupload.quota import Counted
+from chevupload.policy.flood import FLOOD, Flood
+from chevupload.policy.quota import Counted
 from chevupload.validation import (
     BASE_URL,
     BYTES,

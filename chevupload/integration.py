@@ -14,8 +14,8 @@ from chevupload.app import FEATURES, ChevUpload
 from chevupload.config import Routes
 from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
+from chevupload.policy.quota import Usage
 from chevupload.protocols import Readable, Wrapper
-from chevupload.quota import Usage
 from chevupload.uploads.service import SaveParameters
 from chevupload.web.feature import paths_of
 from chevupload.web.incoming import SESSION

@@ -15,11 +15,11 @@ from typing import Any, Literal, Self, TypeAlias
 from uuid import UUID
 
 from chevupload.config import Originals
-from chevupload.flood import Flood
 from chevupload.formats import BY_EXTENSION
-from chevupload.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, KeyRestrictions, Scope, narrower
+from chevupload.policy.flood import Flood
+from chevupload.policy.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, KeyRestrictions, Scope, narrower
+from chevupload.records.ticket import TicketClaims
 from chevupload.scaling import Side
-from chevupload.ticket import TicketClaims
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,16})-([A-Za-z0-9_-]{1,64})\Z")

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from chevupload.audit import AuditEntry
 from chevupload.errors import StorageError
-from chevupload.event import Event
-from chevupload.job import Job, JobRange
 from chevupload.model import (
     Album,
     ApiKey,
@@ -28,9 +26,11 @@ from chevupload.model import (
     Principal,
     Upload,
 )
-from chevupload.move import Move
-from chevupload.quota import UNLIMITED, Counted, Quota, Usage
-from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
+from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
+from chevupload.policy.restrictions import NO_RESTRICTIONS, KeyRestrictions
+from chevupload.records.event import Event
+from chevupload.records.job import Job, JobRange
+from chevupload.records.move import Move
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -614,7 +614,8 @@ class JobRecords(UploadRecords, Protocol):
 class MovableRecords(UploadRecords, Protocol):
     """Records whose files can be moved to another storage. Without it, a move raises ConfigError.
 
-    A :class:`~chevupload.move.Move` is kept from before the first file is copied until one storage has none of them.
+    A :class:`~chevupload.records.move.Move` is kept from before the first file is copied until one storage has none of
+    them.
     """
 
     def begin_move(self, move: Move) -> bool:

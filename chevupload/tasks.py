@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chevupload.app import ChevUpload
 from chevupload.errors import ConfigError
-from chevupload.job import Job
+from chevupload.records.job import Job
 from chevupload.validation import COUNT
 
 TASKS = ("run_range", "resume", "deliver", "sweep")

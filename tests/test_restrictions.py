@@ -6,7 +6,7 @@ import pytest
 
 from chevupload.errors import ConfigError
 from chevupload.model import Principal
-from chevupload.restrictions import SCOPES, KeyRestrictions
+from chevupload.policy.restrictions import SCOPES, KeyRestrictions
 
 WRONG = [
     {"scopes": {"upload", "fly"}},

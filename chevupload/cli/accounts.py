@@ -16,7 +16,7 @@ from chevupload.cli.values import END, LINE, NAME, TEXT, setting
 from chevupload.errors import ConfigError, NameTaken
 from chevupload.formats import NAMES
 from chevupload.model import KeyStyle
-from chevupload.restrictions import ALBUM_ID, SCOPES, KeyRestrictions
+from chevupload.policy.restrictions import ALBUM_ID, SCOPES, KeyRestrictions
 from chevupload.spool import format_bytes
 from chevupload.validation import CORS_ORIGIN
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from chevupload.db.accounts import AccountKey, UnknownName
 from chevupload.errors import ConfigError
 from chevupload.model import ApiKey, KeyStyle, NewKey
+from chevupload.policy.restrictions import KeyRestrictions
 from chevupload.protocols import KeyStore, UserKeyBackend
-from chevupload.restrictions import KeyRestrictions
 
 
 class HostKeys:

@@ -19,7 +19,7 @@ from chevupload.cli.values import KEY, LINE, NUMBER, SECONDS, setting, upload_ad
 from chevupload.config import STORE, Config, Limits, Policy
 from chevupload.errors import ConfigError
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
-from chevupload.flood import FLOOD, Flood
+from chevupload.policy.flood import FLOOD, Flood
 from chevupload.validation import BASE_URL, ORIGIN
 from chevupload.web.api_docs.client_configs import Account, curl_line
 from chevupload.web.pages import Pages

@@ -18,7 +18,7 @@ from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError, NameTaken
 from chevupload.model import Album, ApiKey, Category, KeyStyle, NewKey
 from chevupload.naming import normalized, random_id
-from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
+from chevupload.policy.restrictions import NO_RESTRICTIONS, KeyRestrictions
 
 _ID_LENGTH = 12
 

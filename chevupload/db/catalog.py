@@ -39,12 +39,12 @@ from chevupload.db.records import DELETING, SqlRecords, Statements, first_upload
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.db.usage import Uncounted
-from chevupload.event import Event, new_event
-from chevupload.job import Job, JobRange
 from chevupload.model import Album, Cursor, Upload
-from chevupload.move import Move
+from chevupload.policy.quota import Counted, Usage
 from chevupload.protocols import UploadRecords
-from chevupload.quota import Counted, Usage
+from chevupload.records.event import Event, new_event
+from chevupload.records.job import Job, JobRange
+from chevupload.records.move import Move
 
 PAGE_SIZE = 200
 """How many records an iteration reads at a time."""

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Dialect, Row, bindparam, delete, exists, inse
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_new
-from chevupload.event import Event
 from chevupload.model import Upload
+from chevupload.records.event import Event
 
 logger = logging.getLogger("chevupload")
 

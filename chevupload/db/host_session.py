@@ -22,9 +22,9 @@ from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database, database_errors
 from chevupload.db.records import SqlRecords, Statements
 from chevupload.errors import CatalogError, ConfigError, NameTaken
-from chevupload.event import Event
 from chevupload.model import Upload
-from chevupload.quota import UNLIMITED, Counted, Quota
+from chevupload.policy.quota import UNLIMITED, Counted, Quota
+from chevupload.records.event import Event
 
 logger = logging.getLogger("chevupload")
 

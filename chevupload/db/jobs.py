@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exi
 
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.tables import Tables
-from chevupload.job import Job, JobRange
+from chevupload.records.job import Job, JobRange
 
 _JOB = ("id", "kind", "begun_at", "ended_at", "is_split", "total", "done", "failed")
 _RANGE = ("job_id", "number", "after_id", "last_id", "left", "attempt")

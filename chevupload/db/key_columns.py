@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Table
 
 from chevupload.formats import NAMES
-from chevupload.restrictions import NO_RESTRICTIONS, SCOPES, KeyRestrictions
+from chevupload.policy.restrictions import NO_RESTRICTIONS, SCOPES, KeyRestrictions
 
 _RESTRICTIONS = tuple(field.name for field in fields(KeyRestrictions))
 _KNOWN_WORDS = {"scopes": frozenset(SCOPES), "formats": frozenset(NAMES)}

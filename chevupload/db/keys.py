@@ -47,7 +47,7 @@ from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import digest, is_mistyped, is_well_formed, new_key
 from chevupload.model import ApiKey, KeyStyle, NewKey, Principal
-from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
+from chevupload.policy.restrictions import NO_RESTRICTIONS, KeyRestrictions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

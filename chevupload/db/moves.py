@@ -14,7 +14,7 @@ from chevupload.db.connect import lock_sqlite
 from chevupload.db.records import Statements
 from chevupload.db.tables import Tables
 from chevupload.model import Upload
-from chevupload.move import Move
+from chevupload.records.move import Move
 
 _SIZES = ("size", "thumb_size", "medium_size", "frame_size")
 

@@ -41,9 +41,9 @@ from chevupload.db.tags import TagRows
 from chevupload.db.upserts import insert_new, insert_once, insert_or_replace
 from chevupload.db.usage import Uncounted, UsageRows
 from chevupload.errors import CatalogError, NameTaken, QuotaExceeded, RequestTaken
-from chevupload.event import Event
 from chevupload.model import Upload
-from chevupload.quota import UNLIMITED, Counted, Quota, Usage
+from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
+from chevupload.records.event import Event
 
 DELETING = {"state": "deleting", "request_digest": None}
 """What is gone for readers stands in nobody's way who asks for it once more."""

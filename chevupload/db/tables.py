@@ -178,7 +178,7 @@ class TicketUseMixin:
 
 
 class EventMixin:
-    """One event that was not told to every handler yet; see :class:`chevupload.event.Event`.
+    """One event that was not told to every handler yet; see :class:`chevupload.records.event.Event`.
 
     ``facts`` is the upload as JSON, ``handled`` names handlers, with a space between two. ``number`` keeps the order of
     an upload's events, which clocks of several machines could not.
@@ -221,7 +221,7 @@ class EndedHandlerMixin:
 
 
 class JobMixin:
-    """One job of batch work; see :class:`chevupload.job.Job`.
+    """One job of batch work; see :class:`chevupload.records.job.Job`.
 
     ``unfinished_key`` is a digest of kind and arguments until the job has ended, so that it is started once.
     ``split_after_id`` is the last upload that is in one of its ranges.
@@ -241,9 +241,9 @@ class JobMixin:
 
 
 class JobRangeMixin:
-    """What is left of a range of a job's uploads; see :class:`chevupload.job.JobRange`. A range that is done is gone.
+    """What is left of a range of a job's uploads; see :class:`chevupload.records.job.JobRange`.
 
-    ``next_at`` is until when somebody has claimed it.
+    A range that is done is gone. ``next_at`` is until when somebody has claimed it.
     """
 
     job_id: Mapped[str] = mapped_column(short_text(32), primary_key=True)
@@ -256,7 +256,7 @@ class JobRangeMixin:
 
 
 class MoveMixin:
-    """Files of an upload that may be in two storages; see :class:`chevupload.move.Move`.
+    """Files of an upload that may be in two storages; see :class:`chevupload.records.move.Move`.
 
     ``paths`` has a line for each. ``is_ending`` says that a sweep removes them from one of the two.
     """

@@ -15,7 +15,7 @@ from chevupload.db.columns import Unlocked
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_new, insert_or_add
-from chevupload.quota import Counted, Quota, Usage
+from chevupload.policy.quota import Counted, Quota, Usage
 
 _GUESTS = ""
 """Whose row that of all guests together is."""

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from chevupload.clock import Clock, utc_now
 from chevupload.errors import ConfigError, FetchFailed, HandlerEnded, InvalidUrl, UrlRefused
-from chevupload.event import Event
 from chevupload.fetch.connector import Connector, Deadline, Dial, Resolve
 from chevupload.fetch.fetcher import FetchRules
 from chevupload.fetch.url_safety import parse_url
+from chevupload.records.event import Event
 
 if TYPE_CHECKING:
     from standardwebhooks import Webhook as Signer

@@ -10,8 +10,8 @@ from itertools import chain
 import pytest
 
 from chevupload.errors import CatalogError
-from chevupload.event import Event, new_event
 from chevupload.protocols import EventRecords, SweepableRecords
+from chevupload.records.event import Event, new_event
 from chevupload.testing.catalog import RecordsContract
 from chevupload.testing.records import NOW, in_threads, new_upload
 

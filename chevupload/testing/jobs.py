@@ -9,9 +9,9 @@ from itertools import chain
 
 import pytest
 
-from chevupload.job import Job, JobRange
 from chevupload.model import Upload
 from chevupload.protocols import JobRecords
+from chevupload.records.job import Job, JobRange
 from chevupload.testing.catalog import RecordsContract
 from chevupload.testing.records import NOW, in_threads, new_upload
 

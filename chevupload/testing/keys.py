@@ -16,8 +16,8 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from chevupload.model import ApiKey, KeyStyle, Principal
+from chevupload.policy.restrictions import NO_RESTRICTIONS, KeyRestrictions
 from chevupload.protocols import KeyBackend, KeyStore, UserKeyBackend
-from chevupload.restrictions import NO_RESTRICTIONS, KeyRestrictions
 from chevupload.testing.records import in_threads
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from chevupload.clock import utc_now
 from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
-from chevupload.event import Event, new_event
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
-from chevupload.move import Move
 from chevupload.naming import checked_path, joined_url
-from chevupload.quota import UNLIMITED, Counted, Quota, Usage
+from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
+from chevupload.records.event import Event, new_event
+from chevupload.records.move import Move
 from chevupload.validation import BASE_URL, optional
 
 if TYPE_CHECKING:

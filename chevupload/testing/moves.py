@@ -7,8 +7,8 @@ from datetime import timedelta
 from itertools import chain
 
 from chevupload.model import Upload
-from chevupload.move import Move
 from chevupload.protocols import MovableRecords
+from chevupload.records.move import Move
 from chevupload.testing.catalog import RecordsContract
 from chevupload.testing.records import NOW, in_threads, new_upload
 

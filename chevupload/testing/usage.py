@@ -9,8 +9,8 @@ import pytest
 
 from chevupload.errors import NameTaken, QuotaExceeded, RequestTaken
 from chevupload.model import Upload
+from chevupload.policy.quota import UNLIMITED, Quota, Usage
 from chevupload.protocols import CheckableRecords, UsageRecords
-from chevupload.quota import UNLIMITED, Quota, Usage
 from chevupload.testing.catalog import RecordsContract
 from chevupload.testing.records import in_threads, new_upload
 

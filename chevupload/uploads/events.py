@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chevupload.errors import BackendError, ChevuploadError, ConfigError, HandlerEnded
-from chevupload.event import Event
 from chevupload.model import Upload
 from chevupload.protocols import EventRecords
+from chevupload.records.event import Event
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.purge import Purge
 

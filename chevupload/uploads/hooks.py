@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, TypeAlias
 
 from chevupload.errors import ConfigError
-from chevupload.event import OnEvent
 from chevupload.model import Principal, Upload
+from chevupload.records.event import OnEvent
 from chevupload.validation import function_of, optional
 
 logger = logging.getLogger("chevupload")
@@ -57,7 +57,7 @@ class Hooks:
     display_name: DisplayName | None = None
     """Names users on pages: who is signed in, and on viewers who has uploaded. Without it, nobody is named."""
     on_event: Mapping[str, OnEvent] = field(default_factory=dict)
-    """Handlers of events, by names that stay the same: functions of one :class:`~chevupload.event.Event`, which
+    """Handlers of events, by names that stay the same: functions of one :class:`~chevupload.records.event.Event`, which
     ``chevupload events deliver`` calls. With any, events are kept in the catalog until each handler had them."""
 
     def __post_init__(self) -> None:

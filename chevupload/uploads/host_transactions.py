@@ -11,8 +11,8 @@ from typing import Any
 from chevupload.clock import Clock
 from chevupload.errors import ConfigError, NameTaken, QuotaExceeded, Taken
 from chevupload.model import MediaFile, Principal, Upload
+from chevupload.policy.quota import UNLIMITED, Counted, Quota
 from chevupload.protocols import JoinableRecords, UploadRecords
-from chevupload.quota import UNLIMITED, Counted, Quota
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.intent_log import IntentLog

@@ -13,10 +13,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from chevupload.errors import ConfigError
-from chevupload.job import Job, JobRange
 from chevupload.model import Upload
 from chevupload.naming import random_id
 from chevupload.protocols import JobRecords
+from chevupload.records.job import Job, JobRange
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.events import Ending
 
@@ -30,7 +30,7 @@ _IDS_AT_ONCE = 5_000
 _LOOK_SECONDS = 1.0
 """Between two looks whether what other processes have claimed is done."""
 _SCOPE = {"owner_id", "first_id", "last_id"}
-"""Arguments of every kind; see :class:`~chevupload.job.Job`."""
+"""Arguments of every kind; see :class:`~chevupload.records.job.Job`."""
 
 
 class JobKind(Protocol):

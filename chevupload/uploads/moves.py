@@ -15,8 +15,8 @@ from datetime import timedelta
 from chevupload.config import Delivery
 from chevupload.errors import BackendError, ConfigError, FileExists, FileMissing, NotMovable, UnknownStorage
 from chevupload.model import Upload
-from chevupload.move import Move
 from chevupload.protocols import MovableRecords, Storage
+from chevupload.records.move import Move
 from chevupload.storage.bulk import delete_files
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.pieces import measured

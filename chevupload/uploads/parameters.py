@@ -19,7 +19,7 @@ from chevupload.config import MAX_LIFETIME, MIN_LIFETIME
 from chevupload.errors import ForeignAlbum, InvalidParameter
 from chevupload.model import Details, Principal
 from chevupload.naming import normalized
-from chevupload.restrictions import MAX_ALBUM_ID
+from chevupload.policy.restrictions import MAX_ALBUM_ID
 
 SOURCE_NAMES = ("source", "image")
 """Chevereto's name for the file, and ImgBB's; the first wins."""

@@ -18,8 +18,8 @@ from typing import Any, cast
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
-from chevupload.event import new_event
 from chevupload.model import MediaFile, Upload
+from chevupload.policy.quota import UNLIMITED, Counted, Quota
 from chevupload.protocols import (
     AdoptingStorage,
     EventRecords,
@@ -29,7 +29,7 @@ from chevupload.protocols import (
     UploadRecords,
     UsageRecords,
 )
-from chevupload.quota import UNLIMITED, Counted, Quota
+from chevupload.records.event import new_event
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chevupload.event import Event
+from chevupload.records.event import Event
 from chevupload.validation import function_of
 
 

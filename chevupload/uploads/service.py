@@ -37,6 +37,7 @@ from chevupload.model import (
     as_principal,
 )
 from chevupload.naming import random_id
+from chevupload.policy.quota import Quota, Usage
 from chevupload.protocols import (
     AlbumRecords,
     AuditRecords,
@@ -49,7 +50,6 @@ from chevupload.protocols import (
     UsageRecords,
     Wrapper,
 )
-from chevupload.quota import Quota, Usage
 from chevupload.spool import Spool
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.idempotency import find_earlier, pending

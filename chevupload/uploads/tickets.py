@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from chevupload.errors import ConfigError, ForeignAlbum, InvalidParameter, RequestDenied, TicketUsed
 from chevupload.keys import checked_principal, knows_users
 from chevupload.model import MAX_KEY_LENGTH, Owner, Principal, as_principal
+from chevupload.policy.restrictions import KeyRestrictions, narrower
 from chevupload.protocols import TicketRecords, UserKeyBackend
-from chevupload.restrictions import KeyRestrictions, narrower
+from chevupload.records.ticket import Ticket, TicketClaims
 from chevupload.signing import TicketSigner
-from chevupload.ticket import Ticket, TicketClaims
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.parameters import check_parameters, parse_expiration
 

@@ -13,8 +13,8 @@ from chevupload.errors import ConfigError, ForeignAlbum, InvalidParameter, NotFo
 from chevupload.formats import FORMATS
 from chevupload.media.optional import usable
 from chevupload.model import Album, KeyStyle, NewKey
+from chevupload.policy.restrictions import KeyRestrictions, Scope
 from chevupload.protocols import OwnedAlbumRecords
-from chevupload.restrictions import KeyRestrictions, Scope
 from chevupload.uploads.parameters import clean_text, parse_expiration, whole_number
 from chevupload.validation import read_words
 from chevupload.web.context import WebContext

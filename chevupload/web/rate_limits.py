@@ -16,8 +16,8 @@ from chevupload.audit import AuditLog
 from chevupload.clock import Clock
 from chevupload.config import Config
 from chevupload.errors import FloodDetected, TooManyWrongKeys
-from chevupload.flood import Window
 from chevupload.model import Principal
+from chevupload.policy.flood import Window
 from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.service import Uploads
 from chevupload.uploads.upload_log import UploadLog

@@ -19,7 +19,7 @@ from chevupload.errors import (
 )
 from chevupload.keys import checked_principal, key_id_of
 from chevupload.model import MAX_KEY_LENGTH, Principal
-from chevupload.restrictions import Scope
+from chevupload.policy.restrictions import Scope
 from chevupload.spool import Spool
 from chevupload.uploads.parameters import check_parameters
 from chevupload.uploads.tickets import TICKET_PREFIX

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from chevupload.clock import Clock
 from chevupload.errors import ConfigError
-from chevupload.flood import Window
+from chevupload.policy.flood import Window
 from chevupload.web.window_counts import Taken, number_of
 
 logger = logging.getLogger("chevupload")

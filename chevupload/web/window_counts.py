@@ -12,7 +12,7 @@ from typing import Protocol
 
 from chevupload.clock import Clock
 from chevupload.errors import ConfigError
-from chevupload.flood import Window
+from chevupload.policy.flood import Window
 
 
 @dataclass(frozen=True, slots=True)

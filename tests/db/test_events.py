@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from chevupload.clock import utc_now
 from chevupload.db import SqlCatalog
 from chevupload.errors import CatalogError
-from chevupload.event import new_event
+from chevupload.records.event import new_event
 from chevupload.testing.records import in_threads
 from tests.support import PNG
 

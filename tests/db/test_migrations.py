@@ -18,7 +18,7 @@ from chevupload.db.revisions import REVISION, REVISIONS, VERSION_LOCATION, VERSI
 from chevupload.errors import ConfigError
 from chevupload.keys import digest, new_key
 from chevupload.model import Principal
-from chevupload.restrictions import KeyRestrictions
+from chevupload.policy.restrictions import KeyRestrictions
 from chevupload.testing.records import in_threads
 from tests.support import ROOT
 

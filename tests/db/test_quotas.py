@@ -16,7 +16,7 @@ from chevupload.config import Limits, Policy
 from chevupload.db import Database, SqlCatalog, Tables, engine_from
 from chevupload.errors import QuotaExceeded
 from chevupload.model import Principal
-from chevupload.quota import Usage
+from chevupload.policy.quota import Usage
 from tests.support import EMPTY, IS_LONG, PNG, Stand
 
 PROCESSES, THREADS = 4, 16

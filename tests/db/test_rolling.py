@@ -17,8 +17,8 @@ from chevupload.db import Accounts, SqlCatalog, SqlKeys
 from chevupload.errors import CatalogError, QuotaExceeded
 from chevupload.keys import digest, new_key
 from chevupload.model import Upload
-from chevupload.quota import Quota, Usage
-from chevupload.restrictions import KeyRestrictions
+from chevupload.policy.quota import Quota, Usage
+from chevupload.policy.restrictions import KeyRestrictions
 from chevupload.testing.records import NOW
 from tests.support import ROOT
 

@@ -18,7 +18,7 @@ from chevupload.app import ChevUpload
 from chevupload.cli.stop_flag import StopFlag
 from chevupload.clock import utc_now
 from chevupload.db import Database, SqlCatalog, engine_from
-from chevupload.event import Event, new_event
+from chevupload.records.event import Event, new_event
 from chevupload.testing import MemoryStorage, StaticKeys, new_upload
 from chevupload.uploads import events
 from chevupload.uploads.hooks import Hooks

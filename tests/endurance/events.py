@@ -28,7 +28,7 @@ from sqlalchemy import URL, select
 
 from chevupload.clock import utc_now
 from chevupload.db import Database, SqlCatalog, Tables, engine_from
-from chevupload.event import new_event
+from chevupload.records.event import new_event
 from chevupload.testing import new_upload
 from tests.databases import new_database, running_postgres
 from tests.db.mariadb import mariadb_server

@@ -17,9 +17,9 @@ from standardwebhooks import WebhookVerificationError
 
 from chevupload.clock import utc_now
 from chevupload.errors import ConfigError, FetchFailed, FetchTimeout, HandlerEnded, UrlRefused
-from chevupload.event import new_event
 from chevupload.fetch.fetcher import FetchRules
 from chevupload.fetch.webhook import Webhook
+from chevupload.records.event import new_event
 from chevupload.testing import new_upload
 from tests.clients.clients import Pin
 from tests.clients.installing import install

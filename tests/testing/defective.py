@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from chevupload.errors import ChevuploadError, FileExists, FileMissing, StorageError
 from chevupload.keys import digest, new_key
 from chevupload.model import Album, ApiKey, Category, Principal
-from chevupload.quota import UNLIMITED, Usage
-from chevupload.restrictions import NO_RESTRICTIONS
+from chevupload.policy.quota import UNLIMITED, Usage
+from chevupload.policy.restrictions import NO_RESTRICTIONS
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.testing.records import NOW
 

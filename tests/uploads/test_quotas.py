@@ -12,7 +12,7 @@ from chevupload.config import Originals, Policy, Routes
 from chevupload.db import SqlCatalog
 from chevupload.errors import CatalogError, ConfigError, QuotaExceeded, StorageError
 from chevupload.model import Principal
-from chevupload.quota import Quota, Usage
+from chevupload.policy.quota import Quota, Usage
 from chevupload.testing.memory import MemoryCatalog, StaticKeys
 from chevupload.web.refusal_words import words_of
 from tests.databases import sqlite_database

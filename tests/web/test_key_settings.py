@@ -13,7 +13,7 @@ from chevupload.db import Accounts, SqlKeys
 from chevupload.errors import CatalogError
 from chevupload.keys import KeyChain
 from chevupload.model import Album, Principal
-from chevupload.restrictions import KeyRestrictions
+from chevupload.policy.restrictions import KeyRestrictions
 from chevupload.testing.memory import MemoryCatalog, StaticKeys
 from tests.databases import sqlite_database
 from tests.support import PRINCIPALS, Clock, Failing, file

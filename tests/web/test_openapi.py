@@ -17,9 +17,9 @@ from chevupload.clock import utc_now
 from chevupload.config import Limits, Policy, Routes
 from chevupload.db import SqlKeys
 from chevupload.errors import CatalogError
-from chevupload.event import new_event
 from chevupload.fetch.webhook import Webhook, payload
 from chevupload.model import Principal
+from chevupload.records.event import new_event
 from chevupload.testing import MemoryStorage
 from chevupload.uploads.parameters import PARAMETERS
 from tests.databases import sqlite_database

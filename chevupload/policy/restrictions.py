@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -63,15 +63,15 @@ class KeyRestrictions:
         ConfigError: a value that cannot be meant.
     """
 
-    scopes: frozenset[Scope] | None = setting(None, _set_of("scopes", SCOPES))
+    scopes: Set[Scope] | None = setting(None, _set_of("scopes", SCOPES))
     """What can be done with it. With an empty set, nothing."""
     album_id: str | None = setting(None, optional(ALBUM_ID))
     """The one album of its owner that it uploads to."""
     max_bytes: int | None = setting(None, optional(BYTES))
     """Largest file. The limit of its owner or of the site stays where that is lower."""
-    formats: frozenset[str] | None = setting(None, _set_of("formats", NAMES))
+    formats: Set[str] | None = setting(None, _set_of("formats", NAMES))
     """Formats that it uploads, of those that the site accepts."""
-    origins: frozenset[str] | None = setting(None, optional(Kind(_ORIGINS, _origins, read_words)))
+    origins: Set[str] | None = setting(None, optional(Kind(_ORIGINS, _origins, read_words)))
     """Origins of the pages that it is for. A request without one of them in its header ``Origin`` is refused: browsers
     send that header, and no page can change it; other programs can."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chevupload.restrictions import KeyRestrictions
+from chevupload.policy.restrictions import KeyRestrictions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What senders may do: how often, how much, and what their keys are for."""
