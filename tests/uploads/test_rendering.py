@@ -9,7 +9,7 @@ import pytest
 from chevupload import Renditions
 from chevupload.db import SqlCatalog
 from chevupload.errors import CatalogError, ConfigError
-from chevupload.move import Move
+from chevupload.records.move import Move
 from chevupload.storage.local import LocalStorage
 from chevupload.testing.memory import MemoryStorage
 from tests.databases import sqlite_database
