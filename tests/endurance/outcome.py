@@ -29,6 +29,7 @@ class Outcome:
         fileless: files that a record names and that are not there, or not of their size.
         recordless: files that no record names.
         temporary: temporary files.
+        miscounted: owners whose usage, where it is kept, is not what their records come to.
     """
 
     acknowledged: int
@@ -43,13 +44,13 @@ class Outcome:
     fileless: int
     recordless: int
     temporary: int
+    miscounted: int
 
     @property
     def is_sound(self) -> bool:
         """Whether nothing is wrong."""
-        return not any((self.lost, self.repeated, self.superfluous, self.unready, self.fileless, self.recordless)) and (
-            not self.temporary
-        )
+        wrong = (self.lost, self.repeated, self.superfluous, self.unready, self.fileless, self.recordless)
+        return not any((*wrong, self.temporary, self.miscounted))
 
 
 def outcome(component: ChevUpload, storage: ListingStorage, tally: Tally, spools: Iterable[Path]) -> Outcome:
@@ -71,7 +72,14 @@ def outcome(component: ChevUpload, storage: ListingStorage, tally: Tally, spools
         recordless=sum(path not in named for path, _ in storage.files()),
         temporary=sum(1 for folder in spools for _ in folder.iterdir()),
         unready=len(records(component.catalog)) - len(ready),
+        miscounted=_miscounted(component) if component.config.policy.usage else 0,
     )
+
+
+def _miscounted(component: ChevUpload) -> int:
+    """Return how many owners have another usage after a recount."""
+    usage = component.uploads.usage
+    return sum(usage(owner) != usage(owner, recount=True) for owner in component.uploads.owners())
 
 
 def _read(component: ChevUpload, storage: ListingStorage, upload_id: str) -> str | None:

@@ -10,7 +10,7 @@ import os
 from sqlalchemy import create_engine
 
 from chevupload.app import ChevUpload
-from chevupload.config import Config, Limits
+from chevupload.config import Config, Limits, Policy
 from chevupload.db import Database, SqlCatalog
 from chevupload.model import Principal
 from chevupload.storage.fsspec_storage import FsspecStorage
@@ -33,7 +33,9 @@ def make_component() -> ChevUpload:
         catalog=SqlCatalog(Database(create_engine(os.environ["ENDURANCE_DATABASE"], pool_pre_ping=True))),
         storage=FsspecStorage("s3://endurance/files", options=options),
         secret_keys=["a secret of sixteen characters or more"],
-        config=Config(limits=Limits(decode_workers=1), spool_folder=os.environ["ENDURANCE_SPOOLS"]),
+        config=Config(
+            limits=Limits(decode_workers=1), policy=Policy(usage="all"), spool_folder=os.environ["ENDURANCE_SPOOLS"]
+        ),
     )
 
 
