@@ -77,7 +77,7 @@ class Access:
         """Write the rest of ``file`` beside ``place``, under a name that a check knows as ours, then rename it."""
         head, _, extension = place.rpartition(".")
         unfinished = f"{head}.{secrets.token_hex(8)}.{extension}"
-        self.write(unfinished, file, arguments, exclusive=True)
+        self.write(unfinished, file, arguments, exclusive=False)
         self._filesystem.mv(unfinished, place)
 
     def open(self, place: str, part: range | None = None) -> BinaryIO:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from typing import BinaryIO
 
 from PIL import Image
@@ -29,4 +30,5 @@ def tell_sender(upload: Upload, principal: Principal, file: BinaryIO) -> None:
         RequestDenied: an upload has this title.
     """
     if upload.title == SENDER_TITLE:
-        raise RequestDenied(f"{principal}, {principal.data}")
+        # The same whether a key is sent or not.
+        raise RequestDenied(f"{replace(principal, key_id=None)}, {principal.data}")
