@@ -56,7 +56,7 @@ from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters
 from chevupload.uploads.persist import Writer
 from chevupload.uploads.record import Source, Stored, build_record, candidates
-from chevupload.uploads.tickets import choose_use
+from chevupload.uploads.ticket_uses import choose_use
 from chevupload.uploads.upload_log import UploadLog
 
 _READ_BYTES = 262_144

@@ -6,15 +6,14 @@ A ticket is signed, and says all that is known of it; only what is uploaded with
 
 from __future__ import annotations
 
-import hashlib
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chevupload.errors import ConfigError, ForeignAlbum, InvalidParameter, RequestDenied, TicketUsed
+from chevupload.errors import ConfigError, ForeignAlbum, InvalidParameter, RequestDenied
 from chevupload.keys import checked_principal, knows_users
 from chevupload.model import MAX_KEY_LENGTH, Owner, Principal, as_principal
 from chevupload.policy.restrictions import KeyRestrictions, narrower
@@ -235,36 +234,6 @@ def _for_uploads(**limits: Any) -> KeyRestrictions:
 
 
 _UPLOADS_ALONE = KeyRestrictions(scopes=frozenset({"upload"}))
-
-
-def digests(claims: TicketClaims, md5: str) -> Iterator[str]:
-    """Yield the digests of a ticket's uses, in the order in which a file with this hash tries them.
-
-    A file always begins with the same one: sent twice at the same moment, it asks for one use, and gets one.
-    """
-    first = int(md5[:8], 16)
-    for place in range(claims.uses):
-        # No other digest of a request has this last line.
-        text = f"{claims.id}\n{(first + place) % claims.uses}\nticket"
-        yield hashlib.sha256(text.encode()).hexdigest()
-
-
-def choose_use(claims: TicketClaims, md5: str, records: TicketRecords) -> tuple[str, bool]:
-    """Return the digest of the use that a file takes, and whether the same file has taken it before.
-
-    Raises:
-        TicketUsed: other files have taken all of them.
-        BackendError: the catalog is away.
-    """
-    wanted = list(digests(claims, md5))
-    taken = records.uses(wanted)
-    for digest in wanted:
-        if taken.get(digest) == md5:
-            return digest, True
-    free = next((digest for digest in wanted if digest not in taken), None)
-    if free is None:
-        raise TicketUsed
-    return free, False
 
 
 def _claims(said: Mapping[str, Any]) -> TicketClaims:
