@@ -50,13 +50,14 @@ from chevupload.protocols import (
     UsageRecords,
     Wrapper,
 )
+from chevupload.records.ticket import TicketClaims
 from chevupload.spool import Spool
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters
 from chevupload.uploads.persist import Writer
 from chevupload.uploads.record import Source, Stored, build_record, candidates
-from chevupload.uploads.ticket_uses import choose_use
+from chevupload.uploads.ticket_uses import choose_use, digests
 from chevupload.uploads.upload_log import UploadLog
 
 _READ_BYTES = 262_144
@@ -185,6 +186,14 @@ class Uploads:
             BackendError: the catalog is away.
         """
         return self._requests is not None and self._requests.requested(request_digest) is not None
+
+    def was_used(self, ticket: TicketClaims) -> bool:
+        """Whether something was uploaded with a ticket, or is about to be.
+
+        Raises:
+            BackendError: the catalog is away.
+        """
+        return self._uses is not None and bool(self._uses.uses(list(digests(ticket))))
 
     def save(
         self,

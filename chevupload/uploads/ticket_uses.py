@@ -10,7 +10,7 @@ from chevupload.protocols import TicketRecords
 from chevupload.records.ticket import TicketClaims
 
 
-def digests(claims: TicketClaims, md5: str) -> Iterator[str]:
+def digests(claims: TicketClaims, md5: str = "0") -> Iterator[str]:
     """Yield the digests of a ticket's uses, in the order in which a file with this hash tries them.
 
     A file always begins with the same one: sent twice at the same moment, it asks for one use, and gets one.

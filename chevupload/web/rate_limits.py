@@ -150,11 +150,17 @@ class UploadSlot:
         try:
             self._slot = self._limits.take(principal, environ)
         except FloodDetected as refusal:
-            key = environ.get("HTTP_IDEMPOTENCY_KEY")
-            if key is None or not self._uploads.was_requested(request_digest(key, principal, place)):
+            if not self._was_sent_before(principal, environ, place):
                 raise
             self.refusal = refusal
         self._principal = principal
+
+    def _was_sent_before(self, principal: Principal, environ: WSGIEnvironment, place: int) -> bool:
+        """Whether the request may be one that was answered before; with a ticket, the file will tell."""
+        if principal.ticket is not None:
+            return self._uploads.was_used(principal.ticket)
+        key = environ.get("HTTP_IDEMPOTENCY_KEY")
+        return key is not None and self._uploads.was_requested(request_digest(key, principal, place))
 
     def give_back(self) -> None:
         """Give back what was taken."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from chevupload.config import Limits, Policy
+from chevupload import Flood, Limits, Policy
 from chevupload.errors import StorageError
 from chevupload.model import Principal
 from chevupload.testing.memory import StaticKeys
@@ -80,6 +80,17 @@ def test_what_is_deleted_or_expired_stays_used(stand):
         assert_refusal(send(stand, ticket, picture(color=(1, 2, 3))), 401, 100, USED_UP)
     stand.clock.move(seconds=400)
     assert_refusal(send(stand, deleted), 401, 100, "Invalid API key.")
+
+
+def test_the_first_answer_comes_again_where_there_are_no_more_places(make):
+    """A repeat takes no place of the flood limit, also when none is left; a new file is refused for that."""
+    stand = make(policy=Policy(flood=Flood(minute=1)))
+    ticket, unused = mint(stand, uses=2), mint(stand)
+    first = send(stand, ticket)
+    again = send(stand, ticket)
+    assert (again.status_code, again.data) == (200, first.data)
+    for key in (ticket, unused):
+        assert_refusal(send(stand, key, picture(color=(1, 2, 3))), 429, 130)
 
 
 def test_a_refused_picture_takes_no_use(stand):
