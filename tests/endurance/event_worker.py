@@ -89,6 +89,7 @@ def main() -> None:
     if kind == "write":
         write(catalog, Log(Path(folder) / "written"))
     else:
+        Log(Path(folder) / "ready").write()
         tell(catalog, Log(Path(folder) / "told"), handler_seconds=HANDLER_SECONDS if kind == "tell" else 0)
 
 

@@ -157,15 +157,15 @@ def _outcome(database: Database, folder: Path, processes: Workers, kills: int) -
 
 
 def rate(url: URL, folder: Path, *, events: int, workers: int) -> float:
-    """Return how many events a second so many workers tell, of some that are there."""
+    """Return how many events a second so many workers tell, which wait for them."""
     database = Database(engine_from(url))
     database.create_tables()
     catalog = SqlCatalog(database)
+    processes = Workers(url, folder, ["tell-at-once"] * workers)
+    _wait(lambda: len(_lines(folder / "ready")) == workers)
     with database.begin() as connection:
         told = [new_event("stored", new_upload(f"u{number}"), utc_now()) for number in range(events)]
         catalog._statements.events.add(connection, told)
-    processes = Workers(url, folder, ["tell-at-once"] * workers)
-    _wait(lambda: len(_lines(folder / "told")) > 0)
     begun = time.monotonic()
     _wait(lambda: catalog.oldest_event() is None)
     seconds = time.monotonic() - begun
@@ -202,6 +202,7 @@ def main() -> int:
     parser.add_argument("database", choices=["sqlite", "postgresql", "mariadb"])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--uploads", type=int, default=2_000, help="lines that the storing process writes")
+    parser.add_argument("--events", type=int, default=10_000, help="whose rate is measured")
     parser.add_argument("--workers", type=int, default=4)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chevupload-events-") as name:
@@ -211,7 +212,7 @@ def main() -> int:
             found = run_events(url, folder, **numbers)
         (folder / "rate").mkdir()
         with running_database(options.database, folder / "rate") as url:
-            speed = rate(url, folder / "rate", events=options.uploads, workers=options.workers)
+            speed = rate(url, folder / "rate", events=options.events, workers=options.workers)
     print(json.dumps(dataclasses.asdict(found) | {"is_sound": found.is_sound, "events_a_second": round(speed)}))
     return 0 if found.is_sound else 1
 
