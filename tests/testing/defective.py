@@ -528,6 +528,30 @@ class RevivesEvents(SoundCatalog):
 EVENT_CATALOGS = (SoundCatalog, TellsOfNothing, Disordered, Lending, RevivesEvents)
 
 
+class LosesMoves(SoundCatalog):
+    """Changes a storage, and forgets where the files were."""
+
+    breaks = "test_a_move_changes_the_storage"
+
+    def switch_storage(self, upload, target, *, now):
+        is_switched = super().switch_storage(upload, target, now=now)
+        self.end_moves(self.moves([upload.id]))
+        return is_switched
+
+
+class LendsMoves(SoundCatalog):
+    """Lets a move begin again whose files are being removed."""
+
+    breaks = "test_what_is_claimed_ends"
+
+    def begin_move(self, move):
+        self._claimed_moves.discard(move.upload_id)
+        return super().begin_move(move)
+
+
+MOVABLE_CATALOGS = (SoundCatalog, LosesMoves, LendsMoves)
+
+
 class SoundKeys:
     """Has no defect."""
 

@@ -30,6 +30,7 @@ BODIES = {
     "EventRecordsContract": (defective.EVENT_CATALOGS, '{"catalog": give(defect)}'),
     "TicketRecordsContract": (defective.TICKET_CATALOGS, '{"catalog": give(defect)}'),
     "UsageRecordsContract": (defective.USAGE_CATALOGS, '{"catalog": give(defect)}'),
+    "MovableRecordsContract": (defective.MOVABLE_CATALOGS, '{"catalog": give(defect)}'),
     "KeyBackendContract": (
         defective.KEYS,
         '{"backend": give(defect), "usable_key": give(defective.KEY), "owner": give("42"),'
