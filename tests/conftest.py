@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,9 @@ settings.load_profile("long" if IS_LONG else "short")
 # Hundreds of processes are started here. Without bytecode on disk each of them compiles the whole package again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Processes that share the tests have to find the same ones in the same order, also where a set gives a test its name.
+os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))
 
 # Files, databases and the servers' data are kept in memory, where there is enough: most of the time went into waiting
 # for disks, and into removing what the last runs left.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chevupload.errors import Base64NeedsPost, Busy, EmptySource, MissingSource, Refusal, TooLarge
+from chevupload.errors import Base64NeedsPost, Busy, EmptySource, MissingSource, QuotaExceeded, Refusal, TooLarge
 from chevupload.fetch.fetcher import DisabledFetcher
 from chevupload.model import Principal, Upload
 from chevupload.protocols import Fetcher
@@ -107,16 +107,20 @@ class Incoming:
         uploads, principal = self.context.uploads, self.principal
         if source.spool.size > (max_bytes := uploads.max_bytes(principal)):
             raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
-        stored = log.stored = uploads.create(
-            source,
-            self.parameters,
-            principal,
-            log=log,
-            client=principal.user_id or client_network(self.environ.get("REMOTE_ADDR", "")),
-            session=self.environ.get(SESSION),
-            request_digest=digest,
-            refusal=slot.refusal,
-        )
+        try:
+            stored = log.stored = uploads.create(
+                source,
+                self.parameters,
+                principal,
+                log=log,
+                client=principal.user_id or client_network(self.environ.get("REMOTE_ADDR", "")),
+                session=self.environ.get(SESSION),
+                request_digest=digest,
+                refusal=slot.refusal,
+            )
+        except QuotaExceeded as refusal:
+            self.context.rate_limits.tell_quota(principal, self.environ, refusal)
+            raise
         # All guests are one sender: this one may be another than the first, whose own the delete link is.
         is_shared = stored.is_repeated and principal.is_guest
         return stored.upload, self.links.without_delete() if is_shared else self.links

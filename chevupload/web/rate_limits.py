@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from chevupload.audit import AuditLog
 from chevupload.clock import Clock
 from chevupload.config import Config
-from chevupload.errors import FloodDetected, TooManyWrongKeys
+from chevupload.errors import FloodDetected, QuotaExceeded, TooManyWrongKeys
 from chevupload.model import Principal
 from chevupload.policy.flood import Window
 from chevupload.uploads.idempotency import request_digest
@@ -26,6 +26,9 @@ from chevupload.wsgi.proxies import client_network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+
+_DAY = Window("day", 86_400, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class _Slot:
 class RateLimits:
     """Counts uploads and wrong keys, and refuses what is over a limit.
 
-    The audit log has one line of each process for a sender and a window that is full; that of uploads has all of them.
+    The audit log has one line of each process for a sender and a window that is full, and one a day for a quota. That
+    of uploads has all of them.
     """
 
     def __init__(self, config: Config, clock: Clock, audit: AuditLog) -> None:
@@ -73,8 +77,7 @@ class RateLimits:
         if taken.full:
             shortest = taken.full[0]
             what = f"{shortest.most} {'image' if shortest.most == 1 else 'images'} per {shortest.name}"
-            if not self._told.take(subject, [replace(shortest, most=1)]).full:
-                self._audit.record("limit_hit", user_id=principal.user_id, environ=environ, detail=what)
+            self._tell(subject, shortest, principal, environ, what)
             seconds = max(_rest(window, taken.at) for window in taken.full)
             raise FloodDetected(
                 f"Flooding detected. You can only upload {what}", headers=(("Retry-After", _whole(seconds)),)
@@ -116,6 +119,15 @@ class RateLimits:
         self._refused[1].add(client)
         if taken.full:
             raise TooManyWrongKeys(headers=(("Retry-After", _whole(rest)),))
+
+    def tell_quota(self, principal: Principal, environ: WSGIEnvironment, refusal: QuotaExceeded) -> None:
+        """Write into the audit log that ``principal`` has used a quota up, once a day."""
+        owner = "guests" if principal.user_id is None else f"user {principal.user_id}"
+        self._tell(f"quota of {owner}", _DAY, principal, environ, refusal.message)
+
+    def _tell(self, subject: str, window: Window, principal: Principal, environ: WSGIEnvironment, detail: str) -> None:
+        if not self._told.take(subject, [replace(window, most=1)]).full:
+            self._audit.record("limit_hit", user_id=principal.user_id, environ=environ, detail=detail)
 
     def close(self) -> None:
         """Close connections; new ones are made when they are needed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from datetime import timedelta
 
 import pytest
@@ -50,6 +51,18 @@ def test_what_is_over_is_refused_and_costs_nothing(make, catalog):
     assert stand.open(image["delete_url"], "POST").status_code == 200
     assert used(stand) == (0, 0)
     stand.upload(PNG)
+
+
+def test_the_audit_log_says_so_once(make, caplog):
+    """Once a day for each owner, not for each request."""
+    stand = make(policy=ONE_FILE)
+    stand.upload()
+    with caplog.at_level(logging.INFO, "chevupload.audit"):
+        for _ in range(2):
+            assert stand.send({"source": file()}).status_code == 403
+    assert [(one.event, one.user_id, one.detail) for one in caplog.records if one.name == "chevupload.audit"] == [
+        ("limit_hit", "user", USED)
+    ]
 
 
 @pytest.mark.parametrize("format", ["json", "txt", "xml"])
