@@ -28,6 +28,7 @@ from chevupload.uploads.jobs import Jobs
 from chevupload.uploads.maintenance import Maintenance
 from chevupload.uploads.moving import MoveUploads
 from chevupload.uploads.rendering import Render
+from chevupload.uploads.verifying import Verify
 from chevupload.validation import Kind, function_of, instance_of, optional
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.api_page import ApiDocs
@@ -161,7 +162,8 @@ class ChevUpload:
         self.tickets = context.tickets
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
         self._erase = Erase(context.uploads, context.catalog, context.key_store)
-        self.jobs = Jobs(context, [Render(context, context.uploads), MoveUploads(context), self._erase])
+        kinds = (Render(context, context.uploads), MoveUploads(context), Verify(context), self._erase)
+        self.jobs = Jobs(context, kinds)
         self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
         answering = [feature(context) for feature in features]
         self._api = next(feature for feature in answering if isinstance(feature, UploadApi))

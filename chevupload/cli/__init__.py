@@ -16,7 +16,7 @@ from chevupload.cli.client_config import client_config
 from chevupload.cli.command_line import CommandLine
 from chevupload.cli.database import database_commands
 from chevupload.cli.events import event_commands
-from chevupload.cli.jobs import erase, move, render
+from chevupload.cli.jobs import erase, move, render, verify
 from chevupload.cli.maintenance import check, create_tables, sweep
 from chevupload.cli.serve import serve
 from chevupload.cli.sites import ChosenSite
@@ -29,7 +29,7 @@ __all__ = ["commands", "host_commands", "hosted", "main"]
 
 _SITE = [
     *(user_commands, key_commands, album_commands, category_commands),
-    *(create_tables, sweep, check, usage, render, move, erase, event_commands, database_commands),
+    *(create_tables, sweep, check, usage, render, move, verify, erase, event_commands, database_commands),
 ]
 
 host_commands = CommandLine("chevupload", commands=_SITE, help="Look after the uploads of this application.")

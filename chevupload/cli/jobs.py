@@ -1,4 +1,4 @@
-"""Commands of batch work: ``render``, ``move`` and ``erase``. Each is resumed by giving it again."""
+"""Commands of batch work: ``render``, ``move``, ``verify`` and ``erase``. Each is resumed by giving it again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from chevupload.cli.stop_flag import stop_signals
 from chevupload.cli.values import NAME, TEXT
 
 _INTERRUPTED = 130
+_OWNER = click.option("--owner", type=NAME, metavar="ID", help="Only the uploads of the user with this id.")
+_FIRST = click.option("--first", type=NAME, metavar="ID", help="Only uploads from this id on.")
+_LAST = click.option("--last", type=NAME, metavar="ID", help="Only uploads up to this id.")
 
 
 def run_job(site: ChosenSite, kind: str, **arguments: str | None) -> Report:
@@ -33,9 +36,9 @@ def run_job(site: ChosenSite, kind: str, **arguments: str | None) -> Report:
 
 
 @click.command("render", cls=SiteCommand, help="Render thumbnails, medium pictures and frames again, by the settings.")
-@click.option("--owner", type=NAME, metavar="ID", help="Only the uploads of the user with this id.")
-@click.option("--first", type=NAME, metavar="ID", help="Only uploads from this id on.")
-@click.option("--last", type=NAME, metavar="ID", help="Only uploads up to this id.")
+@_OWNER
+@_FIRST
+@_LAST
 def render(site: ChosenSite, owner: str | None, first: str | None, last: str | None) -> Report:
     """Render again what is derived from originals."""
     return run_job(site, "render", owner_id=owner, first_id=first, last_id=last)
@@ -44,12 +47,21 @@ def render(site: ChosenSite, owner: str | None, first: str | None, last: str | N
 @click.command("move", cls=SiteCommand, help="Move uploads to another storage. Sweeps remove the former files later.")
 @click.option("--from", "source", type=TEXT, metavar="NAME", required=True, help="The storage that they are in.")
 @click.option("--to", "target", type=TEXT, metavar="NAME", required=True, help="The storage to move them to.")
-@click.option("--owner", type=NAME, metavar="ID", help="Only the uploads of the user with this id.")
+@_OWNER
 @click.option("--change-urls", is_flag=True, help="Also where readers know files by an address of the former storage.")
 def move(site: ChosenSite, source: str, target: str, owner: str | None, *, change_urls: bool) -> Report:
     """Move uploads between storages."""
     urls = "yes" if change_urls else None
     return run_job(site, "move", source=source, target=target, owner_id=owner, change_urls=urls)
+
+
+@click.command("verify", cls=SiteCommand, help="Read every stored file, and compare it with its record.")
+@_OWNER
+@_FIRST
+@_LAST
+def verify(site: ChosenSite, owner: str | None, first: str | None, last: str | None) -> Report:
+    """Verify stored files."""
+    return run_job(site, "verify", owner_id=owner, first_id=first, last_id=last)
 
 
 @click.command("erase", cls=SiteCommand, help="Take everything of a user away: keys, uploads and albums.")

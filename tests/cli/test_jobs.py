@@ -1,4 +1,4 @@
-"""``render`` and ``erase`` work without a broker, and go on where an interruption or a kill has stopped them."""
+"""``render``, ``verify`` and ``erase`` work without a broker, and go on where an interruption or a kill has stopped them."""
 
 from __future__ import annotations
 
@@ -84,6 +84,16 @@ def test_one_that_cannot_be_rendered_is_told(folder, capsys):
     path.write_bytes(b"no picture")
     assert run(capsys, "render", "--data", str(folder)) == (1, f"render: {COUNT} of {COUNT} uploads, 1 failed")
     assert (folder / "images" / broken.thumb_path).exists()
+
+
+def test_files_are_verified(folder, capsys):
+    """By the status, which says that one is another."""
+    assert run(capsys, "verify", "--data", str(folder)) == (0, f"verify: {COUNT} of {COUNT} uploads, 0 failed")
+    broken = uploads(folder)[4]
+    path = folder / "images" / broken.path
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[::-1])
+    assert run(capsys, "verify", "--data", str(folder)) == (1, f"verify: {COUNT} of {COUNT} uploads, 1 failed")
 
 
 def test_an_owner_is_erased(folder, capsys):
