@@ -1,4 +1,4 @@
-"""``render``, ``verify`` and ``erase`` work without a broker, and go on where an interruption or a kill has stopped them."""
+"""``render``, ``verify`` and ``erase`` need no broker, and go on where an interruption or a kill has stopped them."""
 
 from __future__ import annotations
 
