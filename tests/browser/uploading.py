@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from chevupload.errors import FloodDetected
@@ -61,6 +62,13 @@ class Gate:
         """Let uploads wait from now on."""
         self.most = 0
         self._open.clear()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many uploads have come."""
+        deadline = time.monotonic() + _SECONDS
+        while self.most < count:
+            assert time.monotonic() < deadline, f"{self.most} of {count} uploads have come"
+            time.sleep(0.05)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Answer a request."""
