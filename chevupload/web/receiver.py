@@ -66,11 +66,13 @@ class Receiver:
 
             sender = _Sender(environ, form.fields, identify)
             stack.callback(sender.close)
+            # The form keeps the next function. If that kept the form, the request would stay until garbage is collected.
+            takes_several = form.max_files > 1
 
             def open_spool() -> Spool:
                 # What came before the source may have told who the sender is.
                 known = sender.known()
-                if form.max_files > 1 and isinstance(known, Refusal):
+                if takes_several and isinstance(known, Refusal):
                     raise known
                 if known is None and user is not None:
                     slot.take(user, environ)
