@@ -66,7 +66,7 @@ class Receiver:
 
             sender = _Sender(environ, form.fields, identify)
             stack.callback(sender.close)
-            # The form keeps the next function. If that kept the form, the request would stay until garbage is collected.
+            # The form keeps the next function. If that kept the form, the request would wait for garbage collection.
             takes_several = form.max_files > 1
 
             def open_spool() -> Spool:
