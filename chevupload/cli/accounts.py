@@ -12,13 +12,11 @@ import click
 
 from chevupload.cli.command_line import Report, SiteGroup
 from chevupload.cli.sites import ChosenSite
-from chevupload.cli.values import END, LINE, NAME, TEXT, setting
+from chevupload.cli.values import END, LINE, NAME, TEXT, setting, words
 from chevupload.errors import ConfigError, NameTaken
-from chevupload.formats import NAMES
 from chevupload.model import KeyStyle
-from chevupload.policy.restrictions import ALBUM_ID, SCOPES, KeyRestrictions
+from chevupload.policy.restrictions import ALBUM_ID, RESTRICTION_KINDS, SCOPES, KeyRestrictions
 from chevupload.spool import format_bytes
-from chevupload.validation import CORS_ORIGIN
 
 if TYPE_CHECKING:
     from chevupload.db.accounts import AccountKey
@@ -106,26 +104,29 @@ def _confirm(question: str) -> None:
 @click.option(
     "--scope",
     "scopes",
-    type=click.Choice(SCOPES),
-    multiple=True,
-    default=["upload"],
+    type=words("scopes", RESTRICTION_KINDS["scopes"]),
+    default="upload",
     show_default=True,
-    help="What can be done with the key. Repeat it for more.",
+    help=f"What can be done with the key, with commas between: {', '.join(SCOPES)}.",
 )
 @click.option("--album", "album_id", type=setting("id", ALBUM_ID), help="Upload to this album only.")
 @click.option("--max-bytes", type=click.IntRange(1), help="Largest file, where the user's limit is not lower.")
-@click.option("--format", "formats", type=click.Choice(NAMES), multiple=True, help="Upload this format only, or these.")
+@click.option(
+    "--format",
+    "formats",
+    type=words("formats", RESTRICTION_KINDS["formats"]),
+    help="Upload these formats only, such as PNG,JPEG.",
+)
 @click.option(
     "--origin",
     "origins",
-    type=setting("origin", CORS_ORIGIN),
-    multiple=True,
-    help="Take the key from pages of this origin only, such as https://forum.example, or from these.",
+    type=words("origins", RESTRICTION_KINDS["origins"]),
+    help="Take the key from pages of these origins only, such as https://forum.example.",
 )
 def _add_key(
     site: ChosenSite, user: str, *, label: str, style: KeyStyle, expires: datetime | None, **restrictions: Any
 ) -> Report:
-    narrowed = KeyRestrictions(**{name: value or None for name, value in restrictions.items()})
+    narrowed = KeyRestrictions(**restrictions)
     with site.open_keys() as keys:
         made = keys.add_key(user, label=label, style=style, expires_at=expires, restrictions=narrowed)
     site.audit().record("key_made", user_id=user, key_id=made.id, detail=_COMMAND_LINE)

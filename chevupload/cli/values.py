@@ -13,7 +13,7 @@ import click
 from chevupload.config import Routes
 from chevupload.errors import ConfigError, InvalidParameter
 from chevupload.uploads.parameters import parse_expiration
-from chevupload.validation import Kind
+from chevupload.validation import Kind, read_words
 
 
 class Value(click.ParamType[Any]):
@@ -35,6 +35,17 @@ class Value(click.ParamType[Any]):
 def setting(name: str, kind: Kind) -> Value:
     """Return the type of what a setting of the component may be."""
     return Value(name, lambda value: kind.from_setting("it", value))
+
+
+def words(name: str, kind: Kind) -> Value:
+    """Return the type of one or more words, with commas between them, of what a setting of the component may be."""
+
+    def read(value: str) -> Any:
+        if not read_words(value):
+            raise ConfigError("it names nothing")
+        return kind.from_setting("it", value)
+
+    return Value(name, read)
 
 
 def _text(value: str) -> str:

@@ -127,7 +127,7 @@ def test_keys(run):
 def test_a_key_is_made_for_one_thing(run):
     """And the list says what, and when it was used last."""
     run("user", "add", "ann")
-    narrow = ["--scope=upload", "--scope=list", "--album=a1", "--max-bytes=5000000", "--format=PNG", "--format=JPEG"]
+    narrow = ["--scope=upload,list", "--album=a1", "--max-bytes=5000000", "--format=PNG,JPEG"]
     made = as_json(run("key", "add", "ann", *narrow, "--origin=https://forum.example", "--label=forum", "--json"))
     restrictions = {
         "scopes": ["list", "upload"],
@@ -143,7 +143,8 @@ def test_a_key_is_made_for_one_thing(run):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["--scope=fly", "--album=", "--max-bytes=0", "--format=TIFF", "--origin=forum.example", "--origin="]
+    "wrong",
+    ["--scope=fly", "--scope=", "--album=", "--max-bytes=0", "--format=TIFF", "--format=,", "--origin=forum.example"],
 )
 def test_a_key_for_what_there_is_not_is_not_made(run, wrong):
     """It is wrong usage."""
