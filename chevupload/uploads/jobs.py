@@ -174,7 +174,8 @@ class Jobs:
                 self._end(job)
                 return True
             held = left
-        self._release(held)
+        # Its next step was not begun.
+        self._release(replace(held, attempt=held.attempt - 1))
         return True
 
     def run(self, job_id: str, *, ending: Ending) -> Iterator[Job]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from chevupload.errors import FileMissing
+from chevupload.errors import FileMissing, UnknownStorage
 from chevupload.model import Upload
 from chevupload.storage.pieces import measured
 from chevupload.uploads.context import UploadContext
@@ -33,7 +33,14 @@ class Verify:
 
     def run(self, uploads: Sequence[Upload], arguments: Mapping[str, str]) -> int:
         """See JobKind."""
-        return sum(map(self._is_broken, uploads))
+        failed = 0
+        for upload in uploads:
+            try:
+                failed += self._is_broken(upload)
+            except UnknownStorage as error:
+                logger.error("upload %s cannot be read: %s", upload.id, error)
+                failed += 1
+        return failed
 
     def end(self, arguments: Mapping[str, str]) -> None:
         """See JobKind."""
@@ -45,7 +52,7 @@ class Verify:
         now = self._catalog.get(upload.id)
         faults = [] if now is None else [*self._faults(now)]
         for fault in faults:
-            logger.error("upload %s in storage %r: %s", upload.id, upload.storage, fault)
+            logger.error("upload %s: %s", upload.id, fault)
         return bool(faults)
 
     def _faults(self, upload: Upload) -> Iterator[str]:

@@ -213,3 +213,14 @@ def test_an_owner_is_erased(stand):
     assert [upload.owner_id for upload in stand.catalog.uploads()] == ["8"] * 3
     with pytest.raises(ConfigError, match="owner_id"):
         jobs.start("erase")
+
+
+def test_interruptions_are_no_attempts(jobs, kind, names):
+    """However often somebody stops before a step has begun, no upload is given up for it."""
+    ending = threading.Event()
+    ending.set()
+    job = jobs.start("note")
+    for _ in range(8):
+        assert jobs.run_range(job.id, ending=ending)
+    *_, ended = jobs.run(job.id, ending=threading.Event())
+    assert (kind.done, ended.done, ended.failed) == (names, COUNT, 0)

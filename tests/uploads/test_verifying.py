@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from chevupload.db import SqlCatalog
+from chevupload.testing import new_upload
 from tests.databases import sqlite_database
 from tests.support import noise
 
@@ -77,3 +78,13 @@ def test_what_is_deleted_meanwhile_is_no_fault(stand, caplog):
     storage.open = delete_first
     job = verify(stand)
     assert (job.done, job.failed, caplog.records) == (3, 0, [])
+
+
+def test_a_storage_that_is_not_there_ends_no_job(stand, caplog):
+    """Its uploads are counted as failed, and the others are read."""
+    stand.catalog.reserve(new_upload("elsewhere", storage="gone"))
+    stand.catalog.publish("elsewhere")
+    with caplog.at_level(logging.ERROR, "chevupload"):
+        job = verify(stand)
+    assert (job.done, job.failed) == (4, 1)
+    assert "elsewhere" in caplog.text
