@@ -407,7 +407,7 @@ def test_each_upload_is_a_line_of_json(first, address, key):
     lines = [json.loads(line) for line in text.splitlines()]
     (line,) = [line for line in lines if line.get("upload_id") == found["id_encoded"]]
     assert (line["outcome"], line["status"], line["logger"]) == ("stored", 200, "chevupload.uploads")
-    assert {"gunicorn.error", "chevupload.uploads"} >= {line["logger"] for line in lines}
+    assert {"gunicorn.error", "chevupload.uploads", "chevupload.audit"} >= {line["logger"] for line in lines}
     assert key not in text
 
 
