@@ -30,14 +30,17 @@ _MAX_SLOW_STEPS = 100_000
 nothing else would cost a second of processor time per megabyte."""
 _TOO_SLOW = "The JSON body has too many nested values or broken escapes"
 _PLAIN = re.compile(
-    rb"""(?:[^"\\\x00-\x1f]++
+    rb"""(?:[\x20!\x23-\x5b\x5d-\xff]++
     |\\["\\/bfnrt]
     |\\u(?![Dd][89A-Fa-f])[0-9A-Fa-f]{4}
     |\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}
     )++""",
     re.VERBOSE,
 )
-"""Characters, escapes and whole surrogate pairs; some clients escape every slash of a base64 text, or every emoji."""
+"""Characters, escapes and whole surrogate pairs; some clients escape every slash of a base64 text, or every emoji.
+
+What a character may be is said in ranges: what it may not be takes three times as long to look for.
+"""
 _HALF_PAIR = re.compile(rb"\\u[Dd][89A-Fa-f][0-9A-Fa-f]{2}")
 _LONGEST_ESCAPE = 12
 """Characters of a surrogate pair."""
