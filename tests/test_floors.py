@@ -31,6 +31,7 @@ HOMES = {
     "h11": ("fetch.client",),
     "standardwebhooks": ("fetch.webhook",),
     "segno": ("web.qr_code",),
+    "pybase64": ("wsgi.decoders",),
     "waitress": ("cli",),
     "click": ("cli",),
     "redis": ("web.redis_counts",),
