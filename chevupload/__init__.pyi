@@ -42,6 +42,8 @@ from chevupload.db.tables import UsageMixin as UsageMixin
 from chevupload.db.tables import UsedNameMixin as UsedNameMixin
 from chevupload.db.tables import UserMixin as UserMixin
 from chevupload.db.tables import ViewMixin as ViewMixin
+from chevupload.errors import AlbumExists as AlbumExists
+from chevupload.errors import AlbumTaken as AlbumTaken
 from chevupload.errors import BackendError as BackendError
 from chevupload.errors import CatalogError as CatalogError
 from chevupload.errors import ChevuploadError as ChevuploadError
@@ -94,6 +96,7 @@ from chevupload.protocols import Catalog as Catalog
 from chevupload.protocols import CategoryRecords as CategoryRecords
 from chevupload.protocols import CheckableRecords as CheckableRecords
 from chevupload.protocols import DuplicateRecords as DuplicateRecords
+from chevupload.protocols import EditableAlbumRecords as EditableAlbumRecords
 from chevupload.protocols import EventRecords as EventRecords
 from chevupload.protocols import Fetcher as Fetcher
 from chevupload.protocols import IdempotentRecords as IdempotentRecords

@@ -21,6 +21,7 @@ from chevupload.model import Owner, as_principal
 from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
+from chevupload.uploads.albums import Albums
 from chevupload.uploads.erasing import Erase
 from chevupload.uploads.events import Events
 from chevupload.uploads.hooks import Hooks
@@ -80,6 +81,7 @@ class ChevUpload:
         own_database: the :class:`~chevupload.db.Database` that was opened for this component alone, if one was.
         renderer: inspects and renders pictures.
         uploads: takes uploads in and away, for a host's own code.
+        albums: makes, lists, renames and deletes albums, for a host's own code.
         tickets: makes keys for a few uploads within minutes.
         maintenance: sweeps and checks.
         jobs: works on many uploads.
@@ -160,6 +162,7 @@ class ChevUpload:
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
         self.tickets = context.tickets
+        self.albums = Albums(context)
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
         self._erase = Erase(context.uploads, context.catalog, context.key_store)
         kinds = (Render(context, context.uploads), MoveUploads(context), Verify(context), self._erase)

@@ -89,6 +89,8 @@ class Limits:
     max_tags: int = setting(200, COUNT)
     """Tags of one upload; the others are dropped, as Chevereto drops what is over its own setting, which by default has
     no limit."""
+    max_albums: int = setting(1_000, COUNT)
+    """Albums of one owner. The upload page and the page of keys show the first 500."""
     max_field_bytes: int = setting(262_144, BYTES)
     """How much of a text field other than the source is kept; the rest is dropped. Chevereto's descriptions hold 65,535
     bytes."""

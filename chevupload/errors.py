@@ -58,6 +58,10 @@ class NameTaken(Taken):
     """Another upload holds this name or id; the caller picks another one."""
 
 
+class AlbumTaken(Taken):
+    """The owner has an album with this title."""
+
+
 class RequestTaken(Taken):
     """An upload of the same request is there, or on its way."""
 
@@ -195,6 +199,11 @@ class InvalidParameter(Refusal):
 class ForeignAlbum(Refusal):
     when = "The album does not exist, belongs to someone else or is not the key's; all of them read the same."
     status, code, text = 403, 403, "Album not found among the key's own albums"
+
+
+class AlbumExists(Refusal):
+    when = "The owner has another album with this title."
+    status, code, text = 409, 409, "There is an album with this title"
 
 
 class QuotaExceeded(Refusal):

@@ -363,8 +363,52 @@ class AlbumRecords(UploadRecords, Protocol):
 class OwnedAlbumRecords(AlbumRecords, Protocol):
     """Albums that are listed by their owner. Without it, the upload page asks for none."""
 
-    def owned_albums(self, owner_id: str, *, limit: int) -> Sequence[Album]:
-        """Return up to ``limit`` albums of an owner by their titles, in the order that the database has for texts."""
+    def owned_albums(self, owner_id: str, *, limit: int, after: str | None = None) -> Sequence[Album]:
+        """Return up to ``limit`` albums of an owner by their titles, in the order that the database has for texts.
+
+        Those whose titles follow the title ``after`` are returned, whether or not there is an album with that.
+        """
+        ...
+
+
+@runtime_checkable
+class EditableAlbumRecords(OwnedAlbumRecords, Protocol):
+    """Albums that are made and changed. Without it, ``albums.add`` and its like raise ConfigError.
+
+    No two albums of an owner have the same title. If these are :class:`JoinableRecords` too, what ``joined`` returns
+    has these methods, and reads and changes albums in the host's transaction.
+    """
+
+    def find_album(self, owner_id: str, title: str) -> Album | None:
+        """Return the album of an owner with exactly this title."""
+        ...
+
+    def count_albums(self, owner_id: str) -> int:
+        """Return how many albums an owner has."""
+        ...
+
+    def add_album(self, album: Album) -> None:
+        """Keep a new album.
+
+        Raises:
+            AlbumTaken: its owner has one with this title.
+        """
+        ...
+
+    def rename_album(self, album: Album) -> bool:
+        """Give the album with this id the title of ``album``. False when there is none.
+
+        Raises:
+            AlbumTaken: its owner has another one with this title.
+        """
+        ...
+
+    def clear_album(self, album: Album, *, limit: int) -> int:
+        """Take up to ``limit`` uploads of the owner's, in whatever state, out of the album; return how many."""
+        ...
+
+    def remove_album(self, album_id: str) -> bool:
+        """Remove an album, and leave the records of its uploads alone. False when there is none."""
         ...
 
 
@@ -489,10 +533,11 @@ class UsageRecords(UploadRecords, Protocol):
 class JoinableRecords(UploadRecords, Protocol):
     """Records that can be published inside a transaction of the host. Without it, a ``session`` raises ConfigError."""
 
-    def joined(self, session: Any, when_over: Callable[[], None]) -> UploadRecords:
+    def joined(self, session: Any, when_over: Callable[[], None] | None = None) -> UploadRecords:
         """Return records whose ``publish`` lasts only if the host's transaction in ``session`` commits.
 
-        ``when_over`` is called once when that transaction is over, however it ended, from outside of it.
+        ``when_over`` is called once when that transaction is over, however it ended, from outside of it. Who publishes
+        nothing gives none.
         """
         ...
 
@@ -667,7 +712,7 @@ class Catalog(
     OwnedRecords,
     IdempotentRecords,
     DuplicateRecords,
-    OwnedAlbumRecords,
+    EditableAlbumRecords,
     CategoryRecords,
     ViewedRecords,
     SweepableRecords,

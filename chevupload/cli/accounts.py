@@ -14,7 +14,7 @@ from chevupload.cli.command_line import Report, SiteGroup
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.values import END, LINE, NAME, TEXT, setting, words
 from chevupload.errors import ConfigError, NameTaken
-from chevupload.model import KeyStyle
+from chevupload.model import Album, KeyStyle
 from chevupload.policy.restrictions import ALBUM_ID, RESTRICTION_KINDS, SCOPES, KeyRestrictions
 from chevupload.spool import format_bytes
 
@@ -195,16 +195,18 @@ def _revoke_key(ctx: click.Context, site: ChosenSite, words: tuple[str, ...]) ->
 @click.argument("user", type=TEXT)
 @click.argument("title", type=NAME)
 def _add_album(site: ChosenSite, user: str, title: str) -> Report:
-    with site.open_accounts() as accounts:
-        album_id = accounts.add_album(user, title)
-    return Report({"id": album_id, "title": title}, album_id)
+    with site.open_accounts() as accounts, site.open_component() as component:
+        album = component.albums.add(accounts.known_user(user).id, title)
+    return Report({"id": album.id, "title": album.title}, album.id)
 
 
 @album_commands.command("list", help="List a user's albums.")
 @click.argument("user", type=TEXT)
 def _list_albums(site: ChosenSite, user: str) -> Report:
-    with site.open_accounts() as accounts:
-        albums = accounts.list_albums(user)
+    with site.open_accounts() as accounts, site.open_component() as component:
+        owner_id, albums = accounts.known_user(user).id, list[Album]()
+        while page := component.albums.list(owner_id, after=albums[-1] if albums else None):
+            albums += page
     return Report(
         [dataclasses.asdict(album) for album in albums], "\n".join(f"{album.id}  {album.title}" for album in albums)
     )

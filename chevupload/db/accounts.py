@@ -1,4 +1,4 @@
-"""Users, keys, albums and categories of a site without users of its own: what the command line works with."""
+"""Users, keys and categories of a site without users of its own: what the command line works with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chevupload.db.key_columns import listed_columns, listed_key
 from chevupload.db.keys import ANYBODY, SqlKeys
 from chevupload.db.tables import Tables
 from chevupload.errors import CatalogError, NameTaken
-from chevupload.model import Album, ApiKey, Category, KeyStyle, NewKey
+from chevupload.model import ApiKey, Category, KeyStyle, NewKey
 from chevupload.naming import normalized, random_id
 from chevupload.policy.restrictions import NO_RESTRICTIONS, KeyRestrictions
 
@@ -73,6 +73,13 @@ class Accounts:
         """Return the user of this name."""
         return next((user for user in self._users(name)), None)
 
+    def known_user(self, name: str) -> User:
+        """Return the user of this name, who has to be there."""
+        user = self.find_user(name)
+        if user is None:
+            raise UnknownName(f"there is no user {name!r}")
+        return user
+
     def list_users(self) -> list[User]:
         """Return every user, by name."""
         return self._users(None)
@@ -80,13 +87,13 @@ class Accounts:
     def disable_user(self, name: str, *, disabled: bool = True) -> None:
         """Make every key of a user useless, or useful again with ``disabled=False``. Uploads stay."""
         users = self._tables.users
-        change = update(users).where(users.c.id == self._known_user(name).id)
+        change = update(users).where(users.c.id == self.known_user(name).id)
         with self._database.begin() as connection:
             connection.execute(change.values(disabled_at=self._clock() if disabled else None))
 
     def delete_user(self, name: str) -> str:
         """Remove a user with albums, and return the user id, whose keys and uploads are the component's to forget."""
-        user_id, users, albums = self._known_user(name).id, self._tables.users, self._tables.albums
+        user_id, users, albums = self.known_user(name).id, self._tables.users, self._tables.albums
         with self._database.begin() as connection:
             connection.execute(delete(users).where(users.c.id == user_id))
             connection.execute(delete(albums).where(albums.c.owner_id == user_id))
@@ -102,7 +109,7 @@ class Accounts:
         restrictions: KeyRestrictions = NO_RESTRICTIONS,
     ) -> NewKey:
         """Make a key for a user; see KeyStore."""
-        user_id = self._known_user(user).id
+        user_id = self.known_user(user).id
         return self._keys.add_key(user_id, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
 
     def list_keys(self, user: str | None = None) -> list[AccountKey]:
@@ -114,27 +121,14 @@ class Accounts:
             .order_by(keys.created_at, keys.id)
         )
         if user is not None:
-            query = query.where(keys.user_id == self._known_user(user).id)
+            query = query.where(keys.user_id == self.known_user(user).id)
         with self._database.connect() as connection:
             rows = connection.execute(query)
             return [AccountKey(user_id=row.user_id, user=row.user, **listed_key(row)) for row in rows]
 
     def revoke_key(self, key_id: str, user: str | None = None) -> bool:
         """End a key for good, of this user if one is named. False when there is none, or it was revoked before."""
-        return self._keys.revoke_key(key_id, user_id=ANYBODY if user is None else self._known_user(user).id)
-
-    def add_album(self, user: str, title: str) -> str:
-        """Add an album to a user and return its id."""
-        album_id, owner_id = random_id(_ID_LENGTH), self._known_user(user).id
-        self._insert(self._tables.albums, {"id": album_id, "owner_id": owner_id, "title": normalized(title)})
-        return album_id
-
-    def list_albums(self, user: str) -> list[Album]:
-        """Return the albums of a user, by title."""
-        column = self._tables.albums.c
-        query = select(column.id, column.owner_id, column.title).where(column.owner_id == self._known_user(user).id)
-        with self._database.connect() as connection:
-            return [Album(*row) for row in connection.execute(query.order_by(column.title, column.id))]
+        return self._keys.revoke_key(key_id, user_id=ANYBODY if user is None else self.known_user(user).id)
 
     def add_category(self, name: str) -> int:
         """Add a category and return its id.
@@ -158,12 +152,6 @@ class Accounts:
         except IntegrityError as error:
             raise NameTaken("id or name taken") from error
         return None if key is None else key[0]
-
-    def _known_user(self, name: str) -> User:
-        user = self.find_user(name)
-        if user is None:
-            raise UnknownName(f"there is no user {name!r}")
-        return user
 
     def _users(self, name: str | None) -> list[User]:
         column = self._tables.users.c

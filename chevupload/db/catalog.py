@@ -39,7 +39,7 @@ from chevupload.db.records import DELETING, SqlRecords, Statements, first_upload
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.db.usage import Uncounted
-from chevupload.model import Album, Cursor, Upload
+from chevupload.model import Cursor, Upload
 from chevupload.policy.quota import Counted, Usage
 from chevupload.protocols import UploadRecords
 from chevupload.records.event import Event, new_event
@@ -73,7 +73,7 @@ class SqlCatalog(SqlRecords):
         statements = Statements(found, database.engine.dialect)
         super().__init__(database, statements, clock)
         self._uploads = uploads = found.uploads
-        self._albums, self._categories = found.albums, found.categories
+        self._categories = found.categories
         column, id_, used = uploads.c, statements.is_it, found.used_names
         self._holders: Any = statements.select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
         resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
@@ -373,40 +373,21 @@ class SqlCatalog(SqlRecords):
         with self._database.connect() as connection:
             return bool(connection.scalar(query, {"md5": md5, "owner_id": owner_id, "since": since}))
 
-    def album(self, album_id: str) -> Album | None:
-        """See AlbumRecords."""
-        column = self._albums.c
-        query = select(column.id, column.owner_id, column.title).where(column.id == album_id)
-        with self._database.connect() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else Album(*row)
-
-    def owned_albums(self, owner_id: str, *, limit: int) -> list[Album]:
-        """See OwnedAlbumRecords."""
-        column = self._albums.c
-        query = select(column.id, column.owner_id, column.title).where(column.owner_id == owner_id)
-        with self._database.connect() as connection:
-            return [Album(*row) for row in connection.execute(query.order_by(column.title, column.id).limit(limit))]
-
-    def forget_albums(self, owner_id: str) -> None:
-        """See AlbumRecords."""
-        with self._database.begin() as connection:
-            connection.execute(delete(self._albums).where(self._albums.c.owner_id == owner_id))
-
     def has_category(self, category_id: int) -> bool:
         """See CategoryRecords."""
         query = select(true()).where(self._categories.c.id == category_id)
         with self._database.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def joined(self, session: Any, when_over: Callable[[], None]) -> UploadRecords:
+    def joined(self, session: Any, when_over: Callable[[], None] | None = None) -> UploadRecords:
         """Return records that are published inside the transaction of ``session``, an SQLAlchemy session of the host.
 
         The session's database is this catalog's. A name is reserved outside of the transaction, so that the record
         outlives a crash; only SQLite, which lets one transaction write at a time, has everything inside of it.
         """
         host = HostSession(session, self._uploads, self.database)
-        host.when_over(when_over)
+        if when_over is not None:
+            host.when_over(when_over)
         if host.writes_alone:
             return SqlRecords(host, self._statements, self._clock)
         return JoinedRecords(self.database, self._statements, self._clock, host)

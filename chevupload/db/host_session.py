@@ -171,12 +171,15 @@ def _tell(session: Session, transaction: SessionTransaction) -> None:
 
 
 class JoinedRecords(SqlRecords):
-    """Records that are published inside the host's transaction; everything else is done outside of it."""
+    """Records that are published inside the host's transaction, with albums that are read and changed there.
+
+    Everything else is done outside of it.
+    """
 
     def __init__(self, database: Database, statements: Statements, clock: Clock, host: HostSession) -> None:
         """Publish inside the transaction of ``host``."""
         super().__init__(database, statements, clock)
-        self._host = host
+        self._host = self._album_database = host
         self._inside = SqlRecords(host, statements, clock)
 
     def reserve(

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from chevupload.clock import Clock
+from chevupload.db.albums import SqlAlbums
 from chevupload.db.columns import Unlocked
 from chevupload.db.database import Transactions
 from chevupload.db.events import EventRows
@@ -121,11 +122,12 @@ class Statements:
         self.are_there = select(column.id).where(column.id.in_(wanted))
 
 
-class SqlRecords:
-    """Reserves, publishes and removes records; see :class:`~chevupload.protocols.UploadRecords`."""
+class SqlRecords(SqlAlbums):
+    """Reserves, publishes and removes records, and keeps albums; see :class:`~chevupload.protocols.UploadRecords`."""
 
     def __init__(self, database: Transactions, statements: Statements, clock: Clock) -> None:
         """Keep records in ``database``, which may be a transaction of the host."""
+        super().__init__(database, statements.tables)
         self._database = database
         self._statements = statements
         self._clock = clock

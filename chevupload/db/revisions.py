@@ -26,6 +26,7 @@ REVISIONS = (
     "chevupload_ticket_uses",
     "chevupload_usage",
     "chevupload_audit",
+    "chevupload_album_titles",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

@@ -112,11 +112,18 @@ class UserMixin:
 
 
 class AlbumMixin:
-    """One album."""
+    """One album. No two of an owner have the same title, so that uploads which name one by it find that one."""
 
     id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
-    owner_id: Mapped[str] = mapped_column(short_text(64), index=True)
-    title: Mapped[str] = mapped_column(long_text())
+    owner_id: Mapped[str] = mapped_column(short_text(64))
+    title: Mapped[str] = mapped_column(short_text(100))
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        """Index an owner's albums by their titles."""
+        table = cls.__tablename__  # type: ignore[attr-defined]
+        return (Index(f"ix_{table}_titles", "owner_id", "title", unique=True),)
 
 
 class CategoryMixin:

@@ -5,6 +5,7 @@ from chevupload.testing.catalog import CatalogContract as CatalogContract
 from chevupload.testing.catalog import CategoryRecordsContract as CategoryRecordsContract
 from chevupload.testing.catalog import CheckableRecordsContract as CheckableRecordsContract
 from chevupload.testing.catalog import DuplicateRecordsContract as DuplicateRecordsContract
+from chevupload.testing.catalog import EditableAlbumRecordsContract as EditableAlbumRecordsContract
 from chevupload.testing.catalog import IdempotentRecordsContract as IdempotentRecordsContract
 from chevupload.testing.catalog import OwnedAlbumRecordsContract as OwnedAlbumRecordsContract
 from chevupload.testing.catalog import OwnedRecordsContract as OwnedRecordsContract

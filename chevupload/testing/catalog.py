@@ -12,14 +12,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from chevupload.errors import CatalogError, NameTaken, RequestTaken
-from chevupload.model import Upload
+from chevupload.errors import AlbumTaken, CatalogError, NameTaken, RequestTaken
+from chevupload.model import Album, Upload
 from chevupload.protocols import (
     AlbumRecords,
     Catalog,
     CategoryRecords,
     CheckableRecords,
     DuplicateRecords,
+    EditableAlbumRecords,
     IdempotentRecords,
     OwnedAlbumRecords,
     OwnedRecords,
@@ -395,6 +396,89 @@ class OwnedAlbumRecordsContract(RecordsContract):
         assert list(catalog.owned_albums("USER", limit=100)) == []
         assert list(catalog.owned_albums("other", limit=100)) == []
 
+    def test_albums_are_listed_in_pages(self, catalog: OwnedAlbumRecords) -> None:
+        """Each follows a title, which no album need have any more."""
+        albums = list(catalog.owned_albums("user", limit=100))
+        found = [
+            album
+            for after in (None, *(album.title for album in albums))
+            for album in catalog.owned_albums("user", limit=1, after=after)
+        ]
+        assert found == albums
+
+
+class EditableAlbumRecordsContract(RecordsContract):
+    """The promises of :class:`~chevupload.protocols.EditableAlbumRecords`, on top of those of lists."""
+
+    ability = EditableAlbumRecords
+
+    def test_albums_are_added_and_listed_by_title(self, catalog: EditableAlbumRecords) -> None:
+        """Each by its owner, id and title; any characters come back as they are."""
+        added = [Album(f"new{place}", "other", title) for place, title in enumerate(("Ä " + "𝄞" * 98, "B", "a", "b"))]
+        for album in added:
+            catalog.add_album(album)
+        assert sorted(catalog.owned_albums("other", limit=9), key=lambda album: album.id) == added
+        assert catalog.count_albums("other") == 4
+        assert catalog.album("new0") == added[0]
+        pages: list[Album] = []
+        while page := catalog.owned_albums("other", limit=3, after=pages[-1].title if pages else None):
+            pages += page
+        assert pages == list(catalog.owned_albums("other", limit=9))
+
+    def test_an_owners_titles_differ(self, catalog: EditableAlbumRecords) -> None:
+        """Titles are exact, and those of others are no matter."""
+        catalog.add_album(Album("new", "other", "Cats"))
+        for title in ("cats", "Cäts", "Cats "):
+            catalog.add_album(Album(f"of {title}", "other", title))
+        with pytest.raises(AlbumTaken):
+            catalog.add_album(Album("again", "other", "Cats"))
+        with pytest.raises(AlbumTaken):
+            catalog.rename_album(Album("of cats", "other", "Cats"))
+        assert catalog.find_album("other", "Cats") == Album("new", "other", "Cats")
+        assert catalog.find_album("other", "CATS") is None
+        assert catalog.find_album("nobody", "Cats") is None
+        assert catalog.album("again") is None
+
+    def test_of_several_that_add_one_title_one_does(self, catalog: EditableAlbumRecords) -> None:
+        """At the same time, too: the others are told, and find it."""
+
+        def add(thread: int) -> bool:
+            try:
+                catalog.add_album(Album(f"by{thread}", "other", "Same"))
+            except AlbumTaken:
+                assert catalog.find_album("other", "Same") is not None
+                return False
+            return True
+
+        assert sorted(in_threads(4, add)) == [False, False, False, True]
+        assert catalog.count_albums("other") == 1
+
+    def test_albums_are_renamed_and_removed(self, catalog: EditableAlbumRecords) -> None:
+        """One that is gone says so."""
+        catalog.add_album(Album("new", "other", "Cats"))
+        assert catalog.rename_album(Album("new", "other", "Dogs"))
+        assert catalog.rename_album(Album("new", "other", "Dogs"))
+        assert catalog.album("new") == Album("new", "other", "Dogs")
+        assert [catalog.remove_album("new"), catalog.remove_album("new")] == [True, False]
+        assert not catalog.rename_album(Album("new", "other", "Mice"))
+        assert catalog.owned_albums("other", limit=9) == []
+
+    def test_uploads_leave_an_album_in_pages(self, catalog: EditableAlbumRecords) -> None:
+        """Those that are on their way, too; another owner's stay, and nothing else of them changes."""
+        album = Album("album", "user", "Cats")
+        ready(catalog, *(new_upload(f"a{number}", album_id="album", tags=("t",)) for number in range(3)))
+        catalog.reserve(new_upload("pending", album_id="album"))
+        others = (new_upload("b1", album_id="another"), new_upload("b2", album_id="album", owner_id="other"))
+        ready(catalog, *others)
+        assert [catalog.clear_album(album, limit=3) for _ in range(3)] == [3, 1, 0]
+        catalog.publish("pending")
+        assert [catalog.get(f"a{number}") for number in range(3)] == [
+            new_upload(f"a{number}", tags=("t",)) for number in range(3)
+        ]
+        assert catalog.get("pending") == new_upload("pending")
+        assert [catalog.get(upload.id) for upload in others] == [*others]
+        assert catalog.album("album") is not None
+
 
 class CategoryRecordsContract(RecordsContract):
     """The promises of :class:`~chevupload.protocols.CategoryRecords`. The fixture has the category 1."""
@@ -651,6 +735,7 @@ class CatalogContract(
     DuplicateRecordsContract,
     AlbumRecordsContract,
     OwnedAlbumRecordsContract,
+    EditableAlbumRecordsContract,
     CategoryRecordsContract,
     ViewedRecordsContract,
     SweepableRecordsContract,

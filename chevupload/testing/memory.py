@@ -14,7 +14,15 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from chevupload.clock import utc_now
-from chevupload.errors import CatalogError, ChevuploadError, FileMissing, NameTaken, RequestTaken, StorageError
+from chevupload.errors import (
+    AlbumTaken,
+    CatalogError,
+    ChevuploadError,
+    FileMissing,
+    NameTaken,
+    RequestTaken,
+    StorageError,
+)
 from chevupload.keys import digest
 from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
 from chevupload.naming import checked_path, joined_url
@@ -346,10 +354,47 @@ class MemoryCatalog:
         """See AlbumRecords."""
         return self._albums.get(album_id)
 
-    def owned_albums(self, owner_id: str, *, limit: int) -> list[Album]:
+    def owned_albums(self, owner_id: str, *, limit: int, after: str | None = None) -> list[Album]:
         """See OwnedAlbumRecords."""
-        owned = [album for album in self._albums.values() if album.owner_id == owner_id]
-        return sorted(owned, key=lambda album: (album.title, album.id))[:limit]
+        owned = [album for album in [*self._albums.values()] if album.owner_id == owner_id]
+        later = [album for album in owned if after is None or album.title > after]
+        return sorted(later, key=lambda album: album.title)[:limit]
+
+    def find_album(self, owner_id: str, title: str) -> Album | None:
+        """See EditableAlbumRecords."""
+        albums = [*self._albums.values()]
+        return next((album for album in albums if (album.owner_id, album.title) == (owner_id, title)), None)
+
+    def count_albums(self, owner_id: str) -> int:
+        """See EditableAlbumRecords."""
+        return sum(album.owner_id == owner_id for album in [*self._albums.values()])
+
+    def add_album(self, album: Album) -> None:
+        """See EditableAlbumRecords."""
+        with self._lock:
+            self._keep_album(album)
+
+    def rename_album(self, album: Album) -> bool:
+        """See EditableAlbumRecords."""
+        with self._lock:
+            if (known := self._albums.get(album.id)) is None:
+                return False
+            self._keep_album(replace(known, title=album.title))
+            return True
+
+    def clear_album(self, album: Album, *, limit: int) -> int:
+        """See EditableAlbumRecords."""
+        wanted = (album.owner_id, album.id)
+        with self._lock:
+            found = [one for one in self._records.values() if (one.upload.owner_id, one.upload.album_id) == wanted]
+            for record in found[:limit]:
+                record.upload = replace(record.upload, album_id=None)
+            return len(found[:limit])
+
+    def remove_album(self, album_id: str) -> bool:
+        """See EditableAlbumRecords."""
+        with self._lock:
+            return self._albums.pop(album_id, None) is not None
 
     def forget_albums(self, owner_id: str) -> None:
         """See AlbumRecords."""
@@ -370,6 +415,12 @@ class MemoryCatalog:
     def has_category(self, category_id: int) -> bool:
         """See CategoryRecords."""
         return category_id in self._categories
+
+    def _keep_album(self, album: Album) -> None:
+        same = self.find_album(album.owner_id, album.title)
+        if same is not None and same.id != album.id:
+            raise AlbumTaken("the owner has an album with this title")
+        self._albums[album.id] = album
 
     def _is_open(self, move: Move) -> bool:
         """Whether a move between the same two storages is kept, and was not claimed."""

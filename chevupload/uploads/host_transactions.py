@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -54,8 +54,6 @@ class HostTransactions:
             BackendError: the host's database is away.
             ConfigError: a session that the catalog cannot join.
         """
-        if self._records is None:
-            raise ConfigError("this catalog cannot join a session: it has no method joined")
         stored: list[Upload] = []
 
         def when_over() -> None:
@@ -64,9 +62,20 @@ class HostTransactions:
                 if self.settle(upload):
                     self._hooks.uploaded(upload, sender)
 
-        records = self._records.joined(session, when_over)
+        records = self.records(session, when_over)
         parts = (records, self._storages, self._hooks, self._clock, self._counted)
         return SessionWriter(*parts, intents=self._intents, open_ids=self._open, stored=stored)
+
+    def records(self, session: Any, when_over: Callable[[], None] | None = None) -> UploadRecords:
+        """Return records inside the transaction of ``session``; see JoinableRecords.
+
+        Raises:
+            BackendError: the host's database is away.
+            ConfigError: a session that the catalog cannot join.
+        """
+        if self._records is None:
+            raise ConfigError("this catalog cannot join a session: it has no method joined")
+        return self._records.joined(session, when_over)
 
     def holds(self, upload: Upload) -> bool:
         """Whether a transaction of this process' host holds the upload, and is not over."""

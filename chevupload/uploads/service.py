@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from chevupload.errors import (
     CatalogError,
@@ -150,7 +150,7 @@ class Uploads:
         if refusal is not None:
             raise refusal
         quota = self.quota(sender)
-        self._check(source, parameters, sender)
+        self._check(source, parameters, sender, session)
         log.done("check")
         with self._context.renderer.process(self.job(source, parameters, sender), client=client) as media:
             log.done("render")
@@ -442,7 +442,7 @@ class Uploads:
             now=self._clock(),
         )
 
-    def _check(self, source: Source, parameters: Parameters, principal: Principal) -> None:
+    def _check(self, source: Source, parameters: Parameters, principal: Principal, session: Any) -> None:
         """Refuse what costs nothing to refuse, before anything is decoded."""
         if principal.is_guest and not self._config.policy.guests:
             raise RequestDenied
@@ -450,6 +450,9 @@ class Uploads:
             if self._albums is None:
                 raise InvalidParameter("Invalid album_id, this site has no albums")
             album = self._albums.album(parameters.album_id)
+            if album is None and session is not None:
+                # The host may have made it in this transaction.
+                album = cast(AlbumRecords, self._transactions.records(session)).album(parameters.album_id)
             if album is None or principal.is_guest or album.owner_id != principal.user_id:
                 raise ForeignAlbum
         if parameters.category_id is not None:

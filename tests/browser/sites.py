@@ -43,8 +43,6 @@ def site(folder: Path, *, signed_in: bool = True, prefix: str = "", **settings: 
     """Serve a site with every page on, where Ann is signed in or nobody is."""
     own = Site(folder)
     user_id = own.accounts.add_user("ann")
-    for title in ("Norway", "Work"):
-        own.accounts.add_album("ann", title)
     keys = SqlKeys(own.database)
     defaults = {
         "keys": KeyChain(keys, StaticKeys({GUEST: Principal()})),
@@ -57,6 +55,8 @@ def site(folder: Path, *, signed_in: bool = True, prefix: str = "", **settings: 
         "pages": Pages(site_name="Pictures of Ann", home_url="/"),
     }
     component = embedded(own, **gathered({**defaults, **settings}))
+    for title in ("Norway", "Work"):
+        component.albums.add(user_id, title)
     try:
         with serve(component) as address:
             yield Running(address, component, user_id, keys.add_key(user_id, label="Laptop").key)

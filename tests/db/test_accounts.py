@@ -9,7 +9,7 @@ import pytest
 from chevupload.db import Accounts, SqlKeys, Tables, UnknownName
 from chevupload.errors import ConfigError, NameTaken
 from chevupload.keys import digest
-from chevupload.model import Album, Category, Principal
+from chevupload.model import Category, Principal
 
 
 class _Clock:
@@ -126,11 +126,9 @@ def test_user_names_are_unique_and_differ_by_case(accounts):
 
 def test_unknown_users_are_told(accounts):
     """A misspelled user is an error with a name of its own, not an empty result."""
-    for action in (accounts.add_key, accounts.disable_user, accounts.list_albums):
+    for action in (accounts.add_key, accounts.disable_user, accounts.known_user):
         with pytest.raises(UnknownName):
             action("nobody")
-    with pytest.raises(UnknownName):
-        accounts.add_album("nobody", "Cats")
 
 
 def test_an_unknown_style_is_a_mistake(accounts):
@@ -141,20 +139,8 @@ def test_an_unknown_style_is_a_mistake(accounts):
     assert accounts.list_keys() == []
 
 
-def test_albums_belong_to_their_user(accounts):
-    """A user's albums are listed by title, under the ids that uploads name, and nobody else's with them."""
-    owner = accounts.add_user("user")
-    accounts.add_user("other")
-    dogs, cats = accounts.add_album("user", "Dogs"), accounts.add_album("user", "Cats")
-    assert accounts.list_albums("user") == [Album(cats, owner, "Cats"), Album(dogs, owner, "Dogs")]
-    assert accounts.list_albums("other") == []
-
-
 def test_names_have_one_spelling(accounts):
     """macOS writes letters and their accents apart."""
-    accounts.add_user("user")
-    accounts.add_album("user", "Cafe\u0301s")
-    assert [album.title for album in accounts.list_albums("user")] == ["Cafés"]
     accounts.add_category("Cafés")
     with pytest.raises(NameTaken):
         accounts.add_category("Cafe\u0301s")

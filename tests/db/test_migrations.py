@@ -119,6 +119,25 @@ def test_keys_of_before_may_do_what_they_could(engine):
     assert keys.authenticate(old.key, {}) == Principal(user_id="ann")
 
 
+def test_albums_of_before_get_titles_of_their_own(engine):
+    """The first of several keeps its title, and what is too long is cut."""
+    migrations = Migrations(engine)
+    before = REVISIONS[REVISIONS.index("chevupload_album_titles") - 1]
+    migrations.upgrade(before)
+    titles = {"a": "Cats", "b": "Cats", "c": "cats", "d": "x" * 120, "e": "x" * 110, "f": "Cats"}
+    with engine.begin() as connection:
+        for album_id, title in titles.items():
+            owner = "bob" if album_id == "f" else "ann"
+            statement = text("INSERT INTO chevupload_albums (id, owner_id, title) VALUES (:id, :owner, :title)")
+            connection.execute(statement, {"id": album_id, "owner": owner, "title": title})
+    expected = {**titles, "b": "Cats b", "d": "x" * 100, "e": "x" * 35 + " e"}
+    for _ in range(2):
+        migrations.upgrade()
+        catalog = SqlCatalog(Database(engine))
+        assert {album_id: catalog.album(album_id).title for album_id in titles} == expected
+        migrations.downgrade(before)
+
+
 def test_the_revision_that_is_noted_is_the_newest():
     """Or the tables of a new site would be taken for those of an older version."""
     config = Config()
@@ -274,6 +293,7 @@ def test_the_wheel_has_what_alembic_looks_for():
     """The folder of revisions is where the package says."""
     assert {file.name for file in Path(VERSION_LOCATION).glob("*.py")} == {
         "__init__.py",
+        "album_titles.py",
         "audit.py",
         "events.py",
         "first_tables.py",

@@ -111,7 +111,8 @@ def full_scans(database, statements):
 def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, statements):
     """Key, albums, category, duplicate, record, tags, viewer, files, list, delete link: each is a look at an index."""
     stand, accounts, key = site
-    album, category = accounts.add_album("ann", "Cats"), accounts.add_category("Animals")
+    albums, ann, category = stand.component.albums, accounts.known_user("ann").id, accounts.add_category("Animals")
+    album = albums.add(ann, "Cats").id
     fields = {"tags": "cat,dog", "album_id": album, "category_id": str(category), "expiration": "P1D"}
     with statements() as noted:
         image = stand.upload(picture((9, 9)), key=key, **fields)
@@ -122,7 +123,10 @@ def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, stat
         owner = stand.catalog.get(image["id_encoded"]).owner_id
         page = stand.component.uploads.list(owner, limit=1)
         assert stand.component.uploads.list(owner, limit=1, before=page[0]) == []
-        assert [album.title for album in stand.catalog.owned_albums(owner, limit=10)] == ["Cats"]
+        cats = albums.add(ann, "Dogs")
+        assert albums.list(ann, limit=1, after="Cats") == [cats]
+        assert stand.catalog.find_album(ann, "Dogs") == albums.rename(cats.id, "Dogs")
+        assert albums.delete(cats.id)
         stand.catalog.has_duplicate("0" * 32, owner_id=None, since=NOW - timedelta(days=1))
         assert stand.open(image["delete_url"], "POST").status_code == 200
         for counted_owner in (owner, None):

@@ -390,12 +390,35 @@ class ShowsAlbums(SoundCatalog):
 
     breaks = "test_albums_are_listed_by_their_owner"
 
-    def owned_albums(self, owner_id, *, limit):
-        return super().owned_albums("user", limit=limit)
+    def owned_albums(self, owner_id, *, limit, after=None):
+        return super().owned_albums("user", limit=limit, after=after)
+
+
+class MixesAlbums(SoundCatalog):
+    """Takes a title for another that differs by case."""
+
+    breaks = "test_an_owners_titles_differ"
+
+    def find_album(self, owner_id, title):
+        return super().find_album(owner_id, title.title())
+
+
+class EmptiesAlbums(SoundCatalog):
+    """Takes uploads out of an album that are another owner's."""
+
+    breaks = "test_uploads_leave_an_album_in_pages"
+
+    def clear_album(self, album, *, limit):
+        return sum(
+            super(EmptiesAlbums, self).clear_album(replace(album, owner_id=one), limit=limit)
+            for one in ("user", "other")
+        )
 
 
 CATALOGS = (
     SoundCatalog,
+    EmptiesAlbums,
+    MixesAlbums,
     ShowsAlbums,
     KeepsAlbums,
     AbandonsReady,

@@ -16,6 +16,7 @@ from chevupload.protocols import (
     CategoryRecords,
     CheckableRecords,
     DuplicateRecords,
+    EditableAlbumRecords,
     EventRecords,
     IdempotentRecords,
     JobRecords,
@@ -33,6 +34,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 ABILITIES = (
     *(OwnedRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
     *(SweepableRecords, CheckableRecords, EventRecords, JobRecords, MovableRecords, JoinableRecords, OwnedAlbumRecords),
+    EditableAlbumRecords,
 )
 
 

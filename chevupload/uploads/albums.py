@@ -1,0 +1,137 @@
+"""The albums of owners: made, listed, renamed and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from chevupload.errors import AlbumExists, AlbumTaken, ConfigError, InvalidParameter, QuotaExceeded, RequestDenied
+from chevupload.model import Album, Owner, as_principal
+from chevupload.naming import random_id
+from chevupload.protocols import EditableAlbumRecords, UploadRecords
+from chevupload.uploads.context import UploadContext
+from chevupload.uploads.parameters import MAX_TITLE, clean_text
+
+_ID_LENGTH = 12
+_PAGE = 200
+"""How many uploads are taken out of an album together."""
+
+
+class Albums:
+    """Makes albums of owners, lists, renames and deletes them.
+
+    With a ``session``, an SQLAlchemy session on the catalog's database, a method reads and changes albums in its
+    transaction, which the host ends.
+
+    Raises:
+        BackendError: the catalog is away.
+        ConfigError: the catalog cannot change albums, or cannot join the session.
+    """
+
+    def __init__(self, context: UploadContext) -> None:
+        """Use these parts."""
+        self._catalog, self._transactions = context.catalog, context.transactions
+        self._max_albums = context.config.limits.max_albums
+
+    def add(self, owner: Owner, title: str, *, session: Any = None) -> Album:
+        """Make an album of an owner, a user's id or Principal.
+
+        Raises:
+            InvalidParameter: the title is empty, or longer than 100 characters.
+            AlbumExists: the owner has an album with this title.
+            QuotaExceeded: the owner has ``Limits.max_albums``. Of several that come at once, a few more may be made.
+            RequestDenied: the owner is a guest.
+        """
+        records = self._records(session)
+        album = self.new(owner, clean_album_title(title), records=records)
+        try:
+            records.add_album(album)
+        except AlbumTaken:
+            raise AlbumExists from None
+        return album
+
+    def new(self, owner: Owner, title: str, *, records: EditableAlbumRecords) -> Album:
+        """Return an album that is not kept yet, if its owner may have one more.
+
+        Raises:
+            QuotaExceeded, RequestDenied: as :meth:`add`.
+        """
+        owner_id = as_principal(owner).user_id
+        if owner_id is None:
+            raise RequestDenied("Request denied: guests have no albums")
+        if records.count_albums(owner_id) >= self._max_albums:
+            raise QuotaExceeded(f"Quota exceeded: an owner may have {self._max_albums} albums")
+        return Album(random_id(_ID_LENGTH), owner_id, title)
+
+    def list(
+        self, owner: Owner, *, limit: int = 50, after: Album | str | None = None, session: Any = None
+    ) -> Sequence[Album]:
+        """Return albums of an owner by their titles; guests have none.
+
+        Args:
+            owner: a user's id or Principal.
+            limit: how many at most.
+            after: the last one of the page before, or its title. It may be gone, or have another title, meanwhile.
+            session: see :class:`Albums`.
+        """
+        records, owner_id = self._records(session), as_principal(owner).user_id
+        title = after.title if isinstance(after, Album) else after
+        return [] if owner_id is None else records.owned_albums(owner_id, limit=limit, after=title)
+
+    def get(self, album_id: str, *, session: Any = None) -> Album | None:
+        """Return an album, whose ``owner_id`` tells whose it is."""
+        return self._records(session).album(album_id)
+
+    def rename(self, album_id: str, title: str, *, session: Any = None) -> Album | None:
+        """Give an album another title, and return it; None when it is gone.
+
+        Raises:
+            InvalidParameter: the title is empty, or longer than 100 characters.
+            AlbumExists: its owner has another album with this title.
+        """
+        records, title = self._records(session), clean_album_title(title)
+        if (album := records.album(album_id)) is None:
+            return None
+        album = replace(album, title=title)
+        try:
+            return album if records.rename_album(album) else None
+        except AlbumTaken:
+            raise AlbumExists from None
+
+    def delete(self, album_id: str, *, session: Any = None) -> bool:
+        """Remove an album; its uploads stay, in no album. False when it was gone.
+
+        Where this is interrupted, the album is there still, with the uploads that are left in it. A key for this album
+        alone uploads nothing any more.
+        """
+        records = self._records(session)
+        if (album := records.album(album_id)) is None:
+            return False
+        self._clear(records, album)
+        is_removed = records.remove_album(album_id)
+        # What was checked while the album was there may have come into it since.
+        self._clear(records, album)
+        return is_removed
+
+    def _clear(self, records: EditableAlbumRecords, album: Album) -> None:
+        while records.clear_album(album, limit=_PAGE) == _PAGE:
+            pass
+
+    def _records(self, session: Any) -> EditableAlbumRecords:
+        records: UploadRecords = self._catalog if session is None else self._transactions.records(session)
+        if not isinstance(records, EditableAlbumRecords):
+            raise ConfigError("albums need a catalog with the methods of EditableAlbumRecords")
+        return records
+
+
+def clean_album_title(title: str) -> str:
+    """Return a title of an album as it is kept: one line, in Unicode's form C.
+
+    Raises:
+        InvalidParameter: it is no text, empty, or longer than 100 characters.
+    """
+    cleaned = " ".join(clean_text(title).split()) if isinstance(title, str) else ""
+    if not 0 < len(cleaned) <= MAX_TITLE:
+        raise InvalidParameter(f"Invalid title of an album, expected 1 to {MAX_TITLE} characters")
+    return cleaned
