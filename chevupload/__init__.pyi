@@ -97,6 +97,7 @@ from chevupload.protocols import CategoryRecords as CategoryRecords
 from chevupload.protocols import CheckableRecords as CheckableRecords
 from chevupload.protocols import DuplicateRecords as DuplicateRecords
 from chevupload.protocols import EditableAlbumRecords as EditableAlbumRecords
+from chevupload.protocols import ErasableRecords as ErasableRecords
 from chevupload.protocols import EventRecords as EventRecords
 from chevupload.protocols import Fetcher as Fetcher
 from chevupload.protocols import IdempotentRecords as IdempotentRecords
@@ -110,6 +111,7 @@ from chevupload.protocols import OwnedRecords as OwnedRecords
 from chevupload.protocols import ProbedStorage as ProbedStorage
 from chevupload.protocols import Renderer as Renderer
 from chevupload.protocols import ReplacingStorage as ReplacingStorage
+from chevupload.protocols import SearchableRecords as SearchableRecords
 from chevupload.protocols import SigningStorage as SigningStorage
 from chevupload.protocols import Storage as Storage
 from chevupload.protocols import SweepableRecords as SweepableRecords
@@ -120,6 +122,8 @@ from chevupload.protocols import UserKeyBackend as UserKeyBackend
 from chevupload.protocols import ViewedRecords as ViewedRecords
 from chevupload.records.event import Event as Event
 from chevupload.records.move import Move as Move
+from chevupload.records.selection import Selection as Selection
+from chevupload.records.selection import Statistics as Statistics
 from chevupload.records.ticket import Ticket as Ticket
 from chevupload.records.ticket import TicketClaims as TicketClaims
 from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage

@@ -31,6 +31,7 @@ from chevupload.policy.restrictions import NO_RESTRICTIONS, KeyRestrictions
 from chevupload.records.event import Event
 from chevupload.records.job import Job, JobRange
 from chevupload.records.move import Move
+from chevupload.records.selection import EVERYTHING, Selection, Statistics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -704,6 +705,40 @@ class AuditRecords(UploadRecords, Protocol):
 
     def forget_audit(self, *, before: datetime) -> None:
         """Remove the events of before that time, in transactions that are short."""
+        ...
+
+    def audit_of(self, user_id: str) -> Iterator[AuditEntry]:
+        """Yield the events of a user in their order, without holding a transaction open in between."""
+        ...
+
+
+@runtime_checkable
+class SearchableRecords(UploadRecords, Protocol):
+    """Records in which an operator searches. Without it, the commands that do raise ConfigError."""
+
+    def search(self, selection: Selection = EVERYTHING) -> Iterator[Upload]:
+        """Yield the ready uploads of a selection, expired ones too, without holding a transaction open in between.
+
+        Those of one owner come in the order of their times, the oldest first, any others in an order of the catalog's.
+        What is deleted or comes meanwhile may be among them or not.
+        """
+        ...
+
+    def statistics(self, *, owners: int) -> Statistics:
+        """Return what the ready uploads come to, and those of so many owners who keep most."""
+        ...
+
+
+@runtime_checkable
+class ErasableRecords(UploadRecords, Protocol):
+    """Records of which nothing stays of an erased owner. Without it, what is unfinished is the sweep's."""
+
+    def remaining(self, owner_id: str, *, limit: int) -> Sequence[Upload]:
+        """Return up to ``limit`` uploads of an owner in any state: pending, ready, expired or deleting."""
+        ...
+
+    def forget_owner(self, owner_id: str) -> None:
+        """Remove what else is kept about an owner who has no upload any more, but for albums and the audit log."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -36,6 +36,7 @@ from chevupload.db.database import Database
 from chevupload.db.host_session import HostSession, JoinedRecords
 from chevupload.db.moves import MoveRows
 from chevupload.db.records import DELETING, SqlRecords, Statements, first_upload
+from chevupload.db.search import SearchQueries
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.db.usage import Uncounted
@@ -45,6 +46,7 @@ from chevupload.protocols import UploadRecords
 from chevupload.records.event import Event, new_event
 from chevupload.records.job import Job, JobRange
 from chevupload.records.move import Move
+from chevupload.records.selection import EVERYTHING, Selection, Statistics
 
 PAGE_SIZE = 200
 """How many records an iteration reads at a time."""
@@ -55,6 +57,7 @@ _NAMES_KEPT = timedelta(days=366)
 _USES_KEPT = timedelta(hours=1)
 """For how long the use of a ticket is kept whose time is over: longer than clocks of several machines differ."""
 
+_AUDIT_FIELDS = tuple(field.name for field in fields(AuditEntry))
 _DERIVED_SIZES = ("thumb_size", "medium_size", "frame_size")
 
 
@@ -103,6 +106,7 @@ class SqlCatalog(SqlRecords):
             column.id.in_(bindparam("upload_ids", expanding=True)), statements.is_ready
         )
         self._moves = MoveRows(found, statements)
+        self._search = SearchQueries(found, statements)
         audit = found.audit
         self._add_audit = insert(audit).inline()
         self._old_audit = (
@@ -112,6 +116,12 @@ class SqlCatalog(SqlRecords):
             .limit(PAGE_SIZE)
         )
         self._forget_audit = delete(audit).where(audit.c.number == bindparam("found"))
+        self._audit_page = (
+            select(audit.c.number, *(audit.c[name] for name in _AUDIT_FIELDS))
+            .where(audit.c.number > bindparam("after"))
+            .order_by(audit.c.number)
+            .limit(PAGE_SIZE)
+        )
         views = found.views
         self._add_views = insert_or_add(views, views.c.upload_id, [views.c.count], database.engine.dialect)
         self._duplicate = self._look_for_duplicate(column.owner_id == bindparam("owner_id"))
@@ -412,6 +422,54 @@ class SqlCatalog(SqlRecords):
     def forget_audit(self, *, before: datetime) -> None:
         """See AuditRecords."""
         self._change_found(self._old_audit, before, self._forget_audit, "found")
+
+    def audit_of(self, user_id: str) -> Iterator[AuditEntry]:
+        """See AuditRecords. The table has no index of users, so it is read as a whole, in pages."""
+        page: Sequence[Any] = ()
+        while not page or len(page) == PAGE_SIZE:
+            with self._database.connect() as connection:
+                page = connection.execute(self._audit_page, {"after": page[-1].number if page else 0}).all()
+            for _, *values in page:
+                entry = AuditEntry(**dict(zip(_AUDIT_FIELDS, values, strict=True)))
+                if entry.user_id == user_id:
+                    yield entry
+            if not page:
+                return
+
+    def search(self, selection: Selection = EVERYTHING) -> Iterator[Upload]:
+        """See SearchableRecords."""
+        ask, condition = self._search, self._search.condition(selection)
+        after: str | None = ""
+        if selection.owner_id is not None:
+            yield from self._pages(condition, *ask.order(selection))
+            return
+        while after is not None:
+            with self._database.connect() as connection:
+                last = connection.scalar(ask.window_end, {"after": after})
+            yield from self._pages(and_(ask.in_window(after, last), condition), *ask.order(selection))
+            after = last
+
+    def statistics(self, *, owners: int) -> Statistics:
+        """See SearchableRecords. Each of two statements reads the whole table."""
+        with self._database.connect() as connection:
+            formats = connection.execute(self._search.by_extension).all()
+            by_owner = connection.execute(self._search.by_owner, {"owners": owners}).all() if owners else ()
+        # The sum of whole numbers is a Decimal in some databases.
+        return Statistics(
+            by_extension={row.extension: Usage(files=row.files, bytes=int(row.bytes)) for row in formats},
+            by_owner=[(row.owner_id, Usage(files=row.files, bytes=int(row.bytes))) for row in by_owner],
+        )
+
+    def remaining(self, owner_id: str, *, limit: int) -> list[Upload]:
+        """See ErasableRecords."""
+        query = self._statements.select.where(self._uploads.c.owner_id == owner_id).limit(limit)
+        with self._database.connect() as connection:
+            return self._with_tags(connection, connection.execute(query).all())
+
+    def forget_owner(self, owner_id: str) -> None:
+        """See ErasableRecords."""
+        with self._database.change() as connection:
+            self._statements.usage.forget(connection, owner_id)
 
     def _read(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
         return first_upload(self.database.rows(query, parameters))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, func, select, update
+from sqlalchemy import Connection, Dialect, bindparam, delete, exists, func, select, update
 
 from chevupload.db.columns import Unlocked
 from chevupload.db.connect import lock_sqlite
@@ -33,13 +33,17 @@ class Uncounted(Exception):
 
 
 class UsageRows:
-    """The rows of usage. Each method is a part of the caller's transaction."""
+    """The rows of usage. Each method is a part of the caller's transaction.
+
+    Attributes:
+        sizes: how many bytes of an upload count, by whose bytes do.
+    """
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
         """Keep them in ``tables``, in a database of this ``dialect``."""
         usage, upload, column = tables.usage, tables.uploads.c, tables.usage.c
-        self._uploads = upload
-        self._sizes = {
+        self._uploads, self._usage = upload, usage
+        self.sizes = {
             "originals": upload.size,
             "all": upload.size + upload.thumb_size + upload.medium_size + upload.frame_size,
         }
@@ -79,6 +83,11 @@ class UsageRows:
         """Return what the row of an owner says, or None if there is no row."""
         return _usage(connection.execute(self._read, {"owner": _key(owner_id)}).first())
 
+    def forget(self, connection: Connection, owner_id: str) -> None:
+        """Remove the row of an owner who has no upload in any state; who has one keeps it."""
+        uploads = exists().where(self._uploads.owner_id == owner_id)
+        connection.execute(delete(self._usage).where(self._usage.c.owner_id == owner_id, ~uploads))
+
     def _read_held(self, connection: Connection, owner_id: str | None) -> Usage | None:
         """Return what the row of an owner says, and hold it."""
         return _usage(connection.execute(self._read.with_for_update(), {"owner": _key(owner_id)}).first())
@@ -87,7 +96,7 @@ class UsageRows:
         """Return what an owner's uploads come to, whatever the row says."""
         column = self._uploads.owner_id
         is_owners = column.is_(None) if owner_id is None else column == owner_id
-        query = select(func.count(), func.coalesce(func.sum(self._sizes[counted]), 0)).where(is_owners)
+        query = select(func.count(), func.coalesce(func.sum(self.sizes[counted]), 0)).where(is_owners)
         files, size = connection.execute(query).one()
         # The sum of whole numbers is a Decimal in some databases.
         return Usage(files=files, bytes=int(size))
@@ -125,7 +134,7 @@ class UsageRows:
         """
         column, found = self._uploads, dict[str | None, Usage]()
         is_in_state = Unlocked(column.state) == state
-        query = select(column.owner_id, self._sizes[counted]).where(column.id.in_(upload_ids), is_in_state)
+        query = select(column.owner_id, self.sizes[counted]).where(column.id.in_(upload_ids), is_in_state)
         for owner_id, size in connection.execute(query.order_by(column.id).with_for_update()):
             found[owner_id] = found.get(owner_id, Usage()) + Usage(files=1, bytes=size)
         return found

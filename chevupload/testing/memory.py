@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from chevupload.naming import checked_path, joined_url
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.records.event import Event, new_event
 from chevupload.records.move import Move
+from chevupload.records.selection import EVERYTHING, Selection, Statistics
 from chevupload.validation import BASE_URL, optional
 
 if TYPE_CHECKING:
@@ -411,6 +413,27 @@ class MemoryCatalog:
     def owners(self) -> Iterator[str | None]:
         """See UsageRecords."""
         yield from dict.fromkeys([None, *(record.upload.owner_id for record in [*self._records.values()])])
+
+    def search(self, selection: Selection = EVERYTHING) -> Iterator[Upload]:
+        """See SearchableRecords."""
+        return (upload for upload in sorted(self.uploads(), key=_age) if selection.has(upload))
+
+    def statistics(self, *, owners: int) -> Statistics:
+        """See SearchableRecords."""
+        by_extension, by_owner = defaultdict[str, Usage](Usage), defaultdict[str | None, Usage](Usage)
+        for upload in self.uploads():
+            by_extension[upload.extension] += Usage.of(upload, "all")
+            by_owner[upload.owner_id] += Usage.of(upload, "all")
+        most = sorted(by_owner.items(), key=lambda item: item[1].bytes, reverse=True)
+        return Statistics(by_extension=by_extension, by_owner=most[:owners])
+
+    def remaining(self, owner_id: str, *, limit: int) -> list[Upload]:
+        """See ErasableRecords."""
+        with self._lock:
+            return [one.upload for one in self._records.values() if one.upload.owner_id == owner_id][:limit]
+
+    def forget_owner(self, owner_id: str) -> None:
+        """See ErasableRecords. Usage is counted anew each time."""
 
     def has_category(self, category_id: int) -> bool:
         """See CategoryRecords."""

@@ -7,9 +7,11 @@ import pytest
 from chevupload.model import Album, Category
 from chevupload.testing import (
     CatalogContract,
+    ErasableRecordsContract,
     EventRecordsContract,
     JobRecordsContract,
     MovableRecordsContract,
+    SearchableRecordsContract,
     TicketRecordsContract,
     UsageRecordsContract,
 )
@@ -17,8 +19,10 @@ from chevupload.testing.memory import MemoryCatalog
 
 CONTRACTS = (
     CatalogContract,
+    ErasableRecordsContract,
     EventRecordsContract,
     MovableRecordsContract,
+    SearchableRecordsContract,
     TicketRecordsContract,
     UsageRecordsContract,
 )
@@ -43,6 +47,7 @@ class TestSqlCatalog(*CONTRACTS, JobRecordsContract):
     def small_pages(self, monkeypatch):
         """Let catalogs read in small pages."""
         monkeypatch.setattr("chevupload.db.catalog.PAGE_SIZE", 20)
+        monkeypatch.setattr("chevupload.db.search.WINDOW", 30)
 
     @pytest.fixture
     def catalog(self, small_pages, catalog):

@@ -13,6 +13,7 @@ from sqlalchemy import event, insert, literal, select, update
 
 from chevupload.config import Policy
 from chevupload.db import Accounts, SqlCatalog, SqlKeys, Tables
+from chevupload.records.selection import Selection
 from chevupload.uploads.sweep import PAGE_SIZE
 from tests.benchmarks.rows import NOW, Site
 from tests.support import Clock, picture
@@ -194,3 +195,25 @@ def test_pages_of_all_rows_go_on_where_the_last_one_ended(each_database, stateme
         plans = [_explained(connection, statement, noted[statement]) for statement in (first, later)]
     assert [SORTS[dialect] in plan for plan in plans] == [False, False], plans
     assert begins[dialect] in plans[1], plans[1]
+
+
+@pytest.mark.slow
+def test_a_search_reads_a_window_at_most(each_database, statements, monkeypatch):
+    """Of an owner by the owner's index; by anything else along the primary key, a window in each statement."""
+    monkeypatch.setattr("chevupload.db.search.WINDOW", ROWS // 20)
+    site = Site(each_database, ROWS)
+    with statements() as noted:
+        owned = [*site.catalog.search(Selection(owner_id="owner-7"))]
+        assert [*site.catalog.search(Selection(owner_id="owner-7", md5="0" * 32, received_from=NOW))] == []
+        assert [*site.catalog.search(Selection(min_bytes=1_000_001, type="image", album_id="none"))] == []
+        assert len([*site.catalog.search(Selection(received_before=NOW))]) == ROWS
+        assert len(site.catalog.remaining("owner-7", limit=200)) == len(owned) > ROWS // 200
+        site.catalog.forget_owner("owner-7")
+        assert [*site.catalog.audit_of("owner-7")] == []
+    dialect = each_database.engine.dialect.name.replace("mariadb", "mysql")
+    window = next(each for each in noted if each.startswith("SELECT chevupload_uploads.id \nFROM"))
+    with each_database.engine.connect() as connection:
+        plan = _explained(connection, window, noted.pop(window))
+    assert SORTS[dialect] not in plan, plan
+    assert {"postgresql": "Index Only Scan using chevupload_uploads_pkey"}.get(dialect, IN_ORDER[dialect]) in plan
+    assert full_scans(each_database, noted) == {}
