@@ -17,7 +17,7 @@ from chevupload.keys import CurrentUser, KeyFunction, as_key_backend
 from chevupload.media.optional import check_usable
 from chevupload.media.sandbox.inline import InlineRenderer
 from chevupload.media.sandbox.pool import WorkerPool
-from chevupload.model import Owner, as_principal
+from chevupload.model import Owner, Upload, as_principal
 from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
@@ -33,6 +33,7 @@ from chevupload.uploads.verifying import Verify
 from chevupload.validation import Kind, function_of, instance_of, optional
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.api_page import ApiDocs
+from chevupload.web.api_json import upload_document
 from chevupload.web.asset_routes import AssetRoutes
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, served
@@ -46,6 +47,7 @@ from chevupload.web.upload_page import UploadPage
 from chevupload.web.urls import Links
 from chevupload.web.viewer import Viewer
 from chevupload.wsgi.proxies import trust_proxies
+from chevupload.wsgi.responses import Document
 from chevupload.wsgi.routing import RouteTable, mounted_path
 from chevupload.wsgi.webob import Response
 
@@ -265,6 +267,17 @@ class ChevUpload:
         if self.config.base_url is None and environ is None:
             raise ConfigError("links without a request need base_url")
         return self.context.links(trust_proxies(environ or {}, self.config.trusted_proxies))
+
+    def document(self, upload: Upload, environ: WSGIEnvironment | None = None) -> Document:
+        """Return what the API answers an upload with, its delete link included, for a host's own answer in JSON.
+
+        What describes the upload itself is under ``image``. The links are those of :meth:`links`.
+
+        Raises:
+            ConfigError: neither a request nor ``base_url`` says where this is.
+            MalformedRequest: the request's Host header is no host.
+        """
+        return upload_document(upload, self.links(environ), self.config, "chevereto")
 
     def _unknown(self, environ: WSGIEnvironment) -> Response:
         """Answer a path that is none of ours, standing alone: in JSON below ``/api`` and ``/1``, where programs ask."""

@@ -1,7 +1,7 @@
 """What every adapter of a host does alike: mount points, and the component as one request of the host sees it.
 
-The verbs are the same in every host: ``save``, ``get``, ``list``, ``usage``, ``delete`` and
-``forget``, and ``links`` besides.
+The verbs are the same in every host: ``save``, ``get``, ``list``, ``usage``, ``delete``, ``document`` and
+``forget``, and ``albums`` and ``links`` besides.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
 from chevupload.policy.quota import Usage
 from chevupload.protocols import Readable, Wrapper
+from chevupload.uploads.albums import Albums
 from chevupload.uploads.service import SaveParameters
 from chevupload.web.feature import paths_of
 from chevupload.web.incoming import SESSION
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
+from chevupload.wsgi.responses import Document
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -62,6 +64,15 @@ class RequestUploads:
     def links(self) -> Links:
         """What builds URLs of uploads."""
         return self.component.links(self._environ)
+
+    @property
+    def albums(self) -> Albums:
+        """The albums of users; see :class:`chevupload.uploads.albums.Albums`."""
+        return Albums(self.component.context, session=self._session)
+
+    def document(self, upload: Upload) -> Document:
+        """Return the API's answer; see :meth:`chevupload.app.ChevUpload.document`."""
+        return self.component.document(upload, self._environ)
 
     def save(self, file: Readable | Wrapper, *, owner: Owner, **parameters: Unpack[SaveParameters]) -> Upload:
         """Take a file in; see :meth:`chevupload.uploads.service.Uploads.save`."""

@@ -43,6 +43,9 @@ def test_a_request_has_every_verb(stand):
     assert uploads.list(7) == [upload]
     assert uploads.list(7, limit=1, before=upload) == []
     assert uploads.links.viewer(upload) == f"https://host.example/app/up/image/A.{upload.id}"
+    assert uploads.document(upload)["image"]["url_viewer"] == uploads.links.viewer(upload)
+    album = uploads.albums.add(7, "Cats")
+    assert uploads.albums.list(7) == [album]
     assert uploads.delete(upload)
     assert uploads.get(upload.id) is None
     uploads.save(io.BytesIO(PNG), owner=7)

@@ -22,16 +22,16 @@ class Albums:
     """Makes albums of owners, lists, renames and deletes them.
 
     With a ``session``, an SQLAlchemy session on the catalog's database, a method reads and changes albums in its
-    transaction, which the host ends.
+    transaction, which the host ends. By default that is the session that these albums were made with, if any.
 
     Raises:
         BackendError: the catalog is away.
         ConfigError: the catalog cannot change albums, or cannot join the session.
     """
 
-    def __init__(self, context: UploadContext) -> None:
+    def __init__(self, context: UploadContext, *, session: Any = None) -> None:
         """Use these parts."""
-        self._catalog, self._transactions = context.catalog, context.transactions
+        self._catalog, self._transactions, self._session = context.catalog, context.transactions, session
         self._max_albums = context.config.limits.max_albums
 
     def add(self, owner: Owner, title: str, *, session: Any = None) -> Album:
@@ -119,6 +119,7 @@ class Albums:
             pass
 
     def _records(self, session: Any) -> EditableAlbumRecords:
+        session = self._session if session is None else session
         records: UploadRecords = self._catalog if session is None else self._transactions.records(session)
         if not isinstance(records, EditableAlbumRecords):
             raise ConfigError("albums need a catalog with the methods of EditableAlbumRecords")

@@ -75,6 +75,10 @@ class Links:
         """Return the URL of the thumbnail; of the file where there is none."""
         return self.file(upload, upload.thumb_path or upload.path)
 
+    def medium(self, upload: Upload) -> str:
+        """Return the URL of the medium picture; where there is none, of a video's frame, or of the file."""
+        return self.file(upload, upload.medium_path or upload.frame_path or upload.path)
+
     def viewer(self, upload: Upload) -> str:
         """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
         if (route := self._viewer_route(upload)) is None:

@@ -527,6 +527,23 @@ def test_mistyped_keys_are_refused_without_the_database(make, database, tmp_path
         assert_refusal(stand.send({"source": file(), "key": key[:place]}, key=None), 401, 100, "Invalid API key.")
 
 
+@pytest.mark.parametrize("style", ["chevereto", "imgbb"])
+def test_hooks_are_told_which_key_was_sent(make, database, style):
+    """By the id that lists of keys show; what the host's own code saves came with none."""
+    accounts, seen = Accounts(database), []
+    accounts.add_user("ann")
+    made = accounts.add_key("ann", style=style)
+
+    def before_store(upload, principal, file):
+        seen.append(principal.key_id)
+
+    stand = make(catalog=SqlCatalog(database), keys=SqlKeys(database), before_store=before_store)
+    stand.upload(key=made.key)
+    stand.component.uploads.save(file()[0], owner=accounts.known_user("ann").id)
+    assert seen == [made.id, None]
+    assert [key.id for key in accounts.list_keys("ann")] == [made.id]
+
+
 def test_a_key_for_nobody_is_not_made(people):
     """A user id that is none, or a user that is not there, is told when the key is made."""
     keys = SqlKeys(people, tables=Tables.of(PersonsKey), users=COLUMNS)

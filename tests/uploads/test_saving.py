@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from werkzeug.datastructures import FileStorage
+from werkzeug.test import EnvironBuilder
 
 from chevupload import Limits, Policy, Principal, embedded
 from chevupload.errors import (
@@ -285,6 +287,35 @@ def test_a_catalog_that_cannot_join_says_so(refusing):
     stand = refusing()
     with pytest.raises(ConfigError, match="cannot join"):
         save(stand, session=object())
+
+
+def test_a_host_answers_as_the_api_does(make):
+    """With the document of an upload, for a request or by the site's own address."""
+    stand = make()
+    upload = save(stand, noise((800, 600)), title="A", tags=["b"])
+    api = stand.upload(noise((800, 600)), title="A", tags="b")
+    environ = EnvironBuilder("/page", base_url=f"{stand.base}/").get_environ()
+    document = stand.component.document(upload, environ)
+    assert (document["status_code"], document["success"]["code"]) == (200, 200)
+    own = {"name", "filename", "url", "original_filename", "id_encoded", "url_viewer", "path_viewer", "url_short"}
+    own |= {"image", "thumb", "medium", "display_url", "delete_url"}
+    assert list(document["image"]) == list(api)
+    assert {name for name in api if document["image"][name] != api[name]} == own
+    assert stand.open(document["image"]["delete_url"], "POST").status_code == 200
+    with pytest.raises(ConfigError, match="base_url"):
+        stand.component.document(upload)
+    stand.start(base_url="https://pictures.example/up")
+    assert stand.component.document(upload)["image"]["url_short"] == f"https://pictures.example/up/image/{upload.id}"
+
+
+def test_links_know_the_medium_picture(stand):
+    """The file itself is it where that is no larger."""
+    links = stand.component.links(EnvironBuilder("/").get_environ())
+    large, small = save(stand, noise((800, 600))), save(stand)
+    assert links.medium(large) == links.file(large, large.medium_path)
+    assert links.medium(small) == links.file(small, small.path)
+    film = replace(small, extension="mp4", frame_size=9)
+    assert links.medium(film) == links.file(film, film.frame_path)
 
 
 class Told:
