@@ -97,6 +97,7 @@ from chevupload.protocols import CategoryRecords as CategoryRecords
 from chevupload.protocols import CheckableRecords as CheckableRecords
 from chevupload.protocols import DuplicateRecords as DuplicateRecords
 from chevupload.protocols import EditableAlbumRecords as EditableAlbumRecords
+from chevupload.protocols import EditableRecords as EditableRecords
 from chevupload.protocols import ErasableRecords as ErasableRecords
 from chevupload.protocols import EventRecords as EventRecords
 from chevupload.protocols import Fetcher as Fetcher

@@ -1,6 +1,6 @@
 """What every adapter of a host does alike: mount points, and the component as one request of the host sees it.
 
-The verbs are the same in every host: ``save``, ``get``, ``list``, ``usage``, ``delete``, ``document`` and
+The verbs are the same in every host: ``save``, ``get``, ``update``, ``list``, ``usage``, ``delete``, ``document`` and
 ``forget``, and ``albums`` and ``links`` besides.
 """
 
@@ -17,7 +17,7 @@ from chevupload.model import Owner, Upload
 from chevupload.policy.quota import Usage
 from chevupload.protocols import Readable, Wrapper
 from chevupload.uploads.albums import Albums
-from chevupload.uploads.service import SaveParameters
+from chevupload.uploads.service import ListParameters, SaveParameters, UpdateParameters
 from chevupload.web.feature import paths_of
 from chevupload.web.incoming import SESSION
 from chevupload.web.urls import Links
@@ -83,9 +83,14 @@ class RequestUploads:
         """Return an upload; see :meth:`chevupload.uploads.service.Uploads.get`."""
         return self.component.uploads.get(upload_id)
 
-    def list(self, owner: Owner, *, limit: int = 50, before: Upload | str | None = None) -> Sequence[Upload]:
+    def update(self, upload: Upload | str, **changes: Unpack[UpdateParameters]) -> Upload | None:
+        """Change what is kept with an upload; see :meth:`chevupload.uploads.service.Uploads.update`."""
+        changes.setdefault("session", self._session)
+        return self.component.uploads.update(upload, **changes)
+
+    def list(self, owner: Owner, **chosen: Unpack[ListParameters]) -> Sequence[Upload]:
         """Return a user's uploads; see :meth:`chevupload.uploads.service.Uploads.list`."""
-        return self.component.uploads.list(owner, limit=limit, before=before)
+        return self.component.uploads.list(owner, **chosen)
 
     def usage(self, owner: Owner) -> Usage:
         """Return what an owner keeps; see :meth:`chevupload.uploads.service.Uploads.usage`."""

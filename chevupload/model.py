@@ -21,6 +21,9 @@ from chevupload.policy.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, K
 from chevupload.records.ticket import TicketClaims
 from chevupload.scaling import Side
 
+UploadType: TypeAlias = Literal["image", "video"]
+"""Of an upload, by its stored extension."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,16})-([A-Za-z0-9_-]{1,64})\Z")
 
@@ -382,7 +385,7 @@ class Upload(Details):
     request_md5: str | None = None
     storage: str = ""
 
-    type: Literal["image", "video"] = field(init=False, compare=False, repr=False)
+    type: UploadType = field(init=False, compare=False, repr=False)
     mime: str = field(init=False, compare=False, repr=False)
     stem: str = field(init=False, compare=False, repr=False)
     path: str = field(init=False, compare=False, repr=False)

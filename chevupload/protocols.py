@@ -25,6 +25,7 @@ from chevupload.model import (
     NewKey,
     Principal,
     Upload,
+    UploadType,
 )
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.policy.restrictions import NO_RESTRICTIONS, KeyRestrictions
@@ -292,11 +293,39 @@ class UploadRecords(Protocol):
 class OwnedRecords(UploadRecords, Protocol):
     """Records that are listed by their owner. Without it, ``uploads.list`` and ``forget`` raise ConfigError."""
 
-    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> Sequence[Upload]:
+    def owned(
+        self,
+        owner_id: str,
+        *,
+        now: datetime,
+        limit: int,
+        before: Cursor | None = None,
+        album_id: str | None = None,
+        type: UploadType | None = None,
+        query: str | None = None,
+    ) -> Sequence[Upload]:
         """Return up to ``limit`` ready uploads of an owner that are not expired at ``now``, the newest first.
 
         Those of one moment are in the order of their ids, the last one first. Those that follow the place ``before``
-        are returned, whether or not the upload that it was made of is still there.
+        are returned, whether or not the upload that it was made of is still there. With ``album_id`` or ``type``, only
+        those of this album or type. With ``query``, only those whose ``title``, ``description``, ``name`` or
+        ``original_filename`` has this text in it; upper and lower case of ASCII letters are the same.
+        """
+        ...
+
+
+@runtime_checkable
+class EditableRecords(UploadRecords, Protocol):
+    """Records that can be changed. Without it, ``uploads.update`` raises ConfigError.
+
+    If these are :class:`JoinableRecords` too, what ``joined`` returns changes records in the host's transaction.
+    """
+
+    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+        """Set fields of a ready upload that is not expired at ``now``, all in one step, and return it as it is then.
+
+        None, and nothing is changed, when there is none. Fields are those of :class:`~chevupload.model.Details`, and
+        ``expires_at``.
         """
         ...
 
@@ -745,6 +774,7 @@ class ErasableRecords(UploadRecords, Protocol):
 @runtime_checkable
 class Catalog(
     OwnedRecords,
+    EditableRecords,
     IdempotentRecords,
     DuplicateRecords,
     EditableAlbumRecords,

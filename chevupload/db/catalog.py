@@ -40,7 +40,8 @@ from chevupload.db.search import SearchQueries
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.db.usage import Uncounted
-from chevupload.model import Cursor, Upload
+from chevupload.formats import BY_EXTENSION
+from chevupload.model import Cursor, Upload, UploadType
 from chevupload.policy.quota import Counted, Usage
 from chevupload.protocols import UploadRecords
 from chevupload.records.event import Event, new_event
@@ -364,18 +365,34 @@ class SqlCatalog(SqlRecords):
         with self._database.begin() as connection:
             self._moves.end(connection, [move.upload_id for move in moves])
 
-    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
+    def owned(
+        self,
+        owner_id: str,
+        *,
+        now: datetime,
+        limit: int,
+        before: Cursor | None = None,
+        album_id: str | None = None,
+        type: UploadType | None = None,
+        query: str | None = None,
+    ) -> list[Upload]:
         """See OwnedRecords."""
-        column = self._uploads.c
-        is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
-        query = self._statements.select.where(column.owner_id == owner_id, self._statements.is_ready, is_alive)
+        column, ask = self._uploads.c, self._statements
+        page = ask.select.where(column.owner_id == owner_id, ask.is_ready, ask.is_alive)
+        if album_id is not None:
+            page = page.where(column.album_id == album_id)
+        if type is not None:
+            page = page.where(column.extension.in_([name for name, row in BY_EXTENSION.items() if row.kind == type]))
+        if query is not None:
+            texts = (column.title, column.description, column.name, column.original_filename)
+            page = page.where(or_(*(text.icontains(query, autoescape=True) for text in texts)))
         if before is not None:
             # The first of the two is where an index begins to read; it cannot begin at either side of the second.
             is_earlier = column.received_at < before.received_at
-            query = query.where(column.received_at <= before.received_at, or_(is_earlier, column.id < before.id))
-        query = query.order_by(column.received_at.desc(), column.id.desc()).limit(limit)
+            page = page.where(column.received_at <= before.received_at, or_(is_earlier, column.id < before.id))
+        page = page.order_by(column.received_at.desc(), column.id.desc()).limit(limit)
         with self._database.connect() as connection:
-            return self._with_tags(connection, connection.execute(query).all())
+            return self._with_tags(connection, connection.execute(page, {"now": now}).all())
 
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
         """See DuplicateRecords."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -204,3 +204,7 @@ class JoinedRecords(SqlRecords):
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """Make a pending upload ready, when the host's transaction commits."""
         self._inside.publish(upload_id, event=event)
+
+    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+        """Change a ready upload, when the host's transaction commits."""
+        return self._inside.change(upload_id, values, now=now)

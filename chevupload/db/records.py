@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -34,6 +35,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from chevupload.clock import Clock
 from chevupload.db.albums import SqlAlbums
 from chevupload.db.columns import Unlocked
+from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Transactions
 from chevupload.db.events import EventRows
 from chevupload.db.jobs import JobRows
@@ -98,6 +100,10 @@ class Statements:
         self.requested = self.one.where(column.request_digest == bindparam("request_digest"), self.is_live)
         holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
         self.is_taken = select(true()).where(holds)
+        now = bindparam("now", type_=column.expires_at.type)
+        self.is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
+        # Its key stays, so that rows of the host's may refer to it meanwhile.
+        self.hold: Any = self.select.where(self.is_it, self.is_ready, self.is_alive).with_for_update(key_share=True)
         self.is_used = select(true()).where(used.c.digest == bindparam("digest"))
         # Not while the name is taken by an upload that is gone, which the number of rows tells.
         is_free = ~exists().where(used.c.digest == bindparam("digest"))
@@ -112,7 +118,10 @@ class Statements:
         wanted: Any = bindparam("upload_ids", expanding=True)
         self.release = insert_new(used, used.c.digest, dialect)
         self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
-        self.forget = delete(uploads).where(column.id.in_(wanted), Unlocked(column.state) == "deleting")
+        is_tagged = column.id.in_(bindparam("tagged", expanding=True))
+        self.forget = delete(uploads).where(
+            column.id.in_(wanted), Unlocked(column.state) == "deleting", or_(not_(column.has_tags), is_tagged)
+        )
         uses = tables.ticket_uses
         self.use = insert_once(uses, uses.c.digest, uses.c.md5, dialect)
         self.uses = select(uses.c.digest, uses.c.md5).where(uses.c.digest.in_(bindparam("digests", expanding=True)))
@@ -198,6 +207,36 @@ class SqlRecords(SqlAlbums):
         upload = self._read(self._statements.find, {"stem_key": stem.lower()})
         return upload if upload is not None and upload.stem == stem else None
 
+    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+        """See EditableRecords."""
+        try:
+            with self._database.begin() as connection:
+                return self._changed(connection, upload_id, values, now)
+        except IntegrityError as error:
+            # A foreign key of the host's own tables, for example.
+            raise CatalogError("the record cannot be changed") from error
+
+    def _changed(
+        self, connection: Connection, upload_id: str, values: Mapping[str, Any], now: datetime
+    ) -> Upload | None:
+        ask = self._statements
+        lock_sqlite(connection)
+        rows = connection.execute(ask.hold, {"upload_id": upload_id, "now": now}).all()
+        for before in self._with_tags(connection, rows):
+            upload = replace(before, **values)
+            if upload == before:
+                return before
+            columns = {name: value for name, value in values.items() if name != "tags"}
+            change = update(ask.tables.uploads).where(ask.is_it).values(columns | {"has_tags": bool(upload.tags)})
+            connection.execute(change, {"upload_id": upload_id})
+            if upload.tags != before.tags:
+                if before.tags:
+                    ask.tags.detach(connection, [upload_id])
+                if upload.tags:
+                    ask.tags.attach(connection, upload_id, ask.tags.ids(connection, upload.tags))
+            return upload
+        return None
+
     def withdraw(self, upload_id: str, *, event: Event | None = None) -> bool:
         """See EventRecords."""
         if event is not None and self._change(self._statements.withdraw_ready, upload_id, event):
@@ -224,13 +263,17 @@ class SqlRecords(SqlAlbums):
                 if others := removed.keys() - owners:
                     # The host has given them to somebody else since.
                     ask.usage.hold(connection, others)
-            if connection.execute(ask.forget, wanted).rowcount < len(uploads):
-                # Not in that state, or another process was faster, which is fine.
+            tagged = [upload.id for upload in uploads if upload.tags]
+            if connection.execute(ask.forget, wanted | {"tagged": tagged}).rowcount < len(uploads):
+                # Somebody has given them tags since they were read; or they are not in that state, or another process
+                # was faster, which is fine.
+                connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
                 left = {*connection.scalars(ask.are_there, wanted)}
                 uploads = [upload for upload in uploads if upload.id not in left]
                 if not uploads:
                     return
-            if tagged := [upload.id for upload in uploads if upload.tags]:
+                tagged = [upload.id for upload in uploads]
+            if tagged:
                 ask.tags.detach(connection, tagged)
             connection.execute(ask.forget_views, {"upload_ids": [upload.id for upload in uploads]})
             # One statement with a row for each, because not every driver sends several at once.

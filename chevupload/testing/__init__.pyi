@@ -6,6 +6,7 @@ from chevupload.testing.catalog import CategoryRecordsContract as CategoryRecord
 from chevupload.testing.catalog import CheckableRecordsContract as CheckableRecordsContract
 from chevupload.testing.catalog import DuplicateRecordsContract as DuplicateRecordsContract
 from chevupload.testing.catalog import EditableAlbumRecordsContract as EditableAlbumRecordsContract
+from chevupload.testing.catalog import EditableRecordsContract as EditableRecordsContract
 from chevupload.testing.catalog import IdempotentRecordsContract as IdempotentRecordsContract
 from chevupload.testing.catalog import OwnedAlbumRecordsContract as OwnedAlbumRecordsContract
 from chevupload.testing.catalog import OwnedRecordsContract as OwnedRecordsContract

@@ -6,6 +6,7 @@ There is a contract for each ability; a backend inherits from those of the abili
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta, timezone
 from itertools import chain
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 from chevupload.errors import AlbumTaken, CatalogError, NameTaken, RequestTaken
-from chevupload.model import Album, Upload
+from chevupload.model import Album, Cursor, Upload, UploadType
 from chevupload.protocols import (
     AlbumRecords,
     Catalog,
@@ -21,6 +22,7 @@ from chevupload.protocols import (
     CheckableRecords,
     DuplicateRecords,
     EditableAlbumRecords,
+    EditableRecords,
     IdempotentRecords,
     OwnedAlbumRecords,
     OwnedRecords,
@@ -277,6 +279,137 @@ class OwnedRecordsContract(RecordsContract):
         assert ids(catalog.owned("other", now=NOW, limit=10)) == ["theirs"]
         for nobody in ("USER", "use", "user%", "nobody"):
             assert ids(catalog.owned(nobody, now=NOW, limit=10)) == []
+
+    def test_an_owners_list_can_be_of_one_album_or_one_type(self, catalog: OwnedRecords) -> None:
+        """Page after page, too, and of both at once; another owner's album has none of this owner's."""
+        places = [("a", "png"), ("b", "mp4"), (None, "webm"), ("a", "mov"), ("a", "heic"), (None, "jpg")]
+        uploads = [
+            new_upload(f"u{age}", received_at=NOW - age * SECOND, album_id=album_id, extension=extension)
+            for age, (album_id, extension) in enumerate(places)
+        ]
+        ready(catalog, *uploads, new_upload("theirs", owner_id="other", album_id="a"))
+        wanted: dict[tuple[str | None, UploadType | None], list[str]] = {
+            ("a", None): ["u0", "u3", "u4"],
+            (None, "video"): ["u1", "u2", "u3"],
+            (None, "image"): ["u0", "u4", "u5"],
+            ("a", "image"): ["u0", "u4"],
+            ("A", None): [],
+        }
+        for (album_id, type_), expected in wanted.items():
+            found: list[Upload] = []
+            place = None
+            while page := catalog.owned("user", now=NOW, limit=1, before=place, album_id=album_id, type=type_):
+                found += page
+                place = page[-1].cursor
+            assert ids(found) == expected
+
+    def test_an_owners_list_can_be_searched(self, catalog: OwnedRecords) -> None:
+        """For a part of a text as it stands there: no character has a meaning, and ASCII's case makes no difference."""
+        texts: dict[str, dict[str, Any]] = {
+            "title": {"title": "My Cat"},
+            "description": {"description": "of a CATALOG"},
+            "name": {"name": "cat-1"},
+            "file": {"original_filename": "Cat.png"},
+            "none": {"title": "Dog", "description": "100% _a_ \\ / 'b' 日本"},
+        }
+        for age, (upload_id, fields) in enumerate(texts.items()):
+            values = {"name": f"n{age}", "original_filename": "a.png", **fields}
+            ready(catalog, new_upload(upload_id, received_at=NOW - age * SECOND, **values))
+        ready(catalog, new_upload("theirs", owner_id="other", title="Cat"))
+        for query, expected in {
+            "cat": ["title", "description", "name", "file"],
+            "My cAT": ["title"],
+            "%": ["none"],
+            "_": ["none"],
+            "0% _": ["none"],
+            "\\ /": ["none"],
+            "日": ["none"],
+            "'b'": ["none"],
+            "a%g": [],
+            "cat dog": [],
+        }.items():
+            assert ids(catalog.owned("user", now=NOW, limit=10, query=query)) == expected, query
+        second = catalog.owned("user", now=NOW, limit=2, before=Cursor(NOW - SECOND, "description"), query="cat")
+        assert ids(second) == ["name", "file"]
+
+
+class EditableRecordsContract(RecordsContract):
+    """The promises of :class:`~chevupload.protocols.EditableRecords`."""
+
+    ability = EditableRecords
+
+    VALUES: ClassVar[dict[str, Any]] = {
+        "title": "New €",
+        "description": "D" * 70_000,
+        "tags": ("b", "c", "a"),
+        "nsfw": True,
+        "album_id": "album",
+        "category_id": 1,
+        "expires_at": NOW + HOUR,
+    }
+
+    def test_every_value_is_changed_and_cleared(self, catalog: EditableRecords) -> None:
+        """All at once; what is returned is what is there then, and no other upload is another."""
+        upload, other = new_upload(), new_upload("a2", title="T", tags=("a",))
+        ready(catalog, upload, other)
+        changed = replace(upload, **self.VALUES)
+        assert catalog.change("a1", self.VALUES, now=NOW) == changed
+        assert catalog.get("a1") == changed
+        cleared: dict[str, Any] = dict.fromkeys(self.VALUES) | {"tags": (), "nsfw": False}
+        assert catalog.change("a1", cleared, now=NOW) == upload
+        assert [catalog.get("a1"), catalog.get("a2")] == [upload, other]
+
+    def test_what_is_not_named_stays(self, catalog: EditableRecords) -> None:
+        """With the tags as with the rest; naming nothing, or what is there, changes nothing."""
+        upload = new_upload(**self.VALUES)
+        ready(catalog, upload)
+        assert catalog.change("a1", {"title": "Other"}, now=NOW) == replace(upload, title="Other")
+        assert catalog.change("a1", {"tags": ("a",)}, now=NOW) == replace(upload, title="Other", tags=("a",))
+        assert catalog.change("a1", {"title": upload.title, "tags": upload.tags}, now=NOW) == upload
+        assert catalog.change("a1", {}, now=NOW) == upload
+        assert catalog.change("a1", {"title": upload.title}, now=NOW) == upload
+        assert catalog.get("a1") == upload
+
+    def test_what_nobody_sees_is_not_changed(self, catalog: EditableRecords) -> None:
+        """Neither what is on its way in or out, nor what has expired: it does not come back."""
+        ready(catalog, new_upload("gone"), new_upload("expired", expires_at=NOW))
+        catalog.reserve(new_upload("pending"))
+        catalog.withdraw("gone")
+        for upload_id in ("gone", "expired", "pending", "nobody"):
+            assert catalog.change(upload_id, {"title": "T", "expires_at": None, "tags": ("t",)}, now=NOW) is None
+        catalog.publish("pending")
+        assert catalog.get("pending") == new_upload("pending")
+
+    def test_changes_at_once_are_made_one_after_the_other(self, catalog: EditableRecords) -> None:
+        """No value is half of one and half of another, none gets lost, and what is deleted meanwhile stays so."""
+        ready(catalog, new_upload("a1"), new_upload("a2", tags=("x",)))
+
+        def work(thread: int) -> None:
+            for number in range(5):
+                tags = tuple(f"t{(thread + step) % 4}" for step in range(3))
+                catalog.change("a1", {"title": "".join(tags), "tags": tags}, now=NOW)
+                catalog.change("a2", {"category_id": number} if thread else {"nsfw": bool(number)}, now=NOW)
+            if thread == 0:
+                catalog.withdraw("a2")
+
+        in_threads(4, work)
+        found = catalog.get("a1")
+        assert found is not None
+        assert found.title == "".join(found.tags)
+        assert catalog.get("a2") is None
+        assert catalog.change("a2", {"title": "T"}, now=NOW) is None
+
+    def test_tags_of_a_change_go_with_their_upload(self, catalog: EditableRecords) -> None:
+        """Even if whoever deletes it has seen it without them."""
+        upload = new_upload()
+        ready(catalog, upload)
+        catalog.change("a1", {"tags": ("t",)}, now=NOW)
+        catalog.withdraw("a1")
+        catalog.forget([upload])
+        ready(catalog, new_upload(name="other", tags=("y",)))
+        found = catalog.get("a1")
+        assert found is not None
+        assert found.tags == ("y",)
 
 
 class IdempotentRecordsContract(RecordsContract):
@@ -731,6 +864,7 @@ class CheckableRecordsContract(RecordsContract):
 class CatalogContract(
     UploadRecordsContract,
     OwnedRecordsContract,
+    EditableRecordsContract,
     IdempotentRecordsContract,
     DuplicateRecordsContract,
     AlbumRecordsContract,

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from chevupload.clock import utc_now
 from chevupload.errors import (
@@ -25,7 +25,7 @@ from chevupload.errors import (
     StorageError,
 )
 from chevupload.keys import digest
-from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload
+from chevupload.model import Album, Category, Cursor, FileHeaders, Principal, Upload, UploadType
 from chevupload.naming import checked_path, joined_url
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.records.event import Event, new_event
@@ -143,6 +143,15 @@ class MemoryCatalog:
             self._records[upload.id] = _Record(upload, "pending")
             if taken_until is not None and upload.request_digest and upload.request_md5:
                 self._uses[upload.request_digest] = upload.request_md5, taken_until
+
+    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+        """See EditableRecords."""
+        with self._lock:
+            record = self._record(upload_id, "ready")
+            if record is None or record.upload.is_expired(now):
+                return None
+            record.upload = replace(record.upload, **values)
+            return record.upload
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """See EventRecords."""
@@ -339,11 +348,28 @@ class MemoryCatalog:
                 self._moves.pop(move.upload_id, None)
                 self._claimed_moves.discard(move.upload_id)
 
-    def owned(self, owner_id: str, *, now: datetime, limit: int, before: Cursor | None = None) -> list[Upload]:
+    def owned(
+        self,
+        owner_id: str,
+        *,
+        now: datetime,
+        limit: int,
+        before: Cursor | None = None,
+        album_id: str | None = None,
+        type: UploadType | None = None,
+        query: str | None = None,
+    ) -> list[Upload]:
         """See OwnedRecords."""
         found = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
-        ordered = sorted(found, key=_age, reverse=True)
-        return [upload for upload in ordered if before is None or _age(upload) < _age(before)][:limit]
+        wanted = (
+            upload
+            for upload in found
+            if album_id in (None, upload.album_id)
+            and type in (None, upload.type)
+            and (query is None or query.lower() in _text(upload))
+            and (before is None or _age(upload) < _age(before))
+        )
+        return sorted(wanted, key=_age, reverse=True)[:limit]
 
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
         """See DuplicateRecords."""
@@ -482,6 +508,12 @@ class MemoryCatalog:
 
 def _age(upload: Upload | Cursor) -> tuple[datetime, str]:
     return upload.received_at, upload.id
+
+
+def _text(upload: Upload) -> str:
+    """Return what is searched of an upload, with a line for each text."""
+    texts = (upload.title, upload.description, upload.name, upload.original_filename)
+    return "\n".join(filter(None, texts)).lower()
 
 
 class StaticKeys:

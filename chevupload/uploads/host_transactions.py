@@ -44,6 +44,8 @@ class HostTransactions:
         self._intents = intents
         self._open: set[str] = set()
         """Ids of uploads in transactions of this process' host that are not over yet."""
+        self._changing: dict[str, Any] = {}
+        """The sessions whose transactions have changed an upload and are not over yet, by its id."""
 
     def writer(self, session: Any, sender: Principal) -> SessionWriter:
         """Return what stores one upload of ``sender`` in the transaction of ``session``.
@@ -77,9 +79,19 @@ class HostTransactions:
             raise ConfigError("this catalog cannot join a session: it has no method joined")
         return self._records.joined(session, when_over)
 
-    def holds(self, upload: Upload) -> bool:
-        """Whether a transaction of this process' host holds the upload, and is not over."""
-        return upload.id in self._open
+    def changing(self, session: Any, upload: Upload) -> UploadRecords:
+        """Return the same, to change ``upload``, which the transaction holds until it is over."""
+
+        def when_over() -> None:
+            self._changing.pop(upload.id, None)
+
+        records = self.records(session, when_over)
+        self._changing[upload.id] = session
+        return records
+
+    def holds(self, upload: Upload, session: Any = None) -> bool:
+        """Whether a transaction of this process' host holds the upload, and is not over; or one of another session."""
+        return upload.id in self._open or self._changing.get(upload.id, session) is not session
 
     def older_than(self, moment: float) -> Iterator[Upload]:
         """Yield the uploads whose end nobody has seen since ``moment``, a time of the file system in seconds."""

@@ -29,6 +29,8 @@ MAX_DESCRIPTION = 65_535
 """Bytes in UTF-8."""
 MAX_TAG = 32
 """Characters."""
+MAX_QUERY = 100
+"""Characters of what is searched for: as many as a title has."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _POINTLESS_TAG = re.compile(r"([/\\,.?&=#%+@!*;: ])\1*\Z")
@@ -81,6 +83,9 @@ class Parameters(Details):
     width: int | None = None
     expiration: Expiration | None = None
     use_file_date: bool = False
+
+
+_NOTHING = Parameters()
 
 
 class GivenParameters(TypedDict, total=False):
@@ -168,6 +173,30 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
     if sender.album_id is not None and values.setdefault("album_id", sender.album_id) != sender.album_id:
         raise ForeignAlbum
     return Parameters(**values)
+
+
+def check_changes(given: Mapping[str, object], owner: Principal, *, max_tags: int) -> dict[str, Any]:
+    """Return the checked values of the parameters that are given, by the fields of :class:`Parameters`.
+
+    What is given as nothing has the value of an upload for which nothing was given.
+
+    Raises:
+        InvalidParameter: one of them is not valid; the message names it.
+    """
+    values = _read_parameters(given.get, owner, max_tags)
+    return {name: values.get(name, getattr(_NOTHING, name)) for name in given}
+
+
+def check_query(text: str | None) -> str | None:
+    """Return a text that is searched for; None is nothing.
+
+    Raises:
+        InvalidParameter: it is too long.
+    """
+    query = clean_text(text or "").strip()
+    if len(query) > MAX_QUERY:
+        raise InvalidParameter(f"Invalid q, expected at most {MAX_QUERY} characters")
+    return query or None
 
 
 def _read_parameters(get: Callable[[str], object], sender: Principal, max_tags: int) -> dict[str, Any]:

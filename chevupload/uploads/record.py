@@ -115,7 +115,7 @@ def build_record(
         medium_size=media.medium.size if media.medium else 0,
         frame_size=media.frame.size if media.frame else 0,
         duration=media.duration,
-        expires_at=_expires_at(parameters, sender, policy, now),
+        expires_at=end_of_life(parameters.expiration, sender, policy, now),
         request_digest=request_digest,
         request_md5=source_md5 if request_digest else None,
     )
@@ -156,13 +156,13 @@ def _file_date(media: MediaResult, timezone: tzinfo) -> datetime | None:
     return date
 
 
-def _expires_at(parameters: Parameters, sender: Principal, policy: Policy, now: datetime) -> datetime | None:
+def end_of_life(expiration: Expiration | None, sender: Principal, policy: Policy, now: datetime) -> datetime | None:
     """Return the site's time for guests, else what is asked for, else the user's own time. Source: Chevereto V4.
 
     A ticket asks for a time, too: of several that are asked for, the shortest counts, and a guest's is no longer.
     """
     ticket = sender.ticket
-    asked = [parameters.expiration, None if ticket is None else parse_expiration(ticket.expiration)]
+    asked = [expiration, None if ticket is None else parse_expiration(ticket.expiration)]
     if sender.is_guest and policy.guest_lifetime is not None:
         asked[0] = Expiration.of(policy.guest_lifetime)
     elif asked == [None, None] and sender.lifetime is not None:

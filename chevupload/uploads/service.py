@@ -6,24 +6,23 @@ the API, files of a host's own code by :meth:`Uploads.save`.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Unpack, cast
+from typing import Any, TypedDict, Unpack
 
 from chevupload.errors import (
     CatalogError,
     ConfigError,
     DuplicateUpload,
     EmptySource,
-    ForeignAlbum,
     InvalidParameter,
     Refusal,
     RequestDenied,
     RequestTaken,
     TicketUsed,
-    UnknownCategory,
 )
 from chevupload.keys import principal_of
 from chevupload.model import (
@@ -34,14 +33,13 @@ from chevupload.model import (
     Owner,
     Principal,
     Upload,
+    UploadType,
     as_principal,
 )
 from chevupload.naming import random_id
 from chevupload.policy.quota import Quota, Usage
 from chevupload.protocols import (
-    AlbumRecords,
     AuditRecords,
-    CategoryRecords,
     DuplicateRecords,
     IdempotentRecords,
     OwnedRecords,
@@ -53,10 +51,12 @@ from chevupload.protocols import (
 from chevupload.records.ticket import TicketClaims
 from chevupload.spool import Spool
 from chevupload.uploads.context import UploadContext
+from chevupload.uploads.editing import Changes, Editing
 from chevupload.uploads.idempotency import find_earlier, pending
-from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters
+from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters, check_query
 from chevupload.uploads.persist import Writer
 from chevupload.uploads.record import Source, Stored, build_record, candidates
+from chevupload.uploads.references import check_references
 from chevupload.uploads.ticket_uses import choose_use, digests
 from chevupload.uploads.upload_log import UploadLog
 
@@ -66,6 +66,7 @@ _PAGE = 200
 _MORE_ATTEMPTS = 3
 """To take a use of a ticket, besides one for each that others take first: what others take they may give back."""
 _DUPLICATE_WINDOW = timedelta(days=1)
+_ID = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
 class SaveParameters(GivenParameters, total=False):
@@ -73,6 +74,22 @@ class SaveParameters(GivenParameters, total=False):
 
     filename: str | None
     session: Any
+
+
+class UpdateParameters(Changes, total=False):
+    """What :meth:`Uploads.update` takes beside an upload."""
+
+    session: Any
+
+
+class ListParameters(TypedDict, total=False):
+    """What :meth:`Uploads.list` takes beside an owner."""
+
+    limit: int
+    before: Upload | str | None
+    album_id: str | None
+    type: UploadType | None
+    q: str | None
 
 
 class Uploads:
@@ -94,9 +111,8 @@ class Uploads:
         self.is_idempotent = isinstance(catalog, IdempotentRecords)
         self._uses = catalog if isinstance(catalog, TicketRecords) else None
         self._requests = catalog if isinstance(catalog, IdempotentRecords) else None
-        self._albums = catalog if isinstance(catalog, AlbumRecords) else None
-        self._categories = catalog if isinstance(catalog, CategoryRecords) else None
         self._owned = catalog if isinstance(catalog, OwnedRecords) else None
+        self._editing = Editing(context)
         if self._config.policy.audit_lifetime is not None and not isinstance(catalog, AuditRecords):
             raise ConfigError("Policy(audit_lifetime=...) needs a catalog with the methods of AuditRecords")
         self._contents: DuplicateRecords | None = None
@@ -248,24 +264,82 @@ class Uploads:
         upload = self._catalog.get(upload_id)
         return None if upload is None or upload.is_expired(self._clock()) else upload
 
-    def list(self, owner: Owner, *, limit: int = 50, before: Upload | str | None = None) -> Sequence[Upload]:
+    def update(self, upload: Upload | str, *, session: Any = None, **changes: Unpack[Changes]) -> Upload | None:
+        """Change what is kept with an upload, given as it is or by its id, and return it as it is then.
+
+        None when readers cannot see it any more; nothing is changed then.
+
+        Args:
+            upload: as :meth:`get` returns it, or its id.
+            session: an SQLAlchemy session on the catalog's database, whose transaction the change is a part of. Until
+                that is over, nothing else changes or deletes the upload.
+            changes: ``title``, ``description``, ``tags``, ``album_id``, ``category_id``, ``nsfw`` and ``expiration``,
+                by the rules of :meth:`save`. None and an empty text clear; what is not given stays. ``expiration`` is
+                counted from now. When it is cleared, the upload expires as one that asks for no time: never, or after
+                the site's time for guests, or the user's own time.
+
+        Raises:
+            Refusal: a value is not acceptable; nothing was changed. Its message may be shown.
+            BackendError: a part is away, or an open transaction holds the upload; nothing was changed.
+            ConfigError: the catalog cannot change uploads, or cannot join the session.
+            TypeError: an unknown change.
+        """
+        found = self._catalog.get(upload) if isinstance(upload, str) else upload
+        return None if found is None else self._editing.change(found, changes, session)
+
+    def list(
+        self,
+        owner: Owner,
+        *,
+        limit: int = 50,
+        before: Upload | str | None = None,
+        album_id: str | None = None,
+        type: UploadType | None = None,
+        q: str | None = None,
+    ) -> Sequence[Upload]:
         """Return the uploads of a user that readers can see, the newest first; guests have none of their own.
 
         Args:
             owner: a user's id or Principal, as they were saved with.
             limit: how many at most.
-            before: the last one of the page before, or its :attr:`~chevupload.model.Upload.cursor` as text, as a link
-                has it; empty text is the beginning. It may be deleted meanwhile.
+            before: the last one of the page before, its id, or its :attr:`~chevupload.model.Upload.cursor` as text, as
+                a link has it; empty text is the beginning. An upload that was deleted meanwhile still has its place,
+                but for its id alone.
+            album_id: those in this album alone.
+            type: ``image`` or ``video``: those of this type alone.
+            q: those alone whose title, description or file name has this text in it, in any mix of upper and lower
+                case. Empty text is all. It is read from the newest upload on, until there are enough.
 
         Raises:
-            InvalidParameter: a text that is no cursor.
+            InvalidParameter: ``before`` is no cursor and no id of this owner's, ``type`` is neither of the two, or
+                ``q`` is longer than 100 characters.
             BackendError: the catalog is away.
             ConfigError: the catalog cannot list them.
         """
-        user_id, place = as_principal(owner).user_id, _cursor(before)
+        user_id = as_principal(owner).user_id
         if self._owned is None:
             raise ConfigError("this catalog cannot list the uploads of a user: it has no method owned")
-        return [] if user_id is None else self._owned.owned(user_id, now=self._clock(), limit=limit, before=place)
+        if type not in (None, "image", "video"):
+            raise InvalidParameter("Invalid type, expected image or video")
+        query = check_query(q)
+        if user_id is None:
+            return []
+        place, now = self._place(user_id, before), self._clock()
+        return self._owned.owned(
+            user_id, now=now, limit=limit, before=place, album_id=album_id or None, type=type, query=query
+        )
+
+    def _place(self, user_id: str, before: Upload | str | None) -> Cursor | None:
+        """Return where a list goes on; None is its beginning."""
+        if isinstance(before, Upload) or not before:
+            return before.cursor if before else None
+        try:
+            return Cursor.of(before)
+        except ValueError:
+            found = self._catalog.get(before) if _ID.fullmatch(before) else None
+        if found is None or found.owner_id != user_id:
+            raise InvalidParameter("Invalid before, expected a cursor, or the id of an upload")
+        return found.cursor
 
     def delete_all(self, owner: Owner) -> int:
         """Take every upload of a user away that readers can see, and return how many there were.
@@ -446,20 +520,7 @@ class Uploads:
         """Refuse what costs nothing to refuse, before anything is decoded."""
         if principal.is_guest and not self._config.policy.guests:
             raise RequestDenied
-        if parameters.album_id is not None:
-            if self._albums is None:
-                raise InvalidParameter("Invalid album_id, this site has no albums")
-            album = self._albums.album(parameters.album_id)
-            if album is None and session is not None:
-                # The host may have made it in this transaction.
-                album = cast(AlbumRecords, self._transactions.records(session)).album(parameters.album_id)
-            if album is None or principal.is_guest or album.owner_id != principal.user_id:
-                raise ForeignAlbum
-        if parameters.category_id is not None:
-            if self._categories is None:
-                raise InvalidParameter("Invalid category_id, this site has no categories")
-            if not self._categories.has_category(parameters.category_id):
-                raise UnknownCategory
+        check_references(self._context, principal, parameters.album_id, parameters.category_id, session)
         self._refuse_duplicate(source.spool.md5, principal)
 
     def _refuse_duplicate(self, md5: str, principal: Principal) -> None:
@@ -467,14 +528,6 @@ class Uploads:
             since = self._clock() - _DUPLICATE_WINDOW
             if self._contents.has_duplicate(md5, owner_id=principal.user_id, since=since):
                 raise DuplicateUpload
-
-
-def _cursor(before: Upload | str | None) -> Cursor | None:
-    """Return where a list goes on; None is its beginning."""
-    try:
-        return before.cursor if isinstance(before, Upload) else Cursor.of(before) if before else None
-    except ValueError:
-        raise InvalidParameter("Invalid cursor of a list") from None
 
 
 def _name_of(file: Readable | Wrapper) -> str | None:

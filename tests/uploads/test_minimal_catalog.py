@@ -17,6 +17,7 @@ from chevupload.protocols import (
     CheckableRecords,
     DuplicateRecords,
     EditableAlbumRecords,
+    EditableRecords,
     EventRecords,
     IdempotentRecords,
     JobRecords,
@@ -32,7 +33,7 @@ from tests.support import PNG, assert_refusal, file, files_in
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 ABILITIES = (
-    *(OwnedRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
+    *(OwnedRecords, EditableRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
     *(SweepableRecords, CheckableRecords, EventRecords, JobRecords, MovableRecords, JoinableRecords, OwnedAlbumRecords),
     EditableAlbumRecords,
 )
@@ -114,8 +115,10 @@ def test_duplicates_cannot_be_rejected(make, catalog):
 def test_the_host_is_told_what_is_missing(stand):
     """Lists, sweeps, checks and sessions."""
     uploads, maintenance = stand.component.uploads, stand.component.maintenance
+    upload_id = stand.upload()["id_encoded"]
     for call in (
         lambda: uploads.list("user"),
+        lambda: uploads.update(upload_id, title="T"),
         lambda: uploads.delete_all("user"),
         lambda: stand.component.forget("user"),
         maintenance.sweep,
