@@ -270,6 +270,9 @@ class Policy:
     uploads once in five thousand million times; with 8, once in 21,800 times."""
     duplicates: Literal["allow", "reject"] = setting("allow", choice("allow", "reject"))
     """Whether an owner may upload the same bytes twice within a day. Admins always may."""
+    album_names: bool = setting(False, FLAG)
+    """Whether an upload may say its album by a title, in the parameter ``album``; an album that its owner does not have
+    is made. ``chevupload serve`` has it on. The host's own code may in any case."""
     delete_on_get: bool = setting(False, FLAG)
     """True deletes on GET, as Chevereto does. Link previews and scanners fetch with GET, so the default asks first."""
     guests: bool = setting(True, FLAG)

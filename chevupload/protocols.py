@@ -405,9 +405,19 @@ class OwnedAlbumRecords(AlbumRecords, Protocol):
 class EditableAlbumRecords(OwnedAlbumRecords, Protocol):
     """Albums that are made and changed. Without it, ``albums.add`` and its like raise ConfigError.
 
+    Uploads cannot name an album by its title then, and ``Policy(album_names=True)`` is a ConfigError.
+
     No two albums of an owner have the same title. If these are :class:`JoinableRecords` too, what ``joined`` returns
     has these methods, and reads and changes albums in the host's transaction.
     """
+
+    def reserve(self, upload: Upload, *, album: Album | None = None) -> None:
+        """Record ``upload`` as pending; keep ``album``, a new one that it is in, in one step with that.
+
+        Raises as that of UploadRecords, AlbumTaken where the owner has an album with this title. Nothing is recorded
+        then. In a host's transaction, the album is there when that commits.
+        """
+        ...
 
     def find_album(self, owner_id: str, title: str) -> Album | None:
         """Return the album of an owner with exactly this title."""

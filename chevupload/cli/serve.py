@@ -168,6 +168,7 @@ def serve(
             limits=_limits(threads),
             policy=Policy(
                 guest_page=guest_page,
+                album_names=True,
                 popup_origins=popup_origin,
                 flood=flood,
                 wrong_keys=None if flood is None else WRONG_KEYS,

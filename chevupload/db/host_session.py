@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import URL, Connection, Delete, Engine, Table, delete, event, false
-from sqlalchemy.exc import UnboundExecutionError
+from sqlalchemy.exc import IntegrityError, UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction, registry, scoped_session
 
 from chevupload.clock import Clock
@@ -22,7 +22,7 @@ from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database, database_errors
 from chevupload.db.records import SqlRecords, Statements
 from chevupload.errors import CatalogError, ConfigError, NameTaken
-from chevupload.model import Upload
+from chevupload.model import Album, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota
 from chevupload.records.event import Event
 
@@ -189,8 +189,9 @@ class JoinedRecords(SqlRecords):
         taken_until: datetime | None = None,
         counted: Counted | None = None,
         quota: Quota = UNLIMITED,
+        album: Album | None = None,
     ) -> None:
-        """See TicketRecords and UsageRecords.
+        """See TicketRecords, UsageRecords and EditableAlbumRecords.
 
         Raises:
             NameTaken: also if an upload of this transaction has the id or name: from outside nobody learns whether it
@@ -198,8 +199,22 @@ class JoinedRecords(SqlRecords):
         """
         if self._host.is_taken(upload):
             raise NameTaken("id or name taken in this transaction")
-        super().reserve(upload, taken_until=taken_until, counted=counted, quota=quota)
+        with self._kept(album):
+            super().reserve(upload, taken_until=taken_until, counted=counted, quota=quota)
         self._host.take(upload)
+
+    @contextlib.contextmanager
+    def _kept(self, album: Album | None) -> Iterator[None]:
+        """Keep a new album in the host's transaction, if the block ends well."""
+        if album is None:
+            yield
+            return
+        try:
+            with self._host.begin() as connection:
+                self.insert_album(connection, album)
+                yield
+        except IntegrityError as error:
+            raise self.album_error(album) from error
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """Make a pending upload ready, when the host's transaction commits."""

@@ -43,8 +43,8 @@ from chevupload.db.tables import Tables
 from chevupload.db.tags import TagRows
 from chevupload.db.upserts import insert_new, insert_once, insert_or_replace
 from chevupload.db.usage import Uncounted, UsageRows
-from chevupload.errors import CatalogError, NameTaken, QuotaExceeded, RequestTaken
-from chevupload.model import Upload
+from chevupload.errors import AlbumTaken, CatalogError, NameTaken, QuotaExceeded, RequestTaken
+from chevupload.model import Album, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.records.event import Event
 
@@ -148,15 +148,23 @@ class SqlRecords(SqlAlbums):
         taken_until: datetime | None = None,
         counted: Counted | None = None,
         quota: Quota = UNLIMITED,
+        album: Album | None = None,
     ) -> None:
-        """See TicketRecords and UsageRecords."""
+        """See TicketRecords, UsageRecords and EditableAlbumRecords."""
         try:
-            self._reserve(upload, taken_until, counted, quota)
+            self._reserve(upload, taken_until, counted, quota, album)
         except Uncounted as missing:
             self._count(missing, counted)
-            self._reserve(upload, taken_until, counted, quota)
+            self._reserve(upload, taken_until, counted, quota, album)
 
-    def _reserve(self, upload: Upload, taken_until: datetime | None, counted: Counted | None, quota: Quota) -> None:
+    def _reserve(
+        self,
+        upload: Upload,
+        taken_until: datetime | None,
+        counted: Counted | None,
+        quota: Quota,
+        album: Album | None,
+    ) -> None:
         ask = self._statements
         row = {name: getattr(upload, name) for name in _FIELDS}
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
@@ -167,6 +175,8 @@ class SqlRecords(SqlAlbums):
                     use = {"digest": upload.request_digest, "md5": upload.request_md5, "expires_at": taken_until}
                     if connection.execute(ask.use, use).rowcount != 1:
                         raise RequestTaken("a use of a ticket is taken")
+                if album is not None:
+                    self.insert_album(connection, album)
                 if counted is not None:
                     ask.usage.add(connection, upload.owner_id, Usage.of(upload, counted), quota)
                 connection.execute(ask.insert, row)
@@ -185,12 +195,17 @@ class SqlRecords(SqlAlbums):
                 raise RequestTaken("an upload of this request is there") from error
             if self._is_taken(upload):
                 raise NameTaken("id or name taken") from error
+            if album is not None:
+                raise self.album_error(album) from error
             # A foreign key of the host's own tables, for example.
             raise CatalogError("the record cannot be stored") from error
         except CatalogError as error:
-            if taken_until is not None and _is_deadlock(error.__cause__):
-                # MySQL ends some of those who wait for a use, when the first of them gives it back for another name.
-                raise RequestTaken("others ask for this use") from error
+            if _is_deadlock(error.__cause__):
+                # MySQL ends some of those who wait for a use or an album, when the first of them takes it back.
+                if taken_until is not None:
+                    raise RequestTaken("others ask for this use") from error
+                if album is not None:
+                    raise AlbumTaken("others make this album") from error
             raise
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:

@@ -586,6 +586,21 @@ class EditableAlbumRecordsContract(RecordsContract):
         assert sorted(in_threads(4, add)) == [False, False, False, True]
         assert catalog.count_albums("other") == 1
 
+    def test_an_upload_brings_its_album(self, catalog: EditableAlbumRecords) -> None:
+        """Both are there, or neither is."""
+        catalog.reserve(new_upload("a1", owner_id="other", album_id="new"), album=Album("new", "other", "Cats"))
+        assert catalog.album("new") == Album("new", "other", "Cats")
+        with pytest.raises(AlbumTaken):
+            catalog.reserve(new_upload("a2", album_id="b"), album=Album("b", "other", "Cats"))
+        with pytest.raises(NameTaken):
+            catalog.reserve(new_upload("a1", album_id="c"), album=Album("c", "other", "Dogs"))
+        assert [catalog.album(album_id) for album_id in "bc"] == [None, None]
+        assert not catalog.withdraw("a2")
+        catalog.publish("a1")
+        found = catalog.get("a1")
+        assert found is not None
+        assert found.album_id == "new"
+
     def test_albums_are_renamed_and_removed(self, catalog: EditableAlbumRecords) -> None:
         """One that is gone says so."""
         catalog.add_album(Album("new", "other", "Cats"))

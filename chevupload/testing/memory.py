@@ -127,8 +127,9 @@ class MemoryCatalog:
         taken_until: datetime | None = None,
         counted: Counted | None = None,
         quota: Quota = UNLIMITED,
+        album: Album | None = None,
     ) -> None:
-        """See TicketRecords and UsageRecords."""
+        """See TicketRecords, UsageRecords and EditableAlbumRecords."""
         stem = upload.stem.lower()
         with self._lock:
             if upload.request_digest is not None and self._of_request(upload.request_digest) is not None:
@@ -140,6 +141,8 @@ class MemoryCatalog:
                 raise NameTaken("id or name taken")
             if counted is not None:
                 quota.check(self._used(upload.owner_id, counted), Usage.of(upload, counted))
+            if album is not None:
+                self._keep_album(album)
             self._records[upload.id] = _Record(upload, "pending")
             if taken_until is not None and upload.request_digest and upload.request_md5:
                 self._uses[upload.request_digest] = upload.request_md5, taken_until

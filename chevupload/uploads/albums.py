@@ -6,12 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from chevupload.errors import AlbumExists, AlbumTaken, ConfigError, InvalidParameter, QuotaExceeded, RequestDenied
-from chevupload.model import Album, Owner, as_principal
+from chevupload.errors import (
+    AlbumExists,
+    AlbumTaken,
+    ConfigError,
+    ForeignAlbum,
+    InvalidParameter,
+    QuotaExceeded,
+    RequestDenied,
+)
+from chevupload.model import Album, Owner, Principal, as_principal
 from chevupload.naming import random_id
 from chevupload.protocols import EditableAlbumRecords, UploadRecords
 from chevupload.uploads.context import UploadContext
-from chevupload.uploads.parameters import MAX_TITLE, clean_text
+from chevupload.uploads.parameters import clean_album_title
 
 _ID_LENGTH = 12
 _PAGE = 200
@@ -83,6 +91,15 @@ class Albums:
         """Return an album, whose ``owner_id`` tells whose it is."""
         return self._records(session).album(album_id)
 
+    def find(self, owner: Owner, title: str, *, session: Any = None) -> Album | None:
+        """Return the album of an owner with this title; guests have none.
+
+        Raises:
+            InvalidParameter: the title is empty, or longer than 100 characters.
+        """
+        records, owner_id = self._records(session), as_principal(owner).user_id
+        return None if owner_id is None else records.find_album(owner_id, clean_album_title(title))
+
     def rename(self, album_id: str, title: str, *, session: Any = None) -> Album | None:
         """Give an album another title, and return it; None when it is gone.
 
@@ -114,6 +131,26 @@ class Albums:
         self._clear(records, album)
         return is_removed
 
+    def named(self, sender: Principal, title: str, *, session: Any = None) -> tuple[Album, bool]:
+        """Return the album of this title that an upload goes to, and whether it is new: to be kept with the upload.
+
+        Raises:
+            InvalidParameter: the site has no albums, or makes none.
+            ForeignAlbum: a guest has no albums, or the sender's key is for another one.
+            QuotaExceeded: as :meth:`add`.
+        """
+        if not isinstance(self._catalog, EditableAlbumRecords):
+            raise InvalidParameter("Invalid album, this site makes no albums")
+        if sender.is_guest:
+            raise ForeignAlbum
+        found = self.find(sender, title)
+        if found is None and session is not None:
+            # The host may have made it in this transaction.
+            found = self.find(sender, title, session=session)
+        if sender.album_id is not None and (found is None or found.id != sender.album_id):
+            raise ForeignAlbum
+        return (self.new(sender, title, records=self._catalog), True) if found is None else (found, False)
+
     def _clear(self, records: EditableAlbumRecords, album: Album) -> None:
         while records.clear_album(album, limit=_PAGE) == _PAGE:
             pass
@@ -124,15 +161,3 @@ class Albums:
         if not isinstance(records, EditableAlbumRecords):
             raise ConfigError("albums need a catalog with the methods of EditableAlbumRecords")
         return records
-
-
-def clean_album_title(title: str) -> str:
-    """Return a title of an album as it is kept: one line, in Unicode's form C.
-
-    Raises:
-        InvalidParameter: it is no text, empty, or longer than 100 characters.
-    """
-    cleaned = " ".join(clean_text(title).split()) if isinstance(title, str) else ""
-    if not 0 < len(cleaned) <= MAX_TITLE:
-        raise InvalidParameter(f"Invalid title of an album, expected 1 to {MAX_TITLE} characters")
-    return cleaned

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from chevupload.clock import Clock
 from chevupload.errors import ConfigError, NameTaken, QuotaExceeded, Taken
 from chevupload.model import MediaFile, Principal, Upload
-from chevupload.policy.quota import UNLIMITED, Counted, Quota
+from chevupload.policy.quota import Counted
 from chevupload.protocols import JoinableRecords, UploadRecords
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.intent_log import IntentLog
-from chevupload.uploads.persist import Writer
+from chevupload.uploads.persist import Reservation, Writer
 from chevupload.uploads.upload_log import UploadLog
 
 
@@ -111,7 +110,7 @@ class HostTransactions:
             # transaction is still open, the database has us wait for its end, which may be that the upload is ready.
             # Its request may have been repeated since, and is not needed for what is only going to be removed.
             with contextlib.suppress(NameTaken):
-                self._writer.reserve(replace(upload, request_digest=None))
+                self._writer.reserve(replace(upload, request_digest=None), Reservation())
             if self._records.abandon(upload.id):
                 self._writer.clear(upload)
         is_ready = self._records.get(upload.id) is not None
@@ -145,27 +144,18 @@ class SessionWriter(Writer):
         candidates: Iterable[Upload],
         files: tuple[MediaFile, ...],
         log: UploadLog,
-        *,
-        quota: Quota = UNLIMITED,
-        taken_until: datetime | None = None,
+        reservation: Reservation,
     ) -> Upload:
         """Store ``files``; see :meth:`Writer.store`. Readers see them when the transaction commits."""
-        upload = super().store(candidates, files, log, quota=quota, taken_until=taken_until)
+        upload = super().store(candidates, files, log, reservation)
         self._open_ids.add(upload.id)
         self._stored.append(upload)
         return upload
 
-    def _write(
-        self,
-        upload: Upload,
-        files: tuple[MediaFile, ...],
-        log: UploadLog,
-        quota: Quota,
-        taken_until: datetime | None,
-    ) -> None:
+    def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
         self._intents.add(upload)
         try:
-            super()._write(upload, files, log, quota, taken_until)
+            super()._write(upload, files, log, reservation)
         except (Taken, QuotaExceeded):
             # Nothing of it was written. After any other error nobody knows, and the entry stays for the sweep.
             self._intents.remove(upload)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypedDict
 
-from chevupload.config import MAX_LIFETIME, MIN_LIFETIME
+from chevupload.config import MAX_LIFETIME, MIN_LIFETIME, Policy
 from chevupload.errors import ForeignAlbum, InvalidParameter
 from chevupload.model import Details, Principal
 from chevupload.naming import normalized
@@ -80,6 +80,7 @@ _YEAR = Expiration(12, 0)
 class Parameters(Details):
     """The optional parameters of one upload, checked: what is kept with it, and what is done with it."""
 
+    album: str | None = None
     width: int | None = None
     expiration: Expiration | None = None
     use_file_date: bool = False
@@ -95,6 +96,7 @@ class GivenParameters(TypedDict, total=False):
     description: str | None
     tags: Iterable[str] | str | None
     album_id: str | None
+    album: str | None
     category_id: int | str | None
     width: int | str | None
     expiration: timedelta | str | None
@@ -114,6 +116,7 @@ class Parameter:
         check: returns the value as it is kept, None for nothing, or raises ValueError.
         expected: what a refusal asks for.
         audience: whose it is; it is ignored if anybody else sends it.
+        policy: of the switch in :class:`~chevupload.config.Policy` without which requests have no such parameter.
         pattern: of the texts that are taken, without white space at their ends; None takes any.
         json_types: what else than a text a JSON body may hold, besides null for nothing; a boolean is its word.
         example: a value.
@@ -126,6 +129,7 @@ class Parameter:
     check: Callable[[Any], Any] = str
     expected: str = "a text"
     audience: Literal["everybody", "users", "admins"] = "everybody"
+    policy: str | None = None
     pattern: str | None = None
     json_types: tuple[Mapping[str, Any], ...] = (_NUMBER,)
     example: str = ""
@@ -162,7 +166,8 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
         max_tags: how many tags are kept.
 
     Raises:
-        InvalidParameter: one of them is not valid, or not what the sender's ticket says; the message names it.
+        InvalidParameter: one of them is not valid, or not what the sender's ticket says, or there is an album both by
+            its id and by its title; the message names it.
         ForeignAlbum: the sender's key is for another album.
     """
     values = _read_parameters(get, sender, max_tags)
@@ -170,6 +175,8 @@ def check_parameters(get: Callable[[str], object], sender: Principal, *, max_tag
         for name, value in _read_parameters(sender.ticket.parameters.get, sender, max_tags).items():
             if values.setdefault(name, value) != value:
                 raise InvalidParameter(f"Invalid {name}, the ticket has another value")
+    if "album" in values and "album_id" in values:
+        raise InvalidParameter("Invalid album, there is an album_id, too")
     if sender.album_id is not None and values.setdefault("album_id", sender.album_id) != sender.album_id:
         raise ForeignAlbum
     return Parameters(**values)
@@ -216,6 +223,18 @@ def clean_text(text: str) -> str:
     Control characters and halves of surrogate pairs, which neither databases nor pages can hold, become U+FFFD.
     """
     return _CONTROL.sub("\ufffd", normalized(text))
+
+
+def clean_album_title(title: object) -> str:
+    """Return a title of an album as it is kept: one line, in Unicode's form C.
+
+    Raises:
+        InvalidParameter: it is no text, empty, or longer than 100 characters.
+    """
+    cleaned = " ".join(clean_text(title).split()) if isinstance(title, str) else ""
+    if not 0 < len(cleaned) <= MAX_TITLE:
+        raise InvalidParameter(f"Invalid album title, expected 1 to {MAX_TITLE} characters")
+    return cleaned
 
 
 def clean_tags(names: Iterable[str]) -> tuple[str, ...]:
@@ -276,6 +295,10 @@ def _check_description(value: object) -> str | None:
 
 def _check_album_id(value: object) -> str | None:
     return _is_text(value).strip()[:MAX_ALBUM_ID] or None
+
+
+def _check_album(value: object) -> str | None:
+    return None if isinstance(value, str) and not value.strip() else clean_album_title(value)
 
 
 def _check_tags(value: Iterable[str]) -> tuple[str, ...]:
@@ -398,6 +421,15 @@ PARAMETERS = (
         fills="album_id",
         check=_check_album_id,
     ),
+    Parameter(
+        name="album",
+        about="The title of an album of the key’s user, at most 100 characters. It is made where there is none. Refused"
+        " beside an album_id.",
+        fills="album",
+        check=_check_album,
+        policy="album_names",
+        example="Holidays",
+    ),
     whole_number(
         "category_id",
         "The number of a category that exists; refused otherwise. 0 is none.",
@@ -426,5 +458,12 @@ PARAMETERS = (
 )
 """Every parameter but the source, in the order of importance."""
 
-TEXT_NAMES = frozenset(row.name for row in PARAMETERS)
-"""Names of the text fields that a request may have."""
+
+def taken_parameters(policy: Policy) -> tuple[Parameter, ...]:
+    """Return the parameters that requests may have, but the source."""
+    return tuple(row for row in PARAMETERS if row.policy is None or getattr(policy, row.policy))
+
+
+def text_names(policy: Policy) -> frozenset[str]:
+    """Return the names of the text fields that requests may have."""
+    return frozenset(row.name for row in taken_parameters(policy))

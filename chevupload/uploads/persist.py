@@ -12,13 +12,13 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
 from chevupload.clock import Clock
 from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
-from chevupload.model import MediaFile, Upload
+from chevupload.model import Album, MediaFile, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota
 from chevupload.protocols import (
     AdoptingStorage,
@@ -36,6 +36,21 @@ from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.upload_log import UploadLog
 
 logger = logging.getLogger("chevupload")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What is recorded, or held, together with an upload before its files are written.
+
+    Attributes:
+        quota: how much its owner may keep.
+        taken_until: until when the use of a ticket is taken; see :class:`~chevupload.protocols.TicketRecords`.
+        album: a new one that it is in; see :class:`~chevupload.protocols.EditableAlbumRecords`.
+    """
+
+    quota: Quota = UNLIMITED
+    taken_until: datetime | None = None
+    album: Album | None = None
 
 
 class Writer:
@@ -62,22 +77,19 @@ class Writer:
         candidates: Iterable[Upload],
         files: tuple[MediaFile, ...],
         log: UploadLog,
-        *,
-        quota: Quota = UNLIMITED,
-        taken_until: datetime | None = None,
+        reservation: Reservation,
     ) -> Upload:
         """Store ``files`` under the first of the candidates' names that is free, and return that upload.
 
-        With ``taken_until``, it takes the use of a ticket; see :class:`~chevupload.protocols.TicketRecords`.
-
         Raises:
             QuotaExceeded: its owner would keep more than ``quota``; nothing was stored.
-            RequestTaken: another upload of the same request was faster; nothing was stored.
+            RequestTaken, AlbumTaken: another upload of the same request, or with the same new album, was faster;
+                nothing was stored.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
         for upload in candidates:
             with contextlib.suppress(NameTaken, FileExists):
-                self._write(upload, files, log, quota, taken_until)
+                self._write(upload, files, log, reservation)
                 return upload
         raise CatalogError("no free name")
 
@@ -111,13 +123,13 @@ class Writer:
         self._forget([upload for upload in uploads if upload.id not in failed])
         return failed
 
-    def reserve(self, upload: Upload, *, quota: Quota = UNLIMITED, taken_until: datetime | None = None) -> None:
-        """Record an upload as pending; see UploadRecords, UsageRecords and TicketRecords."""
+    def reserve(self, upload: Upload, reservation: Reservation) -> None:
+        """Record an upload as pending; see UploadRecords, UsageRecords, TicketRecords and EditableAlbumRecords."""
         # Records without an ability do not know its words.
-        usage = {} if self._counted is None else {"counted": self._counted, "quota": quota}
-        ticket = {} if taken_until is None else {"taken_until": taken_until}
+        usage = {} if self._counted is None else {"counted": self._counted, "quota": reservation.quota}
+        others = {"taken_until": reservation.taken_until, "album": reservation.album}
         records: Any = self._records
-        records.reserve(upload, **usage, **ticket)
+        records.reserve(upload, **usage, **{name: value for name, value in others.items() if value is not None})
 
     def _forget(self, uploads: Sequence[Upload]) -> None:
         if self._counted is None:
@@ -133,17 +145,10 @@ class Writer:
         places = ((by_id[move.upload_id], name) for move in self._movable.moves(by_id) for name in move.left_in)
         return [replace(upload, storage=name) for upload, name in places if name != upload.storage]
 
-    def _write(
-        self,
-        upload: Upload,
-        files: tuple[MediaFile, ...],
-        log: UploadLog,
-        quota: Quota,
-        taken_until: datetime | None,
-    ) -> None:
+    def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
         """Reserve, put and publish; on any error undo what was done."""
         storage = self._storages.of(upload)
-        self.reserve(upload, quota=quota, taken_until=taken_until)
+        self.reserve(upload, reservation)
         log.done("reserve")
         # Filled before a file is there, so that an interruption at any moment leaves no unknown file.
         written: list[str] = []
@@ -156,7 +161,7 @@ class Writer:
             self._publish(upload)
             log.done("publish")
         except BaseException:
-            self._undo(upload, written, frees_use=taken_until is not None)
+            self._undo(upload, written, frees_use=reservation.taken_until is not None)
             raise
 
     def _publish(self, upload: Upload) -> None:

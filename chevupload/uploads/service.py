@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
 from chevupload.errors import (
+    AlbumTaken,
     CatalogError,
     ConfigError,
     DuplicateUpload,
@@ -41,6 +42,7 @@ from chevupload.policy.quota import Quota, Usage
 from chevupload.protocols import (
     AuditRecords,
     DuplicateRecords,
+    EditableAlbumRecords,
     IdempotentRecords,
     OwnedRecords,
     Readable,
@@ -50,11 +52,12 @@ from chevupload.protocols import (
 )
 from chevupload.records.ticket import TicketClaims
 from chevupload.spool import Spool
+from chevupload.uploads.albums import Albums
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.editing import Changes, Editing
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters, check_query
-from chevupload.uploads.persist import Writer
+from chevupload.uploads.persist import Reservation, Writer
 from chevupload.uploads.record import Source, Stored, build_record, candidates
 from chevupload.uploads.references import check_references
 from chevupload.uploads.ticket_uses import choose_use, digests
@@ -64,7 +67,7 @@ _READ_BYTES = 262_144
 _PAGE = 200
 """How many uploads are taken away together."""
 _MORE_ATTEMPTS = 3
-"""To take a use of a ticket, besides one for each that others take first: what others take they may give back."""
+"""To take a use of a ticket, or to make an album: what others take first they may give back."""
 _DUPLICATE_WINDOW = timedelta(days=1)
 _ID = re.compile("[A-Za-z0-9_-]{1,64}")
 
@@ -120,6 +123,9 @@ class Uploads:
             if not isinstance(catalog, DuplicateRecords):
                 raise ConfigError("Policy(duplicates='reject') needs a catalog with the method has_duplicate")
             self._contents = catalog
+        self._named_albums = Albums(context)
+        if self._config.policy.album_names and not isinstance(catalog, EditableAlbumRecords):
+            raise ConfigError("Policy(album_names=True) needs a catalog with the methods of EditableAlbumRecords")
         self._counted, self._usages = self._config.policy.usage, None
         if self._counted is not None:
             if not isinstance(catalog, UsageRecords):
@@ -168,6 +174,10 @@ class Uploads:
         quota = self.quota(sender)
         self._check(source, parameters, sender, session)
         log.done("check")
+        album, is_new = None, False
+        if parameters.album is not None:
+            album, is_new = self._named_albums.named(sender, parameters.album, session=session)
+            parameters = replace(parameters, album_id=album.id)
         with self._context.renderer.process(self.job(source, parameters, sender), client=client) as media:
             log.done("render")
             if media.original_md5 is not None:
@@ -190,7 +200,9 @@ class Uploads:
             self._context.hooks.ask(record, sender, files[0].path)
             log.done("check")
             writer = self._writer if session is None else self._transactions.writer(session, sender)
-            stored = self._store(writer, record, files, source, sender, log, quota)
+            until = None if sender.ticket is None else sender.ticket.expires_at
+            reservation = Reservation(quota=quota, taken_until=until, album=album if is_new else None)
+            stored = self._store(writer, record, files, source, sender, log, reservation, session)
         if session is None and not stored.is_repeated:
             self._context.hooks.uploaded(stored.upload, sender)
         return stored
@@ -231,8 +243,8 @@ class Uploads:
             session: an SQLAlchemy session on the catalog's database: the upload is published when its transaction
                 commits, and taken away when it does not. Without one it is published at once.
             parameters: those of the API, by the same rules: ``title``, ``description``, ``tags``, ``album_id``,
-                ``category_id``, ``width``, ``expiration`` (a timedelta, or a text), ``nsfw``, and ``use_file_date``,
-                which is for a Principal that is an admin only.
+                ``album``, ``category_id``, ``width``, ``expiration`` (a timedelta, or a text), ``nsfw``, and
+                ``use_file_date``, which is for a Principal that is an admin only.
 
         Raises:
             Refusal: parameters or picture are not acceptable; nothing was stored. Its message may be shown.
@@ -466,16 +478,22 @@ class Uploads:
         source: Source,
         sender: Principal,
         log: UploadLog,
-        quota: Quota,
+        reservation: Reservation,
+        session: Any,
     ) -> Stored:
         """Store a record, or return what another request has stored meanwhile that is the same."""
         ticket = sender.ticket
-        attempts = 1 if ticket is None else ticket.uses + _MORE_ATTEMPTS
-        taken_until = None if ticket is None else ticket.expires_at
+        attempts = (1 if ticket is None else ticket.uses + _MORE_ATTEMPTS) + _MORE_ATTEMPTS * bool(reservation.album)
         for _ in range(attempts):
             try:
                 names = candidates(record, self._config.policy)
-                return Stored(writer.store(names, files, log, quota=quota, taken_until=taken_until))
+                return Stored(writer.store(names, files, log, reservation))
+            except AlbumTaken:
+                # Another upload has made it, or this one, whose name was not free.
+                assert reservation.album is not None, "no new album"
+                album, is_new = self._named_albums.named(sender, reservation.album.title, session=session)
+                record = replace(record, album_id=album.id)
+                reservation = replace(reservation, album=album if is_new else None)
             except RequestTaken:
                 # Of several at the same time, the first one to reserve has won; the others had not seen it.
                 digest, earlier = self._find_request(record.request_digest, source, sender)

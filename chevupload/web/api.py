@@ -19,7 +19,7 @@ from chevupload.errors import (
     Refusal,
 )
 from chevupload.model import Upload
-from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
+from chevupload.uploads.parameters import SOURCE_NAMES, text_names
 from chevupload.web.api_json import Dialect, upload_document
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
@@ -55,6 +55,7 @@ class UploadApi(Feature):
         super().__init__(context)
         self._receiver = context.receiver
         self._origins = context.config.policy.cors_origins
+        self._names = text_names(context.config.policy)
         # The longer one first: by default, it ends as the other does.
         routes = filter(None, (context.config.routes.upload, context.config.routes.imgbb))
         self._routes = sorted(routes, key=len, reverse=True)
@@ -123,7 +124,7 @@ class UploadApi(Feature):
         return dialect_of(form)
 
     def _form(self) -> Form:
-        return Form(self._config.limits, field_names=TEXT_NAMES, source_names=SOURCE_NAMES)
+        return Form(self._config.limits, field_names=self._names, source_names=SOURCE_NAMES)
 
     def _form_of_query(self, environ: WSGIEnvironment) -> Form:
         """Read the query for the format of a refusal alone: what is wrong in it is not what the client mends first."""

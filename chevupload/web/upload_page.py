@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chevupload.errors import MissingSource, Refusal
 from chevupload.model import Principal, Upload
-from chevupload.uploads.parameters import SOURCE_NAMES, TEXT_NAMES
+from chevupload.uploads.parameters import SOURCE_NAMES, text_names
 from chevupload.web.api import dialect_of
 from chevupload.web.api_json import upload_document
 from chevupload.web.context import WebContext
@@ -28,8 +28,6 @@ from chevupload.wsgi.webob import Response
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_NAMES = TEXT_NAMES | {"token"}
-
 
 class UploadPage(Feature):
     """Answers the upload page."""
@@ -37,7 +35,7 @@ class UploadPage(Feature):
     def __init__(self, context: WebContext) -> None:
         """Use these parts."""
         super().__init__(context)
-        self._form = UploadForm(context)
+        self._form, self._names = UploadForm(context), text_names(context.config.policy) | {"token"}
 
     @route("upload_page", "GET, HEAD, POST", refusals="either")
     def answer(self, environ: WSGIEnvironment) -> Response:
@@ -50,7 +48,7 @@ class UploadPage(Feature):
     def _take(self, environ: WSGIEnvironment, sender: Principal | None) -> Response:
         limits = self._config.limits
         max_files = 1 if wants_json(environ) else limits.max_files
-        form = Form(limits, field_names=_NAMES, source_names=SOURCE_NAMES, max_files=max_files)
+        form = Form(limits, field_names=self._names, source_names=SOURCE_NAMES, max_files=max_files)
         try:
             form.read_query(environ, None)
             with self._context.receiver.opened(environ, form, sender) as incoming:

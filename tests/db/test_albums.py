@@ -7,8 +7,9 @@ import io
 import pytest
 from sqlalchemy.orm import Session
 
+from chevupload import Policy, Principal
 from chevupload.db import SqlCatalog
-from chevupload.errors import AlbumExists
+from chevupload.errors import AlbumExists, QuotaExceeded
 from chevupload.testing import in_threads
 from tests.support import PNG
 
@@ -83,3 +84,47 @@ def test_several_delete_an_album_at_once(stand):
     for _ in range(6):
         save(stand, album_id=album.id)
     assert sorted(in_threads(3, lambda thread: stand.component.albums.delete(album.id))) == [False, False, True]
+
+
+def test_uploads_that_name_a_new_album_at_once_have_one(stand):
+    """Whoever comes second finds what the first one has made, while others are refused in the middle of it."""
+
+    def upload(thread):
+        owner = Principal(user_id="ann", quota_files=0 if thread % 3 == 2 else None)
+        try:
+            return stand.component.uploads.save(io.BytesIO(PNG), owner=owner, album=f"New {thread % 2}")
+        except QuotaExceeded:
+            return None
+
+    stand.start(policy=Policy(usage="originals"))
+    for _ in range(3):
+        uploads = in_threads(6, upload)
+        assert [upload is None for upload in uploads] == [False, False, True] * 2
+    albums = stand.component.albums.list("ann")
+    assert [album.title for album in albums] == ["New 0", "New 1"]
+    uploads = stand.component.uploads.list("ann")
+    assert len(uploads) == 12
+    assert {upload.album_id for upload in uploads} == {album.id for album in albums}
+
+
+def test_a_named_album_is_of_the_hosts_transaction(stand, session):
+    """With the upload that named it: both there, or neither."""
+    albums = stand.component.albums
+    for end in (session.rollback, session.commit):
+        uploads = [save(stand, album="Cats", session=session, filename=name) for name in ("a.png", "b.png")]
+        assert len({upload.album_id for upload in uploads}) == 1
+        assert albums.list("ann") == []
+        end()
+    assert [album.id for album in albums.list("ann")] == [uploads[0].album_id]
+    assert {upload.album_id for upload in stand.component.uploads.list("ann")} == {uploads[0].album_id}
+
+
+def test_a_refused_upload_makes_no_album_in_the_hosts_transaction(stand, session):
+    """Which goes on."""
+    stand.start(policy=Policy(usage="originals", quota_files=1))
+    save(stand, session=session)
+    with pytest.raises(QuotaExceeded):
+        save(stand, album="Cats", session=session)
+    dogs = stand.component.albums.add("ann", "Dogs", session=session)
+    session.commit()
+    assert stand.component.albums.list("ann") == [dogs]

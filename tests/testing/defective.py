@@ -403,6 +403,17 @@ class MixesAlbums(SoundCatalog):
         return super().find_album(owner_id, title.title())
 
 
+class KeepsRefusedAlbums(SoundCatalog):
+    """Keeps the album of an upload that is refused."""
+
+    breaks = "test_an_upload_brings_its_album"
+
+    def reserve(self, upload, *, album=None):
+        if album is not None:
+            self.add_album(album)
+        super().reserve(upload)
+
+
 class EmptiesAlbums(SoundCatalog):
     """Takes uploads out of an album that are another owner's."""
 
@@ -417,6 +428,7 @@ class EmptiesAlbums(SoundCatalog):
 
 CATALOGS = (
     SoundCatalog,
+    KeepsRefusedAlbums,
     EmptiesAlbums,
     MixesAlbums,
     ShowsAlbums,

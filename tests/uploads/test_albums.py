@@ -6,9 +6,10 @@ import io
 
 import pytest
 
-from chevupload import Limits, Principal
+from chevupload import Flood, Limits, Policy, Principal
 from chevupload.errors import AlbumExists, ConfigError, ForeignAlbum, InvalidParameter, QuotaExceeded, RequestDenied
 from chevupload.model import Album
+from chevupload.testing.memory import MemoryCatalog
 from chevupload.uploads import albums as albums_module
 from tests.support import ALBUMS, PNG, assert_refusal, file
 
@@ -130,6 +131,118 @@ def test_a_key_for_a_deleted_album_uploads_nothing(make):
         assert_refusal(stand.send({"source": file(), **fields}), 403, 403)
     with pytest.raises(ForeignAlbum):
         save(stand, owner=narrow)
+
+
+@pytest.fixture
+def named(make):
+    """Return a site whose uploads may name their albums."""
+    return make(policy=Policy(album_names=True, flood=Flood(minute=3), usage="all", quota_files=3))
+
+
+def albums_of(stand, owner="user"):
+    return {album.title: album.id for album in stand.component.albums.list(owner)}
+
+
+def test_an_upload_names_its_album(named):
+    """The one with this title, or a new one; each owner has their own."""
+    for key, title in (("user-key", " Cats "), ("user-key", "Cats"), ("other-key", "Cats"), ("user-key", "Own")):
+        assert named.send({"source": file(), "album": title}, key=key).status_code == 200
+    mine, others = albums_of(named), albums_of(named, "other")
+    assert (sorted(mine), sorted(others)) == (["Cats", "Own"], ["Cats", "Foreign"])
+    expected = [mine["Cats"], mine["Cats"], others["Cats"], "ownalbum"]
+    assert sorted(upload.album_id for upload in named.catalog.uploads()) == sorted(expected)
+
+
+def test_nothing_is_named_where_it_is_off(stand):
+    """What Chevereto's clients send by that name is nothing, as ever; the host's own code may name albums."""
+    stand.upload(album="x" * 200)
+    assert titles(stand.component.albums) == ["Own"]
+    upload = stand.component.uploads.save(io.BytesIO(PNG), owner="user", album="Cats")
+    assert albums_of(stand)["Cats"] == upload.album_id
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "status"),
+    [
+        ("user-key", {"album_id": "ownalbum"}, 400),
+        ("user-key", {"album": "x" * 101}, 400),
+        ("guest-key", {}, 403),
+        ("user-key", {"source": file(b"no picture")}, 400),
+        ("user-key", {"source": (io.BytesIO(), "empty.png")}, 400),
+        ("user-key", {"category_id": "9"}, 400),
+    ],
+)
+def test_what_is_refused_makes_no_album(named, key, fields, status):
+    """Whatever is wrong with it."""
+    answer = named.send({"source": file(), "album": "Cats", **fields}, key=key)
+    assert answer.status_code == status
+    assert titles(named.component.albums) == ["Own"]
+    assert named.component.albums.get("ownalbum") is not None
+
+
+def test_floods_quotas_hooks_and_limits_make_no_album(make):
+    """Each is found at another moment, the quota with the record."""
+
+    def before_store(upload, principal, file):
+        if upload.title == "refused":
+            assert upload.album_id not in (None, "ownalbum")
+            raise RequestDenied
+
+    policy = Policy(album_names=True, flood=Flood(minute=3), usage="all", quota_files=2)
+    stand = make(policy=policy, before_store=before_store, limits=Limits(max_albums=2))
+    assert_refusal(stand.send({"source": file(), "title": "refused", "album": "Cats"}), 403, 401)
+    stand.upload()
+    stand.upload()
+    assert_refusal(stand.send({"source": file(), "album": "Cats"}), 403, 403)
+    small = Principal(user_id="user", quota_files=9)
+    stand.component.albums.add("user", "Dogs")
+    with pytest.raises(QuotaExceeded, match="2 albums"):
+        stand.component.uploads.save(io.BytesIO(PNG), owner=small, album="Cats")
+    stand.component.uploads.save(io.BytesIO(PNG), owner=small, album="Dogs")
+    assert titles(stand.component.albums) == ["Dogs", "Own"]
+
+
+def test_a_repeated_request_makes_no_second_album(named):
+    """Nor one that came to be renamed meanwhile."""
+    first, again = (
+        named.send({"source": file(), "album": "Cats"}, headers={"Idempotency-Key": "one"}).json["image"]["id_encoded"]
+        for _ in range(2)
+    )
+    assert first == again
+    named.component.albums.rename(albums_of(named)["Cats"], "Kittens")
+    named.send({"source": file(), "album": "Cats"}, headers={"Idempotency-Key": "one"})
+    assert titles(named.component.albums) == ["Kittens", "Own"]
+
+
+def test_a_key_for_an_album_names_no_other(make):
+    """Its own by the title that it has."""
+    narrow = Principal(user_id="user", album_id="ownalbum")
+    stand = make(keys=lambda key, environ: narrow, policy=Policy(album_names=True))
+    stand.upload(album="Own")
+    assert_refusal(stand.send({"source": file(), "album": "Cats"}), 403, 403)
+    stand.component.albums.add("user", "Cats")
+    assert_refusal(stand.send({"source": file(), "album": "Cats"}), 403, 403)
+    assert [upload.album_id for upload in stand.catalog.uploads()] == ["ownalbum"]
+
+
+def test_a_taken_name_makes_no_second_album(named):
+    """Of the file, which the storage finds only when the album is there."""
+    folder = named.images / "2026" / "03" / "04"
+    folder.mkdir(parents=True)
+    (folder / "photo.png").write_bytes(b"a stranger's")
+    image = named.upload(album="Cats")
+    assert image["filename"] != "photo.png"
+    assert albums_of(named)["Cats"] == named.catalog.get(image["id_encoded"]).album_id
+
+
+def test_the_policy_needs_a_catalog_for_it(make):
+    """Or it says so when it is put together."""
+
+    class Plain(MemoryCatalog):
+        find_album = None
+
+    with pytest.raises(ConfigError, match="album_names"):
+        make(catalog=Plain(), policy=Policy(album_names=True))
 
 
 def test_a_catalog_without_sessions_refuses_one(albums):

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chevupload.config import MIN_LIFETIME
+from chevupload.config import MIN_LIFETIME, Policy
 from chevupload.errors import InvalidParameter
 from chevupload.model import Principal
 from chevupload.uploads.parameters import (
     PARAMETERS,
-    TEXT_NAMES,
     Expiration,
     GivenParameters,
     Parameters,
@@ -21,6 +20,7 @@ from chevupload.uploads.parameters import (
     clean_text,
     expires_at,
     parse_expiration,
+    text_names,
 )
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
@@ -362,7 +362,7 @@ def test_each_field_has_a_row():
     """What is kept is what the table fills; a host may give each of them, and a form sends no other texts."""
     fields = {field.name for field in dataclasses.fields(Parameters)}
     assert fields == {row.fills for row in PARAMETERS if row.fills} == {*GivenParameters.__annotations__}
-    assert fields <= TEXT_NAMES
+    assert fields - {"album"} <= text_names(Policy()) < text_names(Policy(album_names=True))
 
 
 @pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row.name)
@@ -380,6 +380,8 @@ def test_each_example_is_taken(row):
         ("tags", ("b", "a", "B", "b", " c  d "), ("b", "a", "c d", "B")),
         ("tags", (), ()),
         ("album_id", " x1 ", "x1"),
+        ("album", " Cafe\u0301s\n and bars ", "Cafés and bars"),
+        ("album", " ", None),
         ("category_id", 3, 3),
         ("width", 0, None),
         ("width", "640", 640),
@@ -408,6 +410,8 @@ def test_tags_are_taken_from_what_is_iterated_once():
         ("description", b"text"),
         ("tags", ("a", 7)),
         ("album_id", 7),
+        ("album", 7),
+        ("album", "x" * 101),
         ("category_id", -1),
         ("category_id", 1.5),
         ("width", 1_000_000_000),

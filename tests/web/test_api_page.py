@@ -15,7 +15,7 @@ from chevupload.config import Limits, Policy, Routes
 from chevupload.db import Database, SqlKeys, sqlite_engine
 from chevupload.errors import Refusal
 from chevupload.model import Principal
-from chevupload.uploads.parameters import PARAMETERS
+from chevupload.uploads.parameters import taken_parameters
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER
 from chevupload.web.api_docs.reference import refusals
 from tests.support import file
@@ -59,10 +59,13 @@ def test_refusals_are_those_of_the_code(stand):
     assert "``" not in str(found)
 
 
-def test_every_parameter_is_there(stand):
-    """With what it does."""
+@pytest.mark.parametrize("policy", [Policy(), Policy(album_names=True)])
+def test_every_parameter_is_there(make, policy):
+    """With what it does; and none that is switched off."""
+    stand = make(routes=Routes(api_page="api-v1"), policy=policy)
     names = [row[0] for row in rows(stand.open(PAGE), "Parameters")]
-    assert names == ["source", *(one.name for one in PARAMETERS)]
+    assert names == ["source", *(one.name for one in taken_parameters(policy))]
+    assert ("album" in names) == policy.album_names
 
 
 def test_limits_are_those_that_are_set(make):

@@ -21,7 +21,7 @@ from chevupload.fetch.webhook import Webhook, payload
 from chevupload.model import Principal
 from chevupload.records.event import new_event
 from chevupload.testing import MemoryStorage
-from chevupload.uploads.parameters import PARAMETERS
+from chevupload.uploads.parameters import taken_parameters
 from tests.databases import sqlite_database
 from tests.media.films import film
 from tests.media.heics import heic
@@ -124,7 +124,7 @@ def test_an_upload_whose_files_are_elsewhere(make):
     assert answer.json["image"]["file"]["resource"]["type"] == "url"
 
 
-@pytest.mark.parametrize("name", [one.name for one in PARAMETERS if one.name not in ("key", "format")])
+@pytest.mark.parametrize("name", [one.name for one in taken_parameters(Policy()) if one.name not in ("key", "format")])
 @pytest.mark.parametrize("value", [True, False])
 def test_booleans_in_json_are_described_where_they_are_taken(described, name, value):
     """For flags and texts; a number or a time is no boolean."""

@@ -14,7 +14,7 @@ from chevupload.errors import InvalidParameter, RequestDenied
 from chevupload.fetch.webhook import Webhook
 from chevupload.media.optional import usable
 from chevupload.model import MAX_KEY_LENGTH
-from chevupload.uploads.parameters import PARAMETERS
+from chevupload.uploads.parameters import taken_parameters
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account, curl_line
 from chevupload.web.api_docs.openapi import openapi_document
 from chevupload.web.api_docs.reference import EXPIRATIONS, Service, limits_of, refusals
@@ -95,7 +95,7 @@ def _api_page(service: Service, account: Account, *, client: str | None = None, 
         "imgbb_url": service.url(routes.imgbb) if routes.imgbb else None,
         "openapi_path": urlsplit(service.url(routes.openapi)).path if routes.openapi else None,
         "takes_urls": service.policy.url_sources != "nobody",
-        "parameters": PARAMETERS,
+        "parameters": taken_parameters(service.policy),
         "expirations": EXPIRATIONS,
         "members": openapi_document(service, "")["components"]["schemas"]["Image"]["properties"],
         "refusals": refusals(),

@@ -28,7 +28,7 @@ from chevupload.config import Routes
 from chevupload.errors import Refusal
 from chevupload.formats import MIME_TYPES
 from chevupload.model import MAX_KEY_LENGTH
-from chevupload.uploads.parameters import PARAMETERS, Parameter
+from chevupload.uploads.parameters import Parameter, taken_parameters
 from chevupload.web.api_docs.client_configs import CLIENTS
 from chevupload.web.api_docs.reference import Service, limits_of, refusals
 from chevupload.web.assets import STYLE
@@ -78,11 +78,12 @@ def _path(routes: Routes, name: str) -> str:
 def _values(service: Service) -> Node:
     """Return what the document takes from elsewhere in the code, and from settings."""
     takes_urls = service.policy.url_sources != "nobody"
+    parameters = taken_parameters(service.policy)
     mimes = sorted(set(MIME_TYPES.values()))
     return {
-        "text-parameters": {row.name: _text_schema(row) for row in PARAMETERS},
-        "json-parameters": {row.name: _json_schema(row) for row in PARAMETERS},
-        "query-parameters": [_query_parameter(row) for row in PARAMETERS if row.name != "key"],
+        "text-parameters": {row.name: _text_schema(row) for row in parameters},
+        "json-parameters": {row.name: _json_schema(row) for row in parameters},
+        "query-parameters": [_query_parameter(row) for row in parameters if row.name != "key"],
         "source-text": {"$ref": "#/x-parts/source-text" if takes_urls else "#/x-parts/source-text-without-url"},
         "get-delete-link": {"$ref": "#/x-parts/delete" if service.policy.delete_on_get else "#/x-parts/ask-to-delete"},
         "extensions": [*MIME_TYPES],
