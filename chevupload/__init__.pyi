@@ -1,6 +1,7 @@
 """The public names, each with its home; ``__init__.py`` reads this list, and loads a name when it is first used."""
 
 from chevupload.app import ChevUpload as ChevUpload
+from chevupload.audit import Actor as Actor
 from chevupload.audit import AuditEntry as AuditEntry
 from chevupload.clock import Clock as Clock
 from chevupload.clock import utc_now as utc_now

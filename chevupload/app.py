@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from chevupload.audit import HOST, Actor
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Config
 from chevupload.errors import ConfigError, NotFound, Refusal
@@ -166,7 +167,7 @@ class ChevUpload:
         self.tickets = context.tickets
         self.albums = Albums(context)
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
-        self._erase = Erase(context.uploads, context.catalog, context.key_store)
+        self._erase = Erase(context, context.uploads, context.key_store)
         kinds = (Render(context, context.uploads), MoveUploads(context), Verify(context), self._erase)
         self.jobs = Jobs(context, kinds)
         self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
@@ -215,7 +216,7 @@ class ChevUpload:
         handler, rest = found
         return handler(trust_proxies(environ, self.config.trusted_proxies), *rest)
 
-    def forget(self, owner: Owner) -> None:
+    def forget(self, owner: Owner, *, by: Actor = HOST) -> None:
         """Take the keys, uploads and albums of a user away who is being deleted.
 
         Databases give the id of a deleted row to another one sooner or later, and whoever gets it would find what is
@@ -224,6 +225,7 @@ class ChevUpload:
         Args:
             owner: the user's id, or Principal. What is on its way in at this moment may be missed: once the user is
                 gone, nothing follows.
+            by: who erases it, for the audit log.
 
         Raises:
             BackendError: a part is away; asking again goes on where it ended.
@@ -232,9 +234,9 @@ class ChevUpload:
         user_id = as_principal(owner).user_id
         if user_id is not None:
             self._erase.begin({"owner_id": user_id})
-        self.uploads.delete_all(owner)
+        self.uploads.delete_all(owner, by=None)
         if user_id is not None:
-            self._erase.end({"owner_id": user_id})
+            self._erase.finish(user_id, by)
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""

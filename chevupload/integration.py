@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from chevupload.app import FEATURES, ChevUpload
+from chevupload.audit import Actor
 from chevupload.config import Routes
 from chevupload.errors import ConfigError
 from chevupload.model import Owner, Upload
@@ -22,6 +23,7 @@ from chevupload.web.feature import paths_of
 from chevupload.web.incoming import SESSION
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
+from chevupload.wsgi.proxies import trust_proxies
 from chevupload.wsgi.responses import Document
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class RequestUploads:
         self._session = session
 
     @property
+    def _actor(self) -> Actor:
+        """Who sends the request, for the audit log."""
+        return Actor(environ=trust_proxies(self._environ, self.component.config.trusted_proxies))
+
+    @property
     def links(self) -> Links:
         """What builds URLs of uploads."""
         return self.component.links(self._environ)
@@ -86,6 +93,7 @@ class RequestUploads:
     def update(self, upload: Upload | str, **changes: Unpack[UpdateParameters]) -> Upload | None:
         """Change what is kept with an upload; see :meth:`chevupload.uploads.service.Uploads.update`."""
         changes.setdefault("session", self._session)
+        changes.setdefault("by", self._actor)
         return self.component.uploads.update(upload, **changes)
 
     def list(self, owner: Owner, **chosen: Unpack[ListParameters]) -> Sequence[Upload]:
@@ -98,11 +106,11 @@ class RequestUploads:
 
     def delete(self, upload: Upload | str) -> bool:
         """Take an upload away; see :meth:`chevupload.uploads.service.Uploads.delete`."""
-        return self.component.uploads.delete(upload)
+        return self.component.uploads.delete(upload, by=self._actor)
 
     def forget(self, owner: Owner) -> None:
         """Take away what a user has who is being deleted; see :meth:`chevupload.app.ChevUpload.forget`."""
-        self.component.forget(owner)
+        self.component.forget(owner, by=self._actor)
 
 
 def host_routes(routes: Routes, *, rest: str) -> Iterator[tuple[str, str, str]]:

@@ -736,7 +736,10 @@ class MovableRecords(UploadRecords, Protocol):
 
 @runtime_checkable
 class AuditRecords(UploadRecords, Protocol):
-    """Records that keep the audit log, too. Without it, ``Policy(audit_lifetime=...)`` is a ConfigError."""
+    """Records that keep the audit log, too. Without it, ``Policy(audit_lifetime=...)`` is a ConfigError.
+
+    If these are :class:`JoinableRecords` too, what ``joined`` returns keeps an event in the host's transaction.
+    """
 
     def add_audit(self, entry: AuditEntry) -> None:
         """Keep an event."""

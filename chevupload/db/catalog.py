@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -19,7 +19,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
-    insert,
     or_,
     select,
     text,
@@ -109,7 +108,6 @@ class SqlCatalog(SqlRecords):
         self._moves = MoveRows(found, statements)
         self._search = SearchQueries(found, statements)
         audit = found.audit
-        self._add_audit = insert(audit).inline()
         self._old_audit = (
             select(audit.c.number)
             .where(audit.c.at < bindparam("since", type_=audit.c.at.type))
@@ -430,11 +428,6 @@ class SqlCatalog(SqlRecords):
             if value:
                 yield value
             condition = column > value
-
-    def add_audit(self, entry: AuditEntry) -> None:
-        """See AuditRecords."""
-        with self._database.change() as connection:
-            connection.execute(self._add_audit, asdict(entry))
 
     def forget_audit(self, *, before: datetime) -> None:
         """See AuditRecords."""

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Delete, Engine, Table, delete, event, fa
 from sqlalchemy.exc import IntegrityError, UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction, registry, scoped_session
 
+from chevupload.audit import AuditEntry
 from chevupload.clock import Clock
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database, database_errors
@@ -223,3 +224,7 @@ class JoinedRecords(SqlRecords):
     def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
         """Change a ready upload, when the host's transaction commits."""
         return self._inside.change(upload_id, values, now=now)
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """Keep an event of the audit log, when the host's transaction commits."""
+        self._inside.add_audit(entry)

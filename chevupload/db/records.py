@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from chevupload.audit import AuditEntry
 from chevupload.clock import Clock
 from chevupload.db.albums import SqlAlbums
 from chevupload.db.columns import Unlocked
@@ -128,6 +129,7 @@ class Statements:
         self.free = delete(uses).where(uses.c.digest == bindparam("use"))
         of_upload = select(column.request_digest).where(self.is_it).scalar_subquery()
         self.free_abandoned = delete(uses).where(uses.c.digest == of_upload)
+        self.add_audit = insert(tables.audit).inline()
         self.are_there = select(column.id).where(column.id.in_(wanted))
 
 
@@ -251,6 +253,11 @@ class SqlRecords(SqlAlbums):
                     ask.tags.attach(connection, upload_id, ask.tags.ids(connection, upload.tags))
             return upload
         return None
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """See AuditRecords."""
+        with self._database.change() as connection:
+            connection.execute(self._statements.add_audit, asdict(entry))
 
     def withdraw(self, upload_id: str, *, event: Event | None = None) -> bool:
         """See EventRecords."""

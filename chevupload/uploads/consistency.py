@@ -17,6 +17,7 @@ from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Literal, TypeAlias, TypeVar
 
+from chevupload.audit import Actor
 from chevupload.config import Policy
 from chevupload.errors import BackendError, ConfigError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
@@ -30,6 +31,7 @@ from chevupload.uploads.service import Uploads
 logger = logging.getLogger("chevupload")
 
 _PAGE_SIZE = 200
+_CHECK = Actor(note="check")
 _NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*?)(?:\.(?:th|md|fr))?"
 _FILE = rf"{_NAME}\.(?:{'|'.join(MIME_TYPES)})\Z"
 _DATE = r"\d{4}/\d{2}/\d{2}/"
@@ -197,7 +199,7 @@ class ConsistencyCheck:
             upload = self._records.get(upload_id)
             size = None if upload is None else self._size(upload.storage, upload.path)
             if upload is None or size is None:
-                if upload is not None and self._uploads.delete(upload):
+                if upload is not None and self._uploads.delete(upload, by=_CHECK):
                     logger.warning("upload %s was withdrawn: its original is missing", upload_id)
                 return "withdrawn"
             if size != upload.size:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypedDict
 
+from chevupload.audit import Actor
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.keys import principal_of
 from chevupload.model import Upload, as_principal
@@ -35,7 +36,7 @@ class Editing:
         """Use these parts."""
         self._context = context
 
-    def change(self, upload: Upload, changes: Changes, session: Any) -> Upload | None:
+    def change(self, upload: Upload, changes: Changes, session: Any, by: Actor) -> Upload | None:
         """Change an upload; see :meth:`chevupload.uploads.service.Uploads.update`."""
         if unknown := changes.keys() - Changes.__annotations__:
             raise TypeError(f"update() got unexpected changes: {', '.join(sorted(unknown))}")
@@ -46,7 +47,14 @@ class Editing:
         records: Any = self._context.catalog if session is None else transactions.changing(session, upload)
         if not isinstance(records, EditableRecords):
             raise ConfigError("this catalog cannot change an upload: it has no method change")
-        return records.change(upload.id, values, now=self._context.clock())
+        changed = records.change(upload.id, values, now=self._context.clock())
+        if changed is not None:
+            self._record(by, upload, changes, None if session is None else records)
+        return changed
+
+    def _record(self, by: Actor, upload: Upload, changes: Changes, records: Any) -> None:
+        detail = " ".join((upload.id, *changes))
+        self._context.audit.record_by(by, "upload_changed", owner_id=upload.owner_id, detail=detail, records=records)
 
     def _checked(self, upload: Upload, changes: Mapping[str, Any], session: Any) -> dict[str, Any]:
         """Return the new values of fields of a record."""

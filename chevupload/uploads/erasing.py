@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chevupload.audit import Actor
 from chevupload.errors import ConfigError
 from chevupload.model import Upload
-from chevupload.protocols import AlbumRecords, KeyStore, UploadRecords
+from chevupload.protocols import AlbumRecords, KeyStore
+from chevupload.uploads.context import UploadContext
 from chevupload.uploads.service import Uploads
 
 
@@ -17,9 +19,9 @@ class Erase:
     range_size = step_size = 200
     parameters: frozenset[str] = frozenset()
 
-    def __init__(self, uploads: Uploads, catalog: UploadRecords, key_store: KeyStore | None) -> None:
+    def __init__(self, context: UploadContext, uploads: Uploads, key_store: KeyStore | None) -> None:
         """Use these parts."""
-        self._uploads, self._catalog, self._key_store = uploads, catalog, key_store
+        self._context, self._uploads, self._key_store = context, uploads, key_store
 
     def begin(self, arguments: Mapping[str, str]) -> None:
         """Remove the keys.
@@ -34,10 +36,15 @@ class Erase:
 
     def run(self, uploads: Sequence[Upload], arguments: Mapping[str, str]) -> int:
         """See JobKind. What cannot be removed is marked, and the sweep's."""
-        self._uploads.delete_page(uploads)
+        self._uploads.delete_page(uploads, by=None)
         return 0
 
     def end(self, arguments: Mapping[str, str]) -> None:
         """Remove the albums."""
-        if isinstance(self._catalog, AlbumRecords):
-            self._catalog.forget_albums(arguments["owner_id"])
+        self.finish(arguments["owner_id"], Actor(note="job"))
+
+    def finish(self, owner_id: str, by: Actor) -> None:
+        """Remove the albums."""
+        if isinstance(self._context.catalog, AlbumRecords):
+            self._context.catalog.forget_albums(owner_id)
+        self._context.audit.record_by(by, "owner_erased", owner_id=owner_id)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
+from chevupload.audit import HOST, Actor
 from chevupload.errors import (
     AlbumTaken,
     CatalogError,
@@ -83,6 +84,7 @@ class UpdateParameters(Changes, total=False):
     """What :meth:`Uploads.update` takes beside an upload."""
 
     session: Any
+    by: Actor
 
 
 class ListParameters(TypedDict, total=False):
@@ -276,7 +278,9 @@ class Uploads:
         upload = self._catalog.get(upload_id)
         return None if upload is None or upload.is_expired(self._clock()) else upload
 
-    def update(self, upload: Upload | str, *, session: Any = None, **changes: Unpack[Changes]) -> Upload | None:
+    def update(
+        self, upload: Upload | str, *, session: Any = None, by: Actor = HOST, **changes: Unpack[Changes]
+    ) -> Upload | None:
         """Change what is kept with an upload, given as it is or by its id, and return it as it is then.
 
         None when readers cannot see it any more; nothing is changed then.
@@ -285,6 +289,7 @@ class Uploads:
             upload: as :meth:`get` returns it, or its id.
             session: an SQLAlchemy session on the catalog's database, whose transaction the change is a part of. Until
                 that is over, nothing else changes or deletes the upload.
+            by: who changes it, for the audit log.
             changes: ``title``, ``description``, ``tags``, ``album_id``, ``category_id``, ``nsfw`` and ``expiration``,
                 by the rules of :meth:`save`. None and an empty text clear; what is not given stays. ``expiration`` is
                 counted from now. When it is cleared, the upload expires as one that asks for no time: never, or after
@@ -297,7 +302,7 @@ class Uploads:
             TypeError: an unknown change.
         """
         found = self._catalog.get(upload) if isinstance(upload, str) else upload
-        return None if found is None else self._editing.change(found, changes, session)
+        return None if found is None else self._editing.change(found, changes, session, by)
 
     def list(
         self,
@@ -353,47 +358,53 @@ class Uploads:
             raise InvalidParameter("Invalid before, expected a cursor, or the id of an upload")
         return found.cursor
 
-    def delete_all(self, owner: Owner) -> int:
-        """Take every upload of a user away that readers can see, and return how many there were.
+    def delete_all(self, owner: Owner, *, by: Actor | None = HOST) -> int:
+        """Take every upload of a user away that readers can see, and return how many there were; ``by`` as below.
 
         Raises:
             BackendError: a part is away. What is marked by then, the sweep finishes.
         """
         count = 0
         while page := self.list(owner, limit=_PAGE):
-            count += self.delete_page(page)
+            count += self.delete_page(page, by=by)
         return count
 
-    def delete_page(self, uploads: Sequence[Upload]) -> int:
+    def delete_page(self, uploads: Sequence[Upload], *, by: Actor | None = HOST) -> int:
         """Take several uploads away together, and return how many there were.
+
+        ``by`` is who does so, for the audit log; None writes nothing, as where the erasing of their owner is written.
 
         Raises:
             BackendError: a part is away. What is marked by then, the sweep finishes.
         """
-        withdrawn = [upload for upload in uploads if self._withdraw(upload)]
+        withdrawn = [upload for upload in uploads if self._withdraw(upload, by)]
         for error in self._writer.clear_all(withdrawn).values():
             raise error
         return len(withdrawn)
 
-    def delete(self, upload: Upload | str) -> bool:
+    def delete(self, upload: Upload | str, *, by: Actor | None = HOST) -> bool:
         """Take an upload away, given as it is or by its id: gone for readers at once, then its files, then its record.
 
-        False when it was gone.
+        False when it was gone. ``by`` is as for :meth:`delete_page`.
 
         Raises:
             BackendError: a part is away. Once the record is marked, the sweep finishes the rest. Or the transaction
                 that it was saved in is still open: rolling that back takes it away.
         """
         found = self._catalog.get(upload) if isinstance(upload, str) else upload
-        if found is None or not self._withdraw(found):
+        if found is None or not self._withdraw(found, by):
             return False
         self._writer.clear(found)
         return True
 
-    def _withdraw(self, upload: Upload) -> bool:
+    def _withdraw(self, upload: Upload, by: Actor | None) -> bool:
         if self._transactions.holds(upload):
             raise CatalogError("an open transaction holds this upload: roll it back to take the upload away")
-        return self._writer.withdraw(upload)
+        if not self._writer.withdraw(upload):
+            return False
+        if by is not None:
+            self._context.audit.record_by(by, "upload_deleted", owner_id=upload.owner_id, detail=upload.id)
+        return True
 
     def max_bytes(self, principal: Principal) -> int:
         """Return how large a file of this sender may be."""

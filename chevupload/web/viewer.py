@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from chevupload.audit import Actor
 from chevupload.errors import FileMissing, NotFound
 from chevupload.model import Upload
 from chevupload.web.api_json import deleted_document
@@ -103,7 +104,7 @@ class Viewer(Feature):
         method = environ["REQUEST_METHOD"]
         if method == "HEAD" or (method == "GET" and not self._config.policy.delete_on_get):
             return self._context.answers.page(environ, _delete_page(upload, self._context.links(environ)))
-        if not self._context.uploads.delete(upload):
+        if not self._context.uploads.delete(upload, by=Actor(environ=environ, note="delete link")):
             raise NotFound
         if wants_json(environ):
             return json_answer(deleted_document())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
+from chevupload.audit import Actor
 from chevupload.cli import host_commands, hosted
 from chevupload.config import Policy
 from chevupload.db import Accounts, SqlCatalog, SqlKeys, Tables
@@ -52,6 +55,54 @@ def test_events_are_rows_until_they_are_old(make, each_database):
     clock.move(days=1, seconds=1)
     stand.component.maintenance.sweep()
     assert [row.event for row in rows(each_database)] == ["limit_hit"]
+
+
+def told(database):
+    """Return what the table says of uploads: the event, whose they are, by which key, from where, and the rest."""
+    return [(row.event, row.user_id, row.key_id, row.address, row.detail) for row in rows(database)]
+
+
+def test_edits_deletions_and_erasures_are_rows(make, each_database):
+    """Whoever makes them; none of what changed nothing, no word of what was written, and one of an erasure."""
+    stand = make(catalog=SqlCatalog(each_database), policy=Policy(audit_lifetime=DAY))
+    component, uploads = stand.component, stand.component.uploads
+    images = [stand.upload() for _ in range(3)]
+    first, second, third = (image["id_encoded"] for image in images)
+    uploads.update(first, title="Secret", tags=["a"])
+    api = Actor(key_id="k1", environ={"REMOTE_ADDR": "192.0.2.1"})
+    uploads.update(first, nsfw=True, by=api)
+    for _ in range(2):
+        uploads.delete(first, by=api)
+        uploads.update(first, title="T")
+    visitor = {"REMOTE_ADDR": "198.51.100.7"}
+    assert stand.open(images[1]["delete_url"], "POST", environ_overrides=visitor).status_code == 200
+    stand.images.joinpath(uploads.get(third).path).unlink()
+    assert component.maintenance.check(repair=True).withdrawn == (third,)
+    stand.upload(), stand.upload()
+    component.forget("user")
+    stand.upload()
+    job = component.jobs.start("erase", owner_id="user")
+    assert list(component.jobs.run(job.id, ending=threading.Event()))[-1].ended_at is not None
+    assert told(each_database) == [
+        ("upload_changed", "user", None, "", f"{first} title tags"),
+        ("upload_changed", "user", "k1", "192.0.2.1", f"{first} nsfw"),
+        ("upload_deleted", "user", "k1", "192.0.2.1", first),
+        ("upload_deleted", "user", None, "198.51.100.7", f"{second}: delete link"),
+        ("upload_deleted", "user", None, "", f"{third}: check"),
+        ("owner_erased", "user", None, "", ""),
+        ("owner_erased", "user", None, "", "job"),
+    ]
+
+
+def test_the_row_of_an_edit_stays_or_goes_with_the_hosts_transaction(make, each_database):
+    """Beside it, SQLite would wait for the host, and the host for it."""
+    stand = make(catalog=SqlCatalog(each_database), policy=Policy(audit_lifetime=DAY))
+    upload_id = stand.upload()["id_encoded"]
+    for end in ("rollback", "commit"):
+        with Session(each_database.engine) as session:
+            stand.component.uploads.update(upload_id, title=end, session=session)
+            getattr(session, end)()
+    assert [(row.event, row.detail) for row in rows(each_database)] == [("upload_changed", f"{upload_id} title")]
 
 
 def test_strangers_do_not_write_into_the_table(make, each_database):

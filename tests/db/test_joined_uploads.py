@@ -214,6 +214,58 @@ def test_an_upload_is_not_deleted_inside_its_own_transaction(stand, host):
     assert stand.left() == EMPTY
 
 
+def test_a_change_is_a_part_of_the_hosts_transaction(stand, host):
+    """Beside what else the host writes; the same session may change the upload again."""
+    upload = save(stand, None, tags=["old"])
+    uploads = stand.component.uploads
+    for end, title in (("rollback", None), ("commit", "T")):
+        with Session(host.engine) as session:
+            session.execute(POSTS.insert(), {"text": end})
+            uploads.update(upload, title="T", tags=["new"], session=session)
+            changed = uploads.update(upload.id, description="D", session=session)
+            assert (changed.title, changed.description, changed.tags) == ("T", "D", ("new",))
+            assert uploads.get(upload.id) == upload
+            getattr(session, end)()
+        found = uploads.get(upload.id)
+        assert (found.title, found.description) == ((title, "D") if title else (upload.title, None))
+    assert found.tags == ("new",)
+    assert posts(host) == ["commit"]
+
+
+def test_what_an_open_transaction_holds_is_neither_changed_nor_deleted(stand, host):
+    """Whether it was saved or changed in it: nobody waits for the host. Afterwards it can be."""
+    uploads, there = stand.component.uploads, save(stand, None)
+    with Session(host.engine) as session, Session(host.engine) as other:
+        inside = save(stand, session)
+        uploads.update(there, title="T", session=session)
+        for upload in (inside, there, there.id):
+            for call in (
+                lambda upload=upload: uploads.update(upload, title="O"),
+                lambda upload=upload: uploads.update(upload, title="O", session=other),
+                lambda upload=upload: uploads.delete(upload),
+            ):
+                with pytest.raises(CatalogError, match="open transaction"):
+                    call()
+        with pytest.raises(CatalogError, match="open transaction"):
+            uploads.update(inside, title="O", session=session)
+        session.commit()
+        assert [uploads.update(upload.id, nsfw=True, session=other).title for upload in (inside, there)] == ["a", "T"]
+        other.rollback()
+    assert [uploads.update(upload.id, nsfw=True).nsfw for upload in (inside, there)] == [True, True]
+    assert [uploads.delete(upload) for upload in (inside, there)] == [True, True]
+    assert stand.left() == EMPTY
+
+
+def test_an_album_of_the_same_transaction_takes_an_upload(stand, host):
+    """Both are there when it commits."""
+    upload = save(stand, None)
+    with Session(host.engine) as session:
+        album = stand.component.albums.add("7", "Cats", session=session)
+        stand.component.uploads.update(upload, album_id=album.id, session=session)
+        session.commit()
+    assert stand.component.uploads.list("7", album_id=album.id) == [stand.component.uploads.get(upload.id)]
+
+
 def test_what_cannot_be_undone_inside_is_swept(make, host):
     """Neither the files nor their deletion came through, and the host rolls back: a note knows of them."""
     broken = StorageError("away")
