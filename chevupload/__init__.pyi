@@ -128,6 +128,7 @@ from chevupload.records.selection import Selection as Selection
 from chevupload.records.selection import Statistics as Statistics
 from chevupload.records.ticket import Ticket as Ticket
 from chevupload.records.ticket import TicketClaims as TicketClaims
+from chevupload.stand_alone import component_from_file as component_from_file
 from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
 from chevupload.storage.local import LocalStorage as LocalStorage
 from chevupload.storage.registry import Storages as Storages

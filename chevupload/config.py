@@ -32,6 +32,7 @@ from chevupload.validation import (
     choice,
     each,
     instance_of,
+    mask_url,
     matching,
     optional,
     read_words,
@@ -146,7 +147,7 @@ class Renditions:
 ROUTE_SETTING = "{}_route"
 """How a flat setting for a route is called."""
 _STORE_URL = re.compile(r"(?:memory://|(?:rediss?|unix)://\S+)\Z")
-STORE = replace(matching("'memory://', or the URL of a Redis", _STORE_URL), is_secret=True)
+STORE = replace(matching("'memory://', or the URL of a Redis", _STORE_URL), is_secret=True, mask=mask_url)
 _LOCATION = re.compile(r"/[A-Za-z0-9._~/-]*\Z")
 _PATH = r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*"
 _EXPECTED_PATH = "a path such as 'api/1/upload' of letters, digits, _ and -, with inner slashes and dots"

@@ -1,18 +1,49 @@
 """Flat settings read into frozen ones: texts of an ini file or of the environment, or values of a host's own.
 
 A flat setting is named like its field: ``max_bytes``. Where :class:`~chevupload.config.Config` says so, with a word
-beside it: ``upload_route``, ``delivery_by``.
+beside it: ``upload_route``, ``delivery_by``. In nested tables, as TOML has them, it is a key of its section's table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import Field, fields, is_dataclass, replace
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from chevupload.validation import kind_of
+from chevupload.errors import ConfigError
+from chevupload.validation import Kind, kind_of
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One flat setting.
+
+    Attributes:
+        name: its flat name, such as ``upload_route``.
+        table: the table that it is in, such as ``routes``; empty for those in none.
+        key: its name in that table, such as ``upload``.
+        kind: what it may be.
+        value: its value in the settings that were looked at.
+    """
+
+    name: str
+    table: str
+    key: str
+    kind: Kind
+    value: Any
+
+
+def settings_of(base: Any, *, named: str = "{}", table: str = "") -> Iterator[Setting]:
+    """Yield every flat setting of the frozen settings ``base``, with the value that it has there."""
+    for one in fields(base):
+        value, inner = getattr(base, one.name), one.metadata.get("named")
+        if inner is None:
+            yield Setting(named.format(one.name), table, one.name, kind_of(one), value)
+        else:
+            yield from settings_of(value if is_dataclass(value) else one.default, named=inner, table=one.name)
 
 
 def read_settings(base: T, settings: Mapping[str, Any], *, named: str = "{}") -> T:
@@ -38,12 +69,32 @@ def read_settings(base: T, settings: Mapping[str, Any], *, named: str = "{}") ->
     return replace(base, **changes) if changes else base  # type: ignore[type-var]
 
 
-def names_of(base: Any, *, named: str = "{}") -> Iterator[str]:
-    """Yield the name of every flat setting that :func:`read_settings` looks for."""
-    one: Field[Any]
-    for one in fields(base):
-        inner = one.metadata.get("named")
-        if inner is None:
-            yield named.format(one.name)
-        else:
-            yield from names_of(one.default, named=inner)
+def read_tables(tables: Mapping[str, Any], known: Iterable[Setting]) -> dict[str, Any]:
+    """Return the flat settings that nested tables hold, each of its kind.
+
+    Raises:
+        ConfigError: a key that is not ``known``, or a value that it cannot have.
+    """
+    by_place = {(one.table, one.key): one for one in known}
+    sections = {one.table for one in by_place.values()}
+    found = {}
+    for name, content in tables.items():
+        is_table = name in sections
+        if is_table and not isinstance(content, Mapping):
+            raise ConfigError(f"{name} must be a table")
+        table, values = (name, content) if is_table else ("", {name: content})
+        for key, value in values.items():
+            spelled = f"{table}.{key}" if table else key
+            if (one := by_place.get((table, key))) is None:
+                raise ConfigError(f"unknown key {spelled}{_similar(key, table, by_place)}")
+            found[one.name] = one.kind.from_setting(spelled, value)
+    return found
+
+
+def _similar(key: str, table: str, places: Iterable[tuple[str, str]]) -> str:
+    """Say which key may be meant: one that is spelled alike, or one of this name in another table."""
+    known = list(places)
+    elsewhere = [f"{other}.{name}" if other else name for other, name in known if name == key]
+    alike = difflib.get_close_matches(key, [name for other, name in known if other == table], n=1)
+    meant = [*elsewhere, *(f"{table}.{name}" if table else name for name in alike)]
+    return f": {meant[0]} may be meant" if meant else ""

@@ -2,16 +2,15 @@
 
 Flat settings are what a host's configuration holds: texts of an ini file, or values of its own. A name is that of a
 field of :class:`~chevupload.config.Config` and of what is in it (:mod:`chevupload.config_reader` says how they are
-called), of Pages, or of :class:`Places`. SQLAlchemy is loaded with this module.
+called), of Pages, or of :class:`~chevupload.places.Places`. SQLAlchemy is loaded with this module.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Literal, TypedDict, Unpack
 
 from sqlalchemy import URL, Engine
@@ -19,8 +18,8 @@ from sqlalchemy.exc import ArgumentError
 
 from chevupload.app import ChevUpload
 from chevupload.clock import Clock, utc_now
-from chevupload.config import Config
-from chevupload.config_reader import names_of, read_settings
+from chevupload.config import Config, Delivery
+from chevupload.config_reader import read_settings, settings_of
 from chevupload.data_folder import DataFolder, Site
 from chevupload.db.catalog import SqlCatalog
 from chevupload.db.connect import engine_from
@@ -29,62 +28,16 @@ from chevupload.db.keys import SqlKeys, UserColumns
 from chevupload.db.tables import Tables
 from chevupload.errors import ConfigError
 from chevupload.keys import CurrentUser, GuestKey, KeyChain, KeyFunction
+from chevupload.places import Places, StoragePlace, WebhookPlace
 from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
-from chevupload.validation import FLAG, Kind, choice, optional, setting
 from chevupload.web.pages import Pages
 
-
-def _options(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError("no mapping")
-    return value
-
-
-def _secrets(value: Any) -> Sequence[str]:
-    found = list(value)
-    if not all(isinstance(secret, str) for secret in found):
-        raise ValueError("no texts")
-    return found
-
-
-def _given(expected: str) -> Kind:
-    """Return the kind of what is checked where it is used."""
-    return Kind(expected, lambda value: value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where things are kept, and with which secrets. In Python, the parts themselves say so."""
-
-    folder: str | None = setting(None, optional(Kind("a folder", os.fspath)))
-    """Where everything stays that nothing else says: the database, the secret and the files."""
-    database_url: str | URL | None = setting(None, optional(_given("an SQLAlchemy URL")))
-    """An SQLAlchemy URL; the tables are made by :meth:`~chevupload.db.catalog.SqlCatalog.create_tables`, or by
-    migrations."""
-    storage_url: str | None = setting(None, optional(_given("an fsspec URL")))
-    """An fsspec URL such as ``s3://bucket/folder``: where files stay."""
-    public_url: str | None = setting(None, optional(_given("a URL")))
-    """Where files can be fetched without asking the component; a URL of the storage's folder."""
-    storage_options: Mapping[str, Any] | None = setting(
-        None, optional(Kind("a mapping, or JSON of one", _options, json.loads, is_secret=True))
-    )
-    """Options of the file system, a mapping or JSON of one."""
-    storage_exclusive: bool = setting(True, FLAG)
-    """False for look-alikes of S3 that cannot do conditional writes."""
-    storage_signing_endpoint: str | None = setting(None, optional(_given("the address of an S3")))
-    """The address of an S3 as readers reach it, for signed URLs."""
-    secret_keys: Sequence[str] | None = setting(
-        None, optional(Kind("a list of texts, or one text", _secrets, str.split, is_secret=True))
-    )
-    """A list, or a text of one or more keys with white space between them, oldest first."""
-    guest_key: str | None = setting(None, optional(Kind("a text", str, is_secret=True)))
-    """Lets guests upload."""
-    renderer: Literal["worker", "inline"] | None = setting(None, optional(choice("worker", "inline")))
-    """``worker`` decodes pictures in child processes, ``inline`` in the server's own."""
+WEBHOOK = "webhook"
+"""Name of the handler: who wanted no more events is asked again by ``chevupload events resume webhook``."""
 
 
 class Parts(TypedDict, total=False):
@@ -182,11 +135,11 @@ def component_from(
         ConfigError: an unknown name, a value that cannot be meant, or parts that do not fit together.
         BackendError: the folder cannot be used.
     """
-    config, pages = more.get("config", Config()), more.get("pages", Pages())
-    if unknown := set(settings) - {*names_of(Places()), *names_of(config), *names_of(pages)}:
-        raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
-    places = read_settings(Places(), settings)
-    if users is not None and database is None and not places.database_url:
+    places, config, pages = all_settings(settings, more.get("config", Config()), more.get("pages", Pages()))
+    hooks = _with_webhook(more.get("hooks", Hooks()), places.webhook)
+    if places.storages and isinstance(usual := config.delivery, Delivery):
+        config = replace(config, delivery={name: one.delivery or usual for name, one in places.storages.items()})
+    if users is not None and database is None and not places.database.url:
         raise ConfigError("users need the database that they are in: bring it, or set database_url")
     folder = DataFolder(places.folder) if places.folder else None
     made = None
@@ -197,15 +150,14 @@ def component_from(
     if database is not None and (keys is None or users is not None):
         columns = None if users is None else UserColumns.of(users)
         own_keys = SqlKeys(database, tables=tables, users=columns, clock=clock)
-    parts: dict[str, Any] = {"key_store": own_keys, **more}
-    parts |= {"config": read_settings(config, settings), "pages": read_settings(pages, settings)}
+    parts: dict[str, Any] = {"key_store": own_keys, **more, "config": config, "pages": pages, "hooks": hooks}
     if places.renderer is not None:
         parts.setdefault("renderer", places.renderer)
     component = ChevUpload(
         keys=_chain(keys, own_keys, places.guest_key),
         secret_keys=secret_keys or places.secret_keys or _own_secret_keys(folder),
         catalog=catalog or _catalog(database, tables, clock),
-        storage=storage or _storage(places, folder),
+        storage=storage or _storages(places, folder),
         **parts,
     )
     if made is not None:
@@ -213,6 +165,18 @@ def component_from(
         # With the host's users in it, it is the host's.
         component.own_database = made if users is None else None
     return component
+
+
+def all_settings(settings: Mapping[str, Any], config: Config, pages: Pages) -> tuple[Places, Config, Pages]:
+    """Return what flat ``settings`` say of places, and laid over ``config`` and ``pages``.
+
+    Raises:
+        ConfigError: an unknown name, or a value that cannot be meant.
+    """
+    known = {one.name for base in (Places(), config, pages) for one in settings_of(base)}
+    if unknown := set(settings) - known:
+        raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
+    return read_settings(Places(), settings), read_settings(config, settings), read_settings(pages, settings)
 
 
 _DRIVER_EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
@@ -257,8 +221,8 @@ def database_from(settings: Mapping[str, Any]) -> Database:
         BackendError: the folder cannot be used.
     """
     places = read_settings(Places(), settings)
-    if places.database_url:
-        return Database(database_engine(places.database_url))
+    if places.database.url:
+        return Database(database_engine(places.database.url))
     if not places.folder:
         raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
     return Site(places.folder).database
@@ -277,18 +241,36 @@ def _catalog(database: Database | None, tables: Tables | None, clock: Clock) -> 
     return SqlCatalog(database, tables=tables, clock=clock)
 
 
-def _storage(places: Places, folder: DataFolder | None) -> Storage:
-    if places.storage_url:
+def _storages(places: Places, folder: DataFolder | None) -> Storage | Mapping[str, Storage]:
+    if not places.storages:
+        return _storage(places.storage, folder)
+    if places.storage != StoragePlace():
+        raise ConfigError("storages are in place of one storage: give it a name among them, which may be empty")
+    return {name: _storage(one, folder) for name, one in places.storages.items()}
+
+
+def _storage(place: StoragePlace, folder: DataFolder | None) -> Storage:
+    if place.url:
         return FsspecStorage(
-            places.storage_url,
-            options=places.storage_options or {},
-            public_url=places.public_url,
-            signing_endpoint=places.storage_signing_endpoint,
-            exclusive=places.storage_exclusive,
+            place.url,
+            options=place.options or {},
+            public_url=place.public_url,
+            signing_endpoint=place.signing_endpoint,
+            exclusive=place.exclusive,
         )
     if folder is None:
         raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
-    return LocalStorage(folder.images, incoming=folder.incoming, public_url=places.public_url)
+    return LocalStorage(folder.images, incoming=folder.incoming, public_url=place.public_url)
+
+
+def _with_webhook(hooks: Hooks, webhook: WebhookPlace) -> Hooks:
+    if not webhook.url and not webhook.secrets:
+        return hooks
+    if not webhook.url or not webhook.secrets:
+        raise ConfigError("a webhook needs both: webhook_url and webhook_secrets")
+    from chevupload.fetch.webhook import Webhook  # noqa: PLC0415  # of an extra
+
+    return replace(hooks, on_event={**hooks.on_event, WEBHOOK: Webhook(webhook.url, webhook.secrets)})
 
 
 def _own_secret_keys(folder: DataFolder | None) -> Sequence[str]:

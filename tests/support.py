@@ -285,22 +285,31 @@ def environment() -> dict[str, str]:
 
 
 class Server:
-    """A real server in a process group of its own: ``chevupload serve`` on a data folder.
+    """A real server in a process group of its own: ``chevupload serve`` on a data folder, or by a ``.toml`` file.
 
     Tests send more in a minute than people: it has no flood limit, unless ``flood`` says one; None is the usual one.
     """
 
-    def __init__(self, folder: Path, *options: str, flood: str | None = "off") -> None:
-        self.folder = folder
-        command = [sys.executable, "-m", "chevupload", "serve", "--data", str(folder), "--port", "0", *options]
+    def __init__(
+        self, site: Path, *options: str, flood: str | None = "off", variables: Mapping[str, str] | None = None
+    ) -> None:
+        self.folder = site
+        command = [sys.executable, "-m", "chevupload", "serve", "--port", "0", *options]
+        command += ["--config" if site.suffix == ".toml" else "--data", str(site)]
         command += [] if flood is None else ["--flood", flood]
-        self.log = (folder.parent / f"{folder.name}.log").open("ab")
+        log = site.parent / f"{site.name}.log"
+        self.log = log.open("ab")
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True, env=environment()
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            start_new_session=True,
+            env={**environment(), **(variables or {})},
         )
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
-        assert " at http" in first, (folder.parent / f"{folder.name}.log").read_text()
+        assert " at http" in first, log.read_text()
         self.address = first.rpartition(" at ")[2].strip()
 
     def __enter__(self) -> Server:

@@ -191,9 +191,9 @@ def test_values_may_have_their_types_already(make):
             r"needs the driver psycopg2, .* write postgresql\+psycopg://",
         ),
         ({"database_url": "mysql://ann:secret@db/x"}, r"needs the driver MySQLdb, .* write mysql\+pymysql://"),
-        ({"public_url": "cdn"}, "public_url must be an address such as"),
-        ({"public_url": "/files"}, "public_url must be an address such as"),
-        ({"public_url": "https://cdn.example/x?y"}, "public_url must be .* neither query"),
+        ({"storage_public_url": "cdn"}, "public_url must be an address such as"),
+        ({"storage_public_url": "/files"}, "public_url must be an address such as"),
+        ({"storage_public_url": "https://cdn.example/x?y"}, "public_url must be .* neither query"),
         ({"storage_exclusive": "perhaps", "storage_url": "memory://x"}, "storage_exclusive must be True or False"),
         ({"trusted_proxies": "two"}, "trusted_proxies must be a whole number, 0 or more: 'two'"),
         ({"trusted_proxies": "1.5"}, "trusted_proxies must be a whole number"),
@@ -250,7 +250,7 @@ def test_a_database_and_a_storage_by_url(make, tmp_path):
     urls = {
         "database_url": f"sqlite:///{tmp_path}/own.db",
         "storage_url": "memory://x",
-        "public_url": "https://cdn.example",
+        "storage_public_url": "https://cdn.example",
     }
     component = make(urls)
     component.catalog.create_tables()
@@ -323,7 +323,9 @@ def test_keys_are_asked_for_in_their_order(make, tmp_path):
 def test_parts_of_the_host_win(make):
     """Over what settings would make."""
     catalog, storage = MemoryCatalog(), MemoryStorage()
-    component = make({"public_url": "https://cdn.example"}, catalog=catalog, storage=storage, keys=StaticKeys({}))
+    component = make(
+        {"storage_public_url": "https://cdn.example"}, catalog=catalog, storage=storage, keys=StaticKeys({})
+    )
     assert (component.catalog, component.context.storages.by_name[""]) == (catalog, storage)
 
 

@@ -9,22 +9,36 @@ from pathlib import Path
 import pytest
 
 from chevupload.app import ChevUpload
+from chevupload.cli.serve import OWN_OPTIONS, serve, serve_defaults
 from chevupload.config import Config, Limits
-from chevupload.config_reader import names_of
-from chevupload.factory import Places, component_from, embedded
-from chevupload.web.pages import Pages
-from tests.reference import PAGE, reference
+from chevupload.factory import component_from, embedded
+from chevupload.stand_alone import DEFAULT_FOLDER, effective, known_settings, site_settings
+from tests.reference import PAGE, SAMPLE, reference, sample
 
 
 def test_the_page_is_the_codes():
     """``python -m tests.reference`` writes it anew."""
     assert PAGE.read_text(encoding="utf-8") == reference()
+    assert SAMPLE.read_text(encoding="utf-8") == sample()
+
+
+def test_the_sample_has_every_setting(tmp_path):
+    """With its default, once the sign before it is away."""
+    file = tmp_path / "site.toml"
+    file.write_text(re.sub(r"^#(?=\w+ = )", "", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    read = site_settings(file)
+    # None and nothing at all are the same to the storages.
+    assert {one.name: one.value for one in effective(read)} == {one.name: one.value for one in known_settings()} | {
+        "folder": DEFAULT_FOLDER
+    }
+    assert set(read.serve) == set(OWN_OPTIONS)
+    assert serve_defaults(serve, read).keys() <= read.serve.keys()
 
 
 def test_no_setting_is_missing():
     """Of those that a host may have in its configuration; each has one heading."""
     settings = re.findall(r"^### `(\w+)`$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(settings) == sorted([*names_of(Places()), *names_of(Config()), *names_of(Pages())])
+    assert sorted(settings) == sorted(one.name for one in known_settings())
 
 
 def with_flask(folder: Path) -> ChevUpload:

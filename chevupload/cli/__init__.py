@@ -14,6 +14,7 @@ from chevupload.cli.accounts import album_commands, category_commands, key_comma
 from chevupload.cli.client import upload
 from chevupload.cli.client_config import client_config
 from chevupload.cli.command_line import CommandLine
+from chevupload.cli.config import config_commands
 from chevupload.cli.database import database_commands
 from chevupload.cli.events import event_commands
 from chevupload.cli.jobs import erase, move, render, verify
@@ -30,6 +31,7 @@ __all__ = ["commands", "host_commands", "hosted", "main"]
 _SITE = [
     *(user_commands, key_commands, album_commands, category_commands),
     *(create_tables, sweep, check, usage, render, move, verify, erase, event_commands, database_commands),
+    config_commands,
 ]
 
 host_commands = CommandLine("chevupload", commands=_SITE, help="Look after the uploads of this application.")

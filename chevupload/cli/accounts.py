@@ -129,7 +129,8 @@ def _add_key(
     narrowed = KeyRestrictions(**restrictions)
     with site.open_keys() as keys:
         made = keys.add_key(user, label=label, style=style, expires_at=expires, restrictions=narrowed)
-    site.audit().record("key_made", user_id=user, key_id=made.id, detail=_COMMAND_LINE)
+    with site.open_audit() as audit:
+        audit.record("key_made", user_id=user, key_id=made.id, detail=_COMMAND_LINE)
     document = {"id": made.id, "key": made.key, "expires_at": expires, "restrictions": dataclasses.asdict(narrowed)}
     return Report(document, made.key)
 
@@ -187,7 +188,8 @@ def _revoke_key(ctx: click.Context, site: ChosenSite, words: tuple[str, ...]) ->
         if not keys.revoke_key(key_id, user):
             is_known = any(key.id == key_id for key in keys.list_keys(user))
             raise ConfigError(f"{key_id} was revoked already" if is_known else f"there is no key {key_id}")
-    site.audit().record("key_revoked", user_id=user, key_id=key_id, detail=_COMMAND_LINE)
+    with site.open_audit() as audit:
+        audit.record("key_revoked", user_id=user, key_id=key_id, detail=_COMMAND_LINE)
     return Report({"id": key_id, "revoked": True}, f"revoked {key_id}")
 
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 
-from chevupload.cli.sites import DEFAULT_FOLDER, ChosenSite
+from chevupload.cli.sites import ChosenSite
 from chevupload.errors import ChevuploadError
 
 _AS_JSON = "chevupload.as_json"
 """Where the context of every command keeps whether ``--json`` is among the words, before these are parsed."""
-_DATA = click.Option(["--data"], metavar="FOLDER", help=f"Data folder.  [default: {DEFAULT_FOLDER}]")
+_DATA = click.Option(["--data"], metavar="FOLDER", help="Data folder.  [default: ./chevupload-data]")
+_CONFIG = click.Option(
+    ["--config"], metavar="FILE", help="Settings of a site, in TOML.  [default: that in CHEVUPLOAD_CONFIG, if any]"
+)
 _APP = click.Option(
     ["--app"], metavar="MODULE:NAME", help="A component, or a Flask or Pyramid application with one; NAME() makes it."
 )
@@ -80,7 +83,7 @@ class Command(click.Command):
 class SiteCommand(Command):
     """A command whose function gets a ``site``: the host's, or the one that its options name."""
 
-    site_options: Sequence[click.Option] = (_DATA, _APP)
+    site_options: Sequence[click.Option] = (_DATA, _CONFIG, _APP)
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         """Take the options that name a site."""
@@ -96,7 +99,8 @@ class SiteCommand(Command):
         """Find the site."""
         values = {str(option.name): ctx.params.pop(str(option.name), None) for option in self.site_options}
         given = [option.opts[0] for option in self.site_options if values[str(option.name)] is not None]
-        if len(given) > 1:
+        # A data folder may be that of a file's site.
+        if len(given) > 1 and set(given) != {"--data", "--config"}:
             ctx.fail(f"{' and '.join(given)} are two sites: give one of them")
         ctx.params["site"] = ctx.obj or ChosenSite(**values)
         super().invoke(ctx)
@@ -105,7 +109,7 @@ class SiteCommand(Command):
 class DatabaseCommand(SiteCommand):
     """A command on the database of a site, or on one that is named by itself."""
 
-    site_options = (_DATA, _APP, _DATABASE_URL)
+    site_options = (_DATA, _CONFIG, _APP, _DATABASE_URL)
 
 
 class SiteGroup(click.Group):

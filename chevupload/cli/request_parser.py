@@ -10,10 +10,10 @@ from waitress.parser import HTTPRequestParser
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
 from chevupload.cli.chunks import ChunkedBody
-from chevupload.cli.stand_alone import ROUTES
 from chevupload.config import Limits
 from chevupload.errors import Busy
 from chevupload.spool import Budget
+from chevupload.stand_alone import ROUTES
 from chevupload.wsgi.body import body_limit, parse_content_type
 
 _UPLOADS = (ROUTES.upload, ROUTES.imgbb, ROUTES.upload_page)

@@ -1,32 +1,32 @@
-"""``chevupload serve``: a ready server on a data folder, which makes its own first user and key."""
+"""``chevupload serve``: a ready server, which in a new data folder makes its own first user and key."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from chevupload.cli.log import set_up_log
-from chevupload.cli.sites import DEFAULT_FOLDER, ChosenSite
-from chevupload.cli.stand_alone import BASE_URL_NAME, ROUTES, webhook_hooks, webhook_options
+from chevupload.cli.sites import ChosenSite
 from chevupload.cli.values import KEY, LINE, NUMBER, SECONDS, setting, upload_address
-from chevupload.config import STORE, Config, Limits, Policy
+from chevupload.config import STORE, Limits
 from chevupload.errors import ConfigError
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
-from chevupload.policy.flood import FLOOD, Flood
+from chevupload.filesystem import local_path
+from chevupload.policy.flood import FLOOD
 from chevupload.validation import BASE_URL, ORIGIN
 from chevupload.web.api_docs.client_configs import Account, curl_line
-from chevupload.web.pages import Pages
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
-    from chevupload.data_folder import Site
+    from chevupload.stand_alone import SiteSettings
 
 try:
     import resource
@@ -34,16 +34,66 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 FIRST_USER = "admin"
-WRONG_KEYS = 20
-"""From one address in a minute. Who guesses has 256 bits to guess; this bounds what it costs the database."""
 _LEAST_BODY_BYTES = 1_000_000
 """With less room for bodies, hardly a picture would fit."""
 _OTHER_OPEN_FILES = 500
 """Open files besides those of connections, each of which has a socket and may have a file that is received or sent."""
 
 
-@click.command("serve", help="Run a server on the data folder.")
-@click.option("--data", default=DEFAULT_FOLDER, metavar="FOLDER", show_default=True, help="Data folder.")
+_PREFIX = "CHEVUPLOAD_SERVE_"
+OWN_OPTIONS = (
+    *("host", "port", "threads", "connections", "connections_per_address", "read_timeout", "body_bytes"),
+    *("sweep_minutes", "stop_seconds", "log_json"),
+)
+"""The options of the server itself; the others are settings of its component, and called like them."""
+
+
+def _read_config(ctx: click.Context, param: click.Parameter, file: str | None) -> str | None:
+    """Take the file's table ``serve`` for what the command line and the environment leave open."""
+    ctx.default_map = serve_defaults(ctx.command, ChosenSite(config=file).settings())
+    return file
+
+
+def serve_defaults(command: click.Command, settings: SiteSettings) -> dict[str, Any]:
+    """Return what a file says of the options of ``serve`` that are no settings of a component.
+
+    Raises:
+        ConfigError: an unknown key, or a value that an option cannot have; or an unknown variable.
+    """
+    for variable in os.environ:
+        if variable.startswith(_PREFIX) and variable.removeprefix(_PREFIX).lower() not in OWN_OPTIONS:
+            raise ConfigError(f"there is no setting for the variable {variable}")
+    ctx = click.Context(command)
+    options = {param.name: param for param in command.params if param.name in OWN_OPTIONS}
+    found = {}
+    for key, value in settings.serve.items():
+        place = f"{settings.name}: serve.{key}"
+        if (option := options.get(key)) is None:
+            raise ConfigError(f"{place}: unknown key; there are {', '.join(OWN_OPTIONS)}")
+        if value == "":
+            continue
+        try:
+            found[key] = option.type_cast_value(ctx, str(value))
+        except click.BadParameter as error:
+            raise ConfigError(f"{place}: {error.message}") from None
+    return found
+
+
+@click.command(
+    "serve",
+    help="Run a server on a site: on a data folder, or by the settings in a file and in the environment.",
+    context_settings={"auto_envvar_prefix": _PREFIX.rstrip("_")},
+)
+@click.option("--data", "folder", metavar="FOLDER", help="Data folder.  [default: ./chevupload-data]")
+@click.option(
+    "--config",
+    metavar="FILE",
+    is_eager=True,
+    callback=_read_config,
+    envvar="CHEVUPLOAD_CONFIG",
+    show_envvar=True,
+    help="Settings, in TOML. What is given here or in the environment wins.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0 picks a free one."
@@ -75,39 +125,32 @@ _OTHER_OPEN_FILES = 500
 @click.option("--guest-page", is_flag=True, help="Let anybody upload on the page /upload.")
 @click.option(
     "--popup-origin",
+    "popup_origins",
     type=setting("origin", ORIGIN),
     multiple=True,
     help="A site, such as https://forum.example, that may open that page as a pop-up; may be repeated.",
 )
-@click.option("--tickets", is_flag=True, help="Make tickets at /api/1/tickets, for keys with that scope.")
-@click.option("--site-name", type=LINE, default="chevupload", show_default=True, help="At the head of each page.")
 @click.option(
-    "--base-url",
-    type=setting("url", BASE_URL),
-    envvar=BASE_URL_NAME,
-    show_envvar=True,
-    help="The server's address as clients see it.",
+    "--tickets",
+    "tickets_route",
+    flag_value="api/1/tickets",
+    help="Make tickets at /api/1/tickets, for keys with that scope.",
 )
+@click.option("--site-name", type=LINE, help="At the head of each page.  [default: chevupload]")
+@click.option("--base-url", type=setting("url", BASE_URL), help="The server's address as clients see it.")
 @click.option(
-    "--trusted-proxies",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Proxies in front that set X-Forwarded headers.",
+    "--trusted-proxies", type=click.IntRange(0), help="Proxies in front that set X-Forwarded headers.  [default: 0]"
 )
 @click.option(
     "--flood",
     type=setting("limits", FLOOD),
-    default="minute=50 hour=500 day=1000 week=5000 month=10000",
-    show_default=True,
-    help="Uploads of a user, or of an address without one; off for no limit, as an admin has.",
+    help="Uploads of a user, or of an address without one; off for no limit, as an admin has.  "
+    "[default: minute=50 hour=500 day=1000 week=5000 month=10000]",
 )
 @click.option(
     "--flood-store",
     type=setting("url", STORE),
-    default="memory://",
-    show_default=True,
-    help="Where they are counted: in memory, or in a Redis, such as redis://127.0.0.1:6379/1.",
+    help="Where they are counted: in memory, or in a Redis, such as redis://127.0.0.1:6379/1.  [default: memory://]",
 )
 @click.option("--sweep-minutes", type=NUMBER, default=10.0, show_default=True, help="Sweep this often; 0 never does.")
 @click.option(
@@ -117,11 +160,22 @@ _OTHER_OPEN_FILES = 500
     show_default=True,
     help="At its end, let requests under way finish for so long.",
 )
-@webhook_options
+@click.option(
+    "--webhook-url", help="Send what happens to uploads there. Commands beside the server send nothing by it."
+)
+@click.option(
+    "--webhook-secret",
+    "webhook_secrets",
+    multiple=True,
+    help="Signs events: whsec_ and base64. Two while it is exchanged.",
+)
 @click.option("--log-json", is_flag=True, help="Log in lines of JSON, one for each upload among them.")
+@click.pass_context
 def serve(
+    ctx: click.Context,
+    /,
     *,
-    data: str,
+    config: str | None,
     host: str,
     port: int,
     threads: int,
@@ -129,81 +183,59 @@ def serve(
     connections_per_address: int | None,
     read_timeout: float,
     body_bytes: int,
-    guest_key: str | None,
-    guest_page: bool,
-    tickets: bool,
-    popup_origin: tuple[str, ...],
-    site_name: str,
-    base_url: str | None,
-    trusted_proxies: int,
-    flood: Flood | None,
-    flood_store: str,
     sweep_minutes: float,
     stop_seconds: float,
-    webhook_url: str | None,
-    webhook_secrets: tuple[str, ...],
     log_json: bool,
+    **settings: Any,
 ) -> None:
     """Serve until interrupted."""
     if importlib.util.find_spec("waitress") is None:
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
     from chevupload.cli.server import ServerLimits, create_server, listen  # noqa: PLC0415  # waitress is an extra
     from chevupload.cli.stopping import run  # noqa: PLC0415
-    from chevupload.factory import embedded  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.stand_alone import effective, site_settings, stand_alone  # noqa: PLC0415  # SQLAlchemy
 
-    if connections_per_address and trusted_proxies:
+    given = {
+        name: value for name, value in settings.items() if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    site = site_settings(config, **given)
+    limits = limits_of(threads)
+    # Whatever is wrong with them is said before anything is started.
+    values = {one.name: one.value for one in effective(site, limits)}
+    if connections_per_address and values["trusted_proxies"]:
         raise click.UsageError("--connections-per-address would bound the proxies, not their clients: leave it to them")
-    hooks = webhook_hooks(webhook_url, webhook_secrets)
     connections = _connections(connections)
     if connections_per_address is None:
         # Behind proxies, all addresses are theirs.
-        connections_per_address = 0 if trusted_proxies else max(1, connections // 4)
+        connections_per_address = 0 if values["trusted_proxies"] else max(1, connections // 4)
     set_up_log(as_json=log_json)
     _set_up_process()
     with contextlib.ExitStack() as stack:
         # Before a data folder is made: a taken port leaves nothing behind.
         sockets = [stack.enter_context(socket) for socket in listen(host, port)]
-        site = stack.enter_context(ChosenSite(data=data).open_folder(make=True))
-        config = Config(
-            limits=_limits(threads),
-            policy=Policy(
-                guest_page=guest_page,
-                album_names=True,
-                popup_origins=popup_origin,
-                flood=flood,
-                wrong_keys=None if flood is None else WRONG_KEYS,
-            ),
-            flood_store=flood_store,
-            routes=replace(ROUTES, tickets="api/1/tickets") if tickets else ROUTES,
-            base_url=base_url,
-            trusted_proxies=trusted_proxies,
-        )
-        component = embedded(
+        component = stand_alone(
             site,
-            guest_key=guest_key,
-            config=config,
-            hooks=hooks,
+            limits=limits,
             fetcher=HttpFetcher(FetchRules(max_concurrent=_fetches(threads))),
-            pages=Pages(site_name=site_name),
         )
-        limits = ServerLimits(
+        stack.callback(component.own_database.engine.dispose)
+        stack.callback(component.close)
+        server_limits = ServerLimits(
             connections=connections,
             connections_per_address=connections_per_address,
             read_timeout=read_timeout,
             body_bytes=body_bytes,
         )
-        server, address = create_server(component, sockets, threads=threads, limits=limits)
+        server, address = create_server(component, sockets, threads=threads, limits=server_limits)
         try:
             component.warm()
-            _greet(site, base_url or address)
+            _greet(component, site, values["base_url"] or address)
             if sweep_minutes:
                 component.maintenance.sweep_every(sweep_minutes * 60)
             with _told_events(component):
                 run(server, stop_seconds=stop_seconds)
         except KeyboardInterrupt:
             pass
-        finally:
-            component.close()
 
 
 @contextlib.contextmanager
@@ -237,7 +269,7 @@ def _fetches(threads: int) -> int:
     return max(1, threads // 4)
 
 
-def _limits(threads: int) -> Limits:
+def limits_of(threads: int) -> Limits:
     """Return limits that leave a thread to answer everything else, however many uploads are under way.
 
     Each kind needs a thread, so that this takes four.
@@ -265,17 +297,25 @@ def _allow_open_files(count: int) -> int:
     return wanted
 
 
-def _greet(site: Site, address: str) -> None:
-    """Say where the server is and, on a first start, how to use it."""
-    click.echo(f"Serving {site.folder} at {address}")
-    if site.accounts.list_users():
+def _greet(component: ChevUpload, site: SiteSettings, address: str) -> None:
+    """Say where the server is and how to begin: on a first start in a folder, with a user, a key and a picture."""
+    from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+
+    click.echo(f"Serving {site.name} at {address}")
+    accounts = Accounts(component.own_database)
+    if accounts.list_users():
+        return
+    folder = site.values.get("folder")
+    if site.values.get("database_url") or not folder:
+        # Several servers may have that database, and start at the same time.
+        click.echo("There are no users yet: chevupload user add NAME, and chevupload key add NAME")
         return
     # Imported at this one start: Pillow belongs into the workers, not into the server's memory.
     from chevupload.cli.example import write_example  # noqa: PLC0415
 
-    site.accounts.add_user(FIRST_USER, is_admin=True)
-    key = site.accounts.add_key(FIRST_USER, label="first key").key
-    example = write_example(site.folder / "example.jpg")
+    accounts.add_user(FIRST_USER, is_admin=True)
+    key = accounts.add_key(FIRST_USER, label="first key").key
+    example = write_example(local_path(folder) / "example.jpg")
     click.echo(f"\nMade the user {FIRST_USER!r} with this key, which is shown only now:\n\n  {key}\n")
     click.echo(f"Upload with it in a browser:\n\n  {address.rstrip('/')}/upload\n")
     account = Account(upload_url=upload_address(address).geturl(), key=key)

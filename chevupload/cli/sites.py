@@ -1,4 +1,4 @@
-"""The site that a command works on: a data folder, or the component of an application.
+"""The site that a command works on: one by its settings, in a data folder or elsewhere, or that of an application.
 
 Everything of it is loaded only when a command opens the site.
 """
@@ -21,11 +21,9 @@ from chevupload.filesystem import local_path
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
     from chevupload.cli.host_keys import HostKeys
-    from chevupload.data_folder import Site
     from chevupload.db.accounts import Accounts
     from chevupload.db.catalog import SqlCatalog
-
-DEFAULT_FOLDER = "./chevupload-data"
+    from chevupload.stand_alone import SiteSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,41 +31,37 @@ class ChosenSite:
     """A site that is not open yet.
 
     Attributes:
-        data: its data folder, if it has one.
+        data: its data folder, where its settings name no other.
+        config: the file with its settings.
         app: ``MODULE:NAME`` of a component, or of a Flask or Pyramid application with one; ``NAME()`` makes it.
         database_url: of the database, for commands that need nothing else.
         component: that of the host whose command line this is. It stays open.
     """
 
     data: str | None = None
+    config: str | None = None
     app: str | None = None
     database_url: str | None = None
     component: ChevUpload | None = None
 
     @property
-    def _is_folder(self) -> bool:
-        return self.app is None and self.component is None
+    def is_hosted(self) -> bool:
+        """Whether it is the component of an application."""
+        return self.app is not None or self.component is not None
 
     @property
     def _name(self) -> str:
         return self.app or "this application"
 
-    @contextlib.contextmanager
-    def open_folder(self, *, make: bool = False) -> Iterator[Site]:
-        """Open the data folder, which is made only by the commands that begin a site.
+    def settings(self) -> SiteSettings:
+        """Return the settings of a site that is no application's.
 
         Raises:
-            ConfigError: there is no site in it.
+            ConfigError: there is a key or a value that cannot be meant.
         """
-        from chevupload.data_folder import Site  # noqa: PLC0415  # SQLAlchemy comes with it
+        from chevupload.stand_alone import site_settings  # noqa: PLC0415  # SQLAlchemy comes with it
 
-        if not make:
-            self._database_file()
-        site = Site(self.data or DEFAULT_FOLDER)
-        try:
-            yield site
-        finally:
-            site.close()
+        return site_settings(self.config, **({} if self.data is None else {"folder": self.data}))
 
     @contextlib.contextmanager
     def open_component(self) -> Iterator[ChevUpload]:
@@ -82,10 +76,15 @@ class ChosenSite:
             with contextlib.closing(_imported(self.app)) as component:
                 yield component
         else:
-            from chevupload.cli.stand_alone import component_beside  # noqa: PLC0415
+            from chevupload.stand_alone import stand_alone  # noqa: PLC0415  # SQLAlchemy comes with it
 
-            with self.open_folder() as site, contextlib.closing(component_beside(site)) as component:
-                yield component
+            settings = self.settings()
+            _check_is_there(settings)
+            with contextlib.closing(stand_alone(settings)) as component:
+                try:
+                    yield component
+                finally:
+                    component.own_database.engine.dispose()
 
     @contextlib.contextmanager
     def open_accounts(self, *, make: bool = False) -> Iterator[Accounts]:
@@ -94,9 +93,18 @@ class ChosenSite:
         Raises:
             ConfigError: there are none.
         """
-        if self._is_folder:
-            with self.open_folder(make=make) as site:
-                yield site.accounts
+        if not self.is_hosted:
+            from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+            from chevupload.factory import database_from  # noqa: PLC0415
+
+            settings = self.settings()
+            if not make:
+                _check_is_there(settings)
+            database = database_from(settings.values)
+            try:
+                yield Accounts(database)
+            finally:
+                database.engine.dispose()
             return
         component = self._hosted()
         catalog = self._sql_catalog(component)
@@ -113,7 +121,7 @@ class ChosenSite:
         Raises:
             ConfigError: there are none.
         """
-        if self._is_folder or _has_own_users(self._hosted()):
+        if not self.is_hosted or _has_own_users(self._hosted()):
             with self.open_accounts() as accounts:
                 yield accounts
             return
@@ -134,9 +142,14 @@ class ChosenSite:
         catalog = self._sql_catalog(component)
         return {user.id: user.name for user in Accounts(catalog.database, tables=catalog.tables).list_users()}
 
-    def audit(self) -> AuditLog:
-        """Return what writes the audit log: into a table, too, where the component of an application says so."""
-        return AuditLog() if self._is_folder else self._hosted().context.audit
+    @contextlib.contextmanager
+    def open_audit(self) -> Iterator[AuditLog]:
+        """Open what writes the audit log: into a table, too, where the site says so."""
+        if not self.is_hosted and not self.settings().values.get("audit_lifetime"):
+            yield AuditLog()
+            return
+        with self.open_component() as component:
+            yield component.context.audit
 
     def database(self) -> str:
         """Return the URL of the database, as SQLAlchemy spells it.
@@ -146,18 +159,10 @@ class ChosenSite:
         """
         if self.database_url is not None:
             return self.database_url
-        if self._is_folder:
-            return f"sqlite:///{self._database_file()}"
+        if not self.is_hosted:
+            settings = self.settings()
+            return str(settings.values.get("database_url") or f"sqlite:///{_check_is_there(settings)}")
         return self._sql_catalog(self._hosted()).database.engine.url.render_as_string(hide_password=False)
-
-    def _database_file(self) -> Path:
-        from chevupload.data_folder import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
-
-        folder = self.data or DEFAULT_FOLDER
-        path = local_path(folder) / DATABASE
-        if not path.exists():
-            raise ConfigError(f"there is no site in {folder}; serve or user add makes one")
-        return path
 
     def _hosted(self) -> ChevUpload:
         """Return the component of an application."""
@@ -169,6 +174,23 @@ class ChosenSite:
         if not isinstance(component.catalog, SqlCatalog):
             raise ConfigError(f"the records of {self._name} are not in tables of ours")
         return component.catalog
+
+
+def _check_is_there(settings: SiteSettings) -> Path | None:
+    """Return the file with the records of a site in a data folder; None where they are elsewhere.
+
+    Raises:
+        ConfigError: there is no such file. Only the commands that begin a site make one.
+    """
+    from chevupload.data_folder import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
+
+    folder = settings.values.get("folder")
+    if settings.values.get("database_url") or not folder:
+        return None
+    path = local_path(folder) / DATABASE
+    if not path.exists():
+        raise ConfigError(f"there is no site in {folder}; serve or user add makes one")
+    return path
 
 
 def _has_own_users(component: ChevUpload) -> bool:

@@ -42,6 +42,10 @@ class Flood:
         """Check every limit."""
         check(self)
 
+    def __str__(self) -> str:
+        """Return the text that is read as these limits."""
+        return " ".join(f"{name}={getattr(self, name) or 'off'}" for name in _SECONDS)
+
     @property
     def windows(self) -> tuple[Window, ...]:
         """See the class."""

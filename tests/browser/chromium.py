@@ -19,7 +19,7 @@ REFUSED = "Failed to load resource:"
 
 def find_chromium() -> str | None:
     """Return the path of the browser, if there is one."""
-    return os.environ.get("CHEVUPLOAD_TEST_CHROMIUM") or shutil.which("chromium")
+    return os.environ.get("TEST_CHEVUPLOAD_CHROMIUM") or shutil.which("chromium")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A real browser, driven as a person would: Debian's Chromium, or the one that CHEVUPLOAD_TEST_CHROMIUM names."""
+"""A real browser, driven as a person would: Debian's Chromium, or the one that TEST_CHEVUPLOAD_CHROMIUM names."""
 
 from __future__ import annotations
 

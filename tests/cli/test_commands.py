@@ -423,7 +423,7 @@ def test_wrong_usage(arguments, capsys):
         (["--host", "256.256.256.256"], 1, "cannot listen at"),
         (["--port", "70000"], 2, "'--port': 70000 is not in the range 0<=x<=65535."),
         (["--trusted-proxies", "-1"], 2, "'--trusted-proxies': -1 is not in the range x>=0."),
-        (["--base-url", "example.org"], 2, "'--base-url' (env var: 'CHEVUPLOAD_BASE_URL'): it must be an address"),
+        (["--base-url", "example.org"], 2, "'--base-url': it must be an address"),
         (["--popup-origin", "example.org"], 2, "'--popup-origin': it must be an origin in small letters"),
         (["--site-name", "a\nb"], 2, r"'--site-name': not one line of printable text: 'a\nb'"),
         (["--threads", "0"], 2, "'--threads': 0 is not in the range x>=1."),

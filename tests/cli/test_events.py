@@ -102,7 +102,7 @@ class TestStandAlone:
         """Return the folder of a site whose variables name a webhook."""
         pytest.importorskip("standardwebhooks", reason="the extra webhooks is not installed")
         monkeypatch.setenv("CHEVUPLOAD_WEBHOOK_URL", self.URL)
-        monkeypatch.setenv("CHEVUPLOAD_WEBHOOK_SECRET", f"{self.SECRET} {self.SECRET}")
+        monkeypatch.setenv("CHEVUPLOAD_WEBHOOK_SECRETS", f"{self.SECRET} {self.SECRET}")
         monkeypatch.setenv("CHEVUPLOAD_BASE_URL", "https://pictures.example")
         Site(tmp_path / "site").close()
         return str(tmp_path / "site")
@@ -118,7 +118,7 @@ class TestStandAlone:
 
     def test_a_webhook_has_both(self, folder, monkeypatch, capsys):
         """Nobody takes events that are not signed."""
-        monkeypatch.delenv("CHEVUPLOAD_WEBHOOK_SECRET")
+        monkeypatch.delenv("CHEVUPLOAD_WEBHOOK_SECRETS")
         for command in (["sweep"], ["serve", "--port", "0"]):
             assert main([*command, "--data", folder]) == 1
             assert "a webhook needs both" in capsys.readouterr().err

