@@ -80,6 +80,7 @@ from chevupload.model import KeyStyle as KeyStyle
 from chevupload.model import NewKey as NewKey
 from chevupload.model import Owner as Owner
 from chevupload.model import Principal as Principal
+from chevupload.model import Rendition as Rendition
 from chevupload.model import Upload as Upload
 from chevupload.naming import checked_path as checked_path
 from chevupload.naming import joined_url as joined_url
@@ -128,6 +129,7 @@ from chevupload.records.selection import Selection as Selection
 from chevupload.records.selection import Statistics as Statistics
 from chevupload.records.ticket import Ticket as Ticket
 from chevupload.records.ticket import TicketClaims as TicketClaims
+from chevupload.scaling import RenditionSize as RenditionSize
 from chevupload.stand_alone import component_from_file as component_from_file
 from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
 from chevupload.storage.local import LocalStorage as LocalStorage

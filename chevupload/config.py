@@ -10,8 +10,10 @@ from typing import Any, Literal, TypeAlias, cast
 
 from chevupload.errors import ConfigError
 from chevupload.formats import NAMES, STILLS, TARGETS
+from chevupload.naming import EXTRA_NAME
 from chevupload.policy.flood import FLOOD, Flood
 from chevupload.policy.quota import Counted
+from chevupload.scaling import ExtraRenditions, RenditionSize
 from chevupload.validation import (
     BASE_URL,
     BYTES,
@@ -121,12 +123,45 @@ class Limits:
         check(self)
 
 
+MAX_EXTRA = 8
+"""Additional renditions of an upload: each is one more file to encode, to store and to count."""
+_EXTRA_NAME = re.compile(rf"{EXTRA_NAME}\Z")
+
+
+def _sizes(value: Any) -> tuple[tuple[str, RenditionSize], ...]:
+    pairs = tuple(value.items() if isinstance(value, Mapping) else map(tuple, value))
+    if len(pairs) > MAX_EXTRA or len(dict(pairs)) < len(pairs):
+        raise ValueError(value)
+    return tuple((name, _size(name, size)) for name, size in pairs)
+
+
+def _size(name: str, size: Any) -> RenditionSize:
+    size = RenditionSize.read(size) if isinstance(size, str) else size
+    if not _EXTRA_NAME.match(name) or not isinstance(size, RenditionSize):
+        raise ValueError(name)
+    return size
+
+
+def _read_sizes(text: str) -> tuple[tuple[str, str], ...]:
+    """Read ``w800=800x s400=400x400^``."""
+    return tuple((name, size) for name, _, size in (word.partition("=") for word in read_words(text)))
+
+
+EXTRA = Kind(
+    f"a mapping such as {{'w800': RenditionSize(width=800)}}, as a text w800=800x s400=400x400^, of up to {MAX_EXTRA} "
+    "names, each w or s and a number of 10 to 9999",
+    _sizes,
+    _read_sizes,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renditions:
     """The derived pictures. Sides are in pixels; defaults are Chevereto V4's.
 
     Raises:
-        ConfigError: a side is not positive, an unknown word, or the quality is outside 1..100.
+        ConfigError: a side is not positive, an unknown word, the quality is outside 1..100, or an additional size that
+            cannot be meant.
     """
 
     thumb_side: int = setting(320, PIXELS)
@@ -138,6 +173,9 @@ class Renditions:
     """The side of the medium picture that is fixed."""
     quality: int = setting(90, whole("a whole number from 1 to 100", most=100))
     """Quality of lossy encoders, 1..100."""
+    extra: ExtraRenditions = setting((), EXTRA)
+    """Additional sizes by their names, such as ``{"w800": RenditionSize(width=800)}``; kept as pairs. A picture that is
+    no larger than one of them has no such file. Those that are there get them by ``chevupload render``."""
 
     def __post_init__(self) -> None:
         """Check sides and quality."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 from uuid import UUID
 
 from chevupload.config import Originals
@@ -19,7 +19,7 @@ from chevupload.formats import BY_EXTENSION
 from chevupload.policy.flood import Flood
 from chevupload.policy.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, KeyRestrictions, Scope, narrower
 from chevupload.records.ticket import TicketClaims
-from chevupload.scaling import Side
+from chevupload.scaling import ExtraRenditions, Side
 
 UploadType: TypeAlias = Literal["image", "video"]
 """Of an upload, by its stored extension."""
@@ -195,6 +195,7 @@ class MediaJob:
         formats: accepted formats, by the names of :data:`chevupload.formats.FORMATS`.
         width: width of the original that the request asks for, None to keep it.
         originals: what the operator chose about it.
+        extra: names and sizes of the additional renditions.
     """
 
     source: str
@@ -210,6 +211,7 @@ class MediaJob:
     max_total_pixels: int
     max_frames: int
     max_scans: int
+    extra: ExtraRenditions = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,29 @@ class MediaFile:
 
     path: str
     size: int
+
+
+class Rendition(NamedTuple):
+    """An additional rendition of an upload: its name, its pixels, and its bytes."""
+
+    name: str
+    width: int
+    height: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraFile(MediaFile):
+    """The file of an additional rendition, with what its record will be made of."""
+
+    name: str
+    width: int
+    height: int
+
+    @property
+    def rendition(self) -> Rendition:
+        """What is recorded of it."""
+        return Rendition(self.name, self.width, self.height, self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +269,7 @@ class MediaResult:
         frame: the picture that a video shows before it plays, and another framed format instead of itself; or None.
         duration: of a video in whole seconds.
         camera: maker and model, where they are asked for as a tag; None otherwise.
+        extras: the additional renditions, as far as the picture is larger than they are.
     """
 
     format: str
@@ -264,14 +290,20 @@ class MediaResult:
     duration: int = 0
     converted: bool = False
     camera: str | None = None
+    extras: tuple[ExtraFile, ...] = ()
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
+    @property
+    def files(self) -> tuple[MediaFile, ...]:
+        """Every file that was written, in the order of :attr:`Upload.paths`."""
+        return tuple(filter(None, (self.original, self.medium, self.thumb, self.frame, *self.extras)))
+
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Remove the files that nobody moved."""
-        for file in filter(None, (self.original, self.medium, self.thumb, self.frame)):
+        for file in self.files:
             Path(file.path).unlink(missing_ok=True)
 
 
@@ -346,6 +378,7 @@ class Upload(Details):
             conversion changed it.
         original_exifdata: JSON text, or None.
         thumb_size: bytes of the thumbnail. ``medium_size`` and ``frame_size`` are 0 when there is no such file.
+        extras: the additional renditions there are; ``extra_paths`` has their storage paths by their names.
         duration: whole seconds, 0 for pictures.
         expires_at: None lives for ever.
         request_digest: of the request that it came with, if that may be repeated; no two uploads share it.
@@ -384,6 +417,7 @@ class Upload(Details):
     request_digest: str | None = None
     request_md5: str | None = None
     storage: str = ""
+    extras: tuple[Rendition, ...] = ()
 
     type: UploadType = field(init=False, compare=False, repr=False)
     mime: str = field(init=False, compare=False, repr=False)
@@ -392,6 +426,7 @@ class Upload(Details):
     medium_path: str | None = field(init=False, compare=False, repr=False)
     thumb_path: str | None = field(init=False, compare=False, repr=False)
     frame_path: str | None = field(init=False, compare=False, repr=False)
+    extra_paths: dict[str, str] = field(init=False, compare=False, repr=False)
     paths: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -405,8 +440,9 @@ class Upload(Details):
             "thumb_path": f"{stem}.th.{shown}" if self.thumb_size else None,
             "frame_path": f"{stem}.fr.jpeg" if self.frame_size else None,
         }
-        values = {"type": row.kind, "mime": row.mime, "stem": stem, **paths}
-        for name, value in {**values, "paths": tuple(filter(None, paths.values()))}.items():
+        extra = {one.name: f"{stem}.{one.name}.{shown}" for one in self.extras} if self.extras else {}
+        values = {"type": row.kind, "mime": row.mime, "stem": stem, **paths, "extra_paths": extra}
+        for name, value in {**values, "paths": tuple(filter(None, (*paths.values(), *extra.values())))}.items():
             object.__setattr__(self, name, value)
 
     def to_json(self) -> str:
@@ -425,7 +461,8 @@ class Upload(Details):
         for name in ("created_at", "received_at", "expires_at"):
             if values[name] is not None:
                 values[name] = datetime.fromisoformat(values[name])
-        return cls(**values | {"tags": tuple(values["tags"])})
+        extras = tuple(Rendition(*one) for one in values.get("extras", ()))
+        return cls(**values | {"tags": tuple(values["tags"]), "extras": extras})
 
     @property
     def cursor(self) -> Cursor:
@@ -440,8 +477,13 @@ class Upload(Details):
     @property
     def sizes(self) -> dict[str, int]:
         """Bytes of every file, by its storage path, in the order of ``paths``."""
-        sizes = (self.size, *(size for size in (self.medium_size, self.thumb_size, self.frame_size) if size))
-        return dict(zip(self.paths, sizes, strict=True))
+        derived = filter(None, (self.medium_size, self.thumb_size, self.frame_size))
+        return dict(zip(self.paths, (self.size, *derived, *(one.size for one in self.extras)), strict=True))
+
+    @property
+    def extras_size(self) -> int | None:
+        """Bytes of all additional renditions; None where there are none, as in the table."""
+        return sum(one.size for one in self.extras) or None
 
     def is_expired(self, now: datetime) -> bool:
         """Whether the upload is gone at ``now``."""

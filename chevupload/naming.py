@@ -39,7 +39,12 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 STORAGE_PATH = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.-]+)*\Z")
 """Paths are made of safe characters already. This is the second line: no mistake above can traverse folders, name a
 glob that a file system would expand, or reach ``~`` and URL chains."""
-_OWN_SUFFIX = re.compile(r"\.(th|md|fr|original|lg)$", re.IGNORECASE)
+EXTRA_NAME = "[ws][1-9][0-9]{1,3}"
+"""Names that additional renditions can have: a letter for a width or for any other size, and its pixels. Of all of them
+no upload's name ends in one, because which of them a site will have is not known when a file is stored."""
+DERIVED_SUFFIX = rf"\.(?:th|md|fr|{EXTRA_NAME})"
+"""What the names of derived pictures have before their extension: a pattern."""
+_OWN_SUFFIX = re.compile(rf"(?:{DERIVED_SUFFIX}|\.original|\.lg)$", re.IGNORECASE)
 
 
 def client_filename(text: str) -> str:

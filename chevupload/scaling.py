@@ -6,10 +6,19 @@ Chevereto V4.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self, TypeAlias
+
+from chevupload.errors import ConfigError
+from chevupload.validation import FLAG, check, optional, setting, whole
 
 Size: TypeAlias = tuple[int, int]
 Side: TypeAlias = Literal["width", "height"]
+
+_SIDE = optional(whole("a whole number of pixels from 1 to 10,000", most=10_000))
+_SPELLED = re.compile(r"([0-9]*)x([0-9]*)(\^?)\Z")
 
 
 def to_width(size: Size, width: int) -> Size:
@@ -52,3 +61,51 @@ def boxed(size: Size, max_width: int | None, max_height: int | None) -> Size:
     if max_height is not None and height > max_height:
         width, height = to_height(size, max_height)
     return width, height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenditionSize:
+    """The size of an additional rendition: as large as fits into ``width`` and ``height``, and never enlarged.
+
+    Attributes:
+        width: pixels; None is no limit, and so it is for ``height``.
+        height: pixels.
+        crop: fill both instead, with the middle of the picture.
+
+    Raises:
+        ConfigError: a side that is not from 1 to 10,000 pixels, no side at all, or one side alone with ``crop``.
+    """
+
+    width: int | None = setting(None, _SIDE)
+    height: int | None = setting(None, _SIDE)
+    crop: bool = setting(False, FLAG)
+
+    def __post_init__(self) -> None:
+        """Check sides."""
+        check(self)
+        given = [side for side in (self.width, self.height) if side is not None]
+        if len(given) < 1 + self.crop:
+            raise ConfigError("a RenditionSize needs a width or a height, and both to crop")
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read ``800x``, ``x600`` or ``800x600``; cropped it is ``400x400^``. Source: ImageMagick's geometry.
+
+        Raises:
+            ValueError: it is spelled otherwise.
+        """
+        if (found := _SPELLED.match(text)) is None:
+            raise ValueError(text)
+        width, height = (int(side) if side else None for side in found.groups()[:2])
+        return cls(width=width, height=height, crop=bool(found[3]))
+
+    def of(self, size: Size) -> Size | None:
+        """Return the size of the rendition of a picture of ``size``; None where that is not larger, so has none."""
+        made = boxed(size, self.width, self.height)
+        if self.crop and self.width is not None and self.height is not None:
+            made = self.width, self.height
+        return made if made != size and made[0] <= size[0] and made[1] <= size[1] else None
+
+
+ExtraRenditions: TypeAlias = Mapping[str, RenditionSize] | tuple[tuple[str, RenditionSize], ...]
+"""Sizes by their names, as a mapping or as pairs."""

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chevupload import Originals, Pages
+from chevupload import Originals, Pages, RenditionSize
 from chevupload.config import Delivery, Limits, Policy, Renditions, Routes
+from chevupload.config_reader import read_settings
 from chevupload.errors import ConfigError
 from chevupload.formats import FORMATS
 
@@ -43,6 +44,65 @@ def test_the_medium_picture_is_fixed_by_a_side():
     assert (Renditions().medium_fixed, Renditions(medium_fixed="height").medium_fixed) == ("width", "height")
     with pytest.raises(ConfigError, match="medium_fixed"):
         Renditions(medium_fixed="depth")
+
+
+def test_additional_sizes_are_kept_as_pairs():
+    """From a mapping, or a text as files and the environment have it; sizes may be spelled as a text everywhere."""
+    made = Renditions(extra={"w800": RenditionSize(width=800), "s400": "400x400^"})
+    assert made == Renditions(extra=made.extra)
+    assert made.extra == (("w800", RenditionSize(width=800)), ("s400", RenditionSize(width=400, height=400, crop=True)))
+    text = {"extra": "w800=800x s400=400x400^,s60=x60"}
+    assert read_settings(Renditions(), text).extra == (*made.extra, ("s60", RenditionSize(height=60)))
+    assert read_settings(made, {"extra": ""}) == made
+    hash(made)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"th": "80x"},
+        {"md": "80x"},
+        {"w5": "80x"},
+        {"w08": "80x"},
+        {"w80000": "80x"},
+        {"W80": "80x"},
+        {"h80": "80x"},
+        {"w80.th": "80x"},
+        {"w80\n": "80x"},
+        {"../w80": "80x"},
+        {"w80": "x"},
+        {"w80": "0x"},
+        {"w80": "10001x"},
+        {"w80": "80"},
+        {"w80": "80x^"},
+        {"w80": "-80x"},
+        {"w80": "80x80>"},
+        {"w80": 80},
+        {80: "80x"},
+        {f"w{number}": "80x" for number in range(10, 19)},
+        (("w80", "80x"), ("w80", "90x")),
+        "w80=80x",
+    ],
+    ids=str,
+)
+def test_additional_sizes_are_few_and_have_plain_names(extra):
+    """No name is one of ours, an extension, or what another upload's name may end in."""
+    with pytest.raises(ConfigError):
+        Renditions(extra=extra)
+
+
+@pytest.mark.parametrize("text", ["w80", "w80=", "w80=80x=", "=80x", "w80=80x w80=90x"])
+def test_texts_of_additional_sizes_that_cannot_be_read(text):
+    """Nothing is guessed."""
+    with pytest.raises(ConfigError):
+        read_settings(Renditions(), {"extra": text})
+
+
+@pytest.mark.parametrize("sides", [{}, {"crop": True}, {"width": 80, "crop": True}, {"width": 0}, {"height": 1.5}])
+def test_a_size_has_a_side(sides):
+    """And both where it is cropped."""
+    with pytest.raises(ConfigError):
+        RenditionSize(**sides)
 
 
 @pytest.mark.parametrize(

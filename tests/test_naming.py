@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.naming import (
+    DERIVED_SUFFIX,
     MAX_NAME,
     base_name,
     client_filename,
@@ -89,6 +90,10 @@ def test_default_titles(filename, title):
         ("foo.TH.jpg", "foo"),
         ("foo.md.th.fr.original.lg.jpg", "foo"),
         ("foo.th", "foo"),
+        ("foo.w800.jpg", "foo"),
+        ("foo.S40.th.w1600.jpg", "foo"),
+        ("foo.w80000.jpg", "foo.w80000"),
+        ("foo.v2.h264.x264.s01.mp4", "foo.v2.h264.x264.s01"),
         ("foo.th.jpg.jpg", "foo"),
         ("My Photo_of-the  Day (1).JPG", "My-Photo_of-the-Day-1"),
         ("ünïcode-日本 файл.jpg", "unicode--fayl"),
@@ -120,7 +125,7 @@ def test_a_name_of_which_nothing_is_left_is_empty(filename):
 
 
 SUFFIXES = st.lists(
-    st.sampled_from([".", "..", ".th", ".md", ".FR", ".lg", ".original", "t", "h", "(", "é", " ", "-", "a", "․", "…"])
+    st.sampled_from([*".th0(é -a․…", "..", ".th", ".md", ".FR", ".w800", ".S40", ".lg", ".original"])
     | st.text(max_size=3),
     max_size=12,
 ).map("".join)
@@ -133,7 +138,7 @@ def test_every_stored_name_is_safe(filename):
     name = base_name(filename)
     assert re.fullmatch(r"[A-Za-z0-9_.-]{0,200}", name)
     assert name.strip(".") == name
-    assert not re.search(r"\.(th|md|fr)$", name, re.IGNORECASE)
+    assert not re.search(rf"{DERIVED_SUFFIX}$", name, re.IGNORECASE)
 
 
 def test_a_suffix_keeps_the_length():

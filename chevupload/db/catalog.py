@@ -58,7 +58,7 @@ _USES_KEPT = timedelta(hours=1)
 """For how long the use of a ticket is kept whose time is over: longer than clocks of several machines differ."""
 
 _AUDIT_FIELDS = tuple(field.name for field in fields(AuditEntry))
-_DERIVED_SIZES = ("thumb_size", "medium_size", "frame_size")
+_DERIVED = ("thumb_size", "medium_size", "frame_size", "extras", "extras_size")
 
 
 class SqlCatalog(SqlRecords):
@@ -79,7 +79,7 @@ class SqlCatalog(SqlRecords):
         self._categories = found.categories
         column, id_, used = uploads.c, statements.is_it, found.used_names
         self._holders: Any = statements.select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
-        resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED_SIZES}
+        resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED}
         is_there = column.storage == bindparam("same_storage")
         self._resize = update(uploads).where(id_, statements.is_ready, is_there).values(resized)
         pending = found.pending.c
@@ -156,7 +156,7 @@ class SqlCatalog(SqlRecords):
             return self._resized(upload, counted)
 
     def _resized(self, upload: Upload, counted: Counted | None) -> bool:
-        usage, values = self._statements.usage, {f"new_{name}": getattr(upload, name) for name in _DERIVED_SIZES}
+        usage, values = self._statements.usage, {f"new_{name}": getattr(upload, name) for name in _DERIVED}
         values |= {"upload_id": upload.id, "same_storage": upload.storage}
         with self._database.begin() as connection:
             if counted != "all":

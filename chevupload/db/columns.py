@@ -6,6 +6,7 @@ would take ``aB`` for ``Ab``.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from chevupload.model import Rendition
 
 
 def tell_alembic() -> None:
@@ -93,6 +96,21 @@ def short_text(length: int) -> TypeEngine[str]:
 def long_text() -> TypeEngine[str]:
     """Return the type of a text of any length and any characters."""
     return Text().with_variant(LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
+
+
+class RenditionsText(TypeDecorator[tuple[Rendition, ...]]):
+    """Additional renditions as JSON text; NULL where there are none."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Rendition, ...] | None, dialect: Dialect) -> str | None:
+        """Spell each as a list of name, width, height and bytes."""
+        return json.dumps(value, separators=(",", ":")) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Rendition, ...]:
+        """Return them."""
+        return () if value is None else tuple(Rendition(*one) for one in json.loads(value))
 
 
 UNFINISHED = "state <> 'ready'"

@@ -16,7 +16,7 @@ from chevupload.db.tables import Tables
 from chevupload.model import Upload
 from chevupload.records.move import Move
 
-_SIZES = ("size", "thumb_size", "medium_size", "frame_size")
+_SIZES = ("size", "thumb_size", "medium_size", "frame_size", "extras")
 
 
 class MoveRows:
@@ -40,7 +40,8 @@ class MoveRows:
             .values(source=both[0], target=both[1], at=bindparam("now", type_=column.at.type))
         )
         self._touch = update(moves).where(*is_open).values(at=bindparam("now", type_=column.at.type))
-        is_same = [uploads.c[name] == bindparam(f"same_{name}") for name in _SIZES]
+        # NULL is the same as NULL.
+        is_same = [uploads.c[name].is_not_distinct_from(bindparam(f"same_{name}")) for name in _SIZES]
         self._switch = (
             update(uploads)
             .where(statements.is_it, statements.is_ready, uploads.c.storage == both[0], *is_same)

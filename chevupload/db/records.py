@@ -170,6 +170,8 @@ class SqlRecords(SqlAlbums):
         ask = self._statements
         row = {name: getattr(upload, name) for name in _FIELDS}
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
+        if upload.extras:
+            row["extras_size"] = upload.extras_size
         try:
             with self._database.begin() as connection:
                 # First, so that of several at once the others wait here, and hold nothing that the first one needs.

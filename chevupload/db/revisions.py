@@ -27,6 +27,7 @@ REVISIONS = (
     "chevupload_usage",
     "chevupload_audit",
     "chevupload_album_titles",
+    "chevupload_extra_renditions",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

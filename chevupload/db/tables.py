@@ -14,7 +14,15 @@ from typing import Any, Self, cast
 from sqlalchemy import BigInteger, Date, Index, Integer, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
-from chevupload.db.columns import UNFINISHED, UtcDateTime, long_text, only_where, short_text, tell_alembic
+from chevupload.db.columns import (
+    UNFINISHED,
+    RenditionsText,
+    UtcDateTime,
+    long_text,
+    only_where,
+    short_text,
+    tell_alembic,
+)
 from chevupload.errors import ConfigError
 
 
@@ -25,6 +33,7 @@ class UploadMixin:
     stem in lower case; its uniqueness is the reservation of a name. ``request_digest`` is that of a request which may
     be repeated, until the upload is withdrawn. ``claimed_at`` is when a sweep took it on itself to remove it.
     ``views`` are those before it was recorded here; the others are in a table of their own, see :class:`ViewMixin`.
+    ``extras`` is NULL where there are no additional renditions, and so is ``extras_size``, their bytes.
     """
 
     id: Mapped[str] = mapped_column(short_text(64), primary_key=True)
@@ -62,6 +71,8 @@ class UploadMixin:
     request_md5: Mapped[str | None] = mapped_column(short_text(32))
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     storage: Mapped[str] = mapped_column(short_text(64))
+    extras: Mapped[Any] = mapped_column(RenditionsText(), nullable=True)
+    extras_size: Mapped[int | None] = mapped_column(BigInteger)
 
     @declared_attr.directive
     @classmethod

@@ -45,7 +45,10 @@ class UsageRows:
         self._uploads, self._usage = upload, usage
         self.sizes = {
             "originals": upload.size,
-            "all": upload.size + upload.thumb_size + upload.medium_size + upload.frame_size,
+            "all": sum(
+                (upload.thumb_size, upload.medium_size, upload.frame_size, func.coalesce(upload.extras_size, 0)),
+                start=upload.size,
+            ),
         }
         is_it = column.owner_id == bindparam("owner")
         are_they = column.owner_id.in_(bindparam("owners", expanding=True))

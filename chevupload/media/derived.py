@@ -6,11 +6,12 @@ Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVER
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from PIL import Image
 
-from chevupload.model import MediaJob
+from chevupload.media.encode import Outbox, Save
+from chevupload.model import ExtraFile, MediaJob
 from chevupload.scaling import Size
 
 OVERSAMPLING = 1.5
@@ -82,11 +83,15 @@ class Picture:
 
     def square(self, side: int) -> Image.Image:
         """Return the largest centered square in ``side`` pixels, enlarged where it is smaller."""
-        width, height = self.extent
-        edge = min(width, height)
-        left, top = (width - edge) / 2, (height - edge) / 2
-        box = (left, top, left + edge, top + edge)
-        return self.image.resize((side, side), self.resampling, box=box, reducing_gap=OVERSAMPLING)
+        return self.cropped((side, side))
+
+    def cropped(self, size: Size) -> Image.Image:
+        """Return the largest centered part with the ratio of ``size`` in that size, enlarged where it is smaller."""
+        width = min(self.extent[0], self.extent[1] * size[0] / size[1])
+        height = min(self.extent[1], self.extent[0] * size[1] / size[0])
+        left, top = (self.extent[0] - width) / 2, (self.extent[1] - height) / 2
+        box = (left, top, left + width, top + height)
+        return self.image.resize(size, self.resampling, box=box, reducing_gap=OVERSAMPLING)
 
 
 def derived(picture: Picture, medium: Size | None, job: MediaJob) -> tuple[Image.Image, Image.Image | None]:
@@ -103,9 +108,44 @@ def derived(picture: Picture, medium: Size | None, job: MediaJob) -> tuple[Image
     return picture.square(job.thumb_side), image
 
 
-def needed_scale(size: Size, medium: Size | None, job: MediaJob) -> float:
-    """Return the scale of a picture of ``size`` that serves thumb and medium alike; they differ in panoramas."""
+class Extra(NamedTuple):
+    """An additional rendition that a picture is to have, and its size when both are upright."""
+
+    name: str
+    size: Size
+    crop: bool
+
+
+def extras_of(size: Size, job: MediaJob) -> tuple[Extra, ...]:
+    """Return the additional renditions of a picture of ``size``."""
+    sizes = ((name, wanted, wanted.of(size)) for name, wanted in dict(job.extra).items())
+    return tuple(Extra(name, made, wanted.crop) for name, wanted, made in sizes if made is not None)
+
+
+def write_extras(
+    picture: Picture,
+    extras: tuple[Extra, ...],
+    outbox: Outbox,
+    save: Save,
+    quality: int,
+    *,
+    orientation: int = 1,
+    **options: Any,
+) -> tuple[ExtraFile, ...]:
+    """Write additional renditions, one after the other: all at once may take more memory than the picture itself."""
+    files = []
+    for name, size, crop in extras:
+        draw = picture.cropped if crop else picture.resized
+        file = outbox.encode(upright(draw(upright_size(size, orientation)), orientation), save, quality, **options)
+        files.append(ExtraFile(path=file.path, size=file.size, name=name, width=size[0], height=size[1]))
+    return tuple(files)
+
+
+def needed_scale(size: Size, medium: Size | None, extras: tuple[Extra, ...], job: MediaJob) -> float:
+    """Return the scale of a picture of ``size`` that serves thumb, medium and extras; they differ in panoramas."""
     scale = OVERSAMPLING * job.thumb_side / min(size)
     if medium is not None:
         scale = max(scale, OVERSAMPLING * medium[0] / size[0])
+    for extra in extras:
+        scale = max(scale, OVERSAMPLING * max(extra.size[0] / size[0], extra.size[1] / size[1]))
     return min(1.0, scale)

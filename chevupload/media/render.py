@@ -22,7 +22,17 @@ from chevupload.media.color_description import Colors
 from chevupload.media.color_space import HighDynamicRange
 from chevupload.media.containers import exif as exif_block
 from chevupload.media.decode import Opened, decoded
-from chevupload.media.derived import OVERSAMPLING, Picture, derived, needed_scale, upright, upright_size
+from chevupload.media.derived import (
+    OVERSAMPLING,
+    Extra,
+    Picture,
+    derived,
+    extras_of,
+    needed_scale,
+    upright,
+    upright_size,
+    write_extras,
+)
 from chevupload.media.encode import Outbox, md5_of
 from chevupload.media.metadata import object_name, php_exif, read_texts
 from chevupload.media.optional import extra
@@ -109,16 +119,18 @@ class _Plan:
     Attributes:
         name: the format of the stored original.
         size: of the stored original, upright; so is ``medium``, the size of the medium picture.
+        extras: the additional renditions.
         orientation: how the decoded pixels have to be turned.
         rewritten: whether the original is encoded anew.
         scale: the least at which to decode, for everything that is made.
-        derived_name: the format of thumb and medium picture.
-        derived_width: pixels that thumb and medium picture need of the width, upright.
+        derived_name: the format of the derived pictures.
+        derived_width: pixels that the derived pictures need of the width, upright.
     """
 
     name: str
     size: Size
     medium: Size | None
+    extras: tuple[Extra, ...]
     orientation: int
     resized: bool
     converted: bool
@@ -150,7 +162,8 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     is_turned = orientation > 1 and not is_animated and not (keeps_exif and _has_trailer(source))
     other = target or source.opened.stored_as or row.stored_as
     rewritten = size != full or is_turned or other is not None
-    scale = needed_scale(size, medium, job)
+    extras = extras_of(size, job)
+    scale = needed_scale(size, medium, extras, job)
     derived_width = scale * size[0]
     if rewritten:
         scale = max(scale, OVERSAMPLING) if size != full else 1.0
@@ -160,6 +173,7 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
         name=stored_name,
         size=size,
         medium=medium,
+        extras=extras,
         orientation=orientation,
         resized=size != full,
         converted=target is not None,
@@ -209,8 +223,10 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
         stored = original.stripped(source.file, plan.name, outbox)
     if FORMATS[plan.name].is_framed:
         frame = outbox.encode(picture.image, save, job.quality, icc_profile=profile)
-    thumb, medium, profile = _derived(source, picture, profile, orientation, plan, job)
+    picture, profile = _displayable(picture, profile, orientation, plan)
     options = {"icc_profile": profile, "palette": palette}
+    extras = write_extras(picture, plan.extras, outbox, save, job.quality, orientation=orientation, **options)
+    thumb, medium = _derived(source, picture, orientation, plan, job)
     return _result(
         source,
         plan,
@@ -220,6 +236,7 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
         thumb=outbox.encode(thumb, save, job.quality, **options),
         medium=None if medium is None else outbox.encode(medium, save, job.quality, **options),
         frame=frame,
+        extras=extras,
     )
 
 
@@ -248,10 +265,10 @@ def _redrawn(picture: Picture, plan: _Plan) -> Picture:
     return Picture(image, image.size)
 
 
-def _derived(
-    source: _Source, picture: Picture, profile: bytes | None, orientation: int, plan: _Plan, job: MediaJob
-) -> tuple[Image.Image, Image.Image | None, bytes | None]:
-    """Return thumb, medium picture and their color profile; the decoded pixels are given back before any encoding."""
+def _displayable(
+    picture: Picture, profile: bytes | None, orientation: int, plan: _Plan
+) -> tuple[Picture, bytes | None]:
+    """Return the picture as derived ones are made of it, in a size near to theirs, and its color profile."""
     whole, is_plain = picture.image, _is_plain(picture.image)
     if not is_plain:
         picture = picture.showing(continuous(whole))
@@ -261,12 +278,19 @@ def _derived(
     if not is_plain or profile is not None:
         image, profile = displayable(picture.image, profile)
         picture = picture.showing(image)
+    return picture, profile
+
+
+def _derived(
+    source: _Source, picture: Picture, orientation: int, plan: _Plan, job: MediaJob
+) -> tuple[Image.Image, Image.Image | None]:
+    """Return thumb and medium picture; the decoded pixels are given back before these are encoded."""
     size = None if plan.medium is None else upright_size(plan.medium, orientation)
     thumb, medium = derived(picture, size, job)
     source.opened.image.close()
     if orientation > 1:
         thumb, medium = upright(thumb, orientation), None if medium is None else upright(medium, orientation)
-    return thumb, medium, profile
+    return thumb, medium
 
 
 def _is_plain(image: Image.Image) -> bool:

@@ -29,7 +29,7 @@ from chevupload.media import original
 from chevupload.media.codecs import ENCODE, HEAD_BYTES
 from chevupload.media.containers.matroska import document_type
 from chevupload.media.decode import check_size
-from chevupload.media.derived import Picture, derived
+from chevupload.media.derived import Picture, derived, extras_of, write_extras
 from chevupload.media.encode import Outbox, md5_of
 from chevupload.media.film_frame import display_size, picture_of
 from chevupload.model import MediaFile, MediaJob, MediaResult
@@ -260,9 +260,9 @@ def _rendered(
     job: MediaJob,
     outbox: Outbox,
 ) -> MediaResult:
+    save, picture = ENCODE["JPEG"], Picture(image, image.size)
     medium_box = medium_size(image.size, job.medium_side, job.medium_fixed)
-    thumb, medium = derived(Picture(image, image.size), medium_box, job)
-    save = ENCODE["JPEG"]
+    thumb, medium = derived(picture, medium_box, job)
     return MediaResult(
         format=name,
         width=image.width,
@@ -272,5 +272,6 @@ def _rendered(
         thumb=outbox.encode(thumb, save, job.quality, icc_profile=profile),
         medium=outbox.encode(medium, save, job.quality, icc_profile=profile) if medium is not None else None,
         frame=outbox.encode(image, save, min(job.quality, _FRAME_QUALITY), icc_profile=profile),
+        extras=write_extras(picture, extras_of(image.size, job), outbox, save, job.quality, icc_profile=profile),
         duration=seconds,
     )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 from chevupload.errors import AlbumTaken, CatalogError, NameTaken, RequestTaken
-from chevupload.model import Album, Cursor, Upload, UploadType
+from chevupload.model import Album, Cursor, Rendition, Upload, UploadType
 from chevupload.protocols import (
     AlbumRecords,
     Catalog,
@@ -97,6 +97,7 @@ class UploadRecordsContract(RecordsContract):
             views=7,
             request_digest="d" * 64,
             request_md5="2" * 32,
+            extras=(Rendition("w800", 800, 533, 8), Rendition("s40", 40, 40, 9)),
         )
         guests = new_upload("a2", owner_id=None)
         ready(catalog, upload, guests)
@@ -849,11 +850,14 @@ class CheckableRecordsContract(RecordsContract):
 
     def test_derived_files_are_resized(self, catalog: CheckableRecords) -> None:
         """Of what readers see, and nothing else of it."""
+        extras = (Rendition("w800", 800, 533, 8),)
         ready(catalog, new_upload("a1", thumb_size=1, medium_size=2, frame_size=3, views=4))
         catalog.reserve(new_upload("a2", thumb_size=1))
-        changed = {"thumb_size": 9, "medium_size": 0, "frame_size": 8, "title": "changed"}
+        changed = {"thumb_size": 9, "medium_size": 0, "frame_size": 8, "extras": extras, "title": "changed"}
         assert [catalog.resize(new_upload(id_, **changed)) for id_ in ("a1", "a2", "nobody")] == [True, False, False]
-        assert catalog.get("a1") == new_upload("a1", thumb_size=9, medium_size=0, frame_size=8, views=4)
+        assert catalog.get("a1") == new_upload("a1", thumb_size=9, medium_size=0, frame_size=8, extras=extras, views=4)
+        assert catalog.resize(new_upload("a1"))
+        assert catalog.get("a1") == new_upload("a1", views=4)
         assert not catalog.resize(new_upload("a1", storage="another", thumb_size=1))
         catalog.publish("a2")
         assert catalog.get("a2") == new_upload("a2", thumb_size=1)

@@ -183,8 +183,8 @@ class MemoryCatalog:
             record = self._record(upload.id, "ready")
             if record is None or record.upload.storage != upload.storage:
                 return False
-            sizes = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size")}
-            record.upload = replace(record.upload, **sizes)
+            derived = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size", "extras")}
+            record.upload = replace(record.upload, **derived)
             return True
 
     def requested(self, request_digest: str) -> Upload | None:

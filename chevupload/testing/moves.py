@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
-from chevupload.model import Upload
+from chevupload.model import Rendition, Upload
 from chevupload.protocols import MovableRecords
 from chevupload.records.move import Move
 from chevupload.testing.catalog import RecordsContract
@@ -63,6 +63,8 @@ class MovableRecordsContract(RecordsContract):
         upload = stored(catalog)
         catalog.begin_move(move_of(upload))
         assert not catalog.switch_storage(replace(upload, thumb_size=upload.thumb_size + 1), "new", now=NOW)
+        extras = (Rendition("w800", 800, 533, 8),)
+        assert not catalog.switch_storage(replace(upload, extras=extras), "new", now=NOW)
         assert not catalog.switch_storage(replace(upload, storage="new"), "old", now=NOW)
         assert catalog.get(upload.id) == upload
         catalog.withdraw(upload.id)

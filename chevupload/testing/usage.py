@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from chevupload.errors import NameTaken, QuotaExceeded, RequestTaken
-from chevupload.model import Upload
+from chevupload.model import Rendition, Upload
 from chevupload.policy.quota import UNLIMITED, Quota, Usage
 from chevupload.protocols import CheckableRecords, UsageRecords
 from chevupload.testing.catalog import RecordsContract
@@ -104,7 +104,8 @@ class UsageRecordsContract(RecordsContract):
 
     def test_derived_files_count_where_all_do(self, catalog: UsageRecords) -> None:
         """Each file of the upload, or the original alone."""
-        upload = new_upload(size=100, thumb_size=10, medium_size=5, frame_size=1)
+        extras = (Rendition("w80", 80, 53, 7), Rendition("w40", 40, 27, 2))
+        upload = new_upload(size=100, thumb_size=4, medium_size=2, frame_size=1, extras=extras)
         with pytest.raises(QuotaExceeded):
             catalog.reserve(upload, counted="all", quota=Quota(bytes=115))
         catalog.reserve(upload, counted="all", quota=Quota(bytes=116))

@@ -22,6 +22,7 @@ from chevupload.config import Policy
 from chevupload.errors import BackendError, ConfigError, FileMissing, Refusal, StorageError
 from chevupload.formats import MIME_TYPES
 from chevupload.model import Upload
+from chevupload.naming import DERIVED_SUFFIX
 from chevupload.protocols import CheckableRecords, ListingStorage, Storage
 from chevupload.uploads.comparison import Comparison, Difference
 from chevupload.uploads.context import UploadContext
@@ -32,11 +33,11 @@ logger = logging.getLogger("chevupload")
 
 _PAGE_SIZE = 200
 _CHECK = Actor(note="check")
-_NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*?)(?:\.(?:th|md|fr))?"
+_NAME = rf"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]*?)(?:{DERIVED_SUFFIX})?"
 _FILE = rf"{_NAME}\.(?:{'|'.join(MIME_TYPES)})\Z"
 _DATE = r"\d{4}/\d{2}/\d{2}/"
 _DIGITS = r"[0-9a-f]{2}/"
-_STEM = re.compile(r"(?:\.(?:th|md|fr))?\.[a-z0-9]+\Z")
+_STEM = re.compile(rf"(?:{DERIVED_SUFFIX})?\.[a-z0-9]+\Z")
 _TOO_MANY = 10
 """From so many on, everything missing means that the wrong place was looked at."""
 
@@ -207,7 +208,8 @@ class ConsistencyCheck:
                 return None
             if not all(self._is_whole(upload, path) for path in paths):
                 # Only those that were there: a deletion at this moment knows the paths that the upload had.
-                self._rendering.render(upload, [name for name in DERIVED if getattr(upload, f"{name}_size")])
+                known = [name for name in DERIVED if getattr(upload, f"{name}_size")]
+                self._rendering.render(upload, [*known, *upload.extra_paths])
             return "rendered"
         except (BackendError, Refusal):
             logger.exception("upload %s could not be mended", upload_id)

@@ -222,7 +222,7 @@ def _save(storage: Storage, upload: Upload, files: tuple[MediaFile, ...], writte
         FileExists: there are strangers' files in the way, which are not among ``written``, and nothing else went wrong.
     """
     written.extend(upload.paths)
-    # Threads of this upload alone: there are at most four, a fork leaves none behind, and the end of the block waits
+    # Threads of this upload alone: there are at most twelve, a fork leaves none behind, and the end of the block waits
     # for every one of them, so that nothing is written any more when what was written is removed.
     with ThreadPoolExecutor(len(files), "chevupload-save") as threads:
         saves = {

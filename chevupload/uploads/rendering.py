@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from chevupload.errors import Busy, CatalogError, ConfigError, FileMissing, Refusal, UnknownStorage
-from chevupload.model import MediaFile, Principal, Upload
+from chevupload.model import ExtraFile, MediaFile, Principal, Upload
 from chevupload.protocols import CheckableRecords, ReplacingStorage, Storage
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.pieces import pieces
@@ -21,7 +21,7 @@ from chevupload.uploads.service import Uploads
 logger = logging.getLogger("chevupload")
 
 DERIVED = ("thumb", "medium", "frame")
-"""Every picture that may be made of an original."""
+"""Every picture that may be made of an original, but for additional renditions."""
 
 
 class Rendering:
@@ -31,7 +31,7 @@ class Rendering:
         """Use these parts."""
         self._context, self._uploads = context, uploads
 
-    def render(self, upload: Upload, names: Collection[str] = DERIVED) -> None:
+    def render(self, upload: Upload, names: Collection[str] | None = None) -> None:
         """Render the derived pictures of an upload from its original, with the settings of now.
 
         Where the storage can replace files, a reader has each as it was before or as it is now. What is not made any
@@ -39,7 +39,7 @@ class Rendering:
 
         Args:
             upload: as it is in the catalog.
-            names: those of :data:`DERIVED` that may be written.
+            names: those of :data:`DERIVED` and of additional renditions that may be written; None is all.
 
         Raises:
             Refusal: the original would not be accepted now.
@@ -52,8 +52,11 @@ class Rendering:
                 spool.write(piece)
             job = self._uploads.job(Source(spool, None), Parameters(), Principal())
             with self._context.renderer.process(job) as media:
-                found = {name: getattr(media, name) for name in DERIVED}
-                self._replace(upload, storage, {name: file for name, file in found.items() if file and name in names})
+                found: dict[str, MediaFile | None] = {name: getattr(media, name) for name in DERIVED}
+                found |= {file.name: file for file in media.extras}
+                is_wanted = found if names is None else names
+                made = {name: file for name, file in found.items() if file and name in is_wanted}
+                self._replace(upload, storage, made)
 
     def _replace(self, upload: Upload, storage: Storage, made: Mapping[str, MediaFile]) -> None:
         """Put the files ``made`` in place of the derived ones there are."""
@@ -61,9 +64,10 @@ class Rendering:
         if not isinstance(records, CheckableRecords):
             raise ConfigError("this catalog cannot record sizes: it has none of the methods of CheckableRecords")
         sizes: dict[str, Any] = {f"{name}_size": made[name].size if name in made else 0 for name in DERIVED}
-        again = replace(upload, **sizes)
+        extras = tuple(file.rendition for file in made.values() if isinstance(file, ExtraFile))
+        again = replace(upload, **sizes, extras=extras)
         for name, file in made.items():
-            _put(storage, again, str(getattr(again, f"{name}_path")), file)
+            _put(storage, again, again.extra_paths.get(name) or str(getattr(again, f"{name}_path")), file)
         is_recorded = records.resize(again, counted=self._context.config.policy.usage)
         if not is_recorded and records.get(upload.id) is not None:
             raise CatalogError(f"upload {upload.id} was moved while it was rendered: render it again")

@@ -479,6 +479,7 @@ class Uploads:
             max_total_pixels=self._config.limits.max_total_pixels,
             max_frames=self._config.limits.max_frames,
             max_scans=self._config.limits.max_scans,
+            extra=self._config.renditions.extra,
         )
 
     def _store(
@@ -567,5 +568,5 @@ def _name_of(file: Readable | Wrapper) -> str | None:
 
 def _files(source: Source, media: MediaResult) -> tuple[MediaFile, ...]:
     """List the local files in the order of :attr:`Upload.paths`."""
-    original = media.original or MediaFile(path=source.spool.path, size=source.spool.size)
-    return tuple(filter(None, (original, media.medium, media.thumb, media.frame)))
+    unchanged = () if media.original else (MediaFile(path=source.spool.path, size=source.spool.size),)
+    return (*unchanged, *media.files)

@@ -75,6 +75,7 @@ def image_document(
         "thumb": files[upload.thumb_path],
         "url_frame": files[upload.frame_path]["url"] if upload.frame_path else "",
         "medium": files[upload.medium_path],
+        **_extra_members(upload, files),
         "duration_time": duration_time(upload),
         "url_viewer": viewer,
         "path_viewer": urlsplit(viewer).path,
@@ -202,6 +203,12 @@ def _files(upload: Upload, links: Links) -> dict[str | None, Document]:
             "size": size,
         }
     return files
+
+
+def _extra_members(upload: Upload, files: dict[str | None, Document]) -> Document:
+    """Describe additional renditions under their names, as thumb and medium are; Chevereto has no such members."""
+    sides = {one.name: {"width": one.width, "height": one.height} for one in upload.extras}
+    return {name: files[path] | sides[name] for name, path in upload.extra_paths.items()}
 
 
 def _without_size(file: Document) -> Document:

@@ -118,7 +118,8 @@ class Links:
         URLs are not among them: they are not known, and hold for a short time only.
         """
         names = {"original": upload.path, "medium": upload.medium_path, "thumb": upload.thumb_path}
-        files = {name: path for name, path in {**names, "frame": upload.frame_path}.items() if path is not None}
+        names |= {"frame": upload.frame_path, **upload.extra_paths}
+        files = {name: path for name, path in names.items() if path is not None}
         found: dict[str, str | None] = {name: self.file(upload, path) for name, path in files.items()}
         if self._routes.files is not None and self.is_elsewhere(upload):
             found |= {f"{name}_here": self._own_file(path) for name, path in files.items()}

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from chevupload.audit import Actor
 from chevupload.errors import FileMissing, NotFound
 from chevupload.model import Upload
+from chevupload.naming import DERIVED_SUFFIX
 from chevupload.web.api_json import deleted_document
 from chevupload.web.context import WebContext
 from chevupload.web.exif_details import exif_details
@@ -37,7 +38,7 @@ logger = logging.getLogger("chevupload")
 _READ = "GET, HEAD, OPTIONS"
 _DELETE = "GET, HEAD, POST, DELETE, OPTIONS"
 _NOINDEX = ("X-Robots-Tag", "noindex")
-_FILE = re.compile(r"([A-Za-z0-9_./-]{1,400}?)(?:\.(?:th|md|fr))?\.[a-z0-9]{3,4}\Z")
+_FILE = re.compile(rf"([A-Za-z0-9_./-]{{1,400}}?)(?:{DERIVED_SUFFIX})?\.[a-z0-9]{{3,4}}\Z")
 
 
 class Viewer(Feature):

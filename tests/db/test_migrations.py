@@ -296,6 +296,7 @@ def test_the_wheel_has_what_alembic_looks_for():
         "album_titles.py",
         "audit.py",
         "events.py",
+        "extra_renditions.py",
         "first_tables.py",
         "jobs.py",
         "moves.py",

@@ -52,7 +52,7 @@ class OlderServer:
 
     def reserve(self, upload):
         """Record an upload as pending."""
-        names = [field.name for field in fields(Upload) if field.init and field.name != "tags"]
+        names = [field.name for field in fields(Upload) if field.init and field.name not in ("tags", "extras")]
         row = {name: getattr(upload, name) for name in names}
         row |= {"state": "pending", "stem_key": upload.stem.lower(), "has_tags": False}
         row |= {name: value.replace(tzinfo=None) for name, value in row.items() if hasattr(value, "tzinfo")}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import timedelta
 
 import pytest
 
 from chevupload.errors import CatalogError, ConfigError
+from chevupload.model import Rendition, Upload
 from chevupload.testing import new_upload
 from chevupload.testing.memory import MemoryCatalog
 from chevupload.uploads.events import DeliveryReport
@@ -298,5 +300,12 @@ def test_handlers_have_plain_names_and_take_one_event(make, handlers, message):
 
 def test_a_record_survives_json():
     """An event holds an upload as text; every value of it comes back."""
-    upload = new_upload(tags=("b", "a"), expires_at=None, title="ü")
+    upload = new_upload(tags=("b", "a"), expires_at=None, title="ü", extras=(Rendition("w800", 800, 533, 8),))
     assert type(upload).from_json(upload.to_json()) == upload
+
+
+def test_a_record_of_before_additional_renditions_is_read():
+    """An event may wait while a site is upgraded."""
+    values = json.loads(new_upload().to_json())
+    del values["extras"]
+    assert Upload.from_json(json.dumps(values)) == new_upload()

@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import os
+import re
 import secrets
 import select
 import signal
@@ -24,7 +25,8 @@ from chevupload import errors
 from chevupload.config import Limits
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, Refusal, TooCostly
 from chevupload.formats import FORMATS
-from chevupload.model import MediaFile, MediaJob, MediaResult
+from chevupload.model import ExtraFile, MediaFile, MediaJob, MediaResult
+from chevupload.naming import EXTRA_NAME
 from chevupload.spool import PREFIX
 
 START_SECONDS = 60.0
@@ -252,12 +254,12 @@ def _checked(answer: Any, folder: str, prefix: str) -> MediaResult | ChevuploadE
     values = dict(answer["result"])
     for name in ("original", "thumb", "medium", "frame"):
         if values[name] is not None:
-            file = MediaFile(**values[name])
-            head, tail = os.path.split(file.path)
-            if head != folder.rstrip("/") or not tail.startswith(prefix) or os.path.islink(file.path):
-                raise ValueError(file.path)
-            values[name] = file
-    result = MediaResult(**values)
+            values[name] = MediaFile(**values[name])
+    result = MediaResult(**values | {"extras": tuple(ExtraFile(**file) for file in values["extras"])})
+    for file in result.files:
+        head, tail = os.path.split(file.path)
+        if head != folder.rstrip("/") or not tail.startswith(prefix) or os.path.islink(file.path):
+            raise ValueError(file.path)
     if not _is_typed(result):
         raise TypeError(result)
     return result
@@ -265,8 +267,10 @@ def _checked(answer: Any, folder: str, prefix: str) -> MediaResult | ChevuploadE
 
 def _is_typed(result: MediaResult) -> bool:
     """Whether every value that is stored or answered has its type."""
-    files = [file for file in (result.original, result.thumb, result.medium, result.frame) if file is not None]
-    counts = (result.width, result.height, result.frames, result.duration, *(file.size for file in files))
+    sides = [side for extra in result.extras for side in (extra.width, extra.height)]
+    sizes = [file.size for file in result.files]
+    counts = (result.width, result.height, result.frames, result.duration, *sizes, *sides)
+    names = [extra.name for extra in result.extras]
     texts = (result.title, result.description, result.taken_at, result.original_md5, result.camera)
     return (
         result.format in FORMATS
@@ -274,6 +278,8 @@ def _is_typed(result: MediaResult) -> bool:
         and (result.frame is not None) == FORMATS[result.format].is_framed
         and all(type(count) is int and count >= 0 for count in counts)
         and all(text is None or isinstance(text, str) for text in texts)
+        and len(names) == len({*names})
+        and all(re.fullmatch(EXTRA_NAME, name) for name in names)
         and all(isinstance(flag, bool) for flag in (result.is_360, result.resized, result.converted))
         and (result.exif is None or isinstance(result.exif, dict))
     )

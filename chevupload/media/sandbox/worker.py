@@ -22,6 +22,7 @@ from chevupload import errors
 from chevupload.config import Originals
 from chevupload.media import render as image
 from chevupload.model import MediaJob
+from chevupload.scaling import RenditionSize
 
 try:
     import resource
@@ -93,7 +94,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _job(values: dict[str, Any]) -> MediaJob:
     originals = Originals(**values["originals"])
-    return MediaJob(**values | {"formats": tuple(values["formats"]), "originals": originals})
+    extra = tuple((name, RenditionSize(**size)) for name, size in dict(values["extra"]).items())
+    return MediaJob(**values | {"formats": tuple(values["formats"]), "originals": originals, "extra": extra})
 
 
 if __name__ == "__main__":

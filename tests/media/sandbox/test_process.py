@@ -96,8 +96,10 @@ ANSWER: dict[str, Any] = {
     "medium": None,
     "frame": None,
     "duration": 0,
+    "extras": [],
 }
 """What an honest worker says, but for the place of its thumb."""
+EXTRA = {"path": "@", "size": 1, "name": "w80", "width": 8, "height": 6}
 NAME = """$(echo "$b" | sed 's/.*"prefix": "\\([^"]*\\)".*/\\1/')x"""
 """A file's name with the prefix of the job, which only its request tells, in a script that read it into ``b``."""
 
@@ -148,6 +150,10 @@ def test_nothing_is_left_of_a_job_that_failed(tmp_path: Path, ending: str) -> No
         {"format": "MP4", "frame": {"path": "/etc/passwd", "size": 1}},
         {"duration": 1.5},
         {"duration": -1},
+        {"extras": [EXTRA | {"path": "/etc/passwd"}]},
+        {"extras": [EXTRA | {"name": "../a"}]},
+        {"extras": [EXTRA | {"width": "5"}]},
+        {"extras": [EXTRA, EXTRA]},
     ],
     ids=str,
 )
