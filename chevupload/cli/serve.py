@@ -17,7 +17,7 @@ from chevupload.cli.log import set_up_log
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.values import KEY, LINE, NUMBER, SECONDS, setting, upload_address
 from chevupload.config import STORE, Limits
-from chevupload.errors import ConfigError
+from chevupload.errors import CatalogError, ConfigError
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from chevupload.filesystem import local_path
 from chevupload.policy.flood import FLOOD
@@ -26,6 +26,7 @@ from chevupload.web.api_docs.client_configs import Account, curl_line
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
+    from chevupload.db.accounts import Accounts
     from chevupload.stand_alone import SiteSettings
 
 try:
@@ -193,6 +194,7 @@ def serve(
         raise ConfigError("serve needs waitress: pip install 'chevupload[serve]'")
     from chevupload.cli.server import ServerLimits, create_server, listen  # noqa: PLC0415  # waitress is an extra
     from chevupload.cli.stopping import run  # noqa: PLC0415
+    from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
     from chevupload.stand_alone import effective, site_settings, stand_alone  # noqa: PLC0415  # SQLAlchemy
 
     given = {
@@ -220,6 +222,8 @@ def serve(
         )
         stack.callback(component.own_database.engine.dispose)
         stack.callback(component.close)
+        accounts = Accounts(component.own_database)
+        is_new = not _has_users(accounts, site)
         server_limits = ServerLimits(
             connections=connections,
             connections_per_address=connections_per_address,
@@ -229,7 +233,7 @@ def serve(
         server, address = create_server(component, sockets, threads=threads, limits=server_limits)
         try:
             component.warm()
-            _greet(component, site, values["base_url"] or address)
+            _greet(accounts, site, values["base_url"] or address, is_new=is_new)
             if sweep_minutes:
                 component.maintenance.sweep_every(sweep_minutes * 60)
             with _told_events(component):
@@ -297,13 +301,22 @@ def _allow_open_files(count: int) -> int:
     return wanted
 
 
-def _greet(component: ChevUpload, site: SiteSettings, address: str) -> None:
-    """Say where the server is and how to begin: on a first start in a folder, with a user, a key and a picture."""
-    from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+def _has_users(accounts: Accounts, site: SiteSettings) -> bool:
+    """Whether this is no first start.
 
+    Raises:
+        ConfigError: the database has no tables, or is away.
+    """
+    try:
+        return bool(accounts.list_users())
+    except CatalogError as error:
+        raise ConfigError(f"{site.name}: {error}; chevupload db upgrade makes its tables") from error
+
+
+def _greet(accounts: Accounts, site: SiteSettings, address: str, *, is_new: bool) -> None:
+    """Say where the server is and how to begin: on a first start in a folder, with a user, a key and a picture."""
     click.echo(f"Serving {site.name} at {address}")
-    accounts = Accounts(component.own_database)
-    if accounts.list_users():
+    if not is_new:
         return
     folder = site.values.get("folder")
     if site.values.get("database_url") or not folder:

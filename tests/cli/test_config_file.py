@@ -174,6 +174,15 @@ secrets = ["{secret}"]
 """
 
 
+def test_a_database_without_tables_is_told(write, tmp_path, capsys, monkeypatch):
+    """With the command that makes them."""
+    monkeypatch.setattr(signal, "signal", lambda *arguments: None)
+    file = write(f"folder = 'data'\nrenderer = 'inline'\n[database]\nurl = 'sqlite:///{tmp_path}/records.db'")
+    assert main(["serve", "--port", "0", "--config", str(file)]) == 1
+    error = f"Error: {file}: the database cannot do its work; chevupload db upgrade makes its tables\n"
+    assert capsys.readouterr().err.endswith(error)
+
+
 def test_secrets_are_not_shown(write, capsys):
     """By the command that prints everything else, in TOML and in JSON."""
     file = str(write(SECRET.format(secret="hush")))
