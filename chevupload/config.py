@@ -307,8 +307,9 @@ class Policy:
     id_length: int = setting(11, whole("a whole number of characters from 8 to 32", least=8, most=32))
     """How long the ids of new uploads are, in characters out of 62. With 11, a guess hits one of ten thousand million
     uploads once in five thousand million times; with 8, once in 21,800 times."""
-    duplicates: Literal["allow", "reject"] = setting("allow", choice("allow", "reject"))
-    """Whether an owner may upload the same bytes twice within a day. Admins always may."""
+    duplicates: Literal["allow", "reject", "return"] = setting("allow", choice("allow", "reject", "return"))
+    """What becomes of the same bytes that an owner sends once more: stored again; refused within a day, but for admins;
+    or answered with the owner's own earlier upload, however old, which stays as it is."""
     album_names: bool = setting(False, FLAG)
     """Whether an upload may say its album by a title, in the parameter ``album``; an album that its owner does not have
     is made. ``chevupload serve`` has it on. The host's own code may in any case."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 from chevupload.audit import AuditEntry
 from chevupload.errors import StorageError
@@ -369,10 +369,19 @@ class TicketRecords(IdempotentRecords, Protocol):
 
 @runtime_checkable
 class DuplicateRecords(UploadRecords, Protocol):
-    """Records that are found by their content. Without it, ``Policy(duplicates="reject")`` is a ConfigError."""
+    """Records that are found by their content. Without it, ``Policy(duplicates=...)`` can only be ``allow``."""
 
     def has_duplicate(self, md5: str, *, owner_id: str | None, since: datetime) -> bool:
         """Whether ``owner_id`` has a ready upload since then whose ``md5`` or ``source_md5`` is this."""
+        ...
+
+    def duplicates(
+        self, md5: str, *, field: Literal["md5", "source_md5"], owner_id: str, now: datetime, limit: int
+    ) -> Sequence[Upload]:
+        """Return up to ``limit`` ready uploads of an owner not expired at ``now`` whose ``field`` is ``md5``.
+
+        The newest comes first.
+        """
         ...
 
 

@@ -188,7 +188,7 @@ def test_routes_differ():
         ({"formats": "JPEG"}, "Policy.formats must be a tuple of formats.*: 'JPEG'"),
         ({"naming": "uuid"}, "Policy.naming must be 'original', 'random', 'mixed' or 'id': 'uuid'"),
         ({"storage_mode": "flat"}, "Policy.storage_mode must be 'datefolder' or 'direct': 'flat'"),
-        ({"duplicates": "no"}, "Policy.duplicates must be 'allow' or 'reject': 'no'"),
+        ({"duplicates": "no"}, "Policy.duplicates must be 'allow', 'reject' or 'return': 'no'"),
         ({"cors_origins": "https://example.org"}, "Policy.cors_origins must be a tuple of origins"),
     ],
 )
@@ -272,7 +272,7 @@ def test_every_format_can_be_chosen(format_):
 
 @pytest.mark.parametrize("naming", ["original", "random", "mixed", "id"])
 @pytest.mark.parametrize("storage_mode", ["datefolder", "direct"])
-@pytest.mark.parametrize("duplicates", ["allow", "reject"])
+@pytest.mark.parametrize("duplicates", ["allow", "reject", "return"])
 def test_every_known_word_is_taken(naming, storage_mode, duplicates):
     """Every choice that is offered can be made together with every other."""
     policy = Policy(naming=naming, storage_mode=storage_mode, duplicates=duplicates)

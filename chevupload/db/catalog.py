@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     ColumnElement,
@@ -397,6 +397,16 @@ class SqlCatalog(SqlRecords):
         query = self._guest_duplicate if owner_id is None else self._duplicate
         with self._database.connect() as connection:
             return bool(connection.scalar(query, {"md5": md5, "owner_id": owner_id, "since": since}))
+
+    def duplicates(
+        self, md5: str, *, field: Literal["md5", "source_md5"], owner_id: str, now: datetime, limit: int
+    ) -> list[Upload]:
+        """See DuplicateRecords."""
+        column, ask = self._uploads.c, self._statements
+        query = ask.select.where(column.owner_id == owner_id, column[field] == md5, ask.is_ready, ask.is_alive)
+        query = query.order_by(Unindexed(column.received_at).desc(), column.id.desc()).limit(limit)
+        with self._database.connect() as connection:
+            return self._with_tags(connection, connection.execute(query, {"now": now}).all())
 
     def has_category(self, category_id: int) -> bool:
         """See CategoryRecords."""

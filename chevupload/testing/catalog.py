@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta, timezone
+from functools import partial
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -491,6 +492,27 @@ class DuplicateRecordsContract(RecordsContract):
         assert not catalog.has_duplicate("1" * 32, owner_id=None, since=NOW)
         assert not catalog.has_duplicate("4" * 32, owner_id="user", since=NOW)
         assert not catalog.has_duplicate("5" * 32, owner_id="user", since=NOW)
+
+    def test_duplicates_are_returned(self, catalog: DuplicateRecords) -> None:
+        """The owner's own, ready and not expired, the newest first; each hash by itself."""
+        ready(
+            catalog,
+            new_upload("a1", md5="1" * 32, received_at=NOW - SECOND),
+            new_upload("a2", md5="1" * 32, tags=("t",)),
+            new_upload("a3", md5="2" * 32, source_md5="1" * 32),
+            new_upload("a4", md5="1" * 32, expires_at=NOW),
+            new_upload("a5", md5="1" * 32),
+            new_upload("b1", md5="1" * 32, owner_id="other"),
+            new_upload("b2", md5="1" * 32, owner_id=None),
+        )
+        catalog.reserve(new_upload("a6", md5="1" * 32))
+        catalog.withdraw("a5")
+        find = partial(catalog.duplicates, "1" * 32, now=NOW)
+        assert ids(find(field="md5", owner_id="user", limit=9)) == ["a2", "a1"]
+        assert find(field="md5", owner_id="user", limit=1) == [new_upload("a2", md5="1" * 32, tags=("t",))]
+        assert ids(find(field="source_md5", owner_id="user", limit=9)) == ["a3"]
+        assert ids(find(field="md5", owner_id="other", limit=9)) == ["b1"]
+        assert ids(find(field="md5", owner_id="USER", limit=9)) == []
 
 
 class AlbumRecordsContract(RecordsContract):

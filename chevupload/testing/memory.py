@@ -381,6 +381,13 @@ class MemoryCatalog:
             for upload in self.uploads()
         )
 
+    def duplicates(
+        self, md5: str, *, field: Literal["md5", "source_md5"], owner_id: str, now: datetime, limit: int
+    ) -> list[Upload]:
+        """See DuplicateRecords."""
+        owned = (upload for upload in self.uploads() if upload.owner_id == owner_id and not upload.is_expired(now))
+        return sorted((one for one in owned if getattr(one, field) == md5), key=_age, reverse=True)[:limit]
+
     def album(self, album_id: str) -> Album | None:
         """See AlbumRecords."""
         return self._albums.get(album_id)

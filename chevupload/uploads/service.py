@@ -10,7 +10,6 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
 from chevupload.audit import HOST, Actor
@@ -18,7 +17,6 @@ from chevupload.errors import (
     AlbumTaken,
     CatalogError,
     ConfigError,
-    DuplicateUpload,
     EmptySource,
     InvalidParameter,
     Refusal,
@@ -42,7 +40,6 @@ from chevupload.naming import random_id
 from chevupload.policy.quota import Quota, Usage
 from chevupload.protocols import (
     AuditRecords,
-    DuplicateRecords,
     EditableAlbumRecords,
     IdempotentRecords,
     OwnedRecords,
@@ -55,6 +52,7 @@ from chevupload.records.ticket import TicketClaims
 from chevupload.spool import Spool
 from chevupload.uploads.albums import Albums
 from chevupload.uploads.context import UploadContext
+from chevupload.uploads.duplicates import Duplicates
 from chevupload.uploads.editing import Changes, Editing
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters, check_query
@@ -69,7 +67,6 @@ _PAGE = 200
 """How many uploads are taken away together."""
 _MORE_ATTEMPTS = 3
 """To take a use of a ticket, or to make an album: what others take first they may give back."""
-_DUPLICATE_WINDOW = timedelta(days=1)
 _ID = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
@@ -120,11 +117,7 @@ class Uploads:
         self._editing = Editing(context)
         if self._config.policy.audit_lifetime is not None and not isinstance(catalog, AuditRecords):
             raise ConfigError("Policy(audit_lifetime=...) needs a catalog with the methods of AuditRecords")
-        self._contents: DuplicateRecords | None = None
-        if self._config.policy.duplicates == "reject":
-            if not isinstance(catalog, DuplicateRecords):
-                raise ConfigError("Policy(duplicates='reject') needs a catalog with the method has_duplicate")
-            self._contents = catalog
+        self._duplicates = Duplicates(context)
         self._named_albums = Albums(context)
         if self._config.policy.album_names and not isinstance(catalog, EditableAlbumRecords):
             raise ConfigError("Policy(album_names=True) needs a catalog with the methods of EditableAlbumRecords")
@@ -174,7 +167,9 @@ class Uploads:
         if refusal is not None:
             raise refusal
         quota = self.quota(sender)
-        self._check(source, parameters, sender, session)
+        self._check(parameters, sender, session)
+        if (earlier := self._duplicates.of_source(source, parameters, sender)) is not None:
+            return Stored(earlier, is_repeated=True)
         log.done("check")
         album, is_new = None, False
         if parameters.album is not None:
@@ -182,9 +177,6 @@ class Uploads:
             parameters = replace(parameters, album_id=album.id)
         with self._context.renderer.process(self.job(source, parameters, sender), client=client) as media:
             log.done("render")
-            if media.original_md5 is not None:
-                # What is turned or converted before it is stored is only known again by what came of it.
-                self._refuse_duplicate(media.original_md5, sender)
             record = build_record(
                 source,
                 parameters,
@@ -197,6 +189,8 @@ class Uploads:
                 received_at=self._clock(),
                 request_digest=request_digest,
             )
+            if (earlier := self._duplicates.of_record(record, source, parameters, sender)) is not None:
+                return Stored(earlier, is_repeated=True)
             record = self._context.storages.chosen(record, sender)
             files = _files(source, media)
             self._context.hooks.ask(record, sender, files[0].path)
@@ -546,18 +540,11 @@ class Uploads:
             now=self._clock(),
         )
 
-    def _check(self, source: Source, parameters: Parameters, principal: Principal, session: Any) -> None:
+    def _check(self, parameters: Parameters, principal: Principal, session: Any) -> None:
         """Refuse what costs nothing to refuse, before anything is decoded."""
         if principal.is_guest and not self._config.policy.guests:
             raise RequestDenied
         check_references(self._context, principal, parameters.album_id, parameters.category_id, session)
-        self._refuse_duplicate(source.spool.md5, principal)
-
-    def _refuse_duplicate(self, md5: str, principal: Principal) -> None:
-        if self._contents is not None and not principal.is_admin:
-            since = self._clock() - _DUPLICATE_WINDOW
-            if self._contents.has_duplicate(md5, owner_id=principal.user_id, since=since):
-                raise DuplicateUpload
 
 
 def _name_of(file: Readable | Wrapper) -> str | None:

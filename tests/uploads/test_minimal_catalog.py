@@ -106,10 +106,11 @@ def test_a_request_that_shall_be_known_again_is_refused(stand):
     assert stand.send({"source": file(), "format": "json"}, path="/upload", headers=headers).status_code == 200
 
 
-def test_duplicates_cannot_be_rejected(make, catalog):
+@pytest.mark.parametrize("duplicates", ["reject", "return"])
+def test_duplicates_cannot_be_found(make, catalog, duplicates):
     """It is said when the site is put together."""
-    with pytest.raises(ConfigError, match="has_duplicate"):
-        make(catalog=catalog, policy=Policy(duplicates="reject"))
+    with pytest.raises(ConfigError, match=f"{duplicates}.* DuplicateRecords"):
+        make(catalog=catalog, policy=Policy(duplicates=duplicates))
 
 
 def test_the_host_is_told_what_is_missing(stand):

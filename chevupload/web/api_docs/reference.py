@@ -12,6 +12,12 @@ from chevupload.config import Limits, Policy, Renditions, Routes
 from chevupload.errors import Refusal
 from chevupload.spool import format_bytes
 
+_DUPLICATES = {
+    "allow": "allowed",
+    "reject": "refused within a day",
+    "return": "answered with the user’s own earlier upload",
+}
+
 EXPIRATIONS = (
     *("PT5M", "PT15M", "PT30M", "PT1H", "PT3H", "PT6H", "PT12H", "P1D", "P2D", "P3D", "P4D", "P5D", "P6D"),
     *("P1W", "P2W", "P3W", "P1M", "P2M", "P3M", "P4M", "P5M", "P6M", "P1Y"),
@@ -70,5 +76,5 @@ def limits_of(service: Service) -> list[tuple[str, str]]:
         ("Time for the body to arrive", f"{limits.body_seconds:g} seconds"),
         ("Time to decode a file", f"{limits.decode_seconds:g} seconds"),
         ("Who may send a URL as source", who),
-        ("The same file twice within a day", "allowed" if policy.duplicates == "allow" else "refused"),
+        ("The same file twice", _DUPLICATES[policy.duplicates]),
     ]
