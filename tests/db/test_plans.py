@@ -128,6 +128,8 @@ def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, stat
         assert albums.list(ann, limit=1, after="Cats") == [cats]
         assert stand.catalog.find_album(ann, "Dogs") == albums.rename(cats.id, "Dogs")
         assert albums.delete(cats.id)
+        for field in ("md5", "source_md5"):
+            stand.catalog.duplicates("0" * 32, field=field, owner_id=owner, now=NOW, limit=9)
         stand.catalog.has_duplicate("0" * 32, owner_id=None, since=NOW - timedelta(days=1))
         assert stand.open(image["delete_url"], "POST").status_code == 200
         for counted_owner in (owner, None):
