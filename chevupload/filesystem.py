@@ -11,8 +11,10 @@ import errno
 import functools
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from chevupload.errors import ConfigError
 
@@ -120,6 +122,28 @@ def name_new(source: Path, target: Path) -> None:
             if target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
             source.rename(target)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write, for its owner's eyes only, that is at ``path`` once the block ends well, and whole.
+
+    Raises:
+        FileExistsError: something has this name.
+        OSError: any other fault of the disk.
+    """
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".chevupload-")
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        name_new(Path(name), path)
+        sync_folder(path.parent)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

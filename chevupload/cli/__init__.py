@@ -16,11 +16,15 @@ from chevupload.cli.client_config import client_config
 from chevupload.cli.command_line import CommandLine
 from chevupload.cli.config import config_commands
 from chevupload.cli.database import database_commands
+from chevupload.cli.erase import erase
 from chevupload.cli.events import event_commands
-from chevupload.cli.jobs import erase, move, render, verify
+from chevupload.cli.export import export
+from chevupload.cli.jobs import move, render, verify
 from chevupload.cli.maintenance import check, create_tables, sweep
 from chevupload.cli.serve import serve
 from chevupload.cli.sites import ChosenSite
+from chevupload.cli.stats import stats
+from chevupload.cli.uploads import upload_commands
 from chevupload.cli.usage import usage
 
 if TYPE_CHECKING:
@@ -29,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["commands", "host_commands", "hosted", "main"]
 
 _SITE = [
-    *(user_commands, key_commands, album_commands, category_commands),
-    *(create_tables, sweep, check, usage, render, move, verify, erase, event_commands, database_commands),
-    config_commands,
+    *(user_commands, key_commands, album_commands, category_commands, upload_commands),
+    *(create_tables, sweep, check, usage, stats, render, move, verify),
+    *(export, erase, event_commands, database_commands, config_commands),
 ]
 
 host_commands = CommandLine("chevupload", commands=_SITE, help="Look after the uploads of this application.")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import click
 
 from chevupload.cli.command_line import Report, SiteGroup
 from chevupload.cli.sites import ChosenSite
+from chevupload.cli.terminal import OPERATOR, confirm, table, yes_option
 from chevupload.cli.values import END, LINE, NAME, TEXT, setting, words
 from chevupload.errors import ConfigError, NameTaken
 from chevupload.model import Album, KeyStyle
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from chevupload.db.accounts import AccountKey
 
 _KEY_HEADER = ("ID", "USER", "STATE", "MADE", "EXPIRES", "USED", "FOR", "LABEL")
-_COMMAND_LINE = "on the command line"
-"""What the audit log says besides."""
 
 user_commands = SiteGroup("user", help="Manage users.")
 key_commands = SiteGroup("key", help="Manage keys.")
@@ -73,27 +70,14 @@ def _switch(site: ChosenSite, name: str, *, disabled: bool) -> Report:
 
 @user_commands.command("delete", help="Remove a user, with keys, albums and uploads.")
 @click.argument("name", type=TEXT)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 def _delete_user(site: ChosenSite, name: str, *, yes: bool) -> Report:
     with site.open_accounts() as accounts, site.open_component() as component:
         if accounts.find_user(name) is not None and not yes:
-            _confirm(f"Delete the user {name}, with all keys, albums and uploads?")
+            confirm(f"Delete the user {name}, with all keys, albums and uploads?")
         user_id = accounts.delete_user(name)
-        component.forget(user_id)
+        component.forget(user_id, by=OPERATOR)
     return Report({"id": user_id, "name": name}, f"deleted user {name}, with keys and uploads")
-
-
-def _confirm(question: str) -> None:
-    """Ask on the terminal whether to go on.
-
-    Raises:
-        ConfigError: the answer is no, or there is no terminal to ask on.
-    """
-    if not sys.stdin.isatty():
-        raise ConfigError("--yes is needed where nobody can be asked")
-    # What a program reads stays free of it.
-    if not click.confirm(question, err=True):
-        raise ConfigError("nothing was changed")
 
 
 @key_commands.command("add", help="Make a key for USER, which is shown this once.")
@@ -130,7 +114,7 @@ def _add_key(
     with site.open_keys() as keys:
         made = keys.add_key(user, label=label, style=style, expires_at=expires, restrictions=narrowed)
     with site.open_audit() as audit:
-        audit.record("key_made", user_id=user, key_id=made.id, detail=_COMMAND_LINE)
+        audit.record("key_made", user_id=user, key_id=made.id, detail=OPERATOR.note)
     document = {"id": made.id, "key": made.key, "expires_at": expires, "restrictions": dataclasses.asdict(narrowed)}
     return Report(document, made.key)
 
@@ -142,7 +126,7 @@ def _list_keys(site: ChosenSite, user: str | None) -> Report:
     with site.open_keys() as keys:
         found = keys.list_keys(user)
     document = [dataclasses.asdict(key) | {"state": _key_state(key, now)} for key in found]
-    return Report(document, _table([_KEY_HEADER, *(_key_row(key, now) for key in found)]))
+    return Report(document, table([_KEY_HEADER, *(_key_row(key, now) for key in found)]))
 
 
 def _key_state(key: AccountKey, now: datetime) -> str:
@@ -168,14 +152,6 @@ def _purpose(key: KeyRestrictions) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Set rows in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
 @key_commands.command("revoke", help="End the key ID, from key list, for good. USER's, where a host has the users.")
 @click.argument("words", nargs=-1, type=TEXT, required=True, metavar="[USER] ID")
 @click.pass_context
@@ -189,7 +165,7 @@ def _revoke_key(ctx: click.Context, site: ChosenSite, words: tuple[str, ...]) ->
             is_known = any(key.id == key_id for key in keys.list_keys(user))
             raise ConfigError(f"{key_id} was revoked already" if is_known else f"there is no key {key_id}")
     with site.open_audit() as audit:
-        audit.record("key_revoked", user_id=user, key_id=key_id, detail=_COMMAND_LINE)
+        audit.record("key_revoked", user_id=user, key_id=key_id, detail=OPERATOR.note)
     return Report({"id": key_id, "revoked": True}, f"revoked {key_id}")
 
 

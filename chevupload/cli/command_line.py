@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,12 +59,12 @@ class CommandLine(click.Group):
             ctx.exit(130)
         if not ctx.meta[_AS_JSON]:
             raise failure
-        click.echo(_json({"error": {"message": failure.format_message()}}))
+        click.echo(json_line({"error": {"message": failure.format_message()}}))
         ctx.exit(failure.exit_code)
 
 
 class Command(click.Command):
-    """A command whose function returns a :class:`Report`."""
+    """A command whose function returns a :class:`Report`, or yields several, each of which is printed at once."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         """Take ``--json`` besides its own options."""
@@ -72,12 +72,14 @@ class Command(click.Command):
         self.params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."))
 
     def invoke(self, ctx: click.Context) -> None:
-        """Print the report, and end with its status."""
-        as_json = ctx.params.pop("as_json")
-        report: Report = super().invoke(ctx)
-        if as_json or report.text:
-            click.echo(_json(report.value) if as_json else report.text)
-        ctx.exit(report.status)
+        """Print what the function reports, several as lines of JSON, and end with the highest status."""
+        as_json, status = ctx.params.pop("as_json"), 0
+        reported: Report | Iterable[Report] = super().invoke(ctx)
+        for report in [reported] if isinstance(reported, Report) else reported:
+            status = max(status, report.status)
+            if as_json or report.text:
+                click.echo(json_line(report.value) if as_json else report.text)
+        ctx.exit(status)
 
 
 class SiteCommand(Command):
@@ -124,7 +126,8 @@ class DatabaseGroup(click.Group):
     command_class = DatabaseCommand
 
 
-def _json(value: Any) -> str:
+def json_line(value: Any) -> str:
+    """Return a value as one line of JSON."""
     return json.dumps(value, ensure_ascii=False, default=_spelled)
 
 

@@ -1,38 +1,47 @@
-"""Commands of batch work: ``render``, ``move``, ``verify`` and ``erase``. Each is resumed by giving it again."""
+"""Commands of batch work: ``render``, ``move`` and ``verify``. Each is resumed by giving it again."""
 
 from __future__ import annotations
 
-import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.sites import ChosenSite
-from chevupload.cli.stop_flag import stop_signals
+from chevupload.cli.stop_flag import StopFlag, stop_signals
+from chevupload.cli.terminal import progress_bar
 from chevupload.cli.values import NAME, TEXT
+from chevupload.records.job import Job
 
-_INTERRUPTED = 130
+if TYPE_CHECKING:
+    from chevupload.app import ChevUpload
+
+INTERRUPTED = 130
 _OWNER = click.option("--owner", type=NAME, metavar="ID", help="Only the uploads of the user with this id.")
 _FIRST = click.option("--first", type=NAME, metavar="ID", help="Only uploads from this id on.")
 _LAST = click.option("--last", type=NAME, metavar="ID", help="Only uploads up to this id.")
 
 
-def run_job(site: ChosenSite, kind: str, **arguments: str | None) -> Report:
+def work_on(component: ChevUpload, kind: str, ending: StopFlag, **arguments: str | None) -> Job:
     """Work on a job until it has ended or a signal comes, with a progress bar where somebody looks."""
+    job = component.jobs.start(kind, **arguments)
+    with progress_bar(kind, job.total) as bar:
+        bar.update(job.done)
+        for now in component.jobs.run(job.id, ending=ending):
+            job = now
+            bar.update(job.done - bar.pos)
+    return job
+
+
+def run_job(site: ChosenSite, kind: str, **arguments: str | None) -> Report:
+    """Work on a job, and say how far it came."""
     with site.open_component() as component, stop_signals() as ending:
-        job = component.jobs.start(kind, **arguments)
-        with click.progressbar(
-            length=job.total, label=kind, file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
-        ) as bar:
-            bar.update(job.done)
-            for now in component.jobs.run(job.id, ending=ending):
-                job = now
-                bar.update(job.done - bar.pos)
+        job = work_on(component, kind, ending, **arguments)
     has_ended = job.ended_at is not None
     value = {"job": job.id, "total": job.total, "done": job.done, "failed": job.failed, "has_ended": has_ended}
     rest = "" if has_ended else "; the same command goes on from here"
     text = f"{kind}: {job.done} of {job.total} uploads, {job.failed} failed{rest}"
-    return Report(value, text, status=_INTERRUPTED if not has_ended else 1 if job.failed else 0)
+    return Report(value, text, status=INTERRUPTED if not has_ended else 1 if job.failed else 0)
 
 
 @click.command("render", cls=SiteCommand, help="Render thumbnails, medium pictures and frames again, by the settings.")
@@ -62,11 +71,3 @@ def move(site: ChosenSite, source: str, target: str, owner: str | None, *, chang
 def verify(site: ChosenSite, owner: str | None, first: str | None, last: str | None) -> Report:
     """Verify stored files."""
     return run_job(site, "verify", owner_id=owner, first_id=first, last_id=last)
-
-
-@click.command("erase", cls=SiteCommand, help="Take everything of a user away: keys, uploads and albums.")
-@click.argument("owner", type=NAME, metavar="ID")
-@click.confirmation_option(prompt="Nothing of this can be undone. Go on?")
-def erase(site: ChosenSite, owner: str) -> Report:
-    """Erase an owner."""
-    return run_job(site, "erase", owner_id=owner)

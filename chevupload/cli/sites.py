@@ -21,7 +21,7 @@ from chevupload.filesystem import local_path
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
     from chevupload.cli.host_keys import HostKeys
-    from chevupload.db.accounts import Accounts
+    from chevupload.db.accounts import Accounts, User
     from chevupload.db.catalog import SqlCatalog
     from chevupload.stand_alone import SiteSettings
 
@@ -106,13 +106,7 @@ class ChosenSite:
             finally:
                 database.engine.dispose()
             return
-        component = self._hosted()
-        catalog = self._sql_catalog(component)
-        if not _has_own_users(component):
-            raise ConfigError(f"the users and keys of {self._name} are its own: they are made where it makes them")
-        from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
-
-        yield Accounts(catalog.database, tables=catalog.tables)
+        yield self.accounts(self._hosted())
 
     @contextlib.contextmanager
     def open_keys(self) -> Iterator[Accounts | HostKeys]:
@@ -129,6 +123,30 @@ class ChosenSite:
 
         yield HostKeys(self._hosted().key_store)
 
+    def accounts(self, component: ChevUpload) -> Accounts:
+        """Return the site's own users, of the component that was opened.
+
+        Raises:
+            ConfigError: the users are a host's.
+        """
+        catalog = self._sql_catalog(component)
+        if not _has_own_users(component):
+            raise ConfigError(f"the users and keys of {self._name} are its own: they are made where it makes them")
+        from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+
+        return Accounts(catalog.database, tables=catalog.tables)
+
+    def account(self, component: ChevUpload, user: str) -> User | None:
+        """Return the user with a name, or else with an id; None where there is none, or where the users are a host's.
+
+        Raises:
+            BackendError: the database is away.
+        """
+        if not _has_own_users(component):
+            return None
+        accounts = self.accounts(component)
+        return accounts.find_user(user) or next((one for one in accounts.list_users() if one.id == user), None)
+
     def user_names(self, component: ChevUpload) -> dict[str, str] | None:
         """Return the names of the site's own users by their ids; None where the users are a host's.
 
@@ -137,10 +155,23 @@ class ChosenSite:
         """
         if not _has_own_users(component):
             return None
-        from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
+        return {user.id: user.name for user in self.accounts(component).list_users()}
 
-        catalog = self._sql_catalog(component)
-        return {user.id: user.name for user in Accounts(catalog.database, tables=catalog.tables).list_users()}
+    def user_id(self, component: ChevUpload, user: str) -> str:
+        """Return the id of a user, who is named by it where the users are a host's.
+
+        The site's own users are named by their names. Of somebody who is gone there, the id will do, as long as there
+        are uploads.
+
+        Raises:
+            BackendError: the database is away.
+            ConfigError: there is no such user.
+        """
+        if (account := self.account(component, user)) is not None:
+            return account.id
+        if not _has_own_users(component) or component.uploads.list(user, limit=1):
+            return user
+        raise ConfigError(f"there is no user {user!r}")
 
     @contextlib.contextmanager
     def open_audit(self) -> Iterator[AuditLog]:

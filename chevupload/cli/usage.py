@@ -9,7 +9,6 @@ import click
 from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.values import TEXT
-from chevupload.errors import ConfigError
 
 _GUESTS = "guests"
 
@@ -21,14 +20,7 @@ def usage(site: ChosenSite, user: str | None, *, recount: bool) -> Report:
     """Tell the usage, by names where the users are the site's own."""
     with site.open_component() as component:
         names = site.user_names(component)
-        if user is None:
-            owners = [*component.uploads.owners()]
-        elif names is None:
-            owners = [user]
-        else:
-            owners = [user_id for user_id, name in names.items() if name == user]
-            if not owners:
-                raise ConfigError(f"there is no user {user!r}")
+        owners = [*component.uploads.owners()] if user is None else [site.user_id(component, user)]
         found = {owner: component.uploads.usage(owner, recount=recount) for owner in owners}
     document = [{"user_id": owner, **asdict(used)} for owner, used in found.items()]
     lines = [

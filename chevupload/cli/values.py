@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -116,6 +117,21 @@ def _end(duration: str) -> datetime:
     raise ConfigError(f"not an ISO 8601 duration, such as P90D for 90 days: {duration}")
 
 
+def _moment(value: str) -> datetime:
+    """Return a time; a date is its beginning, and what has no zone is in UTC."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigError(f"not a date or a time by ISO 8601, such as 2026-01-31: {value}") from None
+
+
+def _md5(value: str) -> str:
+    if not re.fullmatch("[0-9A-Fa-f]{32}", value):
+        raise ConfigError(f"not an MD5 hash of 32 hexadecimal digits: {value!a}")
+    return value.lower()
+
+
 def upload_address(url: str) -> SplitResult:
     """Return the address of a server's upload route; of the server's itself, the route is added.
 
@@ -139,6 +155,8 @@ NAME = Value("name", _name)
 KEY = Value("key", _key)
 NUMBER = Value("number", _number)
 SECONDS = Value("seconds", _above_zero)
+MOMENT = Value("time", _moment)
+MD5 = Value("hash", _md5)
 GRACE = Value("seconds", _grace)
 END = Value("duration", _end)
 SERVER = Value("url", lambda value: upload_address(value).geturl())

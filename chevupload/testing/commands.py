@@ -6,6 +6,7 @@ Subclass :class:`CommandContract` in a test module and give it the command line 
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,43 @@ class CommandContract:
         status, told = commands.run("check", "--repair", "--grace=0")
         assert (status, "removed 2026/01/01/stray.png" in told, stray.exists()) == (0, True, False)
         assert commands.run("check", "--grace", "0") == (0, "0 uploads checked\n")
+
+    def test_uploads_are_listed_shown_and_deleted(self, commands: HostCommands) -> None:
+        """By what is known of them; nothing is deleted without a yes."""
+        commands.run("create-tables")
+        assert commands.upload(None) == 200
+        listed = [
+            json.loads(line) for line in commands.run("uploads", "list", "--type", "image", "--json")[1].splitlines()
+        ]
+        upload_id = listed[0]["id"]
+        assert [one["original_filename"] for one in listed] == ["photo.png"]
+        assert json.loads(commands.run("uploads", "show", upload_id, "--json")[1])["md5"] == listed[0]["md5"]
+        changed = json.loads(commands.run("uploads", "edit", upload_id, "--title", "Cat", "--json")[1])
+        assert (changed["title"], changed["id"]) == ("Cat", upload_id)
+        found = json.loads(commands.run("stats", "--json")[1])
+        assert (found["files"], [one["format"] for one in found["formats"]]) == (1, ["PNG"])
+        assert commands.run("uploads", "delete", upload_id)[0] == 1
+        assert commands.run("uploads", "delete", "--min-bytes", "1", "--yes") == (0, "deleted 1 uploads\n")
+        assert commands.run("uploads", "list") == (0, "")
+
+    def test_a_user_is_exported_and_erased(self, commands: HostCommands, tmp_path: Path) -> None:
+        """With the key and the picture, of which nothing is left."""
+        if commands.user_id is None:
+            pytest.skip("keys are made elsewhere")
+        commands.run("create-tables")
+        key = commands.run("key", "add", commands.user_id)[1].strip()
+        assert commands.upload(key) == 200
+        archive = tmp_path / "export.zip"
+        assert commands.run("export", commands.user_id, str(archive))[0] == 0
+        with zipfile.ZipFile(archive) as found:
+            manifest = json.loads(found.read("manifest.json"))
+            assert manifest["uploads"][0]["file"] in found.namelist()
+        assert len(manifest["keys"]) >= 1
+        status, told = commands.run("erase", commands.user_id, "--yes", "--json")
+        *uploads, summary = map(json.loads, told.splitlines())
+        assert (status, len(uploads), summary["uploads"], summary["keys"]) == (0, 1, 1, len(manifest["keys"]))
+        assert commands.upload(key) == 401
+        assert [file for file in commands.images.rglob("*") if file.is_file()] == []
 
     def test_wrong_usage_is_told(self, commands: HostCommands) -> None:
         """And help has the options of the command; the site is the host's, whatever folder there may be."""

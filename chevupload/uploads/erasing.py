@@ -1,4 +1,7 @@
-"""Takes everything away that an owner has: keys first, so that nothing follows, then uploads, and albums last."""
+"""Takes everything away that an owner has: keys first, so that nothing follows, then uploads, and albums last.
+
+What stays is the audit log, whose entries end by themselves, the names of files as digests, and the job's own record.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from chevupload.audit import Actor
 from chevupload.errors import ConfigError
 from chevupload.model import Upload
-from chevupload.protocols import AlbumRecords, KeyStore
+from chevupload.protocols import (
+    AlbumRecords,
+    ErasableRecords,
+    IdempotentRecords,
+    KeyStore,
+    MovableRecords,
+    TicketRecords,
+)
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.service import Uploads
 
@@ -37,14 +47,40 @@ class Erase:
     def run(self, uploads: Sequence[Upload], arguments: Mapping[str, str]) -> int:
         """See JobKind. What cannot be removed is marked, and the sweep's."""
         self._uploads.delete_page(uploads, by=None)
+        self._forget_traces(uploads)
         return 0
 
     def end(self, arguments: Mapping[str, str]) -> None:
-        """Remove the albums."""
+        """Remove the rest; see :meth:`finish`."""
         self.finish(arguments["owner_id"], Actor(note="job"))
 
     def finish(self, owner_id: str, by: Actor) -> None:
-        """Remove the albums."""
-        if isinstance(self._context.catalog, AlbumRecords):
-            self._context.catalog.forget_albums(owner_id)
+        """Remove the uploads that were on their way in or half deleted, the albums, and what is kept of the owner."""
+        catalog = self._context.catalog
+        if isinstance(catalog, ErasableRecords):
+            while page := catalog.remaining(owner_id, limit=self.step_size):
+                for upload in page:
+                    # It was on its way in, or half deleted.
+                    if self._abandon(upload) or not self._uploads.delete(upload, by=None):
+                        self._context.writer.clear(upload)
+                self._forget_traces(page)
+            catalog.forget_owner(owner_id)
+        if isinstance(catalog, AlbumRecords):
+            catalog.forget_albums(owner_id)
         self._context.audit.record_by(by, "owner_erased", owner_id=owner_id)
+
+    def _abandon(self, upload: Upload) -> bool:
+        """Mark an upload as deleting if it is pending, unless a transaction of this process' host holds it."""
+        catalog = self._context.catalog
+        is_held = self._context.transactions.holds(upload)
+        return isinstance(catalog, IdempotentRecords) and not is_held and catalog.abandon(upload.id)
+
+    def _forget_traces(self, uploads: Sequence[Upload]) -> None:
+        """Forget the moves of uploads that are gone, and which use of a ticket each has taken."""
+        catalog = self._context.catalog
+        if isinstance(catalog, MovableRecords):
+            catalog.end_moves(catalog.moves([upload.id for upload in uploads]))
+        if isinstance(catalog, TicketRecords):
+            for upload in uploads:
+                if upload.request_digest is not None:
+                    catalog.free(upload.request_digest)

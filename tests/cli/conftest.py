@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from chevupload.data_folder import Site
+from tests.cli.operator_site import OperatorSite
 from tests.support import Server
 
 
@@ -61,3 +62,9 @@ def server(start, site_folder):
     site.close()
     with start(site_folder, "--guest-key", "guests", "--sweep-minutes", "0.001") as running:
         yield running
+
+
+@pytest.fixture
+def operator_site(tmp_path, capsys, monkeypatch):
+    """Return a site in a data folder, and what runs the commands of its operator."""
+    return OperatorSite(tmp_path / "site", capsys, monkeypatch)

@@ -1,4 +1,4 @@
-"""``render``, ``verify`` and ``erase`` need no broker, and go on where an interruption or a kill has stopped them."""
+"""``render`` and ``verify`` need no broker, and go on where an interruption or a kill has stopped them."""
 
 from __future__ import annotations
 
@@ -94,12 +94,6 @@ def test_files_are_verified(folder, capsys):
     path.chmod(0o600)
     path.write_bytes(path.read_bytes()[::-1])
     assert run(capsys, "verify", "--data", str(folder)) == (1, f"verify: {COUNT} of {COUNT} uploads, 1 failed")
-
-
-def test_an_owner_is_erased(folder, capsys):
-    """Once it is confirmed."""
-    assert run(capsys, "erase", "7", "--data", str(folder), "--yes") == (0, "erase: 13 of 13 uploads, 0 failed")
-    assert {upload.owner_id for upload in uploads(folder)} == {"8"}
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from chevupload.cli import host_commands, hosted
 from chevupload.config import Policy, Routes
 from chevupload.errors import ConfigError
 from chevupload.model import Principal
@@ -18,6 +20,7 @@ from chevupload.protocols import (
     DuplicateRecords,
     EditableAlbumRecords,
     EditableRecords,
+    ErasableRecords,
     EventRecords,
     IdempotentRecords,
     JobRecords,
@@ -25,6 +28,7 @@ from chevupload.protocols import (
     MovableRecords,
     OwnedAlbumRecords,
     OwnedRecords,
+    SearchableRecords,
     SweepableRecords,
     UploadRecords,
     ViewedRecords,
@@ -35,7 +39,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 ABILITIES = (
     *(OwnedRecords, EditableRecords, IdempotentRecords, DuplicateRecords, AlbumRecords, CategoryRecords, ViewedRecords),
     *(SweepableRecords, CheckableRecords, EventRecords, JobRecords, MovableRecords, JoinableRecords, OwnedAlbumRecords),
-    EditableAlbumRecords,
+    *(EditableAlbumRecords, SearchableRecords, ErasableRecords),
 )
 
 
@@ -138,3 +142,21 @@ def test_the_upload_page_asks_for_no_album(make, catalog):
         catalog=catalog, routes=Routes(upload_page="upload"), current_user=lambda environ: Principal(user_id="user")
     )
     assert "album_id" not in stand.open("/upload").text
+
+
+def test_an_operator_is_told_that_it_cannot_search(stand, tmp_path):
+    """And sees one upload by its id all the same, and deletes it."""
+
+    def run(*words):
+        result = CliRunner().invoke(host_commands, words, obj=hosted(stand.component))
+        return result.exit_code, result.output
+
+    upload_id = stand.upload()["id_encoded"]
+    archive = tmp_path / "archive.zip"
+    for words in (["uploads", "list"], ["stats"], ["export", "user", str(archive)], ["erase", "user", "--yes"]):
+        status, output = run(*words)
+        assert (status, "SearchableRecords" in output) == (1, True), words
+    assert not archive.exists()
+    assert upload_id in run("uploads", "show", upload_id)[1]
+    assert run("uploads", "delete", upload_id, "--yes") == (0, "deleted 1 uploads\n")
+    assert run("uploads", "show", upload_id)[0] == 1

@@ -1,0 +1,142 @@
+"""Commands of ``uploads``: list, show, change and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chevupload.cli.command_line import Report, SiteGroup
+from chevupload.cli.selection import (
+    pages,
+    printable,
+    searchable,
+    selection_of,
+    selection_options,
+    upload_document,
+)
+from chevupload.cli.sites import ChosenSite
+from chevupload.cli.terminal import OPERATOR, confirm, progress_bar, yes_option
+from chevupload.cli.values import TEXT
+from chevupload.errors import ConfigError
+from chevupload.model import Upload
+from chevupload.policy.quota import Usage
+from chevupload.spool import format_bytes
+
+if TYPE_CHECKING:
+    from chevupload.app import ChevUpload
+
+_SHOWN = 10
+"""How many of the uploads that are to be deleted are named."""
+_ROW = "{:11}  {:16}  {:>12}  {:>11}  {:5}  {:12}  {}"
+_HEADER = _ROW.format("ID", "RECEIVED", "BYTES", "PIXELS", "KIND", "USER", "TITLE")
+
+upload_commands = SiteGroup("uploads", help="List, show, change and delete uploads.")
+
+
+@upload_commands.command("list", help="List uploads: a user's in their order, the oldest first, others in any.")
+@selection_options
+def _list(site: ChosenSite, **values: Any) -> Iterator[Report]:
+    with site.open_component() as component:
+        names, header = site.user_names(component) or {}, f"{_HEADER}\n"
+        for upload in searchable(component).search(selection_of(site, component, **values)):
+            yield Report(upload_document(component, upload), header + _row(upload, names))
+            header = ""
+
+
+@upload_commands.command("show", help="Show all that is known of an upload, by its id or the address of its viewer.")
+@click.argument("upload", type=TEXT, metavar="ID")
+def _show(site: ChosenSite, upload: str) -> Report:
+    with site.open_component() as component:
+        document = upload_document(component, _found(component, upload))
+    urls = {f"url of {name}": url for name, url in document["urls"].items()}
+    rows = {name: value for name, value in (document | urls).items() if value not in (None, "", ()) and name != "urls"}
+    width = max(map(len, rows))
+    return Report(document, "\n".join(f"{name:{width}}  {printable(_shown(value))}" for name, value in rows.items()))
+
+
+@upload_commands.command(
+    "edit", help="Change what is kept with an upload. An empty text clears; what is not given stays."
+)
+@click.argument("upload", type=TEXT, metavar="ID")
+@click.option("--title", type=TEXT, help="As the parameter of this name.")
+@click.option("--description", type=TEXT, help="As the parameter of this name.")
+@click.option("--tags", type=TEXT, help="With commas between them, in place of all that there are.")
+@click.option("--album", "album_id", type=TEXT, metavar="ID", help="One of its owner's.")
+@click.option("--category", "category_id", type=TEXT, metavar="ID", help="From category list.")
+@click.option("--nsfw/--sfw", default=None, help="Whether it may offend.")
+@click.option("--expiration", type=TEXT, help="When it ends, from now on: as the parameter of this name, such as P90D.")
+def _edit(site: ChosenSite, upload: str, **values: Any) -> Report:
+    changes: Any = {name: value for name, value in values.items() if value is not None}
+    if not changes:
+        raise click.UsageError("give what is to be changed")
+    with site.open_component() as component:
+        changed = component.uploads.update(_found(component, upload), by=OPERATOR, **changes)
+        if changed is None:
+            raise ConfigError(f"there is no upload {upload} any more")
+        return Report(upload_document(component, changed), f"changed {changed.id}")
+
+
+@upload_commands.command("delete", help="Delete the uploads with these ids, or those that the options select.")
+@click.argument("ids", nargs=-1, type=TEXT, metavar="[ID]...")
+@selection_options
+@yes_option
+def _delete(site: ChosenSite, ids: tuple[str, ...], *, yes: bool, **values: Any) -> Report:
+    is_selected = any(value not in (None, False) for value in values.values())
+    if bool(ids) == is_selected:
+        raise click.UsageError("give ids, or options that select uploads")
+    # What comes after the question was not asked about.
+    values["received_before"] = min(filter(None, (values["received_before"], datetime.now(UTC))))
+    with site.open_component() as component:
+
+        def chosen() -> Iterator[Upload]:
+            if ids:
+                yield from (_found(component, given) for given in dict.fromkeys(ids))
+            else:
+                yield from searchable(component).search(selection_of(site, component, **values))
+
+        total = _announce(chosen(), site.user_names(component) or {}, is_shown=not yes)
+        if total.files and not yes:
+            confirm(f"Delete {total.files} uploads, {format_bytes(total.bytes)}?")
+        deleted = 0
+        with progress_bar("delete", total.files) as bar:
+            for page in pages(chosen()):
+                deleted += component.uploads.delete_page(page, by=OPERATOR)
+                bar.update(len(page))
+    return Report({"deleted": deleted}, f"deleted {deleted} uploads")
+
+
+def _announce(uploads: Iterator[Upload], names: Mapping[str, str], *, is_shown: bool) -> Usage:
+    """Say on the terminal which uploads are meant, of many the first ones, and return what all come to."""
+    total = Usage()
+    for upload in uploads:
+        if is_shown and total.files < _SHOWN:
+            click.echo(_row(upload, names), err=True)
+        total += Usage.of(upload, "originals")
+    if is_shown and total.files > _SHOWN:
+        click.echo(f"... and {total.files - _SHOWN} more", err=True)
+    return total
+
+
+def _found(component: ChevUpload, given: str) -> Upload:
+    """Return the upload of an id, or of the address of its viewer."""
+    upload_id = given
+    if "/" in given and component.config.base_url is not None:
+        upload_id = component.links().viewed_id(given) or given
+    if (upload := component.catalog.get(upload_id)) is None:
+        raise ConfigError(f"there is no upload {given}")
+    return upload
+
+
+def _shown(value: object) -> str:
+    """Spell a value as people read it."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _row(upload: Upload, names: Mapping[str, str]) -> str:
+    user = "guest" if upload.owner_id is None else names.get(upload.owner_id, upload.owner_id)
+    received, pixels = f"{upload.received_at:%Y-%m-%d %H:%M}", f"{upload.width}x{upload.height}"
+    title = printable(upload.title or upload.original_filename)
+    return _ROW.format(upload.id, received, upload.size, pixels, upload.extension, user, title).rstrip()
