@@ -112,6 +112,7 @@ def document(
         storages=Storages(storage or MemoryStorage()),
         sign=lambda upload_id: f"sign-{upload_id}",
         signed_url=lambda upload, path: None,
+        renditions=renditions,
         tag_url=tag_url,
     )
     upload = Upload(**(values | fields))

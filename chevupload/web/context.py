@@ -123,6 +123,7 @@ class WebContext(UploadContext):
             storages=self.storages,
             sign=self.delete_tokens.sign,
             signed_url=self.deliverer.signed_url,
+            renditions=self.config.renditions,
             tag_url=self.config.policy.tag_url,
         )
 

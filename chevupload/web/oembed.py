@@ -17,7 +17,7 @@ from chevupload.scaling import Size, fitted
 from chevupload.uploads.parameters import whole_number
 from chevupload.web.feature import Feature, route
 from chevupload.web.pages import Pages
-from chevupload.web.previews import medium_box
+from chevupload.web.previews import whole_pictures
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.responses import Document, json_answer
@@ -92,9 +92,8 @@ def _document(
 
 def _photo(upload: Upload, links: Links, renditions: Renditions, box: Size) -> Document:
     width, height = fitted((upload.width, upload.height), box)
-    is_medium_enough = upload.medium_path and width <= medium_box(upload, renditions)[0]
-    path = upload.medium_path if is_medium_enough else upload.frame_path or upload.path
-    return {"type": "photo", "url": links.file(upload, path or upload.path), "width": width, "height": height}
+    path = next(path for path, size in whole_pictures(upload, renditions).items() if width <= size[0])
+    return {"type": "photo", "url": links.file(upload, path), "width": width, "height": height}
 
 
 def _video(upload: Upload, links: Links, pages: Pages, box: Size) -> Document:

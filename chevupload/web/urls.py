@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
-from chevupload.config import Routes
+from chevupload.config import Renditions, Routes
 from chevupload.model import Upload
 from chevupload.storage.registry import Storages
+from chevupload.web.previews import whole_pictures
 
 _ID = r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})"
 VIEWER = re.compile(_ID)
@@ -17,6 +19,14 @@ VIEWER = re.compile(_ID)
 QR_CODE = re.compile(f"{_ID}/qr")
 DELETE_LINK = re.compile(f"{_ID}/delete/([^/]{{1,200}})")
 """The id, and the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """What a browser chooses from for an ``img``: the attribute ``srcset``, and how wide the file in ``src`` is."""
+
+    srcset: str
+    width: int
 
 
 class Links:
@@ -30,18 +40,20 @@ class Links:
         storages: Storages,
         sign: Callable[[str], str],
         signed_url: Callable[[Upload, str], str | None],
+        renditions: Renditions,
         tag_url: str | None = None,
     ) -> None:
         """Build below ``base_url``.
 
         ``sign`` makes an upload's delete token; ``signed_url`` tells where a request for a file is sent on to, or None;
-        ``tag_url`` is the policy's.
+        ``renditions`` are the site's, and ``tag_url`` is the policy's.
         """
         self.base_url = base_url.rstrip("/")
         self._routes = routes
         self._storages = storages
         self._sign = sign
         self._signed_url = signed_url
+        self._renditions = renditions
         self._tag_url = tag_url
         self._can_delete = True
 
@@ -78,6 +90,23 @@ class Links:
     def medium(self, upload: Upload) -> str:
         """Return the URL of the medium picture; where there is none, of a video's frame, or of the file."""
         return self.file(upload, upload.medium_path or upload.frame_path or upload.path)
+
+    def image_set(self, upload: Upload, path: str | None) -> ImageSet | None:
+        """Return what stands beside ``src`` in an ``img`` of the file at ``path``: that file and additional renditions.
+
+        Those are the larger ones beside the medium picture, which keeps its place, and the smaller ones beside the
+        whole. None where there is nothing to choose from; derived pictures of what moves stand still.
+        """
+        if path is None or upload.is_animated or not upload.extras:
+            return None
+        sizes = whole_pictures(upload, self._renditions)
+        least = sizes[path][0] if path == upload.medium_path else 0
+        extras = [one for one in upload.extra_paths.values() if one in sizes and sizes[one][0] > least]
+        if not extras:
+            return None
+        chosen = [one for one in sizes if one == path or one in extras]
+        srcset = ", ".join(f"{self.file(upload, one)} {sizes[one][0]}w" for one in chosen)
+        return ImageSet(srcset, sizes[path][0])
 
     def viewer(self, upload: Upload) -> str:
         """Return the canonical viewer URL, which carries the title; without viewers, the file's."""

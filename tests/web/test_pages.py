@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from chevupload import Hooks
-from chevupload.config import Policy, Routes
+from chevupload.config import Policy, Renditions, Routes
 from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.storage.registry import Storages
@@ -69,6 +69,7 @@ def test_without_title_the_file_name_is_shown(stand):
         storages=Storages(MemoryStorage()),
         sign=str,
         signed_url=lambda upload, path: None,
+        renditions=Renditions(),
     )
     site = SiteLinks({}, mount="", routes=Routes(), assets=None, login_url=None, signed_in=None)
     page = Page(name="viewer", title="a.mp4", site=site)

@@ -14,7 +14,7 @@ const films = {
   bbcode: (image) => `[video]${image.url}[/video]`,
 };
 const pictures = {
-  html: (url, title) => `<img src="${escaped(url)}" alt="${escaped(title)}">`,
+  html: (url, title, choice) => `<img src="${escaped(url)}"${choice} alt="${escaped(title)}">`,
   markdown: (url, title) => `![${plain(title)}](${url})`,
   bbcode: (url) => `[img]${url}[/img]`,
 };
@@ -64,8 +64,28 @@ function titleOf(image) {
 }
 
 function embedded(kind, image, url, isLinked) {
-  const picture = pictures[kind](url, titleOf(image));
+  const picture = pictures[kind](url, titleOf(image), choice(image, url));
   return isLinked ? linked[kind](image.url_viewer, picture) : picture;
+}
+
+/** Return the attributes by which a browser chooses: a screen with more pixels shows a larger one in its place. */
+function choice(image, url) {
+  const width = Number(image.display_width);
+  if (image.is_animated || url !== image.medium?.url || url !== image.display_url) return "";
+  const larger = Object.values(extras(image)).filter((one) => one.width > width && isWhole(one, image));
+  const found = [{ url, width }, ...larger].sort((one, other) => one.width - other.width);
+  return larger.length ? ` srcset="${escaped(found.map((one) => `${one.url} ${one.width}w`).join(", "))}" sizes="${width}px"` : "";
+}
+
+/** Return the pictures in additional sizes, which have names such as w800. */
+export function extras(image) {
+  return Object.fromEntries(Object.entries(image).filter(([name]) => /^[ws][1-9][0-9]{1,3}$/.test(name)));
+}
+
+function isWhole(one, image) {
+  const follows = (side, other, through) => Math.max(1, Math.round(side * other / through));
+  return one.height === follows(image.height, one.width, image.width)
+    || one.width === follows(image.width, one.height, image.height);
 }
 
 function sized(image, size) {

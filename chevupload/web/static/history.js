@@ -1,10 +1,12 @@
 // The list of what was uploaded, as this browser keeps it for a day.
 
+import { extras } from "./codes.js";
+
 const DAY = 86_400_000; // milliseconds
 const MOST = 500; // uploads
 const MEMBERS = [
   ...["url", "url_viewer", "url_frame", "type", "width", "height", "title", "filename", "display_title", "size"],
-  ...["nsfw", "duration_time", "is_animated", "expiration_date_gmt"],
+  ...["nsfw", "duration_time", "is_animated", "expiration_date_gmt", "display_url", "display_width"],
 ];
 
 /** Return what is kept under `name`, the newest first. */
@@ -19,7 +21,7 @@ export function kept(name) {
 /** Keep an upload, which the API's document `image` describes. */
 export function keep(name, image, withDeleteLink) {
   const entry = Object.fromEntries(MEMBERS.map((member) => [member, image[member]]));
-  Object.assign(entry, { thumb: { url: image.thumb?.url }, medium: { url: image.medium?.url }, at: Date.now() });
+  Object.assign(entry, { thumb: { url: image.thumb?.url }, medium: { url: image.medium?.url }, at: Date.now() }, extras(image));
   if (withDeleteLink) entry.delete_url = image.delete_url;
   store(name, [entry, ...kept(name).filter((one) => one.url_viewer !== image.url_viewer)].slice(0, MOST));
 }

@@ -33,6 +33,8 @@ for (const link of document.querySelectorAll("[data-zoom]")) {
   const label = link.getAttribute("aria-label");
   const zoom = (on) => {
     stage.classList.toggle("full", on);
+    // Shown at the picture's own width, of several files the browser takes the whole.
+    for (const image of link.querySelectorAll("[srcset]")) image.sizes = `${image.getAttribute("width")}px`;
     link.setAttribute("aria-label", on ? link.dataset.zoom : label);
   };
   link.addEventListener("click", (event) => {
