@@ -162,7 +162,7 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     is_turned = orientation > 1 and not is_animated and not (keeps_exif and _has_trailer(source))
     other = target or source.opened.stored_as or row.stored_as
     rewritten = size != full or is_turned or other is not None
-    extras = extras_of(size, job)
+    extras = extras_of(size, job) if job.extra else ()
     scale = needed_scale(size, medium, extras, job)
     derived_width = scale * size[0]
     if rewritten:

@@ -114,7 +114,7 @@ def build_record(
         thumb_size=media.thumb.size,
         medium_size=media.medium.size if media.medium else 0,
         frame_size=media.frame.size if media.frame else 0,
-        extras=tuple(file.rendition for file in media.extras),
+        extras=tuple(file.rendition for file in media.extras) if media.extras else (),
         duration=media.duration,
         expires_at=end_of_life(parameters.expiration, sender, policy, now),
         request_digest=request_digest,

@@ -75,7 +75,7 @@ def image_document(
         "thumb": files[upload.thumb_path],
         "url_frame": files[upload.frame_path]["url"] if upload.frame_path else "",
         "medium": files[upload.medium_path],
-        **_extra_members(upload, files),
+        **(_extra_members(upload, files) if upload.extras else {}),
         "duration_time": duration_time(upload),
         "url_viewer": viewer,
         "path_viewer": urlsplit(viewer).path,
