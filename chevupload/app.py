@@ -22,7 +22,6 @@ from chevupload.model import Owner, Upload, as_principal
 from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.signing import DeleteTokens
 from chevupload.storage.registry import Storages
-from chevupload.uploads.albums import Albums
 from chevupload.uploads.erasing import Erase
 from chevupload.uploads.events import Events
 from chevupload.uploads.hooks import Hooks
@@ -32,6 +31,8 @@ from chevupload.uploads.moving import MoveUploads
 from chevupload.uploads.rendering import Render
 from chevupload.uploads.verifying import Verify
 from chevupload.validation import Kind, function_of, instance_of, optional
+from chevupload.web.account_api import AccountApi
+from chevupload.web.albums_api import AlbumsApi
 from chevupload.web.api import UploadApi
 from chevupload.web.api_docs.api_page import ApiDocs
 from chevupload.web.api_json import upload_document
@@ -45,6 +46,7 @@ from chevupload.web.oembed import OEmbed
 from chevupload.web.pages import Pages
 from chevupload.web.ticket_api import TicketApi
 from chevupload.web.upload_page import UploadPage
+from chevupload.web.uploads_api import UploadsApi
 from chevupload.web.urls import Links
 from chevupload.web.viewer import Viewer
 from chevupload.wsgi.proxies import trust_proxies
@@ -58,6 +60,9 @@ if TYPE_CHECKING:
 FEATURES: tuple[type[Feature], ...] = (
     UploadApi,
     TicketApi,
+    UploadsApi,
+    AlbumsApi,
+    AccountApi,
     Viewer,
     AssetRoutes,
     Health,
@@ -164,8 +169,7 @@ class ChevUpload:
         features = [feature for feature in FEATURES if feature.is_possible(context)]
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
-        self.tickets = context.tickets
-        self.albums = Albums(context)
+        self.tickets, self.albums = context.tickets, context.albums
         self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
         self._erase = Erase(context, context.uploads, context.key_store)
         kinds = (Render(context, context.uploads), MoveUploads(context), Verify(context), self._erase)

@@ -208,6 +208,15 @@ class Routes:
     """Uploads, in ImgBB's dialect."""
     tickets: str | None = setting(None, _ROUTE)
     """Makes tickets for keys that are for them; ``api/1/tickets``, for example."""
+    uploads: str | None = setting(None, _ROUTE)
+    """Lists, changes and deletes the uploads of a key's user. ``chevupload serve`` has it at ``api/1/uploads``."""
+    albums: str | None = setting(None, _ROUTE)
+    """Lists, makes, renames and deletes the albums of a key's user. ``chevupload serve`` has it at ``api/1/albums``."""
+    account: str | None = setting(None, _ROUTE)
+    """Tells what a key is for, and what its user may keep. ``chevupload serve`` has it at ``api/1/account``."""
+    imgbb_image: str | None = setting(None, _ROUTE)
+    """Tells of one upload of a key's user, and deletes it, in ImgBB's dialect. ``chevupload serve`` has it at
+    ``1/image``."""
     viewer: str | None = setting("image", _ROUTE)
     """Viewer, short and delete links of pictures. Switched off, answers link to the file, and nothing deletes."""
     video: str | None = setting("clip", _ROUTE)

@@ -50,6 +50,10 @@ class CatalogError(BackendError):
     """The record store refused or failed."""
 
 
+class HeldByTransaction(CatalogError):
+    """An open transaction of the host's holds the upload; nothing was changed."""
+
+
 class Taken(CatalogError):
     """Another upload holds what one has to itself; nothing was recorded."""
 
@@ -109,7 +113,7 @@ class InvalidVersion(Refusal):
 
 
 class InvalidAction(Refusal):
-    when = "``/api/1/<action>`` with an action other than upload."
+    when = "``/api/1/<action>`` with an action that is not there, or switched off."
     status, code, text = 404, 120, "Invalid API action"
 
 
@@ -224,6 +228,11 @@ class RequestPending(Refusal):
 class RequestReused(Refusal):
     when = "An Idempotency-Key that stood for another file."
     status, code, text = 422, 422, "This Idempotency-Key was used for another file"
+
+
+class UploadHeld(Refusal):
+    when = "An upload that a transaction of the site's own is changing; sent with ``Retry-After``."
+    status, code, text = 409, 409, "This upload is being changed, try again later"
 
 
 class UnsupportedFormat(Refusal):

@@ -121,8 +121,8 @@ def host_routes(routes: Routes, *, rest: str) -> Iterator[tuple[str, str, str]]:
         rest: how the host spells a parameter that takes the rest of a path, such as ``<path:rest>``.
     """
     for name, paths in paths_of(FEATURES, routes).items():
-        for slash, path in zip(("", "-slash"), paths, strict=False):
-            yield name, f"{name}{slash}", path.replace("{rest}", rest)
+        for ending, path in zip(("", "-slash", "-below"), paths, strict=False):
+            yield name, f"{name}{ending}", path.replace("{rest}", rest)
 
 
 def below(environ: WSGIEnvironment, prefix: str, path: str, **more: Any) -> WSGIEnvironment:

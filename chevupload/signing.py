@@ -1,4 +1,5 @@
-"""Tokens: signatures of an upload's id that delete it, of a user's id that a form of ours carries, and of a ticket.
+"""Tokens: signatures of an upload's id that delete it, of a user's id that a form of ours carries, of a ticket, and of
+where a list goes on.
 
 Nothing is stored for a token, so a leaked database deletes nothing; an id is never used twice, so the token of a
 deleted upload leads nowhere.
@@ -16,7 +17,7 @@ from typing import Any
 from itsdangerous import BadSignature, Signer, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from chevupload.errors import ConfigError, RequestDenied
+from chevupload.errors import ConfigError, InvalidParameter, RequestDenied
 
 _FORM_SECONDS = 12 * 3600
 """How long a form may stay open before it is sent."""
@@ -76,6 +77,37 @@ class TicketSigner:
         except (BadSignature, UnicodeEncodeError):
             return None
         return claims
+
+
+class CursorSigner:
+    """Signs where a list of a user's goes on, for this user alone."""
+
+    def __init__(self, secret_keys: Sequence[str], *, of: str) -> None:
+        """Sign with the last of ``secret_keys``, accept all of them; ``of`` names the list."""
+        salt = f"chevupload.cursor.{of}"
+        self._signer = Signer(list(secret_keys), salt=salt, digest_method=hashlib.sha256)
+
+    def sign(self, user_id: str | None, place: str) -> str:
+        """Return ``place`` with its signature, safe in a URL."""
+        text = base64_encode(place.encode("utf-8", "surrogatepass"))
+        return f"{text.decode('ascii')}.{self._signer.get_signature(_of_user(text, user_id)).decode('ascii')}"
+
+    def read(self, user_id: str | None, cursor: str) -> str:
+        """Return the place of a cursor that was signed for this user.
+
+        Raises:
+            InvalidParameter: it was not.
+        """
+        text, _, token = cursor.rpartition(".")
+        signed = text.encode("utf-8", "surrogatepass")
+        if _TOKEN.match(token) is None or not self._signer.verify_signature(_of_user(signed, user_id), token):
+            raise InvalidParameter("Invalid cursor, expected the next of an answer to the same user")
+        return base64_decode(signed).decode("utf-8", "surrogatepass")
+
+
+def _of_user(text: bytes, user_id: str | None) -> bytes:
+    # The text is base64, so where the user's id begins is one place.
+    return text + b"\0" + _bytes(user_id)
 
 
 class OldForm(RequestDenied):

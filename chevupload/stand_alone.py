@@ -29,6 +29,10 @@ from chevupload.web.pages import Pages
 logger = logging.getLogger(__name__)
 
 ROUTES = Routes(
+    uploads="api/1/uploads",
+    albums="api/1/albums",
+    account="api/1/account",
+    imgbb_image="1/image",
     upload_page="upload",
     api_page="api-v1",
     health="health",
@@ -37,8 +41,9 @@ ROUTES = Routes(
     pup="sdk/pup.js",
     home="/",
 )
-"""Where such a site answers: as a component by itself, with the pages that people start from, upload on and read about
-the API, with oEmbed and the script for other sites where Chevereto has them, and its health."""
+"""Where such a site answers: as a component by itself, with what programs list and change, the pages that people start
+from, upload on and read about the API, oEmbed and the script for other sites where Chevereto has them, and its
+health."""
 CONFIG = Config(policy=Policy(album_names=True, flood=Flood(), wrong_keys=20), routes=ROUTES)
 """What such a site chooses that says nothing else. Who guesses keys has 256 bits to guess: ``wrong_keys`` bounds what
 that costs the database."""

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 import string
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chevupload.errors import ConfigError
-from chevupload.signing import DeleteTokens, FormTokens, OldForm
+from chevupload.errors import ConfigError, InvalidParameter
+from chevupload.signing import CursorSigner, DeleteTokens, FormTokens, OldForm
 
 OLD, NEW = "old secret of 16+", "new secret of 16+"
 TOKENS = DeleteTokens([NEW])
@@ -111,3 +112,29 @@ def test_nobodys_token_is_no_users():
             tokens.check(user, tokens.sign(None))
         with pytest.raises(OldForm):
             tokens.check(None, tokens.sign(user))
+
+
+@pytest.mark.parametrize("user_id", ["7", "ann ü", "a.b:c", "", "\udcff", None])
+@pytest.mark.parametrize("place", ["1772600767000000-abc", "Ein Titel. – 日本", "\udcff"])
+def test_a_cursor_is_its_users(user_id, place):
+    """Of one list, whatever it says, and after a rotation of the secret."""
+    old, new = "the first secret of this site", "the second secret of this site"
+    cursor = CursorSigner([old], of="uploads").sign(user_id, place)
+    assert quote(cursor, safe="") == cursor
+    rotated = CursorSigner([old, new], of="uploads")
+    assert rotated.read(user_id, cursor) == place
+    text, _, token = cursor.rpartition(".")
+    for signer, user, other in (
+        (rotated, f"{user_id}x", cursor),
+        (rotated, "other", cursor),
+        (CursorSigner([new], of="uploads"), user_id, cursor),
+        (CursorSigner([old], of="albums"), user_id, cursor),
+        (rotated, user_id, f"{text}=.{token}"),
+        (rotated, user_id, f"A{cursor}"),
+        (rotated, user_id, cursor[:-1]),
+        (rotated, user_id, token),
+        (rotated, user_id, "\udcff.x"),
+        (rotated, user_id, ""),
+    ):
+        with pytest.raises(InvalidParameter, match="cursor"):
+            signer.read(user, other)

@@ -59,6 +59,7 @@ class RunningHost:
             ``max_bytes`` is then this user's own.
         own_form: URL of the host's own form.
         has_key_page: whether the signed-in user has the page of keys, at ``/settings/api``.
+        has_uploads_route: whether programs list, change and delete uploads, at ``/api/1/uploads``.
     """
 
     url: str
@@ -70,6 +71,7 @@ class RunningHost:
     signed_in: Mapping[str, str] | None = None
     own_form: str | None = None
     has_key_page: bool = False
+    has_uploads_route: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +235,29 @@ class HostContract:
         assert (answer.status, answer.body, "content-type" in answer.headers) == (204, b"", False)
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "X-API-Key" in answer.headers["access-control-allow-headers"]
+
+    def test_programs_list_change_and_delete(self, host: RunningHost) -> None:
+        """By methods of HTTP that pages seldom send; the host's protection is not in their way, either."""
+        if not host.has_uploads_route:
+            pytest.skip("the host has no route for uploads")
+        image = _uploaded(host, {"source": ("photo.png", picture())})
+        url = f"{host.url}/api/1/uploads/{image['id_encoded']}"
+        headers = {"X-API-Key": host.key, "Origin": "https://elsewhere.example", "Cookie": "a=b"}
+        for path in ("uploads?limit=1", "uploads/?limit=1"):
+            listed = _request("GET", f"{host.url}/api/1/{path}", headers=headers)
+            assert [one["id_encoded"] for one in listed.json["uploads"]] == [image["id_encoded"]]
+        for title, body, content_type in (
+            ("é 1", json.dumps({"title": "é 1"}).encode(), _JSON),
+            ("é 2", b"title=%C3%A9+2", _URLENCODED),
+            ("é 3", _multipart({"title": "é 3"}), _MULTIPART),
+        ):
+            changed = _request("PATCH", url, body, {**headers, "Content-Type": content_type})
+            assert (changed.status, changed.json["image"]["title"]) == (200, title)
+        asked = _request("OPTIONS", url, headers={"Origin": "https://elsewhere.example"})
+        assert (asked.status, asked.headers["access-control-allow-methods"]) == (204, "GET, PATCH, DELETE, OPTIONS")
+        deleted = _request("DELETE", url, headers=headers)
+        assert (deleted.status, deleted.headers["access-control-allow-origin"]) == (200, "*")
+        assert (_request("GET", url, headers=headers).status, _get(image["url"]).status) == (404, 404)
 
     def test_urls_are_right_behind_a_proxy(self, host: RunningHost) -> None:
         """Which took off a prefix, and ends TLS."""

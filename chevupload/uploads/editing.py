@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, TypedDict
 
 from chevupload.audit import Actor
-from chevupload.errors import CatalogError, ConfigError
+from chevupload.errors import ConfigError, HeldByTransaction
 from chevupload.keys import principal_of
 from chevupload.model import Upload, as_principal
 from chevupload.protocols import EditableRecords
@@ -42,7 +42,7 @@ class Editing:
             raise TypeError(f"update() got unexpected changes: {', '.join(sorted(unknown))}")
         transactions = self._context.transactions
         if transactions.holds(upload, session):
-            raise CatalogError("an open transaction holds this upload: it can be changed when that is over")
+            raise HeldByTransaction("an open transaction holds this upload: it can be changed when that is over")
         values = self._checked(upload, changes, session)
         records: Any = self._context.catalog if session is None else transactions.changing(session, upload)
         if not isinstance(records, EditableRecords):

@@ -25,17 +25,26 @@ that fails, since it cannot be published any more."""
 _RETRY_SECONDS = 5
 
 
+def checked_key(key: str) -> str:
+    """Return an ``Idempotency-Key`` as it is compared.
+
+    Raises:
+        InvalidParameter: it is empty, longer than 255 characters, or not printable ASCII.
+    """
+    if not _KEY.match(stripped := key.strip()):
+        raise InvalidParameter("Invalid Idempotency-Key, expected 1 to 255 printable characters")
+    return stripped
+
+
 def request_digest(key: str, principal: Principal, place: int = 0) -> str:
     """Return what this sender's requests with this ``Idempotency-Key`` have in common, for the file at one place.
 
     Guests are one sender. What they share is a digest of 64 hexadecimal digits: nothing is kept of the key itself.
 
     Raises:
-        InvalidParameter: the key is empty, longer than 255 characters, or not printable ASCII.
+        InvalidParameter: as :func:`checked_key`.
     """
-    key = key.strip()
-    if not _KEY.match(key):
-        raise InvalidParameter("Invalid Idempotency-Key, expected 1 to 255 printable characters")
+    key = checked_key(key)
     sender = "guest" if principal.user_id is None else f"user {principal.user_id}"
     # No key has a line break, and so no two pairs are spelled alike.
     text = f"{key}\n{place}\n{sender}" if place else f"{key}\n{sender}"

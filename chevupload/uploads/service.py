@@ -15,9 +15,9 @@ from typing import Any, TypedDict, Unpack
 from chevupload.audit import HOST, Actor
 from chevupload.errors import (
     AlbumTaken,
-    CatalogError,
     ConfigError,
     EmptySource,
+    HeldByTransaction,
     InvalidParameter,
     Refusal,
     RequestDenied,
@@ -393,7 +393,7 @@ class Uploads:
 
     def _withdraw(self, upload: Upload, by: Actor | None) -> bool:
         if self._transactions.holds(upload):
-            raise CatalogError("an open transaction holds this upload: roll it back to take the upload away")
+            raise HeldByTransaction("an open transaction holds this upload: roll it back to take the upload away")
         if not self._writer.withdraw(upload):
             return False
         if by is not None:

@@ -49,9 +49,9 @@ def success_document(image: Document, *, imgbb: bool) -> Document:
     return {"status_code": 200, "success": success, "image": image, "status_txt": "OK"}
 
 
-def deleted_document() -> Document:
-    """Say that an upload is deleted."""
-    return {"status_code": 200, "success": {"message": "file deleted", "code": 200}, "status_txt": "OK"}
+def deleted_document(what: str = "file") -> Document:
+    """Say that something is deleted."""
+    return {"status_code": 200, "success": {"message": f"{what} deleted", "code": 200}, "status_txt": "OK"}
 
 
 def image_document(

@@ -12,6 +12,7 @@ from chevupload.keys import CurrentUser, SignedIn, signed_in
 from chevupload.model import Upload
 from chevupload.protocols import Fetcher, KeyStore
 from chevupload.signing import DeleteTokens, FormTokens
+from chevupload.uploads.albums import Albums
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.service import Uploads
 from chevupload.uploads.tickets import Tickets
@@ -51,6 +52,11 @@ class WebContext(UploadContext):
     def uploads(self) -> Uploads:
         """What takes uploads in and away."""
         return Uploads(self)
+
+    @cached_property
+    def albums(self) -> Albums:
+        """What makes and changes albums."""
+        return Albums(self)
 
     @cached_property
     def rate_limits(self) -> RateLimits:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-Refusals: TypeAlias = Literal["page", "json", "either"]
-"""How a refusal is answered: as a page, as JSON, or as what the client asks for."""
+Refusals: TypeAlias = Literal["page", "json", "imgbb", "either"]
+"""How a refusal is answered: as a page, as JSON, as JSON with what ImgBB's clients read besides, or as what the client
+asks for."""
 
 HERE = ("/{}",)
 """A route's own path."""
@@ -120,8 +121,8 @@ class Feature:
             response = preflight_answer(environ, one.methods) if asked == "OPTIONS" else method(environ, *rest)
         except Exception as error:
             refusal = as_refusal(error)
-            if one.refusals == "json" or (one.refusals == "either" and wants_json(environ)):
-                response = refusal_answer("json", refusal)
+            if one.refusals in ("json", "imgbb") or (one.refusals == "either" and wants_json(environ)):
+                response = refusal_answer("json", refusal, has_context=one.refusals == "imgbb")
             else:
                 response = self._context.answers.refusal(environ, refusal)
         return shared(response, environ, self._config.policy.cors_origins) if one.is_shared else response
@@ -138,5 +139,8 @@ def served(features: Iterable[type[Feature]], context: WebContext) -> WebContext
 
 def paths_of(features: Iterable[type[Feature]], routes: Routes) -> Mapping[str, tuple[str, ...]]:
     """Return the routes that are switched on: name, and paths below the mount point, with ``{rest}`` for any rest."""
-    found = {one.name: one.paths(routes) for feature in features for one in feature.routes()}
-    return {name: paths for name, paths in found.items() if paths}
+    found: dict[str, tuple[str, ...]] = {}
+    for one in (one for feature in features for one in feature.routes()):
+        if paths := one.paths(routes):
+            found[one.name] = tuple(dict.fromkeys((*found.get(one.name, ()), *paths)))
+    return found

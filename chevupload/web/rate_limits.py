@@ -67,8 +67,7 @@ class RateLimits:
         Raises:
             FloodDetected: a window is full. The message names the shortest, ``Retry-After`` when all have places.
         """
-        flood = self._flood if principal.flood is None else principal.flood
-        if flood is None or principal.is_admin or not (windows := flood.windows):
+        if not (windows := self.windows(principal)):
             return None
         subject = f"address {_client(environ)}" if principal.user_id is None else f"user {principal.user_id}"
         taken = self._counts.take(subject, windows)
@@ -83,6 +82,11 @@ class RateLimits:
                 f"Flooding detected. You can only upload {what}", headers=(("Retry-After", _whole(seconds)),)
             )
         return _Slot(subject, windows, taken.at)
+
+    def windows(self, principal: Principal) -> Sequence[Window]:
+        """Return the windows that limit the uploads of ``principal``, the shortest first."""
+        flood = self._flood if principal.flood is None else principal.flood
+        return () if flood is None or principal.is_admin else flood.windows
 
     def give_back(self, slot: _Slot) -> None:
         """Give a slot back."""

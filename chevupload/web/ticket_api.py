@@ -9,13 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chevupload.errors import InvalidParameter, MissingKey, RequestDenied
+from chevupload.errors import InvalidParameter, RequestDenied
 from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.tickets import TICKET_PARAMETERS
+from chevupload.web.api_feature import PATTERNS, ApiFeature
 from chevupload.web.context import WebContext
-from chevupload.web.feature import Feature, route
-from chevupload.web.receiver import key_of
-from chevupload.wsgi.form import Form
+from chevupload.web.feature import route
 from chevupload.wsgi.responses import json_answer
 from chevupload.wsgi.webob import Response
 
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("seconds", "uses", "max_bytes")
 _TEXTS = ("album_id", "expiration", "origin")
-_NAMES = {"key", "formats", *_NUMBERS, *_TEXTS, *TICKET_PARAMETERS}
+_NAMES = {"formats", *_NUMBERS, *_TEXTS, *TICKET_PARAMETERS}
 _NUMBER = re.compile("[0-9]{1,12}")
-_MAX_BODY = 16_384
 _ID_LENGTH = 24
 
 
-class TicketApi(Feature):
+class TicketApi(ApiFeature):
     """Answers the route for tickets."""
 
     def __init__(self, context: WebContext) -> None:
@@ -43,15 +41,10 @@ class TicketApi(Feature):
         if context.config.routes.tickets is not None:
             context.tickets.check_site(of_users=True)
 
-    @route("tickets", "POST, OPTIONS", patterns=("/{}", "/{}/"), refusals="json", is_shared=True)
+    @route("tickets", "POST, OPTIONS", patterns=PATTERNS, refusals="json", is_shared=True)
     def mint(self, environ: WSGIEnvironment) -> Response:
         """Answer a new ticket of the key's user."""
-        form = Form(self._config.limits, field_names=_NAMES)
-        form.read_query(environ, None)
-        form.read_body(environ, max_bytes=_MAX_BODY, open_spool=None)
-        if not (key := key_of(environ, form.fields)):
-            raise MissingKey
-        principal = self._context.receiver.identify(key, environ, scope="ticket")
+        principal, form = self._read(environ, _NAMES, scope="ticket", skips_unknown=True)
         if principal.is_guest:
             # Anybody has that key.
             raise RequestDenied

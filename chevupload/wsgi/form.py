@@ -6,7 +6,7 @@ finishes it. Sinks are a :class:`_Text`, an :class:`UploadedFile`, and a
 :class:`~chevupload.wsgi.text_source.TextSource`, which decodes into a spool.
 
 Rules: docs/api.md, Parameters. A body value wins over a query value, of two values of one name the last,
-and unknown names are skipped without being kept.
+and the values of unknown names are skipped.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Form:
         files: the sources that came as file parts, by name, of each name the last.
         earlier_files: those of the same names before these, in a form that takes several.
         text_sources: the sources that came as text, in base64 or as a URL, by name.
-        names: the names of the sources that came, read or not.
+        names: of all that came, whether it is read, skipped or empty; without ``_charset_``.
     """
 
     def __init__(
@@ -199,15 +199,13 @@ class Form:
             self._count += 1
             if self._count > self._limits.max_fields:
                 raise TooLarge(f"Too many fields - max {self._limits.max_fields}")
-            if name in self._field_names:
-                codec = codec_of(charset) if charset else None
-                return _Text(self, name, codec if is_form else UTF_8, self._limits.max_field_bytes)
             if name == _CHARSET and is_form:
                 return _Charset(self, name, None, _CHARSET_BYTES)
-        if name not in self._source_names:
-            return None
         self.names.add(name)
-        if self._open_spool is None:
+        if name in self._field_names and not is_file:
+            codec = codec_of(charset) if charset else None
+            return _Text(self, name, codec if is_form else UTF_8, self._limits.max_field_bytes)
+        if name not in self._source_names or self._open_spool is None:
             return None
         if not is_file:
             if charset:

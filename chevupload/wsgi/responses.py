@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
-from chevupload.errors import BackendError, Busy, Refusal, ServerFault
+from chevupload.errors import BackendError, Busy, HeldByTransaction, Refusal, ServerFault, UploadHeld
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ def as_refusal(error: Exception) -> Refusal:
         # As many of these as visitors like: one line each says it all.
         logger.warning("a request was answered with 503: %s", error)
         return Busy(headers=(("Retry-After", RETRY_SECONDS),))
+    if isinstance(error, HeldByTransaction):
+        return UploadHeld(headers=(("Retry-After", RETRY_SECONDS),))
     if isinstance(error, BackendError):
         logger.error("a request was answered with 503", exc_info=error)
         return Busy(headers=(("Retry-After", RETRY_SECONDS),))

@@ -83,7 +83,10 @@ class TestBottle(HostContract):
         outer, prefix = request.param
         app = make(
             prefix=prefix,
-            config={"trusted_proxies": "1", "max_bytes": str(2 * MAX_BYTES), "upload_page_route": "upload"},
+            config={
+                **{"trusted_proxies": "1", "max_bytes": str(2 * MAX_BYTES)},
+                **{"upload_page_route": "upload", "uploads_route": "api/1/uploads"},
+            },
             keys=StaticKeys({"the-key": Principal(user_id="1", max_bytes=MAX_BYTES, data="of the host's own")}),
             current_user=lambda environ: bottle.request.get_header("X-User"),
             hooks=Hooks(before_store=tell_sender),
@@ -98,6 +101,7 @@ class TestBottle(HostContract):
                 max_bytes=MAX_BYTES,
                 signed_in={"X-User": "1"},
                 own_form=f"{address}{outer}/own",
+                has_uploads_route=True,
             )
 
 

@@ -108,6 +108,7 @@ def contract_site(folder, prefix, **settings):
         return HttpResponse("thank you")
 
     settings |= {"TRUSTED_PROXIES": 1, "MAX_BYTES": 2 * MAX_BYTES, "UPLOAD_PAGE_ROUTE": "upload"}
+    settings["UPLOADS_ROUTE"] = "api/1/uploads"
     parts = {"principal": with_own_limit, "hooks": Hooks(before_store=tell_sender)}
     data_folder(folder / "uploads")
     with site(folder, prefix, views=[("own-form", own_form)], parts=parts, CHEVUPLOAD=settings) as chevupload:
@@ -126,6 +127,7 @@ def running(address, prefix, chevupload, user):
         signed_in={"Cookie": f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"},
         own_form=f"{address}/own-form",
         has_key_page=True,
+        has_uploads_route=True,
     )
 
 

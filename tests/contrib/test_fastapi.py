@@ -12,7 +12,7 @@ import uvicorn
 from a2wsgi import WSGIMiddleware
 from fastapi import FastAPI
 
-from chevupload import ChevUpload, Config, Limits, Principal
+from chevupload import ChevUpload, Config, Limits, Principal, Routes
 from chevupload.storage.local import LocalStorage
 from chevupload.testing import HostContract, RunningHost
 from chevupload.testing.host import _upload, picture
@@ -55,7 +55,7 @@ def component(tmp_path):
         catalog=MemoryCatalog(),
         storage=LocalStorage(tmp_path / "images"),
         secret_keys=[SECRET],
-        config=Config(limits=Limits(max_bytes=MAX_BYTES), trusted_proxies=1),
+        config=Config(limits=Limits(max_bytes=MAX_BYTES), routes=Routes(uploads="api/1/uploads"), trusted_proxies=1),
         renderer="inline",
     )
     yield made
@@ -68,7 +68,9 @@ class TestFastApi(HostContract):
     @pytest.fixture
     def host(self, component):
         with running(page_application(component)) as address:
-            yield RunningHost(url=f"{address}/up", key="the-key", max_bytes=MAX_BYTES, reads_forms=False)
+            yield RunningHost(
+                url=f"{address}/up", key="the-key", max_bytes=MAX_BYTES, reads_forms=False, has_uploads_route=True
+            )
 
 
 def test_without_the_pages_wrapper_a_body_in_chunks_is_refused(component):

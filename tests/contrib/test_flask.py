@@ -230,6 +230,7 @@ def running(site, *, url_prefix="", mounted_at="", proxy_fix=False):
             signed_in=site.signed_in(),
             own_form=f"{address}{mounted_at}/own-form",
             has_key_page=True,
+            has_uploads_route=True,
         )
 
 
@@ -244,6 +245,7 @@ CONTRACT = {
     "columns": own_limits,
     "CHEVUPLOAD_MAX_BYTES": 2 * MAX_BYTES,
     "CHEVUPLOAD_UPLOAD_PAGE_ROUTE": "upload",
+    "CHEVUPLOAD_UPLOADS_ROUTE": "api/1/uploads",
     # The host's own form has no token, for the sake of brevity.
     "WTF_CSRF_CHECK_DEFAULT": False,
 }

@@ -219,7 +219,10 @@ def refusing(upload, principal, file):
     raise RequestDenied("Not today")
 
 
-CONTRACT = {"trusted_proxies": "1", "max_bytes": str(2 * MAX_BYTES), "upload_page_route": "upload"}
+CONTRACT = {
+    **{"trusted_proxies": "1", "max_bytes": str(2 * MAX_BYTES)},
+    **{"upload_page_route": "upload", "uploads_route": "api/1/uploads"},
+}
 """Settings of the hosts under contract; each user has a limit of their own below the site's."""
 
 
@@ -232,6 +235,7 @@ def running(address, prefix, key):
         signed_in={"X-User": "1"},
         own_form=f"{address}/own-form",
         has_key_page=True,
+        has_uploads_route=True,
     )
 
 

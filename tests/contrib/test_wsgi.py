@@ -32,7 +32,11 @@ def component(folder):
         catalog=MemoryCatalog(),
         storage=LocalStorage(folder / "images", incoming=folder / "incoming"),
         secret_keys=["a secret of sixteen characters or more"],
-        config=Config(limits=Limits(max_bytes=2 * MAX_BYTES), routes=Routes(upload_page="upload"), trusted_proxies=1),
+        config=Config(
+            limits=Limits(max_bytes=2 * MAX_BYTES),
+            routes=Routes(upload_page="upload", uploads="api/1/uploads"),
+            trusted_proxies=1,
+        ),
         current_user=lambda environ: environ.get("HTTP_X_USER"),
         hooks=Hooks(before_store=tell_sender),
         renderer="inline",
@@ -119,7 +123,14 @@ class TestWrapped(HostContract):
             with serve(Reading(application, hands_on=True)) as address:
                 url = address + request.param
                 user = {"X-User": "1"}
-                yield RunningHost(url=url, key="the-key", max_bytes=MAX_BYTES, signed_in=user, own_form=f"{url}/own")
+                yield RunningHost(
+                    url=url,
+                    key="the-key",
+                    max_bytes=MAX_BYTES,
+                    signed_in=user,
+                    own_form=f"{url}/own",
+                    has_uploads_route=True,
+                )
 
 
 class TestMounted(HostContract):

@@ -49,6 +49,18 @@ def test_it_has_to_be_asked_for(make):
     assert make(routes=Routes(api_page="api-v1", upload=None, imgbb=None)).open(PAGE).status_code == 404
 
 
+def test_what_programs_can_do_is_told_where_they_can(make, stand):
+    """By method and path, from the description for programs."""
+    assert "Your own uploads" not in stand.open(PAGE).text
+    routes = Routes(api_page="api-v1", uploads="api/1/uploads", account="me")
+    site = make(routes=routes)
+    assert [row[:2] for row in rows(site.open(PAGE), "Your own uploads")] == [
+        ["GET", f"{site.prefix}/api/1/uploads"],
+        *([method, f"{site.prefix}/api/1/uploads/{{id}}"] for method in ("GET", "PATCH", "DELETE")),
+        ["GET", f"{site.prefix}/me"],
+    ]
+
+
 def test_refusals_are_those_of_the_code(stand):
     """Each kind with its status, code and message, none of them typed twice."""
     found = rows(stand.open(PAGE), "Refusals")

@@ -298,7 +298,8 @@ def pages(make, tmp_path):
             key_store=keys,
             current_user=lambda environ: Principal(user_id="ann") if environ.get("HTTP_X_USER") == "ann" else None,
             routes=Routes(
-                tickets="api/1/tickets",
+                **{"tickets": "api/1/tickets", "uploads": "api/1/uploads", "albums": "api/1/albums"},
+                **{"account": "api/1/account", "imgbb_image": "1/image"},
                 **{"health": "health", "liveness": "health/live", "upload_page": "upload", "api_page": "api-v1"},
                 **{"oembed": "oembed", "pup": "sdk/pup.js", "home": "start"},
             ),

@@ -13,6 +13,7 @@ import requests
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
+from chevupload.config import Routes
 from chevupload.testing import serve
 from tests.support import EMPTY, noise
 
@@ -137,3 +138,41 @@ def test_a_page_asks_before_it_uploads(path, address):
     allowed = {name.strip().lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
     assert {"cache-control", "x-requested-with"} <= allowed
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+
+
+@pytest.fixture
+def whole_address(make, prefix):
+    """Run a component that tells of single uploads below the prefix, and return its address."""
+    stand = make(routes=Routes(imgbb_image="1/image"))
+    with serve(DispatcherMiddleware(NotFound(), {prefix: stand.component})) as origin:
+        yield origin + prefix
+
+
+DELETIONS = {
+    # The delete link of the answer, with the key in the query.
+    "imgbb-rs": ("{delete_url}?key=KEY", {}),
+    # By the id of the answer, as axios sends it from a page, and as fetch does with a type and no body.
+    "axios": ("{address}/1/image/{id}?key=KEY", {"Origin": PAGE}),
+    "fetch": ("{address}/1/image/{id}?key=KEY", {"Origin": PAGE, "Content-Type": "application/json"}),
+}
+
+
+@pytest.mark.parametrize("name", DELETIONS)
+def test_a_client_deletes(name, whole_address):
+    """A status below 300 is all that it looks at; a wrong key and a second time are none."""
+    data = SENT["imgbb-rs"].post(whole_address, "user-key").json()["data"]
+    url, headers = DELETIONS[name]
+    url = url.format(address=whole_address, **data)
+    if name != "imgbb-rs":
+        assert requests.delete(url.replace("KEY", "wrong"), headers=headers, timeout=30).status_code == 401
+    answers = [requests.delete(url.replace("KEY", "user-key"), headers=headers, timeout=30) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert answers[0].json()["success"]["message"] == "file deleted"
+    assert requests.get(data["url"], timeout=30).status_code == 404
+
+
+def test_php_imgbb_api_gets_an_image(whole_address):
+    """By the id of its upload, with the key in the query: the answer is that of the upload."""
+    answer = SENT["imgbb-rs"].post(whole_address, "user-key").json()
+    got = requests.get(f"{whole_address}/1/image/{answer['data']['id']}?key=user-key", timeout=30)
+    assert (got.status_code, got.json()) == (200, answer)

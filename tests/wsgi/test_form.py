@@ -91,7 +91,22 @@ def test_sources_are_skipped_where_nobody_takes_them(tmp_path):
             {},
             {},
         )
-        assert reading.form.names == {"source", "image"}
+        assert reading.form.names == {"source", "image", "format", "title"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (multipart(part("_charset_", b"utf-8"), part("title", b""), part("other", b"x")), MULTIPART),
+        (b"_charset_=utf-8&title=&other=x", URLENCODED),
+        (b'{"title": null, "other": [1]}', JSON),
+    ],
+)
+def test_names_are_those_that_came(tmp_path, body, kind):
+    """Empty, or read by nobody: there are requests that clear a field, and that refuse what they do not know."""
+    with Reading(tmp_path) as reading:
+        form = reading.body(environ(body, kind))
+        assert (form.fields, form.names) == ({}, {"title", "other"})
 
 
 def test_a_query_may_be_read_twice(tmp_path):

@@ -7,6 +7,7 @@ key gets into an address, and none is kept.
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from chevupload.media.optional import usable
 from chevupload.model import MAX_KEY_LENGTH
 from chevupload.uploads.parameters import taken_parameters
 from chevupload.web.api_docs.client_configs import CLIENTS, PLACEHOLDER, Account, curl_line
-from chevupload.web.api_docs.openapi import openapi_document
+from chevupload.web.api_docs.openapi import Node, openapi_document
 from chevupload.web.api_docs.reference import EXPIRATIONS, Service, limits_of, refusals
 from chevupload.web.feature import Feature, route
 from chevupload.web.page import Page
@@ -83,7 +84,7 @@ def _api_page(service: Service, account: Account, *, client: str | None = None, 
         client: whose settings are shown.
         problem: what is wrong with the key that was sent.
     """
-    routes = service.routes
+    routes, document = service.routes, openapi_document(service, "")
     values = {
         "account": account,
         "key": "" if account.key == PLACEHOLDER else account.key,
@@ -97,7 +98,8 @@ def _api_page(service: Service, account: Account, *, client: str | None = None, 
         "takes_urls": service.policy.url_sources != "nobody",
         "parameters": taken_parameters(service.policy),
         "expirations": EXPIRATIONS,
-        "members": openapi_document(service, "")["components"]["schemas"]["Image"]["properties"],
+        "members": document["components"]["schemas"]["Image"]["properties"],
+        "operations": list(_operations(service, document)),
         "refusals": refusals(),
         "formats": service.formats,
         "limits": limits_of(service),
@@ -111,6 +113,17 @@ def _api_page(service: Service, account: Account, *, client: str | None = None, 
         status=400 if problem else 200,
         headers=(("X-Robots-Tag", "noindex"),),
     )
+
+
+def _operations(service: Service, document: Node) -> Iterator[tuple[str, str, str]]:
+    """Yield method, path and summary of what programs can do with uploads that are there."""
+    routes, mount = service.routes, urlsplit(service.base_url).path
+    starts = {f"/{path}" for path in (routes.uploads, routes.albums, routes.account, routes.imgbb_image) if path}
+    for path, operations in document["paths"].items():
+        if path.partition("/{")[0] in starts:
+            for method, operation in operations.items():
+                if method != "options":
+                    yield method.upper(), mount + path, operation["summary"]
 
 
 def _settings_file(name: str, account: Account) -> Response:

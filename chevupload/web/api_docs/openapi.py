@@ -28,6 +28,7 @@ from chevupload.config import Routes
 from chevupload.errors import Refusal
 from chevupload.formats import MIME_TYPES
 from chevupload.model import MAX_KEY_LENGTH
+from chevupload.policy.restrictions import SCOPES
 from chevupload.uploads.parameters import Parameter, taken_parameters
 from chevupload.web.api_docs.client_configs import CLIENTS
 from chevupload.web.api_docs.reference import Service, limits_of, refusals
@@ -90,6 +91,7 @@ def _values(service: Service) -> Node:
         "mimes": mimes,
         "file-content": {mime: {} for mime in mimes},
         "max-key-length": MAX_KEY_LENGTH,
+        "scopes": [*SCOPES],
         "key-lifetimes": [*LIFETIMES],
         "key-choices": {name: {"type": "string", "enum": ["", "1"]} for name in CHOICES},
         "clients": [*CLIENTS],
