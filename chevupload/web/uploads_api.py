@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chevupload.audit import Actor
 from chevupload.errors import ConfigError, ForeignAlbum, InvalidParameter, NotFound
 from chevupload.model import Principal, Upload
-from chevupload.protocols import OwnedRecords
+from chevupload.protocols import EditableRecords, OwnedRecords
 from chevupload.signing import CursorSigner
 from chevupload.uploads.editing import Changes
 from chevupload.web.api_feature import PATTERNS, ApiFeature, page_size
@@ -39,12 +39,14 @@ class UploadsApi(ApiFeature):
         """Answer with these parts.
 
         Raises:
-            ConfigError: a route is on, and the catalog cannot list the uploads of a user.
+            ConfigError: the route is on, and the catalog cannot list and change uploads.
         """
         super().__init__(context)
         self._cursors = CursorSigner(context.secret_keys, of="uploads")
-        if context.config.routes.uploads is not None and not isinstance(context.catalog, OwnedRecords):
-            raise ConfigError("Routes(uploads=...) needs a catalog with the methods of OwnedRecords")
+        if context.config.routes.uploads is not None:
+            for needed in (OwnedRecords, EditableRecords):
+                if not isinstance(context.catalog, needed):
+                    raise ConfigError(f"Routes(uploads=...) needs a catalog with the methods of {needed.__name__}")
 
     @route("uploads", "GET, OPTIONS", patterns=PATTERNS, refusals="json", is_shared=True)
     def list(self, environ: WSGIEnvironment) -> Response:

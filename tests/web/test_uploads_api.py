@@ -528,14 +528,15 @@ def test_the_account_tells_of_floods(make):
     }
 
 
-def test_the_routes_are_off_unless_they_are_wanted(make):
-    """And a catalog that cannot list is told when the site is put together."""
-    stand = make()
+def test_the_routes_are_off_unless_they_are_wanted(stand):
+    """Around a host, their paths are the host's."""
     for path, code in ((UPLOADS, 120), (f"{UPLOADS}/x", 120), ("/api/1/account", 120), (f"{IMGBB}/x", 404)):
         assert_refusal(stand.open(path, headers={"X-API-Key": "user-key"}), 404, code)
 
-    class Unlisted(MemoryCatalog):
-        owned = None
 
-    with pytest.raises(ConfigError, match="OwnedRecords"):
-        make(catalog=Unlisted(), routes=ROUTES)
+@pytest.mark.parametrize(("method", "records"), [("owned", "OwnedRecords"), ("change", "EditableRecords")])
+def test_a_catalog_that_cannot_is_told_early(make, method, records):
+    """When the site is put together, not with the first request."""
+    lacking = type("Lacking", (MemoryCatalog,), {method: None})
+    with pytest.raises(ConfigError, match=records):
+        make(catalog=lacking(), routes=ROUTES)
