@@ -26,6 +26,8 @@ def environment(folder: str | None) -> Environment:
     made = Environment(
         loader=ChoiceLoader([*loaders, ours, PrefixLoader({"chevupload": ours})]),
         autoescape=True,
+        # Ours change with the program alone; to look whether they did costs a system call for each.
+        auto_reload=folder is not None,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from chevupload.config import Renditions, Routes
@@ -19,6 +20,8 @@ VIEWER = re.compile(_ID)
 QR_CODE = re.compile(f"{_ID}/qr")
 DELETE_LINK = re.compile(f"{_ID}/delete/([^/]{{1,200}})")
 """The id, and the token."""
+_REMEMBERED = 1_024
+"""Paths and titles, each of which one page writes several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class Links:
         return {name: url for name, url in found.items() if url is not None}
 
     def _own_file(self, path: str) -> str:
-        return f"{self.base_url}/{self._routes.files}/{quote(path)}"
+        return f"{self.base_url}/{self._routes.files}/{_quoted(path)}"
 
     def viewed_id(self, url: str) -> str | None:
         """Return the id of the upload whose viewer ``url`` leads to; None when it leads elsewhere."""
@@ -184,6 +187,10 @@ class Links:
         return None if storage is None else storage.url(path)
 
 
+_quoted = lru_cache(maxsize=_REMEMBERED)(quote)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def viewer_slug(title: str) -> str:
     """Make the readable part of a viewer link, percent-encoded; empty when the title has nothing to offer.
 
