@@ -45,8 +45,8 @@ class Duplicates:
     def of_source(self, source: Source, parameters: Parameters, sender: Principal) -> Upload | None:
         """Return the earlier upload that was stored as the file came, before it is decoded."""
         self._refuse(source.spool.md5, sender)
-        if parameters.width is not None:
-            # What would be stored is another picture.
+        if not self._may_return(sender) or parameters.width is not None:
+            # With a width, what would be stored is another picture.
             return None
         now = self._clock()
         ends_at = end_of_life(parameters.expiration, sender, self._policy, now.replace(microsecond=0))
@@ -59,7 +59,7 @@ class Duplicates:
         if is_changed:
             # What is turned or stripped before it is stored is only known again by what came of it.
             self._refuse(record.md5, sender)
-        if not is_changed and parameters.width is None:
+        if not self._may_return(sender) or not (is_changed or parameters.width is not None):
             return None
         found = _lasting(self._found("md5", record.md5, sender, now), record.expires_at)
         if found is not None or record.source_md5 is None:
@@ -74,18 +74,21 @@ class Duplicates:
         if self._records.has_duplicate(md5, owner_id=sender.user_id, since=self._clock() - _WINDOW):
             raise DuplicateUpload
 
-    def _found(
-        self, field: Literal["md5", "source_md5"], md5: str, sender: Principal, now: datetime
-    ) -> Iterable[Upload]:
-        """Return the uploads of the sender's with this hash, of which this key may be shown everything.
+    def _may_return(self, sender: Principal) -> bool:
+        """Whether an earlier upload may be the answer.
 
         Guests are nobody in particular. Who has a ticket, or a key for the pages of a site, need not be the owner, and
         would get the delete link of what is not theirs.
         """
-        if self._records is None or self._policy.duplicates != "return" or sender.user_id is None:
-            return []
-        if sender.ticket is not None or sender.origins is not None:
-            return []
+        is_owner = not sender.is_guest and sender.ticket is None and sender.origins is None
+        return self._policy.duplicates == "return" and is_owner
+
+    def _found(
+        self, field: Literal["md5", "source_md5"], md5: str, sender: Principal, now: datetime
+    ) -> Iterable[Upload]:
+        """Return the uploads of the sender's with this hash, those in the key's album alone if it is for one."""
+        assert self._records is not None, "not without records"
+        assert sender.user_id is not None, "no guest"
         found = self._records.duplicates(md5, field=field, owner_id=sender.user_id, now=now, limit=_MOST)
         return [upload for upload in found if sender.album_id in (None, upload.album_id)]
 
