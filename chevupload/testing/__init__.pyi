@@ -30,6 +30,7 @@ from chevupload.testing.records import NOW as NOW
 from chevupload.testing.records import in_threads as in_threads
 from chevupload.testing.records import new_upload as new_upload
 from chevupload.testing.samples import picture as picture
+from chevupload.testing.samples import take_form as take_form
 from chevupload.testing.samples import tell_sender as tell_sender
 from chevupload.testing.search import ErasableRecordsContract as ErasableRecordsContract
 from chevupload.testing.search import SearchableRecordsContract as SearchableRecordsContract

@@ -17,8 +17,8 @@ The host under test has to
 - have its protection against cross-site requests on, where it has one;
 - where it has users who sign in, give the headers of one who is (``signed_in``). This user has a limit of their own,
   half of the site's; the upload page is at ``/upload``, :func:`tell_sender` is ``before_store``, and a form of the
-  host's own, at ``own_form``, saves its file ``picture`` with its ``title`` by the user's id, and answers a refusal
-  with its status and message.
+  host's own, at ``own_form``, gives its file ``picture`` and its ``title`` to :func:`take_form` with the user's id. It
+  answers with the text that this returns, or a refusal with its status and message.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import pytest
 
-from chevupload.testing.samples import SENDER_TITLE, picture
+from chevupload.testing.samples import SENDER_TITLE, VERBS_TITLE, picture
 
 _BOUNDARY = "a-boundary-that-is-in-no-picture"
 _MULTIPART = f"multipart/form-data; boundary={_BOUNDARY}"
@@ -323,6 +323,22 @@ class HostContract:
         assert f"max_bytes={host.max_bytes}," in told
         assert (by_page.status, by_page.json["error"]["message"]) == (403, told)
         assert (by_form.status, by_form.text) == (403, told)
+
+    def test_the_hosts_own_code_has_every_verb(self, host: RunningHost) -> None:
+        """In each request as in the next one, with links as the sender of the request has them."""
+        if host.own_form is None:
+            pytest.skip("the host has no form of its own")
+        content = picture((600, 400))
+        fields = {"source": ("tom.png", content), "title": VERBS_TITLE}
+        made = json.loads(_upload_by_form(host, fields).text)
+        assert [url for url in (made["url"], made["medium_url"]) if not url.startswith(f"{host.url}/")] == []
+        assert (_get(made["url"]).body, _get(made["medium_url"]).status) == (content, 200)
+        changed = json.loads(_upload_by_form(host, fields).text)
+        assert (changed["id_encoded"], changed["title"]) == (made["id_encoded"], "Changed")
+        assert "Changed" in _get(changed["url_viewer"]).text
+        for _ in ("upload", "album"):
+            assert json.loads(_upload_by_form(host, fields).text) == {"deleted": True}
+            assert _get(made["url"]).status == 404
 
     def test_a_users_own_limit_holds_whichever_way_an_upload_comes(self, host: RunningHost) -> None:
         """The page says it, too."""

@@ -22,7 +22,7 @@ from chevupload.db import Database, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, Refusal
 from chevupload.integration import RequestUploads
 from chevupload.model import Principal
-from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing import HostContract, RunningHost, serve, take_form, tell_sender
 from chevupload.testing.memory import StaticKeys
 from tests.databases import data_folder
 from tests.support import BASE64, LEAKS, PNG, Trickle, noise
@@ -65,14 +65,14 @@ def own_form(chevupload):
     """Take a file in as the host's own form does."""
     request = bottle.request
     try:
-        chevupload.save(request.files.picture.file, owner=request.get_header("X-User"), title=request.forms.title)
+        file, owner = request.files.picture.file, request.get_header("X-User")
+        return take_form(chevupload, file, owner=owner, title=request.forms.title)
     except Refusal as refusal:
         return bottle.HTTPResponse(refusal.message, refusal.status)
     finally:
         # Bottle leaves both to the garbage collector, which warns.
         request.files.picture.file.close()
         request.body.close()
-    return "thank you"
 
 
 class TestBottle(HostContract):

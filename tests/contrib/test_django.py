@@ -42,6 +42,7 @@ from chevupload.testing import (
     RunningHost,
     picture,
     serve,
+    take_form,
     tell_sender,
 )
 from tests.contrib.django_site import MIDDLEWARE, UploadKey, application, sign_in
@@ -102,10 +103,10 @@ def contract_site(folder, prefix, **settings):
     def own_form(request):
         title = request.POST["title"]
         try:
-            uploads[0].uploads(request).save(request.FILES["picture"], owner=request.user.pk, title=title)
+            found = uploads[0].uploads(request)
+            return HttpResponse(take_form(found, request.FILES["picture"], owner=request.user.pk, title=title))
         except Refusal as refusal:
             return HttpResponse(refusal.message, status=refusal.status)
-        return HttpResponse("thank you")
 
     settings |= {"TRUSTED_PROXIES": 1, "MAX_BYTES": 2 * MAX_BYTES, "UPLOAD_PAGE_ROUTE": "upload"}
     settings["UPLOADS_ROUTE"] = "api/1/uploads"

@@ -31,7 +31,7 @@ from chevupload.contrib.flask import ChevUpload, uploads
 from chevupload.db import Tables, UserColumns
 from chevupload.errors import StorageError
 from chevupload.storage.local import LocalStorage
-from chevupload.testing import CommandContract, HostCommands, HostContract, RunningHost, serve, tell_sender
+from chevupload.testing import CommandContract, HostCommands, HostContract, RunningHost, serve, take_form, tell_sender
 from chevupload.testing.memory import MemoryCatalog
 from tests.support import BASE64, PNG, ROOT, UPLOAD, file, files_in, noise
 
@@ -111,10 +111,10 @@ class Site:
         @login_required
         def own_form():
             try:
-                uploads.save(flask.request.files["picture"], owner=current_user.id, title=flask.request.form["title"])
+                title = flask.request.form["title"]
+                return take_form(uploads, flask.request.files["picture"], owner=current_user.id, title=title)
             except Refusal as refusal:
                 return refusal.message, refusal.status
-            return "thank you"
 
     def signed_in(self):
         """Return the headers of a browser in which the first user is signed in."""

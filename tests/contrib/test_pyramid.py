@@ -30,7 +30,7 @@ from chevupload.contrib.pyramid import main
 from chevupload.db import Database, Tables, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, Refusal, RequestDenied
 from chevupload.model import Principal
-from chevupload.testing import CommandContract, HostCommands, HostContract, RunningHost, serve, tell_sender
+from chevupload.testing import CommandContract, HostCommands, HostContract, RunningHost, serve, take_form, tell_sender
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from tests.support import PNG, UPLOAD, file, files_in
 
@@ -98,12 +98,12 @@ def own_form(request):
     """Take a file in as the host's own form does."""
     file = request.POST["picture"]
     try:
-        request.chevupload.save(file.file, owner=request.authenticated_userid, title=request.POST["title"])
+        owner, title = request.authenticated_userid, request.POST["title"]
+        return Response(take_form(request.chevupload, file.file, owner=owner, title=title))
     except Refusal as refusal:
         return Response(refusal.message, status=refusal.status)
     finally:
         request.add_finished_callback(lambda request: request.body_file_raw.close())
-    return Response("thank you")
 
 
 def own_upload(request):

@@ -12,9 +12,10 @@ from werkzeug.wsgi import ClosingIterator
 
 from chevupload import Config, Hooks, Limits, Originals, Principal, Refusal, Routes
 from chevupload.app import ChevUpload
+from chevupload.integration import RequestUploads
 from chevupload.keys import KeyChain
 from chevupload.storage.local import LocalStorage
-from chevupload.testing import HostContract, RunningHost, serve, tell_sender
+from chevupload.testing import HostContract, RunningHost, serve, take_form, tell_sender
 from chevupload.testing.memory import MemoryCatalog, StaticKeys
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
 
@@ -54,8 +55,8 @@ def host_of(component):
         with Request(environ) as request:
             try:
                 file, title = request.files["picture"], request.form["title"]
-                component.uploads.save(file, owner=request.headers["X-User"], title=title)
-                answer = Response("thank you")
+                uploads = RequestUploads(component, environ)
+                answer = Response(take_form(uploads, file, owner=request.headers["X-User"], title=title))
             except Refusal as refusal:
                 answer = Response(refusal.message, refusal.status)
             return answer(environ, start_response)
