@@ -21,8 +21,8 @@ def test_a_pages_own_backend_keeps_the_contract(page, least, tmp_path):
     run = run_pytest(tmp_path, code, "-W", "error")
     assert run.returncode == 0, run.stdout
     counts = {ending: int(count) for count, ending in re.findall(r"(\d+) (\w+)", run.stdout.splitlines()[-1])}
-    # A storage may leave out to list its files, and a host to sign people in, to read forms or to have a page of keys;
-    # the contract says so.
-    assert counts.pop("skipped", 0) <= 3
+    # A storage may leave out to list its files, and a host to sign people in, to read forms, to have a form of its own,
+    # a page of keys, or routes for uploads; the contract says so.
+    assert counts.pop("skipped", 0) <= 5
     assert set(counts) == {"passed"}
     assert counts["passed"] >= least > 10
