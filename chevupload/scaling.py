@@ -87,6 +87,10 @@ class RenditionSize:
         if len(given) < 1 + self.crop:
             raise ConfigError("a RenditionSize needs a width or a height, and both to crop")
 
+    def __str__(self) -> str:
+        """Return the text that is read as this size."""
+        return f"{self.width or ''}x{self.height or ''}{'^' if self.crop else ''}"
+
     @classmethod
     def read(cls, text: str) -> Self:
         """Read ``800x``, ``x600`` or ``800x600``; cropped it is ``400x400^``. Source: ImageMagick's geometry.

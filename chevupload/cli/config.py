@@ -70,7 +70,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, tuple | list):
         pairs = value and all(isinstance(one, tuple) for one in value)
-        return dict(value) if pairs else [plain(one) for one in value]
+        return plain(dict(value)) if pairs else [plain(one) for one in value]
     return str(value)
 
 

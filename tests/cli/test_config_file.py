@@ -15,7 +15,7 @@ import pytest
 import requests
 from sqlalchemy import create_engine
 
-from chevupload import Delivery
+from chevupload import Delivery, RenditionSize
 from chevupload.cli import main
 from chevupload.cli.sites import ChosenSite
 from chevupload.data_folder import Site
@@ -158,6 +158,32 @@ def test_serve_starts_nothing_where_a_setting_is_wrong(write, tmp_path, text, to
     assert told in error
     assert error.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_what_is_shown_can_be_read_again(write, tmp_path, capsys):
+    """It is a file of settings itself, where nothing in it is secret."""
+    text = """
+        folder = "data"
+        [renditions]
+        extra = {w800 = "800x", s400 = "400x400^"}
+        [originals]
+        convert = {PNG = "WEBP"}
+        [policy]
+        flood = "minute=5 day=off"
+        guest_lifetime = 86_400
+        timezone = "Europe/Berlin"
+        [limits]
+        waiting_uploads = 6
+        """
+    file = write(text)
+    assert main(["config", "show", "--config", str(file)]) == 0
+    found = values(site_settings(file))
+    assert found["extra"] == (
+        ("w800", RenditionSize(width=800)),
+        ("s400", RenditionSize(width=400, height=400, crop=True)),
+    )
+    file.write_text(capsys.readouterr().out)
+    assert values(site_settings(file)) == found
 
 
 SECRET = """
