@@ -190,6 +190,29 @@ def _list_albums(site: ChosenSite, user: str) -> Report:
     )
 
 
+@album_commands.command("rename", help="Give the album ID, from album list, another title.")
+@click.argument("album_id", type=TEXT, metavar="ID")
+@click.argument("title", type=NAME)
+def _rename_album(site: ChosenSite, album_id: str, title: str) -> Report:
+    with site.open_component() as component:
+        if (album := component.albums.rename(album_id, title)) is None:
+            raise ConfigError(f"there is no album {album_id}")
+    return Report({"id": album.id, "title": album.title}, f"renamed {album.id}")
+
+
+@album_commands.command("delete", help="Remove the album ID, from album list; its uploads stay, without an album.")
+@click.argument("album_id", type=TEXT, metavar="ID")
+@yes_option
+def _delete_album(site: ChosenSite, album_id: str, *, yes: bool) -> Report:
+    with site.open_component() as component:
+        album = component.albums.get(album_id)
+        if album is not None and not yes:
+            confirm(f"Delete the album {album.title}?")
+        if not component.albums.delete(album_id):
+            raise ConfigError(f"there is no album {album_id}")
+    return Report({"id": album_id, "deleted": True}, f"deleted {album_id}")
+
+
 @category_commands.command("add", help="Add a category and print the id that category_id takes.")
 @click.argument("name", type=NAME)
 def _add_category(site: ChosenSite, name: str) -> Report:

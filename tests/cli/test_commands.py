@@ -290,6 +290,13 @@ def test_albums(run):
     assert run("album", "list", "ann") == (0, f"{album_id}  Cats\n{made['id']}  Dogs", "")
     assert [album["title"] for album in as_json(run("album", "list", "ann", "--json"))] == ["Cats", "Dogs"]
     assert run("album", "list", "bob")[0] == 1
+    assert run("album", "add", "ann", "Dogs") == (1, "", "Error: There is an album with this title")
+    assert run("album", "rename", album_id, "Kittens") == (0, f"renamed {album_id}", "")
+    assert run("album", "delete", made["id"]) == (1, "", "Error: --yes is needed where nobody can be asked")
+    assert as_json(run("album", "delete", made["id"], "--yes", "--json")) == {"id": made["id"], "deleted": True}
+    assert run("album", "list", "ann")[1] == f"{album_id}  Kittens"
+    for words in (("rename", made["id"], "Mice"), ("delete", made["id"], "--yes")):
+        assert run("album", *words) == (1, "", f"Error: there is no album {made['id']}")
 
 
 def test_categories(run):
