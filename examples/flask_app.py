@@ -78,7 +78,9 @@ HOME = """{% extends "layout.html" %}
 <label for="picture">Picture</label><input id="picture" name="picture" type="file" accept="image/*" required>
 <button>Upload</button></form>
 <ul>{% for picture in found[:size] %}<li><a href="{{ links.viewer(picture) }}">
-<img src="{{ links.thumb(picture) }}" alt="">{{ picture.title or picture.name }}</a></li>
+<img src="{{ links.thumb(picture) }}"
+{%- if picture.extra_paths.s640 %} srcset="{{ links.file(picture, picture.extra_paths.s640) }} 2x"{% endif %} alt="">
+{{ picture.title or picture.name }}</a></li>
 {% else %}<li>No pictures yet.</li>{% endfor %}</ul>
 {% if found[size:] %}<p><a href="{{ url_for('home', before=found[size - 1].cursor) }}">Older pictures</a></p>{% endif %}
 <details><summary>Delete my account…</summary>
@@ -107,6 +109,8 @@ app.config.update(
     SESSION_COOKIE_SAMESITE="Lax",
     SQLALCHEMY_DATABASE_URI="sqlite:///site.db",
     CHEVUPLOAD_UPLOAD_PAGE_ROUTE="upload",
+    # Thumbnails with twice the pixels, for screens that have them.
+    CHEVUPLOAD_EXTRA="s640=640x640^",
     # What comes after signing in is not in a URL, which anybody may have written.
     USE_SESSION_FOR_NEXT=True,
 )

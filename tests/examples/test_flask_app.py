@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from urllib.parse import urljoin
 
 import pytest
 import requests
 
 from tests.examples.story import Browser, curl, running, script, tell
-from tests.support import PNG, ROOT
+from tests.support import PNG, ROOT, picture
 
 
 @pytest.fixture
@@ -60,3 +61,17 @@ def test_a_key_never_becomes_somebody_elses(folder):
         Browser(address).fill("/register", {"name": "bob", "password": "battery staple"})
 
         assert curl(address, key, picture).rpartition("\n")[2] == "401"
+
+
+def test_sharp_screens_get_sharp_thumbnails(folder):
+    """The list names a second picture for them, where the one that was uploaded is large enough."""
+    with running(*script("flask_app.py"), folder=folder) as address:
+        ann = Browser(address)
+        ann.fill("/register", {"name": "ann", "password": "correct horse"})
+        made = ann.fill("/settings/api", {"label": "laptop", "action": "make"}, having='id="label"')
+        key = re.search(r'id="key"[^>]*value="([^"]+)"', made)[1]
+        for size in ((900, 700), (600, 600)):
+            files = {"source": ("a.png", picture(size), "image/png")}
+            requests.post(f"{address}/api/1/upload", files=files, headers={"X-API-Key": key}, timeout=60)
+        (sharp,) = re.findall(r'srcset="([^" ]+) 2x"', ann.see("/"))
+        assert len(requests.get(urljoin(address, sharp), timeout=60).content) > 0
