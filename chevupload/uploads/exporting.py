@@ -1,6 +1,6 @@
 """Writes all that is known of an owner into a ZIP archive: every original, and a manifest in JSON.
 
-Nothing is held in memory but the list of names that an archive ends with, about a kilobyte for each upload. Records are
+Nothing is held in memory but the list of names that an archive ends with, half a kilobyte for each upload. Records are
 written into a temporary file while the originals are, because an archive takes one file at a time.
 """
 

