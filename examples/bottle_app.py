@@ -71,7 +71,12 @@ PAGE = """<!doctype html>
 <ul>
 % for upload in found[:size]:
 <li><a href="{{links.viewer(upload)}}">
-<img src="{{links.thumb(upload)}}" alt="">{{upload.title or upload.name}}</a></li>
+<img src="{{links.thumb(upload)}}" alt="">{{upload.title or upload.name}}</a>
+<details><summary>Change…</summary><form method="post" action="/change">
+<input type="hidden" name="token" value="{{token}}"><input type="hidden" name="id" value="{{upload.id}}">
+<label>Title <input name="title" value="{{upload.title or ""}}" maxlength="100"></label>
+<button name="action" value="save">Save</button>
+<button name="action" value="delete">Delete</button></form></details></li>
 % end
 % if not found:
 <li>No pictures yet.</li>
@@ -230,6 +235,19 @@ def upload(chevupload: RequestUploads) -> Any:
     bottle.redirect("/")
 
 
+def change(chevupload: RequestUploads) -> None:
+    """Give one of the user's pictures another title, or delete it."""
+    user = checked() or bottle.redirect("/login")
+    upload = chevupload.get(request.forms.id)
+    if upload is None or upload.owner_id != user.user_id:
+        raise bottle.HTTPError(404)
+    if request.forms.action == "delete":
+        chevupload.delete(upload)
+    else:
+        chevupload.update(upload, title=request.forms.title)
+    bottle.redirect("/")
+
+
 def delete_account(chevupload: RequestUploads) -> None:
     """End a user, with keys and pictures."""
     user = checked() or bottle.redirect("/login")
@@ -250,6 +268,7 @@ app.post("/register", callback=register)
 app.post("/login", callback=login)
 app.post("/logout", callback=logout)
 app.get("/static/<name>", callback=lambda name: bottle.static_file(name, Path(__file__).with_name("static")))
+app.post("/change", callback=change)
 app.post("/delete-account", callback=delete_account)
 
 if __name__ == "__main__":

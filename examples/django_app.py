@@ -31,7 +31,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import include, path
@@ -81,7 +81,12 @@ HOME = """{% extends "layout.html" %}
 {% block main %}<h1>{{ title }}</h1>
 <form method="post" enctype="multipart/form-data">{% include "form.html" with button="Upload" %}</form>
 <ul>{% for picture in pictures %}<li><a href="{{ picture.page }}">
-<img src="{{ picture.thumbnail }}" alt="">{{ picture.title }}</a></li>
+<img src="{{ picture.thumbnail }}" alt="">{{ picture.title }}</a>
+<details><summary>Change…</summary><form method="post" action="{% url "change" %}">{% csrf_token %}
+<input type="hidden" name="id" value="{{ picture.id }}">
+<label>Title <input name="title" value="{{ picture.own_title }}" maxlength="100"></label>
+<button name="action" value="save">Save</button>
+<button name="action" value="delete">Delete</button></form></details></li>
 {% empty %}<li>No pictures yet.</li>{% endfor %}</ul>
 {% if older %}<p><a href="{% url "home" %}?before={{ older }}">Older pictures</a></p>{% endif %}
 <details><summary>Delete my account…</summary>
@@ -250,7 +255,9 @@ def home(request: Any) -> Any:
         return HttpResponse(refusal.message, status=refusal.status, content_type="text/plain")
     pictures = [
         {
+            "id": upload.id,
             "title": upload.title or upload.name,
+            "own_title": upload.title or "",
             "page": uploads.links.viewer(upload),
             "thumbnail": uploads.links.thumb(upload),
         }
@@ -260,6 +267,19 @@ def home(request: Any) -> Any:
     if found[PAGE_SIZE:]:
         values["older"] = str(found[PAGE_SIZE - 1].cursor)
     return render(request, "home.html", values, status=400 if form.errors else 200)
+
+
+def change(request: Any) -> Any:
+    """Give one of the user's pictures another title, or delete it."""
+    uploads = chevupload.uploads(request)
+    upload = uploads.get(request.POST["id"])
+    if upload is None or upload.owner_id != str(request.user.pk):
+        raise Http404
+    if request.POST["action"] == "delete":
+        uploads.delete(upload)
+    else:
+        uploads.update(upload, title=request.POST["title"])
+    return redirect("home")
 
 
 def delete_account(request: Any) -> Any:
@@ -276,6 +296,7 @@ urlpatterns = [
     path("register", register, name="register"),
     path("login", sign_in, name="login"),
     path("logout", require_POST(sign_out), name="logout"),
+    path("change", require_POST(login_required(change)), name="change"),
     path("delete-account", require_POST(login_required(delete_account)), name="delete-account"),
     # The web server's work, where there is one.
     path("static/<path:path>", serve, {"document_root": Path(__file__).with_name("static")}, name="static"),

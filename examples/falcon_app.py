@@ -81,7 +81,14 @@ HOME = Markup("""<nav class="site"><a href="/">Pictures</a> <a href="/settings/a
 <button>Delete my account, with all pictures and keys</button></form></details>""")
 TOKEN = Markup('<input type="hidden" name="token" value="{}">')
 ALERT = Markup('<p role="alert">{}</p>')
-PICTURE = Markup('<li><a href="{viewer}">\n<img src="{thumb}" alt="">{title}</a></li>\n')
+PICTURE = Markup("""<li><a href="{viewer}">
+<img src="{thumb}" alt="">{title}</a>
+<details><summary>Change…</summary><form method="post" action="/change">{token}
+<input type="hidden" name="id" value="{id}">
+<label>Title <input name="title" value="{own_title}" maxlength="100"></label>
+<button name="action" value="save">Save</button>
+<button name="action" value="delete">Delete</button></form></details></li>
+""")
 NO_PICTURE = Markup("<li>No pictures yet.</li>")
 OLDER = Markup('<p><a href="/?before={}">Older pictures</a></p>')
 PAGE_SIZE = 24
@@ -204,7 +211,14 @@ class Pages:
         # One more than is shown tells whether there are older ones.
         found = component.uploads.list(user, limit=PAGE_SIZE + 1, before=req.get_param("before"))
         pictures = Markup().join(
-            PICTURE.format(viewer=links.viewer(upload), thumb=links.thumb(upload), title=upload.title or upload.name)
+            PICTURE.format(
+                viewer=links.viewer(upload),
+                thumb=links.thumb(upload),
+                title=upload.title or upload.name,
+                own_title=upload.title or "",
+                id=upload.id,
+                token=TOKEN.format(session(req)["token"]),
+            )
             for upload in found[:PAGE_SIZE]
         )
         older = OLDER.format(found[PAGE_SIZE - 1].cursor) if found[PAGE_SIZE:] else ""
@@ -229,6 +243,18 @@ class Pages:
         except Refusal as refusal:
             resp.status = refusal.status
             self.on_get(req, resp, refusal.message, form.get("title", ""))
+
+    def on_post_change(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Give one of the user's pictures another title, or delete it."""
+        user, form = signed_in(req), fields(req)
+        upload = component.uploads.get(form.get("id", ""))
+        if upload is None or upload.owner_id != user.user_id:
+            raise falcon.HTTPNotFound
+        if form.get("action") == "delete":
+            component.uploads.delete(upload)
+        else:
+            component.uploads.update(upload, title=form.get("title"))
+        raise falcon.HTTPSeeOther("/")
 
     def on_post_leave(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Sign a user out."""
@@ -264,6 +290,7 @@ site.add_route("/", pages)
 site.add_route("/register", pages, suffix="enter")
 site.add_route("/login", pages, suffix="enter")
 site.add_route("/logout", pages, suffix="leave")
+site.add_route("/change", pages, suffix="change")
 site.add_route("/delete-account", pages, suffix="delete")
 site.add_error_handler(Refusal, refused)
 site.add_static_route("/static", Path(__file__).with_name("static"))

@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, redirect, render_template, request, session, url_for
+from flask import Flask, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from flask_sqlalchemy import SQLAlchemy
@@ -80,7 +80,12 @@ HOME = """{% extends "layout.html" %}
 <ul>{% for picture in found[:size] %}<li><a href="{{ links.viewer(picture) }}">
 <img src="{{ links.thumb(picture) }}"
 {%- if picture.extra_paths.s640 %} srcset="{{ links.file(picture, picture.extra_paths.s640) }} 2x"{% endif %} alt="">
-{{ picture.title or picture.name }}</a></li>
+{{ picture.title or picture.name }}</a>
+<details><summary>Change…</summary><form method="post" action="{{ url_for('change') }}">{% include 'token.html' %}
+<input type="hidden" name="id" value="{{ picture.id }}">
+<label>Title <input name="title" value="{{ picture.title or "" }}" maxlength="100"></label>
+<button name="action" value="save">Save</button>
+<button name="action" value="delete">Delete</button></form></details></li>
 {% else %}<li>No pictures yet.</li>{% endfor %}</ul>
 {% if found[size:] %}<p><a href="{{ url_for('home', before=found[size - 1].cursor) }}">Older pictures</a></p>{% endif %}
 <details><summary>Delete my account…</summary>
@@ -233,6 +238,20 @@ def home() -> ResponseReturnValue:
     found = uploads.list(current_user.id, limit=PAGE_SIZE + 1, before=request.args.get("before"))
     values = {"found": found, "size": PAGE_SIZE, "links": uploads.links}
     return show("home.html", f"Pictures of {current_user.name}", error, **values)
+
+
+@app.post("/change")
+@login_required  # type: ignore[untyped-decorator]
+def change() -> ResponseReturnValue:
+    """Give one of the user's pictures another title, or delete it."""
+    upload = uploads.get(request.form["id"])
+    if upload is None or upload.owner_id != str(current_user.id):
+        abort(404)
+    if request.form["action"] == "delete":
+        uploads.delete(upload)
+    else:
+        uploads.update(upload, title=request.form["title"])
+    return redirect(url_for("home"))
 
 
 @app.post("/delete-account")

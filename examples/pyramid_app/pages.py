@@ -48,7 +48,14 @@ _HOME = Markup("""<form method="post" enctype="multipart/form-data">{token}
 <details><summary>Delete my account…</summary>
 <form method="post" action="{delete}">{token}<p>Nothing of it can be brought back.</p>
 <button>Delete my account, with all pictures and keys</button></form></details>""")
-_PICTURE = Markup('<li><a href="{url}">\n<img src="{thumbnail}" alt="">{title}</a></li>\n')
+_PICTURE = Markup("""<li><a href="{url}">
+<img src="{thumbnail}" alt="">{title}</a>
+<details><summary>Change…</summary><form method="post" action="{change}">{token}
+<input type="hidden" name="id" value="{id}">
+<label>Title <input name="title" value="{own_title}" maxlength="100"></label>
+<button name="action" value="save">Save</button>
+<button name="action" value="delete">Delete</button></form></details></li>
+""")
 _NO_PICTURE = Markup("<li>No pictures yet.</li>")
 _OLDER = Markup('\n<p><a href="{}">Older pictures</a></p>')
 
@@ -79,7 +86,15 @@ def home_page(request: Any, found: Sequence[Upload], alert: str) -> Response:
     """Show the user's pictures, and forms for another one and for the account."""
     urls, paths, token = request.chevupload.links, request.route_path, _token(request)
     pictures = [
-        _PICTURE.format(url=urls.viewer(upload), thumbnail=urls.thumb(upload), title=upload.title or upload.name)
+        _PICTURE.format(
+            url=urls.viewer(upload),
+            thumbnail=urls.thumb(upload),
+            title=upload.title or upload.name,
+            own_title=upload.title or "",
+            id=upload.id,
+            change=paths("change"),
+            token=token,
+        )
         for upload in found[:PAGE_SIZE]
     ]
     older = paths("home", _query={"before": found[PAGE_SIZE - 1].cursor}) if found[PAGE_SIZE:] else None

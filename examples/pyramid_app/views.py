@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.httpexceptions import HTTPNotFound, HTTPSeeOther
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED, forget, remember
 from sqlalchemy import select
@@ -26,7 +26,8 @@ def includeme(config: Any) -> None:
     for path, view in {"/register": register, "/login": login}.items():
         config.add_route(view.__name__, path)
         config.add_view(view, route_name=view.__name__, permission=NO_PERMISSION_REQUIRED)
-    for path, view in {"/": home, "/logout": logout, "/delete-account": delete_account}.items():
+    own = {"/": home, "/change": change, "/logout": logout, "/delete-account": delete_account}
+    for path, view in own.items():
         config.add_route(view.__name__, path, request_method=("GET", "POST") if view is home else "POST")
         config.add_view(view, route_name=view.__name__)
     config.add_forbidden_view(sign_in_first)
@@ -91,6 +92,18 @@ def home(request: Any) -> Response:
     # One more than is shown tells whether there are older ones.
     found = request.chevupload.list(request.identity.id, limit=PAGE_SIZE + 1, before=request.GET.get("before"))
     return home_page(request, found, alert)
+
+
+def change(request: Any) -> Response:
+    """Give one of the user's pictures another title, or delete it."""
+    upload = request.chevupload.get(request.POST.get("id", ""))
+    if upload is None or upload.owner_id != str(request.identity.id):
+        return HTTPNotFound()
+    if request.POST.get("action") == "delete":
+        request.chevupload.delete(upload)
+    else:
+        request.chevupload.update(upload, title=request.POST.get("title"))
+    return HTTPSeeOther(request.route_path("home"))
 
 
 def refused(refusal: Refusal, request: Any) -> Response:

@@ -163,6 +163,7 @@ def tell(address: str, folder: Path) -> None:
         assert requests.get(urljoin(address, thumbnail), timeout=_SECONDS).headers["Content-Type"] == "image/png"
     assert "Older pictures" not in page
 
+    _change_one(ann, stranger)
     _find_older(ann, address, key.group(1))
     _be_told_what_is_wrong(address, ann)
     _come_back(address, ann)
@@ -175,6 +176,23 @@ def tell(address: str, folder: Path) -> None:
 
 def _thumbnails(page: str) -> list[str]:
     return [html.unescape(source) for source in re.findall(r'<img[^>]*src="([^"]+)"', page)]
+
+
+def _change_one(ann: Browser, stranger: Browser) -> None:
+    """Give a picture another title, and delete one; nobody does that with somebody else's."""
+    ann.fill("/", {"title": "To be changed"}, picture=picture((310, 200)), having='name="picture"')
+    upload_id = re.findall(r'name="id" value="([^"]+)"', ann.see("/"))[0]
+    stranger.fill("/", {"title": "Their own"}, picture=picture((300, 200)), having='name="picture"')
+    for action in ("save", "delete"):
+        theirs = {"id": upload_id, "title": "Stolen", "action": action}
+        assert stranger.send("/", theirs, having='name="id"').status_code == 404
+    assert "No pictures yet." in stranger.fill("/", {"action": "delete"}, having='name="id"')
+    page = ann.fill("/", {"title": "<Changed>", "action": "save"}, having=f'value="{upload_id}"')
+    assert "&lt;Changed&gt;" in page
+    assert "To be changed" not in page
+    page = ann.fill("/", {"action": "delete"}, having=f'value="{upload_id}"')
+    assert "Changed" not in page
+    assert upload_id not in page
 
 
 def _find_older(ann: Browser, address: str, key: str) -> None:
