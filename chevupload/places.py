@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from chevupload.config import Delivery
@@ -13,6 +13,7 @@ from chevupload.config_reader import T, read_settings, read_tables, settings_of
 from chevupload.errors import ConfigError
 from chevupload.validation import (
     FLAG,
+    TEXT,
     Kind,
     choice,
     instance_of,
@@ -37,9 +38,14 @@ def _texts(value: Any) -> Sequence[str]:
     return found
 
 
-def _url(expected: str) -> Kind:
+def _url(expected: str, *, take: Callable[[Any], Any] = TEXT.take) -> Kind:
     """Return the kind of a URL that is checked where it is used, and may have a password in it."""
-    return Kind(expected, lambda value: value, is_secret=True, mask=mask_url)
+    return Kind(expected, take, is_secret=True, mask=mask_url)
+
+
+def _database_url(value: Any) -> Any:
+    """Return a text, or a URL of SQLAlchemy's."""
+    return value if hasattr(value, "render_as_string") else TEXT.take(value)
 
 
 def _read(base: T) -> Callable[[Any], T]:
@@ -60,7 +66,7 @@ _SECRETS = Kind("a list of texts, or one text", _texts, str.split, is_secret=Tru
 class DatabasePlace:
     """Where records stay."""
 
-    url: Any = setting(None, optional(_url("an SQLAlchemy URL")))
+    url: Any = setting(None, optional(_url("an SQLAlchemy URL", take=_database_url)))
     """An SQLAlchemy URL; the tables are made by :meth:`~chevupload.db.catalog.SqlCatalog.create_tables`, or by
     migrations."""
 
@@ -71,7 +77,7 @@ class StoragePlace:
 
     url: str | None = setting(None, optional(_url("an fsspec URL")))
     """An fsspec URL such as ``s3://bucket/folder``: where files stay."""
-    public_url: str | None = setting(None, optional(Kind("a URL", lambda value: value)))
+    public_url: str | None = setting(None, optional(replace(TEXT, expected="a URL")))
     """Where files can be fetched without asking the component; a URL of the storage's folder."""
     options: Mapping[str, Any] | None = setting(
         None, optional(Kind("a mapping, or JSON of one", _options, json.loads, is_secret=True, mask=mask_options))
@@ -79,7 +85,7 @@ class StoragePlace:
     """Options of the file system, a mapping or JSON of one."""
     exclusive: bool = setting(True, FLAG)
     """False for look-alikes of S3 that cannot do conditional writes."""
-    signing_endpoint: str | None = setting(None, optional(Kind("the address of an S3", lambda value: value)))
+    signing_endpoint: str | None = setting(None, optional(replace(TEXT, expected="the address of an S3")))
     """The address of an S3 as readers reach it, for signed URLs."""
 
 
@@ -114,7 +120,7 @@ def _masked(settings: Any) -> dict[str, Any]:
 class WebhookPlace:
     """Whom events are told to, by the handler ``webhook``."""
 
-    url: str | None = setting(None, optional(Kind("a URL", lambda value: value)))
+    url: str | None = setting(None, optional(replace(TEXT, expected="a URL")))
     """Where what happens to uploads is sent: an http or https address."""
     secrets: Sequence[str] | None = setting(None, optional(_SECRETS))
     """Sign what is sent: ``whsec_`` and base64 each; two while one is exchanged for the other."""

@@ -69,7 +69,7 @@ class SiteSettings:
     Attributes:
         name: of the site, for people: its file or its folder.
         values: the flat settings.
-        sources: where each was found, by name: the file's key, or the variable.
+        sources: where each was found, by name: the file, the variable, or the command line. Defaults have none.
         serve: the file's table for ``chevupload serve``, as it stands there.
     """
 
