@@ -14,35 +14,31 @@ On Debian, as root, on each machine::
 On one of them, make the tables, a user and a key; the commands read what the server reads::
 
     cd /srv/chevupload && set -a && . /etc/chevupload/site.env
-    venv/bin/chevupload db upgrade --app site_app:component
-    venv/bin/chevupload user add ann --app site_app:component
-    venv/bin/chevupload key add ann --app site_app:component
+    venv/bin/chevupload db upgrade
+    venv/bin/chevupload user add ann
+    venv/bin/chevupload key add ann
 
 and start it everywhere::
 
     systemctl enable --now chevupload && systemctl reload nginx
     curl -H "X-API-Key: $KEY" -F source=@photo.jpg https://images.example.com/api/1/upload
 
-Each setting of chevupload is a variable of the environment: ``max_bytes`` is ``CHEVUPLOAD_MAX_BYTES``.
+Each setting of chevupload is a variable of the environment: ``max_bytes`` is ``CHEVUPLOAD_MAX_BYTES``. A file in TOML,
+which ``CHEVUPLOAD_CONFIG`` names, may have them as well, and ``chevupload config show`` prints all of them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from chevupload import component_from
+from chevupload import component_from_file
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_PREFIX = "CHEVUPLOAD_"
-
-component = component_from(
-    {name.removeprefix(_PREFIX).lower(): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
-)
+component = component_from_file()
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -12,7 +12,7 @@ A job is started anywhere, and all workers share it. The command without Celery 
 
     cd /srv/chevupload && set -a && . /etc/chevupload/site.env
     venv/bin/python -c 'from site_tasks import tasks; tasks.start("render")'
-    venv/bin/chevupload render --app site_app:component
+    venv/bin/chevupload render
 """
 
 from __future__ import annotations

@@ -89,9 +89,9 @@ class Site:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def run(self, *arguments: str, app: bool = True) -> str:
+    def run(self, *arguments: str) -> str:
         """Run a command of chevupload's and return what it prints."""
-        command = [sys.executable, "-m", "chevupload", *arguments, *(["--app", "site_app:component"] if app else [])]
+        command = [sys.executable, "-m", "chevupload", *arguments]
         done = subprocess.run(
             command, cwd=EXAMPLE, env=self.environment(), capture_output=True, text=True, timeout=SECONDS, check=False
         )
