@@ -44,7 +44,7 @@ def run_job(site: ChosenSite, kind: str, **arguments: str | None) -> Report:
     return Report(value, text, status=INTERRUPTED if not has_ended else 1 if job.failed else 0)
 
 
-@click.command("render", cls=SiteCommand, help="Render thumbnails, medium pictures and frames again, by the settings.")
+@click.command("render", cls=SiteCommand, help="Render all pictures that are made of originals again, by the settings.")
 @_OWNER
 @_FIRST
 @_LAST

@@ -287,7 +287,8 @@ def _derived(
     """Return thumb and medium picture; the decoded pixels are given back before these are encoded."""
     size = None if plan.medium is None else upright_size(plan.medium, orientation)
     thumb, medium = derived(picture, size, job)
-    source.opened.image.close()
+    for image in (picture.image, source.opened.image):
+        image.close()
     if orientation > 1:
         thumb, medium = upright(thumb, orientation), None if medium is None else upright(medium, orientation)
     return thumb, medium

@@ -12,7 +12,7 @@ from chevupload import Policy, Renditions, RenditionSize
 from chevupload.config import Delivery
 from chevupload.db import SqlCatalog
 from chevupload.storage.local import LocalStorage
-from chevupload.testing.memory import MemoryCatalog
+from chevupload.testing.memory import MemoryCatalog, MemoryStorage
 from chevupload.uploads.moves import Moves
 from chevupload.uploads.purge import Purge
 from tests.databases import sqlite_database
@@ -177,9 +177,28 @@ def test_caches_are_told_of_them(make, prefix):
     assert {image["w300"]["url"], image["s40"]["url"]} < {*purged[0]}
 
 
-def test_a_web_server_is_told_where_they_are(make):
-    """As of every other file."""
-    delivery = Delivery(by="x_accel", location="/files")
-    stand = make(renditions=EXTRA, delivery=delivery)
-    image = stand.upload(noise((600, 400)), "a.png")
-    assert stand.open(image["w300"]["url"]).headers["X-Accel-Redirect"] == f"/files/{FOLDER}/a.w300.png"
+class Signing(MemoryStorage):
+    """A storage that signs URLs."""
+
+    can_sign = True
+
+    def signed_url(self, path, *, seconds):
+        return f"https://store.example/{path}?signed"
+
+
+@pytest.mark.parametrize(
+    ("settings", "header", "place"),
+    [
+        ({"delivery": Delivery(by="x_accel", location="/files")}, "X-Accel-Redirect", "/files/{}"),
+        ({"delivery": Delivery(by="x_sendfile", location="/srv")}, "X-Sendfile", "/srv/{}"),
+        ({"delivery": Delivery(by="signed_url"), "storage": Signing()}, "Location", "https://store.example/{}?signed"),
+        ({"storage": MemoryStorage(public_url="https://cdn.test")}, "Location", "https://cdn.test/{}"),
+    ],
+    ids=["nginx", "apache", "signed", "public"],
+)
+def test_they_are_delivered_as_every_other_file(make, settings, header, place):
+    """By the web server, by a signed URL, or by the storage itself; ours leads there."""
+    stand = make(renditions=EXTRA, **settings)
+    upload = stand.catalog.get(stand.upload(noise((600, 400)), "a.png")["id_encoded"])
+    answer = stand.open(f"/images/{upload.extra_paths['w300']}")
+    assert answer.headers[header] == place.format(f"{FOLDER}/a.w300.png")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from chevupload import errors
-from chevupload.config import Limits
+from chevupload.config import MAX_EXTRA, Limits
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, Refusal, TooCostly
 from chevupload.formats import FORMATS
 from chevupload.model import ExtraFile, MediaFile, MediaJob, MediaResult
@@ -278,7 +278,7 @@ def _is_typed(result: MediaResult) -> bool:
         and (result.frame is not None) == FORMATS[result.format].is_framed
         and all(type(count) is int and count >= 0 for count in counts)
         and all(text is None or isinstance(text, str) for text in texts)
-        and len(names) == len({*names})
+        and len(names) == len({*names}) <= MAX_EXTRA
         and all(re.fullmatch(EXTRA_NAME, name) for name in names)
         and all(isinstance(flag, bool) for flag in (result.is_360, result.resized, result.converted))
         and (result.exif is None or isinstance(result.exif, dict))

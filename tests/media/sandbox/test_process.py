@@ -154,6 +154,7 @@ def test_nothing_is_left_of_a_job_that_failed(tmp_path: Path, ending: str) -> No
         {"extras": [EXTRA | {"name": "../a"}]},
         {"extras": [EXTRA | {"width": "5"}]},
         {"extras": [EXTRA, EXTRA]},
+        {"extras": [EXTRA | {"name": f"w{number}"} for number in range(10, 19)]},
     ],
     ids=str,
 )
