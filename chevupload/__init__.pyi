@@ -59,6 +59,7 @@ from chevupload.errors import RequestDenied as RequestDenied
 from chevupload.errors import RequestTaken as RequestTaken
 from chevupload.errors import StorageError as StorageError
 from chevupload.errors import TooLarge as TooLarge
+from chevupload.errors import TooManyAlbums as TooManyAlbums
 from chevupload.errors import UrlRefused as UrlRefused
 from chevupload.factory import component_from as component_from
 from chevupload.factory import embedded as embedded

@@ -210,6 +210,11 @@ class AlbumExists(Refusal):
     status, code, text = 409, 409, "There is an album with this title"
 
 
+class TooManyAlbums(Refusal):
+    when = "The owner has as many albums as one may have."
+    status, code, text = 403, 403, "Too many albums"
+
+
 class QuotaExceeded(Refusal):
     when = "The owner may not keep so much; the message says what is used and what is allowed."
     status, code, text = 403, 403, "Quota exceeded"

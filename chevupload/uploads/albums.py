@@ -12,8 +12,8 @@ from chevupload.errors import (
     ConfigError,
     ForeignAlbum,
     InvalidParameter,
-    QuotaExceeded,
     RequestDenied,
+    TooManyAlbums,
 )
 from chevupload.model import Album, Owner, Principal, as_principal
 from chevupload.naming import random_id
@@ -48,7 +48,7 @@ class Albums:
         Raises:
             InvalidParameter: the title is empty, or longer than 100 characters.
             AlbumExists: the owner has an album with this title.
-            QuotaExceeded: the owner has ``Limits.max_albums``. Of several that come at once, a few more may be made.
+            TooManyAlbums: the owner has ``Limits.max_albums``. Of several that come at once, a few more may be made.
             RequestDenied: the owner is a guest.
         """
         records = self._records(session)
@@ -63,13 +63,13 @@ class Albums:
         """Return an album that is not kept yet, if its owner may have one more.
 
         Raises:
-            QuotaExceeded, RequestDenied: as :meth:`add`.
+            TooManyAlbums, RequestDenied: as :meth:`add`.
         """
         owner_id = as_principal(owner).user_id
         if owner_id is None:
             raise RequestDenied("Request denied: guests have no albums")
         if records.count_albums(owner_id) >= self._max_albums:
-            raise QuotaExceeded(f"Quota exceeded: an owner may have {self._max_albums} albums")
+            raise TooManyAlbums(f"Too many albums - max {self._max_albums}")
         return Album(random_id(_ID_LENGTH), owner_id, title)
 
     def list(
@@ -137,7 +137,7 @@ class Albums:
         Raises:
             InvalidParameter: the site has no albums, or makes none.
             ForeignAlbum: a guest has no albums, or the sender's key is for another one.
-            QuotaExceeded: as :meth:`add`.
+            TooManyAlbums: as :meth:`add`.
         """
         if not isinstance(self._catalog, EditableAlbumRecords):
             raise InvalidParameter("Invalid album, this site makes no albums")

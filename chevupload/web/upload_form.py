@@ -49,6 +49,7 @@ class UploadForm:
             "takes_urls": self._takes_urls(sender),
             "max_bytes": max_bytes,
             "albums": self._albums(sender),
+            "names_albums": is_user and self._config.policy.album_names,
             "max_files": self._config.limits.max_files,
             "key_max_bytes": key_max_bytes if is_guest and key_max_bytes != max_bytes else None,
             "lifetime": sender.lifetime if is_user and sender is not None else None,

@@ -159,6 +159,26 @@ def test_details_are_for_all_files_or_for_one(page, address, ann):
     assert albums == {"Both": "Norway", "Second": "Work"}
 
 
+def test_a_new_album_is_typed(open_page, tmp_path):
+    """Or one that there is; a file's own wins."""
+    with site(tmp_path, policy=Policy(album_names=True)) as ann:
+        page = open_page()
+        page.goto(f"{ann.address}/upload")
+        choose(page, chosen("one.png"), chosen("two.png"))
+        page.get_by_text("Options for all 2 files").click()
+        page.get_by_label("Album").fill("Greece")
+        page.keyboard.press("Tab")
+        expect(page.locator("#options-facts")).to_have_text("Kept until you delete them, in Greece")
+        page.get_by_role("button", name="Details: two.png").click()
+        rows(page).nth(1).get_by_label("Album").fill("Work")
+        expect(rows(page).nth(1).locator("p").first).to_contain_text("own album")
+        submit(page)
+        expect(tiles(page)).to_have_count(2)
+        albums = {album.id: album.title for album in ann.component.albums.list(ann.user_id)}
+        uploads = ann.component.uploads.list(ann.user_id)
+        assert {upload.name: albums[upload.album_id] for upload in uploads} == {"one": "Greece", "two": "Work"}
+
+
 def test_the_codes_are_those_of_the_viewer(open_page, address):
     """A title with signs that mean something is escaped alike by the script and by the page; a film plays."""
     page = open_page(permissions=["clipboard-read", "clipboard-write"])

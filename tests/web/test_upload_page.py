@@ -238,6 +238,20 @@ def test_albums_are_those_of_who_is_signed_in(make):
         assert "album_id" not in site.see().text
 
 
+def test_a_new_album_is_typed_where_the_site_makes_them(make):
+    """In the place where those that there are are offered."""
+    site = Site(make, policy=Policy(guest_page=True, album_names=True))
+    page = site.see().text
+    assert (page.count('list="albums"'), page.count('<option value="Own"></option>')) == (2, 1)
+    assert "album_id" not in page
+    assert [site.send(album=title).status_code for title in ("", "New", "Own")] == [200, 200, 200]
+    albums = {album.id: album.title for album in site.stand.component.albums.list("user")}
+    assert sorted(albums.get(upload.album_id, "") for upload in site.stand.catalog.uploads()) == ["", "New", "Own"]
+    for nobody in (Principal(), None):
+        site.user = nobody
+        assert 'list="albums"' not in site.see().text
+
+
 def test_formats_are_those_that_can_be_taken(make, monkeypatch):
     """HEIC is asked for by its endings, too, which some systems know better; what lacks an extra is not."""
     accept = re.search('accept="([^"]*)"', Site(make).see().text)[1].split(",")

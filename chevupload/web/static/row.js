@@ -1,7 +1,7 @@
 // One upload as a row of the list: its picture, its progress, and what can be done about it.
 
 const ACTIONS = { ready: "ready", waiting: "active", sending: "active", storing: "active", done: "done", cancelled: "failed" };
-const OWN = { title: "title", tags: "tags", album_id: "album", description: "description", expiration: "time", nsfw: "mark" };
+const OWN = { title: "title", tags: "tags", album_id: "album", album: "album", description: "description", expiration: "time", nsfw: "mark" };
 const SIDE = 80; // pixels of a picture: twice what it is on the page
 const seen = new IntersectionObserver(showSeen, { rootMargin: "200px" });
 const pictures = new WeakMap(); // of elements that wait to be seen

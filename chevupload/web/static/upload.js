@@ -291,7 +291,8 @@ function notice(text) {
 /** Say beside "Options" what is chosen there. */
 function showOptions() {
   const { selectedIndex, options } = form.elements.expiration;
-  const album = form.elements.album_id?.value && form.elements.album_id.selectedOptions[0].text;
+  const { album_id: chosen, album: named } = form.elements;
+  const album = chosen ? chosen.value && chosen.selectedOptions[0].text : named?.value.trim();
   const facts = find("options-facts");
   facts.dataset.usual ??= facts.textContent;
   const kept = selectedIndex ? `Deleted after ${options[selectedIndex].text}` : facts.dataset.usual;
