@@ -38,9 +38,9 @@ def stand(make, catalog):
     return make(catalog=catalog, renditions=EXTRA)
 
 
-def render(stand):
-    """Render everything again, and return the job."""
-    *_, job = stand.component.jobs.run(stand.component.jobs.start("render").id, ending=threading.Event())
+def run(stand, kind, **arguments):
+    """Do batch work of a kind on all uploads, and return the job."""
+    *_, job = stand.component.jobs.run(stand.component.jobs.start(kind, **arguments).id, ending=threading.Event())
     return job
 
 
@@ -130,7 +130,7 @@ def test_rendering_again_follows_the_settings(make, tmp_path):
             ({}, {}),
         ):
             stand.start(renditions=Renditions(extra=extra))
-            assert render(stand).failed == 0
+            assert run(stand, "render").failed == 0
             upload = stand.catalog.get(upload_id)
             assert names(upload) == expected
             assert upload.sizes == {path: (stand.images / path).stat().st_size for path in stand.stored()}
@@ -162,6 +162,18 @@ def test_they_move_with_their_upload(make, catalog, tmp_path):
     assert [*storages["old"].files()] == []
     assert dict(storages["new"].files()) == upload.sizes
     assert stand.open(image["w300"]["url"]).status_code == 200
+
+
+def test_they_are_verified_and_erased(make, tmp_path, caplog):
+    """One that is not of its size is told by its path; with their owner they go."""
+    with sqlite_database(tmp_path / "records.db") as database:
+        stand = make(catalog=SqlCatalog(database), renditions=EXTRA)
+        stand.upload(noise((600, 400)), "a.png")
+        (stand.images / FOLDER / "a.s40.png").write_bytes(b"x")
+        assert run(stand, "verify").failed == 1
+        assert f"{FOLDER}/a.s40.png" in caplog.text
+        assert run(stand, "erase", owner_id="user").failed == 0
+        assert stand.left() == EMPTY
 
 
 def test_caches_are_told_of_them(make, prefix):
