@@ -321,11 +321,14 @@ class EditableRecords(UploadRecords, Protocol):
     If these are :class:`JoinableRecords` too, what ``joined`` returns changes records in the host's transaction.
     """
 
-    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+    def change(
+        self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
+    ) -> Upload | None:
         """Set fields of a ready upload that is not expired at ``now``, all in one step, and return it as it is then.
 
         None, and nothing is changed, when there is none. Fields are those of :class:`~chevupload.model.Details`, and
-        ``expires_at``.
+        ``expires_at``. With ``events``, which only :class:`EventRecords` have to look at, a new event ``changed`` is
+        kept in one step with that, if any value differs from the one before.
         """
         ...
 
@@ -531,11 +534,12 @@ class CheckableRecords(UploadRecords, Protocol):
         """Return the uploads of any state that hold one of these stems, in any mix of upper and lower case."""
         ...
 
-    def resize(self, upload: Upload, *, counted: Counted | None = None) -> bool:
+    def resize(self, upload: Upload, *, counted: Counted | None = None, changed_at: datetime | None = None) -> bool:
         """Record the sizes of the derived files of a ready upload as ``upload`` has them.
 
         False when there is none, or when its files are in another storage by now. With ``counted``, which only
-        :class:`UsageRecords` have to look at, the owner's usage follows in one step.
+        :class:`UsageRecords` have to look at, the owner's usage follows in one step. With ``changed_at``, which only
+        :class:`EventRecords` have to look at, a new event ``changed`` of that time is kept in one step.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
@@ -17,8 +17,10 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     delete,
     exists,
+    not_,
     or_,
     select,
     text,
@@ -29,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from chevupload.audit import AuditEntry
 from chevupload.clock import Clock, utc_now
-from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked, follows
+from chevupload.db.columns import UNFINISHED, VIDEOS, Unindexed, Unlocked, follows
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database
 from chevupload.db.host_session import HostSession, JoinedRecords
@@ -39,7 +41,6 @@ from chevupload.db.search import SearchQueries
 from chevupload.db.tables import Tables
 from chevupload.db.upserts import insert_or_add
 from chevupload.db.usage import Uncounted
-from chevupload.formats import BY_EXTENSION
 from chevupload.model import Cursor, Upload, UploadType
 from chevupload.policy.quota import Counted, Usage
 from chevupload.protocols import UploadRecords
@@ -58,7 +59,7 @@ _USES_KEPT = timedelta(hours=1)
 """For how long the use of a ticket is kept whose time is over: longer than clocks of several machines differ."""
 
 _AUDIT_FIELDS = tuple(field.name for field in fields(AuditEntry))
-_DERIVED = ("thumb_size", "medium_size", "frame_size", "extras", "extras_size")
+_DERIVED = ("thumb_size", "medium_size", "frame_size", "extras")
 
 
 class SqlCatalog(SqlRecords):
@@ -79,7 +80,7 @@ class SqlCatalog(SqlRecords):
         self._categories = found.categories
         column, id_, used = uploads.c, statements.is_it, found.used_names
         self._holders: Any = statements.select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
-        resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _DERIVED}
+        resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*_DERIVED, "extras_size")}
         is_there = column.storage == bindparam("same_storage")
         self._resize = update(uploads).where(id_, statements.is_ready, is_there).values(resized)
         pending = found.pending.c
@@ -147,26 +148,36 @@ class SqlCatalog(SqlRecords):
             wanted = {"stem_keys": sorted({stem.lower() for stem in stems})}
             return self._with_tags(connection, connection.execute(self._holders, wanted).all())
 
-    def resize(self, upload: Upload, *, counted: Counted | None = None) -> bool:
+    def resize(self, upload: Upload, *, counted: Counted | None = None, changed_at: datetime | None = None) -> bool:
         """See CheckableRecords."""
         try:
-            return self._resized(upload, counted)
+            return self._resized(upload, counted, changed_at)
         except Uncounted as missing:
             self._count(missing, counted)
-            return self._resized(upload, counted)
+            return self._resized(upload, counted, changed_at)
 
-    def _resized(self, upload: Upload, counted: Counted | None) -> bool:
-        usage, values = self._statements.usage, {f"new_{name}": getattr(upload, name) for name in _DERIVED}
-        values |= {"upload_id": upload.id, "same_storage": upload.storage}
+    def _resized(self, upload: Upload, counted: Counted | None, changed_at: datetime | None) -> bool:
+        usage = self._statements.usage
         with self._database.begin() as connection:
             if counted != "all":
-                return connection.execute(self._resize, values).rowcount == 1
+                return self._write_sizes(connection, upload, changed_at)
             usage.hold(connection, [upload.owner_id])
             before = usage.come_to(connection, [upload.id], "ready", counted)
-            is_resized = connection.execute(self._resize, values).rowcount == 1
+            is_resized = self._write_sizes(connection, upload, changed_at)
             after = usage.come_to(connection, [upload.id], "ready", counted)
             usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
             return is_resized
+
+    def _write_sizes(self, connection: Connection, upload: Upload, changed_at: datetime | None) -> bool:
+        before = None if changed_at is None else self._held(connection, upload.id, changed_at)
+        values = {f"new_{name}": getattr(upload, name) for name in (*_DERIVED, "extras_size")}
+        values |= {"upload_id": upload.id, "same_storage": upload.storage}
+        is_resized = connection.execute(self._resize, values).rowcount == 1
+        if is_resized and before is not None and changed_at is not None:
+            # As the record is now, whose title, for example, somebody may have changed since it was read.
+            derived: dict[str, Any] = {name: getattr(upload, name) for name in _DERIVED}
+            self._add_change(connection, before, replace(before, **derived), changed_at)
+        return is_resized
 
     def usage(self, owner_id: str | None, *, counted: Counted) -> Usage:
         """See UsageRecords."""
@@ -376,18 +387,27 @@ class SqlCatalog(SqlRecords):
     ) -> list[Upload]:
         """See OwnedRecords."""
         column, ask = self._uploads.c, self._statements
-        page = ask.select.where(column.owner_id == owner_id, ask.is_ready, ask.is_alive)
+        page = ask.select.where(ask.is_ready, ask.is_alive)
+        is_owners: ColumnElement[bool] = column.owner_id == owner_id
+        is_of_type: Any = true() if type is None else text(VIDEOS if type == "video" else f"NOT {VIDEOS}")
         if album_id is not None:
-            page = page.where(column.album_id == album_id)
-        if type is not None:
-            page = page.where(column.extension.in_([name for name, row in BY_EXTENSION.items() if row.kind == type]))
+            # The others are written so that no other index is looked at: the owner may have a million uploads, and the
+            # album ten old ones. By "<>" PostgreSQL expects that nearly all fit, and reads the album's in its order.
+            fits = case((and_(is_owners, is_of_type), 1), else_=0) != 0
+            page = page.where(column.album_id == album_id, fits)
+        elif type == "video" and self.database.engine.dialect.name == "sqlite":
+            # By "IS" the owner's index, which has no guests, cannot be read, and of two that can SQLite takes any.
+            page = page.where(column.owner_id.is_not_distinct_from(owner_id), is_of_type)
+        else:
+            page = page.where(is_owners, is_of_type)
         if query is not None:
             texts = (column.title, column.description, column.name, column.original_filename)
-            page = page.where(or_(*(text.icontains(query, autoescape=True) for text in texts)))
+            page = page.where(or_(*(one.icontains(query, autoescape=True) for one in texts)))
         if before is not None:
-            # The first of the two is where an index begins to read; it cannot begin at either side of the second.
-            is_earlier = column.received_at < before.received_at
-            page = page.where(column.received_at <= before.received_at, or_(is_earlier, column.id < before.id))
+            # An index begins to read at the first of the two. The second is written so that PostgreSQL expects that
+            # nearly all rows fit, since hardly any has that very time, and does not sort what is left of a list.
+            is_same_or_later = and_(column.received_at == before.received_at, column.id >= before.id)
+            page = page.where(column.received_at <= before.received_at, not_(is_same_or_later))
         page = page.order_by(column.received_at.desc(), column.id.desc()).limit(limit)
         with self._database.connect() as connection:
             return self._with_tags(connection, connection.execute(page, {"now": now}).all())

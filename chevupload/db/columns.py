@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Dialect, String, Text, and_, bindparam, text, tuple_
+from sqlalchemy import ColumnElement, DateTime, Dialect, Index, String, Text, and_, bindparam, text, tuple_
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -117,9 +117,18 @@ UNFINISHED = "state <> 'ready'"
 """Which uploads the sweep looks at, as its index says it: SQLite takes that index for a query with these very words."""
 
 
+VIDEOS = "extension IN ('mov', 'mp4', 'webm')"
+"""Which uploads are videos, as the index of those says it; likewise."""
+
+
 def only_where(condition: str) -> dict[str, Any]:
     """Return the arguments of an index with only the rows for which ``condition`` holds; MySQL's have all rows."""
     return {f"{dialect}_where": text(condition) for dialect in ("postgresql", "sqlite")}
+
+
+def is_made(index: Index, dialect_name: str) -> bool:
+    """Whether a database of this dialect has an index: MySQL's has no one of videos, which would be of all rows."""
+    return dialect_name in ("postgresql", "sqlite") or not str(index.name).endswith("_videos")
 
 
 class Unindexed(FunctionElement[Any]):

@@ -36,7 +36,7 @@ class EventRows:
         # With RETURNING, which nobody needs, some databases would take a statement for each row.
         self._insert = insert(events).inline()
         self._due = (
-            select(*(column[name] for name in ("number", "id", "at", "kind", "facts", "attempt", "handled")))
+            select(*(column[name] for name in ("number", "id", "at", "kind", "facts", "before", "attempt", "handled")))
             .where(column.next_at <= bindparam("now", type_=column.next_at.type), is_first)
             .order_by(column.next_at, column.number)
             .limit(bindparam("limit"))
@@ -83,6 +83,7 @@ def _row(event: Event) -> dict[str, Any]:
         "upload_id": event.upload.id,
         "owner_id": event.upload.owner_id,
         "facts": event.upload.to_json(),
+        "before": None if event.before is None else event.before.to_json(),
         "handled": _spelled(event.handled),
     }
 
@@ -95,12 +96,14 @@ def _postponed(event: Event) -> dict[str, Any]:
 def _event(row: Row[Any], until: datetime) -> Event | None:
     try:
         upload = Upload.from_json(row.facts)
+        before = None if row.before is None else Upload.from_json(row.before)
     except (KeyError, TypeError, ValueError):
         logger.exception("an event of another version is left alone: %s", row.id)
         return None
     return Event(
         **{name: getattr(row, name) for name in ("id", "at", "kind", "number")},
         upload=upload,
+        before=before,
         attempt=row.attempt + 1,
         handled=frozenset(row.handled.split()),
         next_at=until,

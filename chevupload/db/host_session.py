@@ -221,9 +221,11 @@ class JoinedRecords(SqlRecords):
         """Make a pending upload ready, when the host's transaction commits."""
         self._inside.publish(upload_id, event=event)
 
-    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+    def change(
+        self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
+    ) -> Upload | None:
         """Change a ready upload, when the host's transaction commits."""
-        return self._inside.change(upload_id, values, now=now)
+        return self._inside.change(upload_id, values, now=now, events=events)
 
     def add_audit(self, entry: AuditEntry) -> None:
         """Keep an event of the audit log, when the host's transaction commits."""

@@ -47,7 +47,7 @@ from chevupload.db.usage import Uncounted, UsageRows
 from chevupload.errors import AlbumTaken, CatalogError, NameTaken, QuotaExceeded, RequestTaken
 from chevupload.model import Album, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
-from chevupload.records.event import Event
+from chevupload.records.event import Event, new_event
 
 DELETING = {"state": "deleting", "request_digest": None}
 """What is gone for readers stands in nobody's way who asks for it once more."""
@@ -226,35 +226,41 @@ class SqlRecords(SqlAlbums):
         upload = self._read(self._statements.find, {"stem_key": stem.lower()})
         return upload if upload is not None and upload.stem == stem else None
 
-    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+    def change(
+        self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
+    ) -> Upload | None:
         """See EditableRecords."""
         try:
             with self._database.begin() as connection:
-                return self._changed(connection, upload_id, values, now)
+                before = self._held(connection, upload_id, now)
+                if before is None or (upload := replace(before, **values)) == before:
+                    return before
+                self._write_change(connection, before, upload, values)
+                if events:
+                    self._add_change(connection, before, upload, now)
+                return upload
         except IntegrityError as error:
             # A foreign key of the host's own tables, for example.
             raise CatalogError("the record cannot be changed") from error
 
-    def _changed(
-        self, connection: Connection, upload_id: str, values: Mapping[str, Any], now: datetime
-    ) -> Upload | None:
-        ask = self._statements
+    def _held(self, connection: Connection, upload_id: str, now: datetime) -> Upload | None:
+        """Return a ready upload that is not expired, and keep everybody else from changing it until the end."""
         lock_sqlite(connection)
-        rows = connection.execute(ask.hold, {"upload_id": upload_id, "now": now}).all()
-        for before in self._with_tags(connection, rows):
-            upload = replace(before, **values)
-            if upload == before:
-                return before
-            columns = {name: value for name, value in values.items() if name != "tags"}
-            change = update(ask.tables.uploads).where(ask.is_it).values(columns | {"has_tags": bool(upload.tags)})
-            connection.execute(change, {"upload_id": upload_id})
-            if upload.tags != before.tags:
-                if before.tags:
-                    ask.tags.detach(connection, [upload_id])
-                if upload.tags:
-                    ask.tags.attach(connection, upload_id, ask.tags.ids(connection, upload.tags))
-            return upload
-        return None
+        rows = connection.execute(self._statements.hold, {"upload_id": upload_id, "now": now}).all()
+        return next(iter(self._with_tags(connection, rows)), None)
+
+    def _write_change(self, connection: Connection, before: Upload, upload: Upload, values: Mapping[str, Any]) -> None:
+        ask = self._statements
+        columns = {name: value for name, value in values.items() if name != "tags"} | {"has_tags": bool(upload.tags)}
+        connection.execute(update(ask.tables.uploads).where(ask.is_it).values(columns), {"upload_id": upload.id})
+        if upload.tags != before.tags:
+            if before.tags:
+                ask.tags.detach(connection, [upload.id])
+            if upload.tags:
+                ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
+
+    def _add_change(self, connection: Connection, before: Upload, upload: Upload, now: datetime) -> None:
+        self._statements.events.add(connection, [new_event("changed", upload, now, before=before)])
 
     def add_audit(self, entry: AuditEntry) -> None:
         """See AuditRecords."""

@@ -28,6 +28,7 @@ REVISIONS = (
     "chevupload_audit",
     "chevupload_album_titles",
     "chevupload_extra_renditions",
+    "chevupload_lists_and_changes",
 )
 """Those of every version, in their order."""
 REVISION = REVISIONS[-1]

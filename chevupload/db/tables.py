@@ -16,8 +16,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from chevupload.db.columns import (
     UNFINISHED,
+    VIDEOS,
     RenditionsText,
     UtcDateTime,
+    is_made,
     long_text,
     only_where,
     short_text,
@@ -82,6 +84,13 @@ class UploadMixin:
         return (
             Index(f"ix_{table}_unfinished", "state", "received_at", **only_where(UNFINISHED)),
             Index(f"ix_{table}_owned", "owner_id", "received_at", **only_where("owner_id IS NOT NULL")),
+            Index(f"ix_{table}_album", "album_id", "received_at", **only_where("album_id IS NOT NULL")),
+            Index(
+                f"ix_{table}_videos",
+                "owner_id",
+                "received_at",
+                **only_where(VIDEOS),
+            ).ddl_if(callable_=lambda ddl, *others, dialect, **more: is_made(ddl.element, dialect.name)),
             Index(f"ix_{table}_md5", "owner_id", "md5", "received_at"),
             Index(
                 f"ix_{table}_source", "owner_id", "source_md5", "received_at", **only_where("source_md5 IS NOT NULL")
@@ -198,8 +207,8 @@ class TicketUseMixin:
 class EventMixin:
     """One event that was not told to every handler yet; see :class:`chevupload.records.event.Event`.
 
-    ``facts`` is the upload as JSON, ``handled`` names handlers, with a space between two. ``number`` keeps the order of
-    an upload's events, which clocks of several machines could not.
+    ``facts`` is the upload as JSON, ``before`` the same before a change. ``handled`` names handlers, with a space
+    between two. ``number`` keeps the order of an upload's events, which clocks of several machines could not.
     """
 
     number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
@@ -209,6 +218,7 @@ class EventMixin:
     upload_id: Mapped[str] = mapped_column(short_text(64))
     owner_id: Mapped[str | None] = mapped_column(short_text(64))
     facts: Mapped[str] = mapped_column(long_text())
+    before: Mapped[str | None] = mapped_column(long_text())
     attempt: Mapped[int] = mapped_column()
     handled: Mapped[str] = mapped_column(long_text())
     next_at: Mapped[datetime] = mapped_column(UtcDateTime())

@@ -112,6 +112,8 @@ def payload(event: Event) -> str:
     upload = event.upload
     data: dict[str, Any] = {"id": upload.id, "owner": upload.owner_id, "filename": f"{upload.name}.{upload.extension}"}
     data |= {name: getattr(upload, name) for name in _TOLD} | {"urls": dict(event.urls)}
+    if (before := event.before) is not None:
+        data["before"] = {name: value for name in _TOLD if (value := getattr(before, name)) != data[name]}
     return json.dumps({"type": f"upload.{event.kind}", "timestamp": event.at, "data": data}, default=datetime.isoformat)
 
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from chevupload.model import Upload
 from chevupload.naming import random_id
 
-EventKind: TypeAlias = Literal["stored", "deleted", "expired"]
+EventKind: TypeAlias = Literal["stored", "changed", "deleted", "expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +19,16 @@ class Event:
 
     Attributes:
         id: 22 letters and digits, which no other event has.
-        kind: ``stored`` once readers can see an upload; ``deleted`` or ``expired`` once they cannot any more.
+        kind: ``stored`` once readers can see an upload; ``changed`` once they see it otherwise, because somebody has
+            changed what is kept with it or its derived files were rendered again; ``deleted`` or ``expired`` once they
+            cannot see it any more.
         at: when it happened.
         upload: the record at that moment, without its Exif and without what belongs to a repeated request.
+        before: the same before it was changed; None of every other kind.
         number: its place among the events of its upload, larger for a later one; 0 before the event is kept.
         urls: every URL under which caches may hold something of the upload, by what it is, such as ``original``,
-            ``thumb`` and ``viewer``; empty on a site without ``base_url``, and before the event is told.
+            ``thumb`` and ``viewer``; empty on a site without ``base_url``, and before the event is told. Those that
+            only the record before had end in ``_before``.
         attempt: which attempt this is to tell it, from 1; 0 before the first one.
         handled: names of the handlers that have done their part.
         next_at: when it is to be told; while it is being told, when others may take it for forgotten.
@@ -34,6 +38,7 @@ class Event:
     kind: EventKind
     at: datetime
     upload: Upload
+    before: Upload | None = None
     urls: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     attempt: int = 0
@@ -41,10 +46,14 @@ class Event:
     next_at: datetime
 
 
-def new_event(kind: EventKind, upload: Upload, now: datetime) -> Event:
+def new_event(kind: EventKind, upload: Upload, now: datetime, *, before: Upload | None = None) -> Event:
     """Return the event of what happens to an upload at ``now``, to be told at once."""
-    told = replace(upload, original_exifdata=None, request_digest=None, request_md5=None)
-    return Event(id=random_id(22), kind=kind, at=now, upload=told, next_at=now)
+    earlier = None if before is None else _told(before)
+    return Event(id=random_id(22), kind=kind, at=now, upload=_told(upload), before=earlier, next_at=now)
+
+
+def _told(upload: Upload) -> Upload:
+    return replace(upload, original_exifdata=None, request_digest=None, request_md5=None)
 
 
 OnEvent: TypeAlias = Callable[[Event], object]

@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 
 from chevupload.errors import CatalogError
-from chevupload.protocols import EventRecords, SweepableRecords
+from chevupload.protocols import CheckableRecords, EditableRecords, EventRecords, SweepableRecords
 from chevupload.records.event import Event, new_event
 from chevupload.testing.catalog import RecordsContract
 from chevupload.testing.records import NOW, in_threads, new_upload
@@ -72,6 +72,39 @@ class EventRecordsContract(RecordsContract):
         catalog.publish("a1")
         assert catalog.withdraw("a1") is True
         assert claim(catalog) == []
+
+    def test_a_change_keeps_an_event(self, catalog: EventRecords) -> None:
+        """Where it is asked for and something is new, with the upload as it is then and as it was before."""
+        if not isinstance(catalog, EditableRecords):
+            pytest.skip("these records are not changed")
+        upload = new_upload(title="Old", tags=("a",), original_exifdata="{}")
+        catalog.reserve(upload)
+        catalog.publish("a1")
+        assert catalog.change("a1", {"title": "New"}, now=NOW) is not None
+        assert catalog.change("a1", {"title": "New", "tags": ("a",)}, now=NOW, events=True) is not None
+        assert catalog.change("nobody", {"title": "New"}, now=NOW, events=True) is None
+        assert claim(catalog) == []
+        catalog.change("a1", {"tags": ("b", "c"), "expires_at": NOW + MINUTE}, now=NOW, events=True)
+        (event,) = claim(catalog)
+        before = replace(upload, title="New", original_exifdata=None)
+        after = replace(before, tags=("b", "c"), expires_at=NOW + MINUTE)
+        assert (event.kind, event.at, event.before, event.upload) == ("changed", NOW, before, after)
+
+    def test_derived_files_of_other_sizes_keep_an_event(self, catalog: EventRecords) -> None:
+        """Where it is asked for, with all else as it is now, however old the record is that names the sizes."""
+        if not isinstance(catalog, CheckableRecords) or not isinstance(catalog, EditableRecords):
+            pytest.skip("these records cannot be compared with files")
+        upload = new_upload(thumb_size=4)
+        catalog.reserve(upload)
+        catalog.publish("a1")
+        catalog.change("a1", {"title": "New"}, now=NOW)
+        resized = replace(upload, thumb_size=5)
+        assert not catalog.resize(replace(resized, storage="another"), changed_at=NOW)
+        assert claim(catalog) == []
+        assert catalog.resize(resized, changed_at=NOW)
+        (event,) = claim(catalog)
+        before, after = (replace(one, title="New") for one in (upload, resized))
+        assert (event.kind, event.at, event.before, event.upload) == ("changed", NOW, before, after)
 
     def test_what_expires_keeps_an_event(self, catalog: EventRecords) -> None:
         """Where it is asked for, once for each upload."""

@@ -147,14 +147,15 @@ class MemoryCatalog:
             if taken_until is not None and upload.request_digest and upload.request_md5:
                 self._uses[upload.request_digest] = upload.request_md5, taken_until
 
-    def change(self, upload_id: str, values: Mapping[str, Any], *, now: datetime) -> Upload | None:
+    def change(
+        self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
+    ) -> Upload | None:
         """See EditableRecords."""
         with self._lock:
             record = self._record(upload_id, "ready")
             if record is None or record.upload.is_expired(now):
                 return None
-            record.upload = replace(record.upload, **values)
-            return record.upload
+            return self._replace(record, now if events else None, **values)
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """See EventRecords."""
@@ -177,14 +178,14 @@ class MemoryCatalog:
         with self._lock:
             return [record.upload for record in self._records.values() if record.upload.stem.lower() in wanted]
 
-    def resize(self, upload: Upload, *, counted: Counted | None = None) -> bool:
+    def resize(self, upload: Upload, *, counted: Counted | None = None, changed_at: datetime | None = None) -> bool:
         """See CheckableRecords."""
         with self._lock:
             record = self._record(upload.id, "ready")
             if record is None or record.upload.storage != upload.storage:
                 return False
             derived = {name: getattr(upload, name) for name in ("thumb_size", "medium_size", "frame_size", "extras")}
-            record.upload = replace(record.upload, **derived)
+            self._replace(record, changed_at, **derived)
             return True
 
     def requested(self, request_digest: str) -> Upload | None:
@@ -503,9 +504,19 @@ class MemoryCatalog:
                 return False
             record.state = to
             if event is not None:
-                number = next(self._numbers)
-                self._events[number] = replace(event, number=number)
+                self._add_event(event)
             return True
+
+    def _replace(self, record: _Record, changed_at: datetime | None, **values: Any) -> Upload:
+        """Give the record of an upload these values, and keep an event of that with ``changed_at``, if any is new."""
+        before, record.upload = record.upload, replace(record.upload, **values)
+        if changed_at is not None and record.upload != before:
+            self._add_event(new_event("changed", record.upload, changed_at, before=before))
+        return record.upload
+
+    def _add_event(self, event: Event) -> None:
+        number = next(self._numbers)
+        self._events[number] = replace(event, number=number)
 
     def _abandon(self, record: _Record) -> None:
         record.state = "deleting"

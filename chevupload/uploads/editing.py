@@ -47,7 +47,9 @@ class Editing:
         records: Any = self._context.catalog if session is None else transactions.changing(session, upload)
         if not isinstance(records, EditableRecords):
             raise ConfigError("this catalog cannot change an upload: it has no method change")
-        changed = records.change(upload.id, values, now=self._context.clock())
+        # Records without an ability do not know its words.
+        events = {"events": True} if self._context.hooks.on_event else {}
+        changed = records.change(upload.id, values, now=self._context.clock(), **events)
         if changed is not None:
             self._record(by, upload, changes, None if session is None else records)
         return changed

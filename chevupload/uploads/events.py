@@ -183,7 +183,7 @@ class Events:
         if event.attempt > len(_DELAYS) + 1:
             # Each attempt ended the process.
             return self._given_up(event)
-        told = event if self._urls is None else replace(event, urls=self._urls(event.upload))
+        told = event if self._urls is None else replace(event, urls=_urls(event, self._urls))
         missing = self._handlers.keys() - event.handled - {*self._ended}
         failed = {name for name in self._handlers if name in missing and not self._handle(records, name, told)}
         if not failed:
@@ -222,3 +222,10 @@ class Events:
             event.upload.id,
         )
         return "given_up", None
+
+
+def _urls(event: Event, urls_of: Callable[[Upload], Mapping[str, str]]) -> dict[str, str]:
+    """Return every URL under which caches may hold something of an event's upload."""
+    urls = dict(urls_of(event.upload))
+    earlier = {} if event.before is None else urls_of(event.before)
+    return urls | {f"{name}_before": url for name, url in earlier.items() if url != urls.get(name)}

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from chevupload.records.event import Event
 from chevupload.validation import function_of
 
+_ORIGINALS = ("original", "original_here")
+
 
 class Purge:
-    """Names every URL under which a cache may hold something of an upload that was deleted or has expired.
+    """Names every URL under which a cache may hold something of an upload that was deleted, has expired or was changed.
 
     Files are named at the component's own URL and at the storage's, if it has one; besides them the viewer with and
-    without its title, its QR code and its description for other sites. The site needs ``base_url``.
+    without its title, its QR code and its description for other sites. Of one that was changed, the original is not
+    among them. The site needs ``base_url``.
     """
 
     def __init__(self, purge: Callable[[Sequence[str]], object]) -> None:
@@ -25,6 +28,8 @@ class Purge:
         self._purge = purge
 
     def __call__(self, event: Event) -> None:
-        """Name the URLs of an upload that is gone."""
-        if event.kind in ("deleted", "expired"):
-            self._purge([*event.urls.values()])
+        """Name the URLs of an upload that is gone or was changed."""
+        if event.kind == "stored":
+            return
+        stays = _ORIGINALS if event.kind == "changed" else ()
+        self._purge([url for name, url in event.urls.items() if name not in stays])

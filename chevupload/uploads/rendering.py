@@ -68,7 +68,9 @@ class Rendering:
         again = replace(upload, **sizes, extras=extras)
         for name, file in made.items():
             _put(storage, again, again.extra_paths.get(name) or str(getattr(again, f"{name}_path")), file)
-        is_recorded = records.resize(again, counted=self._context.config.policy.usage)
+        # Records without an ability do not know its words.
+        event = {"changed_at": self._context.clock()} if self._context.hooks.on_event else {}
+        is_recorded = records.resize(again, counted=self._context.config.policy.usage, **event)
         if not is_recorded and records.get(upload.id) is not None:
             raise CatalogError(f"upload {upload.id} was moved while it was rendered: render it again")
         # Deleted meanwhile, it may have left these behind already.

@@ -1,7 +1,8 @@
-"""What a database that holds millions of uploads adds to the database time of the next one.
+"""What a database that holds millions of uploads adds to the database time of the next one, and of a list's pages.
 
 Two new databases take turns, one with next to no rows and one filled, so that each ratio is of one run: the median time
-of every step that an upload and its readers ask the database for, with many rows against few. Nothing here asserts one.
+of every step that an upload and its readers ask the database for, with many rows against few. In the filled one, pages
+of owners' lists are asked for at the beginning and farther down, by turns. Nothing here asserts a time.
 
     python tests/benchmarks/rows.py [--rows 20000] [--rounds 200] [--server URL] [--json]
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import random
 import secrets
 import statistics
@@ -26,16 +28,28 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, insert, make_url
+from sqlalchemy import Connection, create_engine, insert, make_url
 
 from chevupload.db import Accounts, Database, SqlCatalog, SqlKeys, Tables, engine_from, sqlite_engine
-from chevupload.model import Upload
+from chevupload.model import Cursor, Upload
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 OWNERS = 100
 """Users among whom the rows are shared."""
+ALBUMS = 5
+"""How many albums an owner has."""
 FEW = 1_000
 """How many rows the other database has: more than a page of a check or of a sweep."""
+PAGE = 50
+"""How many uploads of a list are asked for together."""
+LISTS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "of an album": {},
+    "images": {"type": "image"},
+    "videos": {"type": "video"},
+}
+DEPTHS = (0, 0.25, 0.5, 0.75, 0.9)
+"""How far down a page begins, as a part of the list."""
 _YEAR_SECONDS = 31_536_000
 _CHUNK = 50_000
 _CACHE_KIB = 1_500_000
@@ -52,17 +66,21 @@ def make_row(number: int, start: int | None = None) -> dict[str, Any]:
     age = _YEAR_SECONDS if number < OWNERS else random.random() * _YEAR_SECONDS
     received_at = NOW - timedelta(seconds=age)
     name = f"{random.getrandbits(64) if start is None else start:016x}{random.getrandbits(64):016x}"
+    turn = number // OWNERS
+    owner_id = f"owner-{number % OWNERS}" if number % 11 or number < OWNERS else None
     return {
         "id": name[:16],
         "state": "ready",
         "stem_key": f"2026/03/04/{name}",
         "has_tags": False,
-        "owner_id": f"owner-{number % OWNERS}" if number % 11 or number < OWNERS else None,
+        "owner_id": owner_id,
+        # Every other upload is in one of its owner's albums; a few are films.
+        "album_id": f"album-{number % OWNERS}-{turn // 2 % ALBUMS}" if owner_id and turn % 2 else None,
         "created_at": received_at,
         "received_at": received_at,
         "folder": "2026/03/04",
         "name": name,
-        "extension": "jpg",
+        "extension": "mp4" if turn % 49 == 0 else "jpg",
         "size": 1_000_000,
         "width": 4_000,
         "height": 3_000,
@@ -100,7 +118,7 @@ def fill(database: Database, rows: int) -> None:
         step = 2**64 // rows
         for done in range(0, rows, _CHUNK):
             numbers = range(done, min(done + _CHUNK, rows))
-            connection.execute(insert(uploads), [make_row(number, number * step) for number in numbers])
+            _insert(connection, [make_row(number, number * step) for number in numbers])
             connection.commit()
             progress(f"{min(done + _CHUNK, rows):,} of {rows:,} rows")
         for index in uploads.indexes:
@@ -112,6 +130,18 @@ def fill(database: Database, rows: int) -> None:
             connection.commit()
         # What was set is this connection's, and goes with it.
         connection.invalidate()
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    uploads = Tables.default().uploads
+    if connection.dialect.driver != "psycopg":
+        connection.execute(insert(uploads), rows)
+        return
+    driver: Any = connection.connection.dbapi_connection
+    with driver.cursor().copy(f"COPY {uploads.name} ({', '.join(rows[0])}) FROM STDIN") as copy:
+        for row in rows:
+            # Columns have no zones.
+            copy.write_row([one.replace(tzinfo=None) if isinstance(one, datetime) else one for one in row.values()])
 
 
 class Site:
@@ -178,6 +208,28 @@ def measure(sites: list[Site], rounds: int) -> list[dict[str, float]]:
     return [{name: statistics.median(found) for name, found in site.items()} for site in times]
 
 
+def measure_pages(catalog: SqlCatalog, rounds: int) -> dict[str, dict[str, float]]:
+    """Return the median milliseconds of a page of each list, by how far down it begins, as a part of the list.
+
+    Each page is of another owner, whose rows nobody has read, and asked for twice: ``again`` is the second time.
+    """
+    cases = [(name, depth) for name in LISTS for depth in DEPTHS]
+    times: dict[str, dict[str, list[float]]] = {name: {} for name in LISTS}
+    for number in range(rounds):
+        # In any order, so that none has what another one has left in memory.
+        for name, depth in random.sample(cases, len(cases)):
+            owner = random.randrange(OWNERS)
+            chosen = {**LISTS[name], "album_id": f"album-{owner}-{number % ALBUMS}" if "album" in name else None}
+            before = Cursor(NOW - timedelta(seconds=_YEAR_SECONDS * (depth + 0.05 * random.random())), "")
+            for kind in (f"{depth:.0%}", f"{depth:.0%} again"):
+                start = time.perf_counter()
+                page = catalog.owned(f"owner-{owner}", now=NOW, limit=PAGE, before=before if depth else None, **chosen)
+                seconds = time.perf_counter() - start
+                if len(page) == PAGE:
+                    times[name].setdefault(kind, []).append(seconds * 1_000)
+    return {name: {kind: statistics.median(found) for kind, found in kinds.items()} for name, kinds in times.items()}
+
+
 @contextmanager
 def two_databases(server: str | None, folder: Path) -> Iterator[list[Database]]:
     """Make two new databases: files in ``folder``, or on a server, from which they are removed in the end."""
@@ -218,6 +270,18 @@ def table(rows: int, few: dict[str, float], many: dict[str, float]) -> str:
     return "\n".join([head, "-" * len(head), *lines])
 
 
+def page_table(pages: dict[str, dict[str, float]]) -> str:
+    """Return the medians of pages as text; the ratio is that of the slowest to the first page."""
+    lines = []
+    for suffix in ("", " again"):
+        columns = [f"{depth:.0%}{suffix}" for depth in DEPTHS]
+        lines.append(f"{f'ms of a page{suffix}':<20}{''.join(f'{one:>12}' for one in columns)}{'ratio':>8}")
+        for name, found in pages.items():
+            there = [found.get(one, math.nan) for one in columns]
+            lines.append(f"{name:<20}{''.join(f'{one:>12.3f}' for one in there)}{max(there) / there[0]:>8.2f}")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -230,9 +294,11 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="chevupload-rows-") as folder,
         two_databases(options.server, Path(folder)) as (first, second),
     ):
-        few, many = measure([Site(first, FEW), Site(second, options.rows)], options.rounds)
-    document = {"rows": options.rows, "rounds": options.rounds, "few_ms": few, "many_ms": many}
-    print(json.dumps(document) if options.json else table(options.rows, few, many))
+        sites = [Site(first, FEW), Site(second, options.rows)]
+        pages = measure_pages(sites[1].catalog, options.rounds)
+        few, many = measure(sites, options.rounds)
+    document = {"rows": options.rows, "rounds": options.rounds, "few_ms": few, "many_ms": many, "page_ms": pages}
+    print(json.dumps(document) if options.json else f"{table(options.rows, few, many)}\n\n{page_table(pages)}")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,13 @@ def test_an_event_shares_the_hosts_transaction(stand, each_database, told):
     """It is kept when the host commits, and is gone with the upload when it rolls back."""
     for end, expected in (("rollback", []), ("commit", ["stored"])):
         with Session(each_database.engine) as session:
-            stand.component.uploads.save(io.BytesIO(PNG), owner="7", filename="a.png", session=session)
+            upload = stand.component.uploads.save(io.BytesIO(PNG), owner="7", filename="a.png", session=session)
+            getattr(session, end)()
+        stand.component.events.deliver()
+        assert kinds(told) == expected
+    for end, expected in (("rollback", ["stored"]), ("commit", ["stored", "changed"])):
+        with Session(each_database.engine) as session:
+            stand.component.uploads.update(upload, title="New", session=session)
             getattr(session, end)()
         stand.component.events.deliver()
         assert kinds(told) == expected
@@ -54,6 +60,8 @@ def test_no_change_without_its_event(stand, each_database, make_upload):
         catalog.publish(upload.id, event=new_event("stored", upload, utc_now()))
     assert catalog.get(upload.id) is None
     catalog.publish(upload.id)
+    with pytest.raises(CatalogError):
+        catalog.change(upload.id, {"title": "New"}, now=utc_now(), events=True)
     with pytest.raises(CatalogError):
         catalog.withdraw(upload.id, event=new_event("deleted", upload, utc_now()))
     assert catalog.get(upload.id) == upload

@@ -299,6 +299,7 @@ def test_the_wheel_has_what_alembic_looks_for():
         "extra_renditions.py",
         "first_tables.py",
         "jobs.py",
+        "lists_and_changes.py",
         "moves.py",
         "key_restrictions.py",
         "pending_uploads.py",

@@ -13,6 +13,7 @@ from sqlalchemy import event, insert, literal, select, update
 
 from chevupload.config import Policy
 from chevupload.db import Accounts, SqlCatalog, SqlKeys, Tables
+from chevupload.model import Cursor
 from chevupload.records.selection import Selection
 from chevupload.uploads.sweep import PAGE_SIZE
 from tests.benchmarks.rows import NOW, Site
@@ -136,6 +137,53 @@ def test_an_upload_and_its_readers_read_no_table_whole(site, each_database, stat
             stand.component.uploads.usage(counted_owner, recount=True)
     assert len(noted) > 15
     assert full_scans(each_database, noted) == {}
+
+
+@pytest.mark.slow
+def test_a_change_reads_no_table_whole(site, each_database, statements):
+    """Its record, its tags, those that are new and those that go, its event."""
+    stand, _, key = site
+    upload_id = stand.upload(picture((9, 9)), key=key, tags="cat,dog")["id_encoded"]
+    catalog = stand.catalog
+    with statements() as noted:
+        assert catalog.change(upload_id, {"tags": ("dog", "bird"), "title": "T"}, now=NOW, events=True) is not None
+        upload = catalog.change(upload_id, {"tags": (), "expires_at": NOW + timedelta(days=1)}, now=NOW)
+        assert catalog.resize(upload, changed_at=NOW)
+    assert len(noted) > 7
+    assert full_scans(each_database, noted) == {}
+
+
+LISTS = {
+    "all": {},
+    "album": {"album_id": "album-7-1"},
+    "videos": {"type": "video"},
+    "images": {"type": "image"},
+    "album's videos": {"album_id": "album-7-1", "type": "video"},
+    "text": {"query": "nothing"},
+}
+LIST_INDEXES = {"album": "_album", "album's videos": "_album", "videos": "_videos"}
+"""Of the others it is the owner's, on MariaDB also of the videos. A text is looked for in any way but all rows."""
+
+
+@pytest.mark.slow
+def test_a_page_of_a_list_is_read_along_its_index(each_database, statements):
+    """From where it begins, in the index's order, however far down that is: nothing before or behind it is looked at.
+
+    Of uploads of one moment alone the ids are sorted.
+    """
+    catalog, place = Site(each_database, ROWS).catalog, Cursor(NOW - timedelta(days=180), "x")
+    dialect = each_database.engine.dialect.name.replace("mariadb", "mysql")
+    for name, chosen in LISTS.items():
+        for before in (None, place):
+            with statements() as noted:
+                catalog.owned("owner-7", now=NOW, limit=2, before=before, **chosen)
+            assert full_scans(each_database, noted) == {}
+            with each_database.engine.connect() as connection:
+                plan = _explained(connection, *next(iter(noted.items())))
+            index = "_owned" if (dialect, name) == ("mysql", "videos") else LIST_INDEXES.get(name, "_owned")
+            assert name == "text" or f"ix_chevupload_uploads{index}" in plan, (name, plan)
+            if before is not None and dialect == "sqlite":
+                assert "received_at<?" in plan, (name, plan)
 
 
 @pytest.mark.slow

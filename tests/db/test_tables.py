@@ -34,9 +34,10 @@ from chevupload.db import (
     ViewMixin,
     sqlite_engine,
 )
-from chevupload.db.columns import UtcDateTime, short_text
+from chevupload.db.columns import VIDEOS, UtcDateTime, short_text
 from chevupload.db.tables import Base
 from chevupload.errors import CatalogError, ConfigError
+from chevupload.formats import BY_EXTENSION
 from chevupload.testing import CatalogContract
 
 
@@ -214,9 +215,16 @@ def test_every_query_of_the_sweep_has_an_index(database):
         ("state", "received_at"),
         ("expires_at", "id"),
         ("owner_id", "received_at"),
+        ("album_id", "received_at"),
         ("owner_id", "md5", "received_at"),
         ("owner_id", "source_md5", "received_at"),
     }
+
+
+def test_the_index_of_videos_is_of_all_of_their_formats():
+    """Its words name them; a format that is added needs a migration."""
+    videos = {extension for extension, row in BY_EXTENSION.items() if row.kind == "video"}
+    assert {*re.findall(r"'(\w+)'", VIDEOS)} == videos
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,16 @@ def test_a_receiver_verifies_it(webhook, receiver):
         Verifier(NEXT).verify(content, headers)
 
 
+def test_a_change_says_what_was_before(webhook, receiver):
+    """Of what is sent of an upload: a description is not."""
+    before, upload = new_upload(title="Old", tags=("a",)), new_upload(title="New", tags=("a",), description="D")
+    webhook()(new_event("changed", upload, utc_now(), before=before))
+    ((_, content),) = receiver.got
+    found = json.loads(content)
+    assert (found["type"], found["data"]["title"]) == ("upload.changed", "New")
+    assert found["data"]["before"] == {"title": "Old"}
+
+
 def test_two_secrets_while_they_are_exchanged(webhook, receiver):
     """A receiver with either of them verifies it."""
     webhook(secrets=[SECRET, NEXT])(event())

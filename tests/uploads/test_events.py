@@ -8,11 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from chevupload.config import Renditions
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.model import Rendition, Upload
 from chevupload.testing import new_upload
 from chevupload.testing.memory import MemoryCatalog
 from chevupload.uploads.events import DeliveryReport
+from chevupload.uploads.rendering import Rendering
 from tests.support import Failing, file
 
 
@@ -83,10 +85,32 @@ def test_an_event_shows_the_upload_as_it_was(make):
     assert seen[0].id == seen[1].id
 
 
+def test_a_change_is_told_with_what_was_before(make):
+    """Of what is kept with an upload and of its derived files, in the order in which it happened."""
+    seen = []
+    stand = make(on_event={"one": seen.append}, renditions=Renditions(thumb_side=60))
+    upload = stand.component.uploads.save(file()[0], owner="7", title="T", tags=["a"])
+    changed = stand.component.uploads.update(upload, title=None, tags=["b"])
+    stand.component.uploads.update(upload, tags=["b"])
+    stand.start(renditions=Renditions(thumb_side=30))
+    Rendering(stand.component.context, stand.component.uploads).render(upload)
+    rendered = stand.component.uploads.get(upload.id)
+    assert rendered.thumb_size != changed.thumb_size
+    while stand.component.events.deliver().told:
+        pass
+    assert [(event.kind, event.before, event.upload) for event in seen] == [
+        ("stored", None, upload),
+        ("changed", upload, changed),
+        ("changed", changed, rendered),
+    ]
+
+
 def test_off_by_default(make):
     """A site without handlers keeps no event, and has nobody to tell."""
     stand = make()
-    stand.open(stand.upload()["delete_url"], "POST")
+    image = stand.upload()
+    stand.component.uploads.update(image["id_encoded"], title="New")
+    stand.open(image["delete_url"], "POST")
     assert stand.catalog.oldest_event() is None
     with pytest.raises(ConfigError, match="no handler"):
         stand.component.events.deliver()

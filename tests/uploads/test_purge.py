@@ -52,6 +52,19 @@ def test_a_file_of_a_storage_of_its_own_has_two(make, prefix, purged):
         assert f"http://site.test{prefix}/images/{path}" in urls
 
 
+def test_what_was_changed_is_purged(make, prefix, purged):
+    """Under its address of before, too; but for the original, which never changes."""
+    stand = make(on_event={"cdn": Purge(purged.append)}, base_url=f"http://site.test{prefix}")
+    uploads, links = stand.component.uploads, stand.component.links()
+    upload = uploads.get(stand.upload(noise((800, 600)), title="A cat")["id_encoded"])
+    changed = uploads.update(upload, title="A dog")
+    # The events of one upload are told one after the other.
+    assert [stand.component.events.deliver().told for _ in range(2)] == [2, 0]
+    urls = {**links.cached(changed), "before": links.viewer(upload)}
+    del urls["original"]
+    assert purged == [[*urls.values()]]
+
+
 def test_what_expired_is_purged(make, prefix, purged):
     """As what was deleted."""
     stand = make(on_event={"cdn": Purge(purged.append)}, base_url=f"http://site.test{prefix}")

@@ -418,5 +418,7 @@ def test_webhooks_are_described_where_some_are_sent(make, described):
     upload = site.stand.component.uploads.save(file()[0], owner="7", title="T", tags=["a"])
     event = dataclasses.replace(new_event("stored", upload, utc_now()), urls={"viewer": "https://site.test/image/a"})
     site._validate(json.loads(payload(event)), body)
+    earlier = dataclasses.replace(upload, title="Old")
+    site._validate(json.loads(payload(new_event("changed", upload, utc_now(), before=earlier))), body)
     assert {*body["properties"]["data"]["required"]} == {*json.loads(payload(event))["data"]}
     assert secret not in json.dumps(site.document)

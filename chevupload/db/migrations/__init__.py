@@ -18,6 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect
 
+from chevupload.db.columns import is_made
 from chevupload.db.database import database_errors
 from chevupload.db.revisions import REVISIONS, VERSION_TABLE, forget_revision, noted_revision
 from chevupload.db.tables import Base
@@ -109,7 +110,8 @@ class Migrations:
         """Return in what the tables differ from those of this version, in Alembic's words."""
         with self._connected() as connection:
             context = MigrationContext.configure(connection, opts=dict(OPTIONS))
-            return list(compare_metadata(context, Base.metadata))
+            found = compare_metadata(context, Base.metadata)
+            return [one for one in found if one[0] != "add_index" or is_made(one[1], connection.dialect.name)]
 
     def _has_tables(self) -> bool:
         with self._connected() as connection:
