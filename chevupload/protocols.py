@@ -779,6 +779,10 @@ class SearchableRecords(UploadRecords, Protocol):
         """
         ...
 
+    def count(self, selection: Selection) -> Usage:
+        """Return how many uploads a selection has, and the bytes of all of their files."""
+        ...
+
     def statistics(self, *, owners: int) -> Statistics:
         """Return what the ready uploads come to, and those of so many owners who keep most."""
         ...

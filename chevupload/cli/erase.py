@@ -37,8 +37,8 @@ def erase(site: ChosenSite, user: str, *, report: Path | None, yes: bool) -> Ite
         user_id, account = site.user_id(component, user), site.account(component, user)
         selection = Selection(owner_id=user_id)
         if not yes:
-            count = sum(1 for _ in searchable(component).search(selection))
-            confirm(f"Erase {user}, with {count} uploads, all keys and albums? Nothing of this can be undone.")
+            count = searchable(component).count(selection)
+            confirm(f"Erase {user}, with {count.files} uploads, all keys and albums? Nothing of this can be undone.")
         keys, albums = component.context.key_store, component.catalog
         summary = {
             "user_id": user_id,

@@ -27,7 +27,7 @@ def export(site: ChosenSite, user: str, file: Path) -> Report:
     with site.open_component() as component, new_file(file) as archive, stop_signals() as ending:
         user_id = site.user_id(component, user)
         account = site.account(component, user)
-        count = sum(1 for _ in searchable(component).search(Selection(owner_id=user_id)))
+        count = searchable(component).count(Selection(owner_id=user_id)).files
         context, urls = component.context, partial(cached_urls, component)
         part = Export(context, component.uploads, context.key_store, urls)
         uploads, missing = 0, []

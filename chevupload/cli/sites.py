@@ -169,7 +169,7 @@ class ChosenSite:
         """
         if (account := self.account(component, user)) is not None:
             return account.id
-        if not _has_own_users(component) or component.uploads.list(user, limit=1):
+        if not _has_own_users(component) or self._sql_catalog(component).remaining(user, limit=1):
             return user
         raise ConfigError(f"there is no user {user!r}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +29,7 @@ from chevupload.spool import format_bytes
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
 
-_SHOWN = 10
+_NAMED = 10
 """How many of the uploads that are to be deleted are named."""
 _ROW = "{:11}  {:16}  {:>12}  {:>11}  {:5}  {:12}  {}"
 _HEADER = _ROW.format("ID", "RECEIVED", "BYTES", "PIXELS", "KIND", "USER", "TITLE")
@@ -90,34 +91,25 @@ def _delete(site: ChosenSite, ids: tuple[str, ...], *, yes: bool, **values: Any)
     # What comes after the question was not asked about.
     values["received_before"] = min(filter(None, (values["received_before"], datetime.now(UTC))))
     with site.open_component() as component:
-
-        def chosen() -> Iterator[Upload]:
-            if ids:
-                yield from (_found(component, given) for given in dict.fromkeys(ids))
-            else:
-                yield from searchable(component).search(selection_of(site, component, **values))
-
-        total = _announce(chosen(), site.user_names(component) or {}, is_shown=not yes)
+        chosen: Iterable[Upload] = [_found(component, given) for given in dict.fromkeys(ids)]
+        total = sum((Usage.of(upload, "all") for upload in chosen), Usage())
+        if not ids:
+            records, selection = searchable(component), selection_of(site, component, **values)
+            total, chosen = records.count(selection), records.search(selection)
         if total.files and not yes:
-            confirm(f"Delete {total.files} uploads, {format_bytes(total.bytes)}?")
+            names, rest = site.user_names(component) or {}, iter(chosen)
+            shown = [*islice(rest, _NAMED)]
+            chosen = chain(shown, rest)
+            for upload in shown:
+                click.echo(_row(upload, names), err=True)
+            more = f"... and {total.files - len(shown)} more\n" if total.files > len(shown) else ""
+            confirm(f"{more}Delete {total.files} uploads, {format_bytes(total.bytes)}?")
         deleted = 0
         with progress_bar("delete", total.files) as bar:
-            for page in pages(chosen()):
+            for page in pages(chosen):
                 deleted += component.uploads.delete_page(page, by=OPERATOR)
                 bar.update(len(page))
     return Report({"deleted": deleted}, f"deleted {deleted} uploads")
-
-
-def _announce(uploads: Iterator[Upload], names: Mapping[str, str], *, is_shown: bool) -> Usage:
-    """Say on the terminal which uploads are meant, of many the first ones, and return what all come to."""
-    total = Usage()
-    for upload in uploads:
-        if is_shown and total.files < _SHOWN:
-            click.echo(_row(upload, names), err=True)
-        total += Usage.of(upload, "originals")
-    if is_shown and total.files > _SHOWN:
-        click.echo(f"... and {total.files - _SHOWN} more", err=True)
-    return total
 
 
 def _found(component: ChevUpload, given: str) -> Upload:

@@ -478,15 +478,28 @@ class SqlCatalog(SqlRecords):
 
     def search(self, selection: Selection = EVERYTHING) -> Iterator[Upload]:
         """See SearchableRecords."""
-        ask, condition = self._search, self._search.condition(selection)
-        after: str | None = ""
+        for condition in self._windows(selection):
+            yield from self._pages(condition, *self._search.order(selection))
+
+    def count(self, selection: Selection) -> Usage:
+        """See SearchableRecords."""
+        total = Usage()
+        for condition in self._windows(selection):
+            with self._database.connect() as connection:
+                total += _usage(connection.execute(self._search.totals.where(condition)).one())
+        return total
+
+    def _windows(self, selection: Selection) -> Iterator[ColumnElement[bool]]:
+        """Yield what is true of the uploads of a selection, one window after the other; an owner's are one window."""
+        condition = self._search.condition(selection)
         if selection.owner_id is not None:
-            yield from self._pages(condition, *ask.order(selection))
+            yield condition
             return
+        after: str | None = ""
         while after is not None:
             with self._database.connect() as connection:
-                last = connection.scalar(ask.window_end, {"after": after})
-            yield from self._pages(and_(ask.in_window(after, last), condition), *ask.order(selection))
+                last = connection.scalar(self._search.window_end, {"after": after})
+            yield and_(self._search.in_window(after, last), condition)
             after = last
 
     def statistics(self, *, owners: int) -> Statistics:
@@ -494,10 +507,9 @@ class SqlCatalog(SqlRecords):
         with self._database.connect() as connection:
             formats = connection.execute(self._search.by_extension).all()
             by_owner = connection.execute(self._search.by_owner, {"owners": owners}).all() if owners else ()
-        # The sum of whole numbers is a Decimal in some databases.
         return Statistics(
-            by_extension={row.extension: Usage(files=row.files, bytes=int(row.bytes)) for row in formats},
-            by_owner=[(row.owner_id, Usage(files=row.files, bytes=int(row.bytes))) for row in by_owner],
+            by_extension={row.extension: _usage(row) for row in formats},
+            by_owner=[(row.owner_id, _usage(row)) for row in by_owner],
         )
 
     def remaining(self, owner_id: str, *, limit: int) -> list[Upload]:
@@ -569,3 +581,8 @@ def _page(query: Select[Any], order: Sequence[ColumnElement[Any]], limit: int, a
     """Return the query of a page in the order of these columns, which an index has: the first, or that after a row."""
     page = query.order_by(*order).limit(limit)
     return page if after is None else page.where(follows(order, after))
+
+
+def _usage(row: Any) -> Usage:
+    # The sum of whole numbers is a Decimal in some databases.
+    return Usage(files=row.files, bytes=int(row.bytes))

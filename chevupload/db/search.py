@@ -31,6 +31,8 @@ class SearchQueries:
         """The last id of the window that begins ``after`` another id; none of the last window."""
         size = statements.usage.sizes["all"]
         totals = func.count().label("files"), func.coalesce(func.sum(size), 0).label("bytes")
+        self.totals: Any = select(*totals)
+        """How many uploads, and bytes; a condition is to be added."""
         # Not the condition of is_ready, which looks for each row by itself: this one reads the small table once.
         pending = select(tables.pending.c.upload_id)
         is_stored = and_(column.state == "ready", column.id.not_in(pending))

@@ -455,6 +455,10 @@ class MemoryCatalog:
         """See SearchableRecords."""
         return (upload for upload in sorted(self.uploads(), key=_age) if selection.has(upload))
 
+    def count(self, selection: Selection) -> Usage:
+        """See SearchableRecords."""
+        return sum((Usage.of(upload, "all") for upload in self.search(selection)), Usage())
+
     def statistics(self, *, owners: int) -> Statistics:
         """See SearchableRecords."""
         by_extension, by_owner = defaultdict[str, Usage](Usage), defaultdict[str | None, Usage](Usage)

@@ -46,6 +46,8 @@ class SearchableRecordsContract(RecordsContract):
         }
         found = {selection: [*catalog.search(selection)] for selection in wanted}
         assert {selection: sorted(ids(some)) for selection, some in found.items()} == wanted
+        for selection, some in found.items():
+            assert catalog.count(selection) == sum((Usage.of(upload, "all") for upload in some), Usage())
         assert sorted(found[Selection()], key=lambda upload: upload.id) == uploads
 
     def test_an_owners_come_in_their_order(self, catalog: SearchableRecords) -> None:

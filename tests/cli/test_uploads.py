@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from chevupload.spool import format_bytes
 from tests.cli.operator_site import OperatorSite
 
 
@@ -110,10 +111,11 @@ def test_one_is_changed(site):
 def test_what_goes_is_shown_and_asked(site):
     """How many, and which; anything but a yes changes nothing, and nobody to ask is no yes."""
     a, con, *_ = site.uploads
+    size = sum(sum(upload.sizes.values()) for upload in (a, con))
     status, output, errors = site.run("uploads", "delete", "--user", "ann", answer="n\n")
     assert (status, output) == (1, "")
     assert [line.split()[0] for line in errors.splitlines()[:2]] == [a.id, con.id]
-    assert f"Delete 2 uploads, {a.size + con.size} B? [y/N]" in errors
+    assert f"Delete 2 uploads, {format_bytes(size)}? [y/N]" in errors
     assert site.run("uploads", "delete", "--user", "ann")[0] == 1
     assert len(listed(site)) == 4
     assert site.run("uploads", "delete", "--user", "ann", answer="y\n")[:2] == (0, "deleted 2 uploads\n")
@@ -141,5 +143,5 @@ def test_nothing_is_deleted_that_is_not_named(site, words):
 
 def test_many_are_named_by_their_first_ones(site, monkeypatch):
     """And counted."""
-    monkeypatch.setattr("chevupload.cli.uploads._SHOWN", 1)
+    monkeypatch.setattr("chevupload.cli.uploads._NAMED", 1)
     assert "... and 1 more" in site.run("uploads", "delete", "--user", "ann", answer="n\n")[2]

@@ -257,6 +257,8 @@ def test_a_search_reads_a_window_at_most(each_database, statements, monkeypatch)
         assert [*site.catalog.search(Selection(owner_id="owner-7", md5="0" * 32, received_from=NOW))] == []
         assert [*site.catalog.search(Selection(min_bytes=1_000_001, type="image", album_id="none"))] == []
         assert len([*site.catalog.search(Selection(received_before=NOW))]) == ROWS
+        assert site.catalog.count(Selection(owner_id="owner-7")).files == len(owned)
+        assert site.catalog.count(Selection(max_bytes=1)).files == 0
         assert len(site.catalog.remaining("owner-7", limit=200)) == len(owned) > ROWS // 200
         site.catalog.forget_owner("owner-7")
         assert [*site.catalog.audit_of("owner-7")] == []
