@@ -68,6 +68,9 @@ class SqlAlbums:
         # In order, so that several at once wait for each other and never deadlock.
         page = select(column.id).where(column.owner_id == album.owner_id, is_in_it).order_by(column.id).limit(limit)
         with self._album_database.begin() as connection:
+            if connection.dialect.name in ("mysql", "mariadb"):
+                # Or a transaction of the host finds what others have changed since it began, again and again.
+                page = page.with_for_update()
             found = connection.scalars(page).all()
             if found:
                 change = update(self._album_uploads).where(column.id.in_(found), is_in_it)

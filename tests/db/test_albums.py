@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chevupload import Policy, Principal
@@ -68,6 +69,22 @@ def test_a_delete_is_over_with_the_hosts_transaction(stand, session):
     session.commit()
     assert stand.component.albums.get(dogs.id) is None
     assert stand.component.uploads.get(upload.id).album_id is None
+
+
+def test_a_delete_in_a_transaction_of_before_ends(stand, session, monkeypatch):
+    """What another one has deleted meanwhile is gone there, too, though it may still be read."""
+    monkeypatch.setattr("chevupload.uploads.albums._PAGE", 2)
+    dogs = stand.component.albums.add("ann", "Dogs")
+    for _ in range(4):
+        save(stand, album_id=dogs.id)
+    if session.get_bind().dialect.name in ("mysql", "mariadb"):
+        # By default, where the host has made its engine itself.
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    session.execute(select(stand.catalog.tables.uploads)).all()
+    assert stand.component.albums.delete(dogs.id)
+    assert not stand.component.albums.delete(dogs.id, session=session)
+    session.commit()
+    assert {upload.album_id for upload in stand.component.uploads.list("ann")} == {None}
 
 
 def test_an_upload_finds_an_album_of_its_transaction(stand, session):
