@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from chevupload.db.columns import Unindexed
 from chevupload.db.database import Transactions
 from chevupload.db.tables import Tables
 from chevupload.errors import AlbumTaken, CatalogError
@@ -65,15 +66,15 @@ class SqlAlbums:
         """See EditableAlbumRecords."""
         column = self._album_uploads.c
         is_in_it = column.album_id == album.id
-        # In order, so that several at once wait for each other and never deadlock.
-        page = select(column.id).where(column.owner_id == album.owner_id, is_in_it).order_by(column.id).limit(limit)
+        page = select(column.id).where(Unindexed(column.owner_id) == album.owner_id, is_in_it).limit(limit)
         with self._album_database.begin() as connection:
             if connection.dialect.name in ("mysql", "mariadb"):
                 # Or a transaction of the host finds what others have changed since it began, again and again.
                 page = page.with_for_update()
             found = connection.scalars(page).all()
             if found:
-                change = update(self._album_uploads).where(column.id.in_(found), is_in_it)
+                # In order, so that several at once wait for each other and never deadlock.
+                change = update(self._album_uploads).where(column.id.in_(sorted(found)), is_in_it)
                 connection.execute(change.values(album_id=None))
             return len(found)
 

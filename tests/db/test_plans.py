@@ -13,7 +13,7 @@ from sqlalchemy import event, insert, literal, select, update
 
 from chevupload.config import Policy
 from chevupload.db import Accounts, SqlCatalog, SqlKeys, Tables
-from chevupload.model import Cursor
+from chevupload.model import Album, Cursor
 from chevupload.records.selection import Selection
 from chevupload.uploads.sweep import PAGE_SIZE
 from tests.benchmarks.rows import NOW, Site
@@ -184,6 +184,20 @@ def test_a_page_of_a_list_is_read_along_its_index(each_database, statements):
             assert name == "text" or f"ix_chevupload_uploads{index}" in plan, (name, plan)
             if before is not None and dialect == "sqlite":
                 assert "received_at<?" in plan, (name, plan)
+
+
+@pytest.mark.slow
+def test_an_album_is_emptied_along_its_index(each_database, statements):
+    """However many other uploads its owner has: each page is read from where the one before ended, and not sorted."""
+    catalog, album = Site(each_database, ROWS).catalog, Album("album-7-1", "owner-7", "A")
+    with statements() as noted:
+        assert catalog.clear_album(album, limit=2) == 2
+    dialect = each_database.engine.dialect.name.replace("mariadb", "mysql")
+    page = next(text for text in noted if text.startswith("SELECT"))
+    with each_database.engine.connect() as connection:
+        plan = _explained(connection, page, noted[page])
+    assert ("ix_chevupload_uploads_album" in plan, SORTS[dialect] in plan) == (True, False), plan
+    assert full_scans(each_database, noted) == {}
 
 
 @pytest.mark.slow
