@@ -294,7 +294,8 @@ class SqlRecords(SqlAlbums):
                     # The host has given them to somebody else since.
                     ask.usage.hold(connection, others)
             tagged = [upload.id for upload in uploads if upload.tags]
-            if connection.execute(ask.forget, wanted | {"tagged": tagged}).rowcount < len(uploads):
+            # No id is empty: of no ids at all, SQLAlchemy makes a query that SQLite scans.
+            if connection.execute(ask.forget, wanted | {"tagged": tagged or [""]}).rowcount < len(uploads):
                 # Somebody has given them tags since they were read; or they are not in that state, or another process
                 # was faster, which is fine.
                 connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
