@@ -72,6 +72,8 @@ LIMITS = {
     "5,000 views, written": Cost(5, 1, 0),
     "file": Cost(1, 0, 1),
     "file, not modified": Cost(1, 0, 0),
+    "title changed": Cost(4, 1, 0),
+    "3 known tags changed": Cost(6, 1, 0),
     "delete by its link": Cost(7, 2, 1),
     # One statement more, for which a transaction has to begin and end: where an event is kept, and nowhere else.
     "upload, with its event": Cost(10, 2, 3),
@@ -233,6 +235,9 @@ def operations(site: Site) -> Iterator[tuple[str, Cost]]:
         "file, not modified",
         site.cost(lambda: site.get(image["url"], 304, **known)),
     )
+    update, found = site.component.uploads.update, site.component.catalog.get(site.upload()["id_encoded"])
+    yield "title changed", site.cost(lambda: update(found, title=f"Title {next(site._numbers)}"))
+    yield "3 known tags changed", site.cost(lambda: update(found, tags=tags))
     yield "delete by its link", site.cost(lambda: site.delete(image["delete_url"]))
     with site.using(site.telling):
         yield "upload, with its event", site.cost(site.upload)
