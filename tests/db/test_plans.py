@@ -275,7 +275,7 @@ def test_a_search_reads_a_window_at_most(each_database, statements, monkeypatch)
         assert site.catalog.count(Selection(max_bytes=1)).files == 0
         assert len(site.catalog.remaining("owner-7", limit=200)) == len(owned) > ROWS // 200
         site.catalog.forget_owner("owner-7")
-        assert [*site.catalog.audit_of("owner-7")] == []
+        assert [*site.catalog.audit_of(["owner-7"])] == []
     dialect = each_database.engine.dialect.name.replace("mariadb", "mysql")
     window = next(each for each in noted if each.startswith("SELECT chevupload_uploads.id \nFROM"))
     with each_database.engine.connect() as connection:

@@ -215,6 +215,19 @@ def test_an_owner_is_erased(stand):
         jobs.start("erase")
 
 
+def test_a_forgotten_user_leaves_nothing_half_done(stand):
+    """Neither what is on its way in, nor what has expired or was half deleted before."""
+    catalog = stand.catalog
+    catalog.reserve(new_upload("pending", owner_id="7"))
+    for name in ("ready", "half", "expired"):
+        expires_at = stand.clock() - timedelta(days=1) if name == "expired" else None
+        catalog.reserve(new_upload(name, owner_id="7", expires_at=expires_at))
+        catalog.publish(name)
+    catalog.withdraw("half")
+    stand.component.forget("7")
+    assert catalog.remaining("7", limit=9) == []
+
+
 def test_interruptions_are_no_attempts(jobs, kind, names):
     """However often somebody stops before a step has begun, no upload is given up for it."""
     ending = threading.Event()
