@@ -50,13 +50,15 @@ class Editing:
         # Records without an ability do not know its words.
         events = {"events": True} if self._context.hooks.on_event else {}
         changed = records.change(upload.id, values, now=self._context.clock(), **events)
-        if changed is not None:
-            self._record(by, upload, changes, None if session is None else records)
+        if changed is not None and changes:
+            self._context.audit.record_by(
+                by,
+                "upload_changed",
+                owner_id=upload.owner_id,
+                detail=" ".join((upload.id, *changes)),
+                records=None if session is None else records,
+            )
         return changed
-
-    def _record(self, by: Actor, upload: Upload, changes: Changes, records: Any) -> None:
-        detail = " ".join((upload.id, *changes))
-        self._context.audit.record_by(by, "upload_changed", owner_id=upload.owner_id, detail=detail, records=records)
 
     def _checked(self, upload: Upload, changes: Mapping[str, Any], session: Any) -> dict[str, Any]:
         """Return the new values of fields of a record."""

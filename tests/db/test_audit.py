@@ -71,6 +71,7 @@ def test_edits_deletions_and_erasures_are_rows(make, each_database):
     uploads.update(first, title="Secret", tags=["a"])
     api = Actor(key_id="k1", environ={"REMOTE_ADDR": "192.0.2.1"})
     uploads.update(first, nsfw=True, by=api)
+    uploads.update(first, by=api)
     for _ in range(2):
         uploads.delete(first, by=api)
         uploads.update(first, title="T")
