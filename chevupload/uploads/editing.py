@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from chevupload.audit import Actor
 from chevupload.errors import ConfigError, HeldByTransaction
 from chevupload.keys import principal_of
 from chevupload.model import Upload, as_principal
-from chevupload.protocols import EditableRecords
+from chevupload.protocols import AuditRecords, EditableRecords
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.parameters import check_changes
 from chevupload.uploads.record import end_of_life
@@ -56,7 +56,7 @@ class Editing:
                 "upload_changed",
                 owner_id=upload.owner_id,
                 detail=" ".join((upload.id, *changes)),
-                records=None if session is None else records,
+                records=None if session is None else cast(AuditRecords, records),
             )
         return changed
 
