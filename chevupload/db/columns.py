@@ -118,7 +118,7 @@ UNFINISHED = "state <> 'ready'"
 
 
 VIDEOS = "extension IN ('mov', 'mp4', 'webm')"
-"""Which uploads are videos, as the index of those says it; likewise."""
+"""Which uploads are videos, as the index of those says it, for the same reason."""
 
 
 def only_where(condition: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class HostTransactions:
         return self._records.joined(session, when_over)
 
     def changing(self, session: Any, upload: Upload) -> UploadRecords:
-        """Return the same, to change ``upload``, which the transaction holds until it is over."""
+        """Return records as :meth:`records` does, to change ``upload``, which the transaction holds to its end."""
 
         def when_over() -> None:
             self._changing.pop(upload.id, None)

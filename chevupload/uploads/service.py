@@ -55,7 +55,7 @@ from chevupload.uploads.context import UploadContext
 from chevupload.uploads.duplicates import Duplicates
 from chevupload.uploads.editing import Changes, Editing
 from chevupload.uploads.idempotency import find_earlier, pending
-from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters, check_query
+from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters, check_query, clean_text
 from chevupload.uploads.persist import Reservation, Writer
 from chevupload.uploads.record import Source, Stored, build_record, candidates
 from chevupload.uploads.references import check_references
@@ -332,13 +332,11 @@ class Uploads:
             raise ConfigError("this catalog cannot list the uploads of a user: it has no method owned")
         if type not in (None, "image", "video"):
             raise InvalidParameter("Invalid type, expected image or video")
-        query = check_query(q)
+        query, album = check_query(q), clean_text(album_id or "") or None
         if user_id is None:
             return []
         place, now = self._place(user_id, before), self._clock()
-        return self._owned.owned(
-            user_id, now=now, limit=limit, before=place, album_id=album_id or None, type=type, query=query
-        )
+        return self._owned.owned(user_id, now=now, limit=limit, before=place, album_id=album, type=type, query=query)
 
     def _place(self, user_id: str, before: Upload | str | None) -> Cursor | None:
         """Return where a list goes on; None is its beginning."""

@@ -15,7 +15,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import Session
 
 from chevupload.db import Database, SqlCatalog, sqlite_engine
-from chevupload.errors import CatalogError, ConfigError, StorageError
+from chevupload.errors import CatalogError, ConfigError, InvalidParameter, StorageError
 from chevupload.testing.memory import MemoryCatalog
 from tests.support import EMPTY, PNG, Failing, file, files_in, picture
 
@@ -254,6 +254,16 @@ def test_what_an_open_transaction_holds_is_neither_changed_nor_deleted(stand, ho
     assert [uploads.update(upload.id, nsfw=True).nsfw for upload in (inside, there)] == [True, True]
     assert [uploads.delete(upload) for upload in (inside, there)] == [True, True]
     assert stand.left() == EMPTY
+
+
+def test_characters_that_no_database_takes_find_nothing(stand):
+    """In any text that chooses from a list; they are no fault of the database."""
+    uploads, upload = stand.component.uploads, save(stand, None, title="a\0b")
+    assert uploads.update(upload, description="\0\ud800").description == "\ufffd\ufffd"
+    assert uploads.list("7", album_id="\0") == []
+    assert [found.id for found in uploads.list("7", q="A\0")] == [upload.id]
+    with pytest.raises(InvalidParameter):
+        uploads.list("7", before="\0")
 
 
 def test_an_album_of_the_same_transaction_takes_an_upload(stand, host):
