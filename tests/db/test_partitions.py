@@ -19,7 +19,8 @@ from tests.support import NOW, ROOT, Clock, picture
 @pytest.fixture
 def database(postgres):
     """Return a database whose uploads are in partitions, with those of two months."""
-    statements = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text(), re.DOTALL)
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    statements = re.findall(r"```sql\n(C[^`]*chevupload_(?:parts|add_month).*?)```", page, re.DOTALL)
     assert len(statements) == 2
     with new_database(postgres, template="template0 ENCODING 'UTF8' LOCALE 'C'") as url:
         engine = engine_from(url)
