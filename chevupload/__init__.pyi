@@ -12,8 +12,6 @@ from chevupload.config import Originals as Originals
 from chevupload.config import Policy as Policy
 from chevupload.config import Renditions as Renditions
 from chevupload.config import Routes as Routes
-from chevupload.data_folder import DataFolder as DataFolder
-from chevupload.data_folder import Site as Site
 from chevupload.db.accounts import Accounts as Accounts
 from chevupload.db.catalog import SqlCatalog as SqlCatalog
 from chevupload.db.connect import engine_from as engine_from
@@ -61,8 +59,6 @@ from chevupload.errors import StorageError as StorageError
 from chevupload.errors import TooLarge as TooLarge
 from chevupload.errors import TooManyAlbums as TooManyAlbums
 from chevupload.errors import UrlRefused as UrlRefused
-from chevupload.factory import component_from as component_from
-from chevupload.factory import embedded as embedded
 from chevupload.fetch.fetcher import FetchRules as FetchRules
 from chevupload.fetch.fetcher import HttpFetcher as HttpFetcher
 from chevupload.fetch.webhook import Webhook as Webhook
@@ -131,7 +127,11 @@ from chevupload.records.selection import Statistics as Statistics
 from chevupload.records.ticket import Ticket as Ticket
 from chevupload.records.ticket import TicketClaims as TicketClaims
 from chevupload.scaling import RenditionSize as RenditionSize
-from chevupload.stand_alone import component_from_file as component_from_file
+from chevupload.site.data_folder import DataFolder as DataFolder
+from chevupload.site.data_folder import Site as Site
+from chevupload.site.factory import component_from as component_from
+from chevupload.site.factory import embedded as embedded
+from chevupload.site.stand_alone import component_from_file as component_from_file
 from chevupload.storage.fsspec_storage import FsspecStorage as FsspecStorage
 from chevupload.storage.local import LocalStorage as LocalStorage
 from chevupload.storage.registry import Storages as Storages

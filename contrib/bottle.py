@@ -19,8 +19,8 @@ except ImportError as error:
 
 from chevupload.app import ChevUpload
 from chevupload.errors import TooLarge
-from chevupload.factory import AllParts, component_from
 from chevupload.integration import RequestUploads, below, checked_prefix, host_routes
+from chevupload.site.factory import AllParts, component_from
 from chevupload.wsgi.webob import Request, Response
 
 _NAME = "chevupload"
@@ -29,7 +29,7 @@ _NAME = "chevupload"
 class ChevUploadPlugin:
     """The plugin: ``app.install(ChevUploadPlugin(...))``, before the application's own hooks are added.
 
-    Its settings are ``chevupload.*`` of ``app.config``, as :func:`chevupload.factory.component_from` lists them, and
+    Its settings are ``chevupload.*`` of ``app.config``, as :func:`chevupload.component_from` lists them, and
     ``chevupload.prefix``. A second plugin has a keyword of its own, which names its settings, too.
 
     Attributes:
@@ -47,7 +47,7 @@ class ChevUploadPlugin:
         Args:
             keyword: argument of those callbacks that want the uploads.
             prefix: where to mount everything; ``chevupload.prefix`` wins.
-            parts: keywords of :func:`chevupload.factory.component_from`, and of
+            parts: keywords of :func:`chevupload.component_from`, and of
                 :class:`~chevupload.app.ChevUpload`.
         """
         self.name = keyword

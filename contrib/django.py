@@ -31,8 +31,8 @@ from chevupload import app as core
 from chevupload.clock import utc_now
 from chevupload.contrib.django_users import REQUEST, DjangoKeys, UserPrincipal, current_user, principal_of
 from chevupload.errors import ConfigError
-from chevupload.factory import AllParts, as_database, component_from, database_from
 from chevupload.integration import ParsedForm, RequestUploads, below, checked_prefix, host_routes, set_parsed_form
+from chevupload.site.factory import AllParts, as_database, component_from, database_from
 from chevupload.wsgi.webob import Request
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _REST = "<path:rest>"
 class ChevUpload:
     """The uploads of a project: ``chevupload = ChevUpload()`` in a module of it.
 
-    Its settings are in the dictionary ``CHEVUPLOAD``: those of :func:`chevupload.factory.component_from` in capitals,
+    Its settings are in the dictionary ``CHEVUPLOAD``: those of :func:`chevupload.component_from` in capitals,
     and ``URL_PREFIX``. Delete links are signed with the project's ``SECRET_KEY`` unless ``SECRET_KEYS`` says otherwise.
 
     Attributes:
@@ -64,7 +64,7 @@ class ChevUpload:
                 of their own; by default the place of :attr:`urls` in them. ``URL_PREFIX`` wins.
             principal: a function of a user that returns what they may do, such as one that gives them limits of their
                 own; it is asked for each user who sends a key or is signed in.
-            parts: keywords of :func:`~chevupload.factory.component_from`. Without ``keys``, keys are those of
+            parts: keywords of :func:`~chevupload.component_from`. Without ``keys``, keys are those of
                 :class:`DjangoKeys`.
 
         Raises:

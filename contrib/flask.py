@@ -24,7 +24,6 @@ from chevupload.contrib.flask_commands import commands
 from chevupload.contrib.flask_site import derived_secrets, engine_of, signed_in, tables_of
 from chevupload.db import Tables
 from chevupload.errors import ConfigError, TooLarge
-from chevupload.factory import StoreParts, component_from
 from chevupload.filesystem import local_path
 from chevupload.integration import (
     METHODS,
@@ -35,6 +34,7 @@ from chevupload.integration import (
     host_routes,
     set_parsed_form,
 )
+from chevupload.site.factory import StoreParts, component_from
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -66,7 +66,7 @@ Where there is no request, ``current_app.extensions["chevupload"].uploads`` has 
 class ChevUpload:
     """The extension: ``ChevUpload(app, ...)``, or ``init_app(app)`` for applications made later.
 
-    Its settings are ``CHEVUPLOAD_*``, as :func:`chevupload.factory.component_from` lists them in lower case, and
+    Its settings are ``CHEVUPLOAD_*``, as :func:`chevupload.component_from` lists them in lower case, and
     ``CHEVUPLOAD_URL_PREFIX``. Without others, everything is in the folder ``chevupload`` of the instance folder and
     signed with the application's secret key. The component is the application's extension ``chevupload``.
     """
@@ -93,7 +93,7 @@ class ChevUpload:
             login: True asks Flask-Login who is signed in, and gives users a page for their keys.
             url_prefix: where to mount everything; ``CHEVUPLOAD_URL_PREFIX`` wins.
             tables: tables of the host's own.
-            parts: other keywords of :func:`~chevupload.factory.component_from` or
+            parts: other keywords of :func:`~chevupload.component_from` or
                 :class:`~chevupload.app.ChevUpload`.
         """
         if login and users is None and "key_store" not in parts:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from chevupload.app import ChevUpload
-from chevupload.factory import component_from
+from chevupload.site.factory import component_from
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
 def app_factory(global_config: Mapping[str, str], **settings: str) -> ChevUpload:
-    """Make a component of a section's settings, as :func:`chevupload.factory.component_from` lists them.
+    """Make a component of a section's settings, as :func:`chevupload.component_from` lists them.
 
     ``[DEFAULT]`` holds what other sections want as well, and is not looked at.
 

@@ -29,8 +29,8 @@ from chevupload.cli.command_line import CommandLine
 from chevupload.config import ROUTE_SETTING, Config, Routes
 from chevupload.config_reader import read_settings
 from chevupload.db import Tables
-from chevupload.factory import AllParts, component_from
 from chevupload.integration import RequestUploads, below, checked_prefix, host_routes
+from chevupload.site.factory import AllParts, component_from
 from chevupload.web.incoming import SESSION
 
 _NAME = "chevupload"
@@ -41,7 +41,7 @@ _REQUEST = "chevupload.request"
 def includeme(config: Any) -> None:
     """Mount a component below the include's ``route_prefix``.
 
-    Its settings are ``chevupload.*``, as :func:`chevupload.factory.component_from` lists them, and
+    Its settings are ``chevupload.*``, as :func:`chevupload.component_from` lists them, and
     ``chevupload.route_prefix``, for ini files. What no text can say, ``config.set_chevupload`` takes. The component is
     made when the configuration is committed; it is ``config.registry["chevupload"]`` and ``request.chevupload``.
     """
@@ -75,7 +75,7 @@ class _Mount:
 
         Args:
             config: the configurator.
-            parts: any keyword of :func:`~chevupload.factory.component_from` or :class:`~chevupload.app.ChevUpload`.
+            parts: any keyword of :func:`~chevupload.component_from` or :class:`~chevupload.app.ChevUpload`.
                 ``database`` may be an engine, ``users`` a mapped class; ``current_user`` gets the request. The routes
                 are settings: their place among the host's is that of the include, before ``config`` is known.
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from sqlalchemy import URL, create_engine, make_url
 
-from chevupload.data_folder import DATABASE, Site
 from chevupload.db import Database, sqlite_engine
+from chevupload.site.data_folder import DATABASE, Site
 
 
 @functools.cache

@@ -25,8 +25,8 @@ from chevupload.cli.config import plain, toml
 from chevupload.cli.serve import OWN_OPTIONS
 from chevupload.config import Config
 from chevupload.config_reader import Setting, settings_of
-from chevupload.places import Places
-from chevupload.stand_alone import CONFIG, PAGES, SERVE
+from chevupload.site.places import Places
+from chevupload.site.stand_alone import CONFIG, PAGES, SERVE
 from chevupload.uploads.hooks import Hooks
 from chevupload.validation import kind_of
 from chevupload.web.pages import Pages

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from chevupload.data_folder import Site
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from tests.support import IS_LONG, Stand, environment, files_in, picture
 
 pytestmark = pytest.mark.slow

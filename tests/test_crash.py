@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from chevupload.cli import main
-from chevupload.data_folder import Site
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from tests.support import FOREVER, NEVER, Server, deleting, files_in, noise
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,10 @@ import pytest
 from werkzeug.test import Client
 
 from chevupload import Config
-from chevupload.data_folder import Site, _write_once
 from chevupload.errors import BackendError
-from chevupload.factory import embedded
 from chevupload.model import Principal
+from chevupload.site.data_folder import Site, _write_once
+from chevupload.site.factory import embedded
 from chevupload.testing.memory import MemoryStorage
 from tests.support import picture
 

@@ -23,7 +23,7 @@ from flask import Flask
 
 from chevupload import ChevUpload
 from chevupload.contrib import bottle, django, flask
-from chevupload.factory import component_from
+from chevupload.site.factory import component_from
 
 ChevUpload(keys=lambda key, environ: None, catalog=1, storage=2, secret_keys=[], strorage=3)  # 8
 flask.ChevUpload(Flask(""), strorage=3)  # 9

@@ -13,7 +13,7 @@ import pytest
 from chevupload import ChevUpload, Config, Delivery, Limits, Originals, Pages, Policy, Principal, Renditions, Routes
 from chevupload.db import Accounts, Database, SqlCatalog, SqlKeys, Tables, UserColumns, sqlite_engine
 from chevupload.errors import ConfigError, StorageError
-from chevupload.factory import AllParts, component_from
+from chevupload.site.factory import AllParts, component_from
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 
 SECRETS = "the-first-of-the-secrets the-second-of-the-secrets"

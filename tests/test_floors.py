@@ -21,7 +21,7 @@ HOMES = {
     "PIL": ("media", "cli.example"),
     "av": ("media.video", "media.film_frame"),
     "pi_heif": ("media.heif",),
-    "sqlalchemy": ("db", "factory"),
+    "sqlalchemy": ("db", "site.factory"),
     "alembic": ("db.migrations", "db.autogenerate"),
     "fsspec": ("storage",),
     "azure": ("storage.cloud",),

@@ -11,8 +11,8 @@ import pytest
 from chevupload.app import ChevUpload
 from chevupload.cli.serve import OWN_OPTIONS, serve, serve_defaults
 from chevupload.config import Config, Limits
-from chevupload.factory import component_from, embedded
-from chevupload.stand_alone import DEFAULT_FOLDER, effective, known_settings, site_settings
+from chevupload.site.factory import component_from, embedded
+from chevupload.site.stand_alone import DEFAULT_FOLDER, effective, known_settings, site_settings
 from tests.reference import PAGE, SAMPLE, reference, sample
 
 

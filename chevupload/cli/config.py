@@ -40,7 +40,7 @@ def _rows(site: ChosenSite) -> Iterator[tuple[str, str, Any, str]]:
         with site.open_component() as component:
             found = [*settings_of(component.config), *settings_of(component.context.pages, table="pages")]
     else:
-        from chevupload.stand_alone import SERVE, SERVE_PREFIX, effective  # noqa: PLC0415  # SQLAlchemy comes with it
+        from chevupload.site.stand_alone import SERVE, SERVE_PREFIX, effective  # noqa: PLC0415  # SQLAlchemy comes with it
 
         settings = site.settings()
         ctx = serve.make_context(SERVE, ["--config", site.config] if site.config else [])

@@ -65,7 +65,7 @@ def _migrations(site: ChosenSite) -> Iterator[Migrations]:
         from chevupload.db.migrations import Migrations  # noqa: PLC0415  # Alembic comes with it
     except ImportError as error:
         raise ConfigError("migrations need Alembic: install chevupload[migrations]") from error
-    from chevupload.factory import database_engine  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.site.factory import database_engine  # noqa: PLC0415  # SQLAlchemy comes with it
 
     engine = database_engine(site.database(), statement_seconds=_STATEMENT_SECONDS)
     try:

@@ -12,8 +12,8 @@ from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 from chevupload.cli.chunks import ChunkedBody
 from chevupload.config import Limits
 from chevupload.errors import Busy
+from chevupload.site.stand_alone import ROUTES
 from chevupload.spool import Budget
-from chevupload.stand_alone import ROUTES
 from chevupload.wsgi.body import body_limit, parse_content_type
 
 _UPLOADS = (ROUTES.upload, ROUTES.imgbb, ROUTES.upload_page)

@@ -27,7 +27,7 @@ from chevupload.web.api_docs.client_configs import Account, curl_line
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
     from chevupload.db.accounts import Accounts
-    from chevupload.stand_alone import SiteSettings
+    from chevupload.site.stand_alone import SiteSettings
 
 try:
     import resource
@@ -195,7 +195,7 @@ def serve(
     from chevupload.cli.server import ServerLimits, create_server, listen  # noqa: PLC0415  # waitress is an extra
     from chevupload.cli.stopping import run  # noqa: PLC0415
     from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
-    from chevupload.stand_alone import effective, site_settings, stand_alone  # noqa: PLC0415  # SQLAlchemy
+    from chevupload.site.stand_alone import effective, site_settings, stand_alone  # noqa: PLC0415  # SQLAlchemy
 
     given = {
         name: value for name, value in settings.items() if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chevupload.cli.host_keys import HostKeys
     from chevupload.db.accounts import Accounts, User
     from chevupload.db.catalog import SqlCatalog
-    from chevupload.stand_alone import SiteSettings
+    from chevupload.site.stand_alone import SiteSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class ChosenSite:
         Raises:
             ConfigError: there is a key or a value that cannot be meant.
         """
-        from chevupload.stand_alone import site_settings  # noqa: PLC0415  # SQLAlchemy comes with it
+        from chevupload.site.stand_alone import site_settings  # noqa: PLC0415  # SQLAlchemy comes with it
 
         return site_settings(self.config, **({} if self.data is None else {"folder": self.data}))
 
@@ -76,7 +76,7 @@ class ChosenSite:
             with contextlib.closing(_imported(self.app)) as component:
                 yield component
         else:
-            from chevupload.stand_alone import stand_alone  # noqa: PLC0415  # SQLAlchemy comes with it
+            from chevupload.site.stand_alone import stand_alone  # noqa: PLC0415  # SQLAlchemy comes with it
 
             settings = self.settings()
             _check_is_there(settings)
@@ -95,7 +95,7 @@ class ChosenSite:
         """
         if not self.is_hosted:
             from chevupload.db.accounts import Accounts  # noqa: PLC0415  # SQLAlchemy comes with it
-            from chevupload.factory import database_from  # noqa: PLC0415
+            from chevupload.site.factory import database_from  # noqa: PLC0415
 
             settings = self.settings()
             if not make:
@@ -213,7 +213,7 @@ def _check_is_there(settings: SiteSettings) -> Path | None:
     Raises:
         ConfigError: there is no such file. Only the commands that begin a site make one.
     """
-    from chevupload.data_folder import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
+    from chevupload.site.data_folder import DATABASE  # noqa: PLC0415  # SQLAlchemy comes with it
 
     folder = settings.values.get("folder")
     if settings.values.get("database_url") or not folder:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import requests
 
-from chevupload.data_folder import Site
+from chevupload.site.data_folder import Site
 from tests.benchmarks.attackers import Target
 from tests.benchmarks.process import ProcessTree
 from tests.endurance.servers import free_port

@@ -10,10 +10,10 @@ from typing import Any
 
 from chevupload import Hooks, Pages, Policy, Principal, Routes
 from chevupload.app import ChevUpload
-from chevupload.data_folder import Site
 from chevupload.db import SqlKeys
-from chevupload.factory import embedded
 from chevupload.keys import KeyChain
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from chevupload.testing import serve
 from chevupload.testing.memory import StaticKeys
 from tests.support import gathered

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from chevupload import Config, Routes
-from chevupload.data_folder import Site
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from chevupload.testing import serve
 from tests import sharex
 from tests.support import picture

@@ -8,9 +8,9 @@ import pytest
 import requests
 
 from chevupload import Principal
-from chevupload.data_folder import Site
 from chevupload.db import SqlKeys
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from chevupload.testing import serve
 from tests.browser.keyboard import focused, tab_to
 from tests.support import PNG

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from chevupload.data_folder import Site
+from chevupload.site.data_folder import Site
 from tests.cli.operator_site import OperatorSite
 from tests.support import Server
 

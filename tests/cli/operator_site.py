@@ -7,7 +7,7 @@ import sys
 
 from chevupload.cli import main
 from chevupload.db import Accounts
-from chevupload.factory import embedded
+from chevupload.site.factory import embedded
 from tests.databases import data_folder
 from tests.support import picture
 

@@ -14,7 +14,7 @@ from chevupload.db.accounts import Accounts
 from tests.support import file
 
 SITE = """
-from chevupload.factory import component_from
+from chevupload.site.factory import component_from
 
 component = component_from(
     {
@@ -47,7 +47,7 @@ with Configurator(settings={"chevupload.folder": __file__.removesuffix(".py") + 
 """
 OTHERS = """
 from chevupload import ChevUpload
-from chevupload.factory import component_from
+from chevupload.site.factory import component_from
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from chevupload.db.keys import UserColumns
 from chevupload.db.tables import READY_MODELS

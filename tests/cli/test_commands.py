@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import select
 
 from chevupload.cli import commands, main
-from chevupload.data_folder import Site
 from chevupload.db import Tables
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from chevupload.spool import PREFIX
 from tests.support import environment, files_in, picture
 

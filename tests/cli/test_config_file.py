@@ -19,10 +19,10 @@ from sqlalchemy import create_engine
 from chevupload import Delivery, RenditionSize
 from chevupload.cli import main
 from chevupload.cli.sites import ChosenSite
-from chevupload.data_folder import Site
 from chevupload.errors import ConfigError
 from chevupload.policy.flood import Flood
-from chevupload.stand_alone import ROUTES, component_from_file, effective, site_settings
+from chevupload.site.data_folder import Site
+from chevupload.site.stand_alone import ROUTES, component_from_file, effective, site_settings
 from tests.databases import new_database, running_postgres
 from tests.storage.object_stores import S3
 from tests.support import environment, picture

@@ -14,7 +14,7 @@ import requests
 from chevupload.cli import main
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.stop_flag import StopFlag
-from chevupload.data_folder import Site
+from chevupload.site.data_folder import Site
 from tests.support import FOREVER, NEVER, PNG, environment, file
 
 SITE = """

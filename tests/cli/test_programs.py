@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from chevupload.data_folder import Site
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from tests.support import ROOT, environment, file, files_in, picture
 
 DOCS = ROOT / "docs"

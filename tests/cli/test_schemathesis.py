@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from chevupload.data_folder import Site
+from chevupload.site.data_folder import Site
 from tests.support import IS_LONG, ROOT, environment, files_in
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from chevupload.cli import server as server_module
-from chevupload.data_folder import Site
 from chevupload.errors import ConfigError
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from tests.support import PNG, environment, picture
 
 

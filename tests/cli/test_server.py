@@ -13,7 +13,7 @@ import requests
 
 from chevupload.cli import main
 from chevupload.config import Limits
-from chevupload.data_folder import Site
+from chevupload.site.data_folder import Site
 from chevupload.wsgi.body import body_limit
 from tests.support import picture
 

@@ -11,9 +11,9 @@ import waitress.server
 
 from chevupload import Config
 from chevupload.cli.serve import _fetches, _limits
-from chevupload.data_folder import Site
-from chevupload.factory import embedded
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from tests.support import picture
 
 SENDERS = 12

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from chevupload.cli.task_queue import TaskQueue
-from chevupload.data_folder import Site
+from chevupload.site.data_folder import Site
 from tests.benchmarks.attackers import Target, attacking
 from tests.support import picture
 

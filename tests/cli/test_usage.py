@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from chevupload.cli import host_commands, hosted
 from chevupload.config import Config, Policy
 from chevupload.db import Accounts
-from chevupload.factory import embedded
+from chevupload.site.factory import embedded
 from chevupload.testing.records import new_upload
 from tests.support import PNG
 

@@ -13,8 +13,8 @@ from paste.deploy import loadapp
 from werkzeug.test import Client
 
 from chevupload.contrib import paste
-from chevupload.data_folder import Site
 from chevupload.errors import ConfigError
+from chevupload.site.data_folder import Site
 from chevupload.testing import HostContract, RunningHost, serve
 from tests.contrib.test_wsgi import MAX_BYTES, Reading, missing
 from tests.support import PNG, ROOT, noise

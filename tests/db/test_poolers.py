@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from chevupload.db import Database, engine_from
 from chevupload.errors import CatalogError, ConfigError
-from chevupload.factory import database_engine
+from chevupload.site.factory import database_engine
 from tests.databases import new_database
 
 pytestmark = pytest.mark.slow

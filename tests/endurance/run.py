@@ -30,8 +30,8 @@ from unittest.mock import patch
 import requests
 
 from chevupload.app import ChevUpload
-from chevupload.data_folder import Site
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from chevupload.storage.local import LocalStorage
 from tests.databases import new_database, running_postgres
 from tests.endurance.clients import Clients

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from chevupload.data_folder import Site
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site
+from chevupload.site.factory import embedded
 from tests.support import environment, files_in, noise, picture
 
 _GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "site_app:application")

@@ -13,8 +13,8 @@ from werkzeug.test import Client
 
 from chevupload import filesystem as folders
 from chevupload.cli import main
-from chevupload.data_folder import Site, _write_once
-from chevupload.factory import embedded
+from chevupload.site.data_folder import Site, _write_once
+from chevupload.site.factory import embedded
 from chevupload.storage.local import LocalStorage
 from chevupload.testing import AdoptingStorageContract
 from tests.storage.file_system import mounted

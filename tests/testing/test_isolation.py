@@ -13,7 +13,7 @@ from chevupload import Config, Delivery, Routes, Storages, embedded
 from chevupload.db import Database, UserColumns, sqlite_engine
 from chevupload.db.tables import READY_MODELS
 from chevupload.errors import ConfigError
-from chevupload.factory import component_from
+from chevupload.site.factory import component_from
 from chevupload.testing import isolated, picture
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from tests.support import SECRET, environment, files_in

@@ -10,8 +10,8 @@ import pytest
 
 from chevupload.config import Routes
 from chevupload.errors import CatalogError, StorageError
-from chevupload.factory import component_from
 from chevupload.protocols import ProbedStorage
+from chevupload.site.factory import component_from
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from chevupload.web import health
 from tests.support import LEAKS, PRINCIPALS, Failing

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chevupload.config import Policy
-from chevupload.data_folder import Site
 from chevupload.errors import StorageError
+from chevupload.site.data_folder import Site
 from tests.support import PNG, SECRET, UPLOAD, Failing, Stand, assert_refusal, file, noise, picture, records
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}

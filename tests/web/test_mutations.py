@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from chevupload.config import Limits
-from chevupload.data_folder import Site
 from chevupload.errors import Refusal
+from chevupload.site.data_folder import Site
 from tests.media.films import film
 from tests.media.heics import heic
 from tests.media.located import WRITERS, located

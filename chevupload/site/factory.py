@@ -2,7 +2,7 @@
 
 Flat settings are what a host's configuration holds: texts of an ini file, or values of its own. A name is that of a
 field of :class:`~chevupload.config.Config` and of what is in it (:mod:`chevupload.config_reader` says how they are
-called), of Pages, or of :class:`~chevupload.places.Places`. SQLAlchemy is loaded with this module.
+called), of Pages, or of :class:`~chevupload.site.places.Places`. SQLAlchemy is loaded with this module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from chevupload.app import ChevUpload
 from chevupload.clock import Clock, utc_now
 from chevupload.config import Config, Delivery
 from chevupload.config_reader import read_settings, settings_of
-from chevupload.data_folder import DataFolder, Site
 from chevupload.db.catalog import SqlCatalog
 from chevupload.db.connect import engine_from
 from chevupload.db.database import Database
@@ -28,8 +27,9 @@ from chevupload.db.keys import SqlKeys, UserColumns
 from chevupload.db.tables import Tables
 from chevupload.errors import ConfigError
 from chevupload.keys import CurrentUser, GuestKey, KeyChain, KeyFunction
-from chevupload.places import Places, StoragePlace, WebhookPlace
 from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
+from chevupload.site.data_folder import DataFolder, Site
+from chevupload.site.places import Places, StoragePlace, WebhookPlace
 from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
 from chevupload.storage.registry import Storages
@@ -79,7 +79,7 @@ def embedded(
 ) -> ChevUpload:
     """Return a component that keeps everything in one folder, which is made when it is missing.
 
-    Users and keys are made with the command line, or with the ``accounts`` of a :class:`~chevupload.data_folder.Site`.
+    Users and keys are made with the command line, or with the ``accounts`` of a :class:`~chevupload.Site`.
 
     Args:
         folder: the folder, or a site that is open already and stays so.

@@ -1,6 +1,6 @@
 """A site that needs no Python: its settings come from a TOML file, and from variables of the environment.
 
-Both hold the flat settings of :func:`chevupload.factory.component_from`: a file in tables, by section, and the
+Both hold the flat settings of :func:`chevupload.component_from`: a file in tables, by section, and the
 environment as ``CHEVUPLOAD_`` and their names in capitals, which win. A text ``env:NAME`` in the file is the value of
 the variable NAME, so that no secret has to be in it.
 """
@@ -20,10 +20,10 @@ from chevupload.app import ChevUpload
 from chevupload.config import Config, Limits, Policy, Routes
 from chevupload.config_reader import Setting, read_settings, read_tables, settings_of
 from chevupload.errors import ConfigError
-from chevupload.factory import Parts, all_settings, component_from
 from chevupload.filesystem import local_path
-from chevupload.places import Places
 from chevupload.policy.flood import Flood
+from chevupload.site.factory import Parts, all_settings, component_from
+from chevupload.site.places import Places
 from chevupload.web.pages import Pages
 
 logger = logging.getLogger(__name__)
