@@ -78,7 +78,7 @@ class Duplicates:
         """Whether an earlier upload may be the answer.
 
         Guests are nobody in particular. Who has a ticket, or a key for the pages of a site, need not be the owner, and
-        would get the delete link of what is not theirs.
+        would be shown what is not theirs.
         """
         is_owner = not sender.is_guest and sender.ticket is None and sender.origins is None
         return self._policy.duplicates == "return" and is_owner

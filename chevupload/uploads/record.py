@@ -53,10 +53,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What came of a source: its record, and whether an earlier request had stored it."""
+    """What came of a source.
+
+    Attributes:
+        upload: its record.
+        is_repeated: whether an earlier request had stored it.
+        is_duplicate: whether that was another request, with the same bytes.
+    """
 
     upload: Upload
     is_repeated: bool = False
+    is_duplicate: bool = False
 
 
 def build_record(

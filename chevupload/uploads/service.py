@@ -169,7 +169,7 @@ class Uploads:
         quota = self.quota(sender)
         self._check(parameters, sender, session)
         if (earlier := self._duplicates.of_source(source, parameters, sender)) is not None:
-            return Stored(earlier, is_repeated=True)
+            return Stored(earlier, is_repeated=True, is_duplicate=True)
         log.done("check")
         album, is_new = None, False
         if parameters.album is not None:
@@ -190,7 +190,7 @@ class Uploads:
                 request_digest=request_digest,
             )
             if (earlier := self._duplicates.of_record(record, source, parameters, sender)) is not None:
-                return Stored(earlier, is_repeated=True)
+                return Stored(earlier, is_repeated=True, is_duplicate=True)
             record = self._context.storages.chosen(record, sender)
             files = _files(source, media)
             self._context.hooks.ask(record, sender, files[0].path)

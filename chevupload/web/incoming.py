@@ -15,7 +15,7 @@ from chevupload.protocols import Fetcher
 from chevupload.spool import format_bytes
 from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.parameters import SOURCE_NAMES, Parameters
-from chevupload.uploads.record import Source
+from chevupload.uploads.record import Source, Stored
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.rate_limits import UploadSlot
 from chevupload.web.urls import Links
@@ -121,9 +121,14 @@ class Incoming:
         except QuotaExceeded as refusal:
             self.context.rate_limits.tell_quota(principal, self.environ, refusal)
             raise
+        return stored.upload, self.links if self._is_given_delete_link(stored) else self.links.without_delete()
+
+    def _is_given_delete_link(self, stored: Stored) -> bool:
+        if stored.is_duplicate:
+            # It may have come with another key of the owner's, long ago, and anybody can fetch its bytes.
+            return self.principal.may("delete")
         # All guests are one sender: this one may be another than the first, whose own the delete link is.
-        is_shared = stored.is_repeated and principal.is_guest
-        return stored.upload, self.links.without_delete() if is_shared else self.links
+        return not (stored.is_repeated and self.principal.is_guest)
 
     def _digest(self, place: int) -> str | None:
         key = self.environ.get("HTTP_IDEMPOTENCY_KEY")

@@ -161,6 +161,23 @@ def test_a_narrowed_key_is_given_what_it_may_see(make):
     assert send(stand, key="album") == in_album
 
 
+def test_a_key_that_is_not_for_deleting_is_given_no_delete_link(make):
+    """Of a duplicate: who fetches a picture and sends it with a key for uploads could delete it. Its own have one."""
+    keys = {
+        "all": Principal(user_id="user"),
+        "upload": Principal(user_id="user", scopes=frozenset({"upload"})),
+        "both": Principal(user_id="user", scopes=frozenset({"upload", "delete"})),
+    }
+    stand = make(keys=lambda key, environ: keys.get(key), policy=RETURN)
+    first = stand.upload(key="all")
+    assert stand.upload(key="both") == first
+    assert stand.upload(key="upload") == first | {"delete_url": None}
+    content, headers = picture((9, 9)), {"Idempotency-Key": "one"}
+    own, again = (stand.send({"source": file(content)}, key="upload", headers=headers).json["image"] for _ in range(2))
+    assert own["delete_url"] is not None
+    assert again == own
+
+
 def test_a_duplicate_makes_no_album(make):
     """The earlier upload stays in its own."""
     stand = make(policy=Policy(duplicates="return", album_names=True))
