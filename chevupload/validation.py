@@ -30,11 +30,12 @@ _BASE_URL = re.compile(rf"https?://{_AUTHORITY}(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-
 _PAGE_URL = re.compile(r"(?:/|https?://[^/\s])\S*\Z", re.IGNORECASE)
 MASK = "***"
 """Stands for what is secret where a value is shown."""
-_TELLING_WORDS = "key|secret|token|pass|credential|signature|connection_string"
+_TELLING_WORDS = "key|secret|token|pass|auth|credential|signature|connection_string"
 _TELLING_NAME = re.compile(_TELLING_WORDS, re.IGNORECASE)
 _URL_PASSWORD = re.compile(
-    rf"(?<=://)([^/?#]*:)[^/?#]*(?=@)|([?&][^=&]*(?:{_TELLING_WORDS})[^=&]*=)[^&#]*", re.IGNORECASE
+    rf"(?<=://)([^:/?#@]*:)(?:[^/?#]*|[^@]*)(?=@)|([?&][^=&]*(?:{_TELLING_WORDS})[^=&]*=)[^&#]*", re.IGNORECASE
 )
+"""A password, and a secret in the query. SQLAlchemy takes a password with a slash that is not percent-encoded, too."""
 
 
 class Unfit(ValueError):

@@ -10,11 +10,11 @@ import sys
 import tomllib
 import zipfile
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from chevupload import Delivery, RenditionSize
 from chevupload.cli import main
@@ -23,6 +23,7 @@ from chevupload.errors import ConfigError
 from chevupload.policy.flood import Flood
 from chevupload.site.data_folder import Site
 from chevupload.site.stand_alone import ROUTES, component_from_file, effective, site_settings
+from chevupload.validation import mask_options, mask_url
 from tests.databases import new_database, running_postgres
 from tests.storage.object_stores import S3
 from tests.support import environment, picture
@@ -227,6 +228,21 @@ def test_secrets_are_not_shown(write, capsys):
     assert document["serve"]["threads"] == 12
     assert main(["config", "show", "--config", file, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == document
+
+
+@pytest.mark.parametrize("password", ["hush", "hu/sh", "hu?sh", "hu#sh", "hu:sh", "hu%40sh"])
+def test_a_password_is_not_shown_however_it_is_spelled(password):
+    """SQLAlchemy takes each of these."""
+    url = f"postgresql+psycopg://ann:{password}@db.internal/site"
+    assert make_url(url).password == unquote(password)
+    assert mask_url(url) == "postgresql+psycopg://ann:***@db.internal/site"
+
+
+def test_options_that_identify_somebody_are_not_shown():
+    """As WebDAV and HTTP have them."""
+    options = {"auth": ["ann", "hush"], "client_kwargs": {"headers": {"Authorization": "hush", "Accept": "*/*"}}}
+    shown = {"auth": "***", "client_kwargs": {"headers": {"Authorization": "***", "Accept": "*/*"}}}
+    assert mask_options(options) == shown
 
 
 def test_a_file_with_secrets_that_everybody_can_read_is_told(write, caplog, monkeypatch):
