@@ -46,13 +46,14 @@ def erase(site: ChosenSite, user: str, *, report: Path | None, yes: bool) -> Ite
             "keys": 0 if keys is None else len(keys.keys_of(user_id)),
             "albums": albums.count_albums(user_id) if isinstance(albums, EditableAlbumRecords) else 0,
         }
-        # First, so that nothing follows that the report does not name.
-        if account is not None:
-            site.accounts(component).disable_user(account.name)
-        if keys is not None:
-            keys.forget_keys(user_id)
-        total = Usage()
+        # A file that cannot be made costs nobody a key.
         with _opened(report) as file:
+            # First, so that nothing follows that the report does not name.
+            if account is not None:
+                site.accounts(component).disable_user(account.name)
+            if keys is not None:
+                keys.forget_keys(user_id)
+            total = Usage()
             for upload in searchable(component).search(selection):
                 total += Usage.of(upload, "all")
                 went = _went(component, upload)

@@ -54,6 +54,7 @@ def test_the_report_is_a_file(operator_site, tmp_path):
     assert summary["ended_at"] >= summary["begun_at"]
     assert oct(report.stat().st_mode)[-3:] == "600"
     assert operator_site.run("erase", "bob", "--yes", "--report", str(report))[0] == 1
+    assert operator_site.run("user", "list")[1] == "bob\n", "and nothing has begun"
     status, output, _ = operator_site.run("erase", "bob", "--yes", "--json")
     assert (status, [*map(len, map(json.loads, output.splitlines()))]) == (0, [5, 8])
 
