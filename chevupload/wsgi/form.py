@@ -205,6 +205,9 @@ class Form:
         if name in self._field_names and not is_file:
             codec = codec_of(charset) if charset else None
             return _Text(self, name, codec if is_form else UTF_8, self._limits.max_field_bytes)
+        if is_file and name in self._field_names and not self._source_names:
+            # Skipped, it would be taken for an empty text, which clears.
+            self._problems.append(InvalidParameter(f"Invalid {name}, expected a text, not a file"))
         if name not in self._source_names or self._open_spool is None:
             return None
         if not is_file:

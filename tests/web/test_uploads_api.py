@@ -282,6 +282,15 @@ def test_what_a_change_refuses(described, body, status):
     assert described.stand.left() == before
 
 
+def test_a_text_that_comes_as_a_file_is_refused(described):
+    """As curl sends -F title=@title.txt: taken for an empty text, it would clear the title."""
+    [one] = uploaded(described, 1, title="Before")
+    answer = ask(described, f"{UPLOADS}/{one}", "PATCH", data={"title": file(b"After"), "description": "x"})
+    assert_refusal(answer, 400, 400)
+    assert "expected a text, not a file" in answer.json["error"]["message"]
+    assert described.stand.catalog.get(one).title == "Before"
+
+
 def test_a_deletion(described):
     """Record and files are gone, and once more there is nothing to delete."""
     kept, gone = uploaded(described, 2)
