@@ -1,6 +1,7 @@
 """How uploads are found that somebody means, and counted: for an operator, who may wait.
 
-No statement reads more rows than a window has, whatever it looks for. An owner's uploads are found by their index.
+No statement of a search reads more rows than a window has, or than are an owner's, which have an index. Statistics read
+the whole table.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from chevupload.audit import AuditEntry
 from chevupload.model import (
@@ -13,9 +13,6 @@ from chevupload.model import (
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.protocols.records import UploadRecords
 from chevupload.records.event import Event
-
-if TYPE_CHECKING:
-    pass
 
 
 @runtime_checkable

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from chevupload.model import (
     Album,
     Upload,
 )
 from chevupload.protocols.records import UploadRecords
-
-if TYPE_CHECKING:
-    pass
 
 
 @runtime_checkable

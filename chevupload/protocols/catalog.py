@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from chevupload.protocols.albums import EditableAlbumRecords
 from chevupload.protocols.records import (
@@ -14,9 +14,6 @@ from chevupload.protocols.records import (
     ViewedRecords,
 )
 from chevupload.protocols.upkeep import CheckableRecords, SweepableRecords
-
-if TYPE_CHECKING:
-    pass
 
 
 @runtime_checkable

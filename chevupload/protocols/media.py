@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from chevupload.model import (
     MediaJob,
     MediaResult,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 class Readable(Protocol):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from chevupload.model import (
     Cursor,
     Upload,
     UploadType,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @runtime_checkable

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from chevupload.errors import StorageError
 from chevupload.model import (
     FileHeaders,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @runtime_checkable

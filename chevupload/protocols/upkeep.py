@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from chevupload.model import (
     Upload,
@@ -14,9 +14,6 @@ from chevupload.protocols.records import UploadRecords
 from chevupload.records.job import Job, JobRange
 from chevupload.records.move import Move
 from chevupload.records.selection import EVERYTHING, Selection, Statistics
-
-if TYPE_CHECKING:
-    pass
 
 
 @runtime_checkable
