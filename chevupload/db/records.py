@@ -28,6 +28,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -120,8 +121,11 @@ class Statements:
         self.release = insert_new(used, used.c.digest, dialect)
         self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
         is_tagged = column.id.in_(bindparam("tagged", expanding=True))
+        extras = tuple_(column.id, func.coalesce(column.extras_size, 0))
+        has_known_extras = extras.in_(bindparam("known_extras", expanding=True))
+        is_deleting = Unlocked(column.state) == "deleting"
         self.forget = delete(uploads).where(
-            column.id.in_(wanted), Unlocked(column.state) == "deleting", or_(not_(column.has_tags), is_tagged)
+            column.id.in_(wanted), is_deleting, or_(not_(column.has_tags), is_tagged), has_known_extras
         )
         uses = tables.ticket_uses
         self.use = insert_once(uses, uses.c.digest, uses.c.md5, dialect)
@@ -284,7 +288,7 @@ class SqlRecords(SqlAlbums):
             self._forget(uploads, counted)
 
     def _forget(self, uploads: Sequence[Upload], counted: Counted | None) -> None:
-        ask, wanted = self._statements, {"upload_ids": [upload.id for upload in uploads]}
+        ask, wanted = self._statements, dict[str, Any](upload_ids=[upload.id for upload in uploads])
         with self._database.begin() as connection:
             removed: Mapping[str | None, Usage] = {}
             if counted is not None:
@@ -293,13 +297,17 @@ class SqlRecords(SqlAlbums):
                 if others := removed.keys() - owners:
                     # The host has given them to somebody else since.
                     ask.usage.hold(connection, others)
+            wanted["known_extras"] = [(upload.id, upload.extras_size or 0) for upload in uploads]
             tagged = [upload.id for upload in uploads if upload.tags]
             # No id is empty: of no ids at all, SQLAlchemy makes a query that SQLite scans.
             if connection.execute(ask.forget, wanted | {"tagged": tagged or [""]}).rowcount < len(uploads):
-                # Somebody has given them tags since they were read; or they are not in that state, or another process
-                # was faster, which is fine.
+                # Somebody has given them tags since they were read; or more files, which the sweep has to remove; or
+                # they are not in that state, or another process was faster, which is fine.
                 connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
                 left = {*connection.scalars(ask.are_there, wanted)}
+                if counted is not None and left:
+                    staying = ask.usage.come_to(connection, sorted(left), "deleting", counted)
+                    removed = {owner: used - staying.get(owner, Usage()) for owner, used in removed.items()}
                 uploads = [upload for upload in uploads if upload.id not in left]
                 if not uploads:
                     return

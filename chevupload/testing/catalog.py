@@ -884,6 +884,19 @@ class CheckableRecordsContract(RecordsContract):
         catalog.publish("a2")
         assert catalog.get("a2") == new_upload("a2", thumb_size=1)
 
+    def test_a_record_that_has_got_more_renditions_is_not_forgotten(self, catalog: CheckableRecords) -> None:
+        """Who has read it before has not removed their files: the sweep does, which reads it again."""
+        old, other = new_upload("a1"), new_upload("a2")
+        ready(catalog, old, other)
+        new = replace(old, extras=(Rendition("w800", 800, 533, 8),))
+        assert catalog.resize(new)
+        for upload in (old, other):
+            catalog.withdraw(upload.id)
+        catalog.forget([old, other])
+        assert list(catalog.holders({old.stem, other.stem})) == [new]
+        catalog.forget([new])
+        assert list(catalog.holders({old.stem, other.stem})) == []
+
     def test_uploads_yields_all_of_them_and_lets_writers_in(self, catalog: CheckableRecords) -> None:
         """A check sees every upload, however many there are, and holds up nobody who writes meanwhile."""
         names = [f"u{number:03}" for number in range(self.many)]

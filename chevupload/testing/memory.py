@@ -228,7 +228,8 @@ class MemoryCatalog:
         """See UsageRecords."""
         with self._lock:
             for upload in uploads:
-                if self._record(upload.id, "deleting") is not None:
+                record = self._record(upload.id, "deleting")
+                if record is not None and record.upload.extras_size == upload.extras_size:
                     self._forgotten.add(upload.stem.lower())
                     del self._records[upload.id]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -166,6 +167,23 @@ class UsageRecordsContract(RecordsContract):
         assert catalog.usage("user", counted="all") == Usage(files=1, bytes=130)
         catalog.withdraw("a1")
         catalog.forget([upload], counted="all")
+        assert catalog.usage("user", counted="all") == Usage()
+
+    def test_what_is_not_forgotten_yet_counts(self, catalog: UsageRecords) -> None:
+        """As where an upload got more renditions since somebody has read it."""
+        if not isinstance(catalog, CheckableRecords):
+            pytest.skip("these records are checked by their host")
+        old, other = new_upload(size=100), new_upload("a2", size=50)
+        for upload in (old, other):
+            catalog.reserve(upload, counted="all")
+            catalog.publish(upload.id)
+        new = replace(old, extras=(Rendition("w800", 800, 533, 8),))
+        assert catalog.resize(new, counted="all")
+        catalog.withdraw("a1")
+        catalog.withdraw("a2")
+        catalog.forget([old, other], counted="all")
+        assert catalog.usage("user", counted="all") == Usage(files=1, bytes=108)
+        catalog.forget([new], counted="all")
         assert catalog.usage("user", counted="all") == Usage()
 
     def test_twelve_threads_store_what_fits_and_not_a_byte_more(self, catalog: UsageRecords) -> None:

@@ -105,6 +105,19 @@ def test_a_deletion_leaves_none(stand):
     assert stand.left() == EMPTY
 
 
+def test_a_deletion_that_does_not_know_them_is_ended_by_the_sweep(make, tmp_path):
+    """As when they are rendered between the look at a record and its deletion."""
+    with sqlite_database(tmp_path / "records.db") as database:
+        stand = make(catalog=SqlCatalog(database))
+        known = stand.catalog.get(stand.upload(noise((600, 400)), "a.png")["id_encoded"])
+        stand.start(renditions=EXTRA)
+        assert run(stand, "render").failed == 0
+        assert stand.component.uploads.delete(known)
+        assert stand.catalog.get(known.id) is None
+        stand.component.maintenance.sweep()
+        assert stand.left() == EMPTY
+
+
 def test_a_check_misses_them_and_a_repair_makes_them_again(stand):
     """A file of this kind that no record knows is a stray."""
     image = stand.upload(noise((600, 400)), "a.png")
