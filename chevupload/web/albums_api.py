@@ -77,8 +77,7 @@ class AlbumsApi(ApiFeature):
 
     def _add(self, environ: WSGIEnvironment) -> Response:
         sender, form = self._read(environ, _TITLE, scope="edit")
-        if sender.album_id is not None:
-            raise RequestDenied("Request denied: this key is for one album")
+        _check_is_for_all(sender)
         title, repeated = form.fields.get("title", ""), environ.get("HTTP_IDEMPOTENCY_KEY")
         if repeated is not None:
             checked_key(repeated)
@@ -101,7 +100,10 @@ class AlbumsApi(ApiFeature):
 
     def _delete(self, environ: WSGIEnvironment, album_id: str) -> Response:
         sender, _ = self._read(environ, scope="delete")
-        if not self._albums.delete(self._own_album(album_id, sender).id, session=environ.get(SESSION)):
+        album = self._own_album(album_id, sender)
+        # It takes all uploads out of the album, and the album from all other keys.
+        _check_is_for_all(sender)
+        if not self._albums.delete(album.id, session=environ.get(SESSION)):
             raise NotFound
         return json_answer(deleted_document("album"))
 
@@ -119,6 +121,11 @@ class AlbumsApi(ApiFeature):
 
 def _is_own(album: Album | None, sender: Principal) -> TypeGuard[Album]:
     return album is not None and album.owner_id == sender.user_id and sender.album_id in (None, album.id)
+
+
+def _check_is_for_all(sender: Principal) -> None:
+    if sender.album_id is not None:
+        raise RequestDenied("Request denied: this key is for one album")
 
 
 def _answer(album: Album) -> Response:

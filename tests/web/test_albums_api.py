@@ -136,14 +136,15 @@ def test_what_is_not_ones_own_is_not_there(described):
 
 
 def test_a_key_of_an_album_knows_that_one(described):
-    """And makes no other."""
+    """And makes no other, nor empties its own by deleting it: it takes no upload out of that."""
     album = made(described, "Another")
     assert titles(ask(described, key="album-key")) == ["Own"]
     assert titles(ask(described, key="lost-key")) == []
     assert ask(described, f"{PATH}/{album['id']}", key="album-key").status_code == 404
     assert_refusal(ask(described, PATH, "POST", "album-key", json={"title": "x"}), 403, 401)
     assert ask(described, f"{PATH}/{OWN.id}", "PATCH", "album-key", json={"title": "x"}).json["album"]["title"] == "x"
-    assert ask(described, f"{PATH}/{OWN.id}", "DELETE", "album-key").status_code == 200
+    assert_refusal(ask(described, f"{PATH}/{OWN.id}", "DELETE", "album-key"), 403, 401)
+    assert described.stand.catalog.album(OWN.id) is not None
 
 
 @pytest.mark.parametrize(
