@@ -85,11 +85,12 @@ class HostTransactions:
             self._changing.pop(upload.id, None)
 
         records = self.records(session, when_over)
-        self._changing[upload.id] = session
+        self._changing[upload.id] = _current(session)
         return records
 
     def holds(self, upload: Upload, session: Any = None) -> bool:
         """Whether a transaction of this process' host holds the upload, and is not over; or one of another session."""
+        session = _current(session)
         return upload.id in self._open or self._changing.get(upload.id, session) is not session
 
     def older_than(self, moment: float) -> Iterator[Upload]:
@@ -116,6 +117,12 @@ class HostTransactions:
         is_ready = self._records.get(upload.id) is not None
         self._intents.remove(upload)
         return is_ready
+
+
+def _current(session: Any) -> Any:
+    """Return a session itself; of a registry with one for each thread, such as scoped_session, that of this one."""
+    registry = getattr(session, "registry", None)
+    return session if registry is None else registry()
 
 
 class SessionWriter(Writer):

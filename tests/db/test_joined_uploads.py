@@ -12,10 +12,10 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from chevupload.db import Database, SqlCatalog, sqlite_engine
-from chevupload.errors import CatalogError, ConfigError, InvalidParameter, StorageError
+from chevupload.errors import CatalogError, ConfigError, HeldByTransaction, InvalidParameter, StorageError
 from chevupload.testing.memory import MemoryCatalog
 from tests.support import EMPTY, PNG, Failing, file, files_in, picture
 
@@ -93,6 +93,25 @@ def test_a_ticket_is_used_when_its_transaction_commits(stand, host):
         session.commit()
         assert (use(session), use(session, picture(color=(1, 2, 3)))) == (200, 401)
     assert len(stand.left()["records"]) == 1
+
+
+def test_a_registry_of_sessions_is_its_session_of_this_thread(stand, host):
+    """What that changes it may change again, under either name; another thread's session is another one."""
+    upload = stand.component.uploads.save(io.BytesIO(PNG), owner="7")
+    registry = scoped_session(sessionmaker(bind=host.engine))
+
+    def change(title, session=registry):
+        return stand.component.uploads.update(upload, title=title, session=session)
+
+    change("one")
+    assert change("two", registry()).title == "two"
+    with ThreadPoolExecutor(1) as threads:
+        with pytest.raises(HeldByTransaction):
+            threads.submit(change, "three").result()
+        threads.submit(registry.remove).result()
+    registry.commit()
+    registry.remove()
+    assert stand.component.uploads.get(upload.id).title == "two"
 
 
 def test_a_request_is_repeated_after_its_transaction(stand, host):
