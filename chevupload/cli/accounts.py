@@ -112,9 +112,10 @@ def _add_key(
 ) -> Report:
     narrowed = KeyRestrictions(**restrictions)
     with site.open_keys() as keys:
+        owner_id = keys.user_id(user)
         made = keys.add_key(user, label=label, style=style, expires_at=expires, restrictions=narrowed)
     with site.open_audit() as audit:
-        audit.record("key_made", user_id=user, key_id=made.id, detail=OPERATOR.note)
+        audit.record("key_made", user_id=owner_id, key_id=made.id, detail=OPERATOR.note)
     document = {"id": made.id, "key": made.key, "expires_at": expires, "restrictions": dataclasses.asdict(narrowed)}
     return Report(document, made.key)
 
@@ -161,11 +162,12 @@ def _revoke_key(ctx: click.Context, site: ChosenSite, words: tuple[str, ...]) ->
         ctx.fail("too many words: a user and an id are all it takes")
     user = users[0] if users else None
     with site.open_keys() as keys:
+        if (key := next((one for one in keys.list_keys(user) if one.id == key_id), None)) is None:
+            raise ConfigError(f"there is no key {key_id}")
         if not keys.revoke_key(key_id, user):
-            is_known = any(key.id == key_id for key in keys.list_keys(user))
-            raise ConfigError(f"{key_id} was revoked already" if is_known else f"there is no key {key_id}")
+            raise ConfigError(f"{key_id} was revoked already")
     with site.open_audit() as audit:
-        audit.record("key_revoked", user_id=user, key_id=key_id, detail=OPERATOR.note)
+        audit.record("key_revoked", user_id=key.user_id, key_id=key_id, detail=OPERATOR.note)
     return Report({"id": key_id, "revoked": True}, f"revoked {key_id}")
 
 
@@ -174,7 +176,7 @@ def _revoke_key(ctx: click.Context, site: ChosenSite, words: tuple[str, ...]) ->
 @click.argument("title", type=NAME)
 def _add_album(site: ChosenSite, user: str, title: str) -> Report:
     with site.open_accounts() as accounts, site.open_component() as component:
-        album = component.albums.add(accounts.known_user(user).id, title)
+        album = component.albums.add(accounts.user_id(user), title)
     return Report({"id": album.id, "title": album.title}, album.id)
 
 
@@ -182,7 +184,7 @@ def _add_album(site: ChosenSite, user: str, title: str) -> Report:
 @click.argument("user", type=TEXT)
 def _list_albums(site: ChosenSite, user: str) -> Report:
     with site.open_accounts() as accounts, site.open_component() as component:
-        owner_id, albums = accounts.known_user(user).id, list[Album]()
+        owner_id, albums = accounts.user_id(user), list[Album]()
         while page := component.albums.list(owner_id, after=albums[-1] if albums else None):
             albums += page
     return Report(

@@ -19,17 +19,22 @@ class HostKeys:
         """Work with ``store``."""
         self._store = store
 
-    def add_key(
-        self, user: str, *, label: str, style: KeyStyle, expires_at: datetime | None, restrictions: KeyRestrictions
-    ) -> NewKey:
-        """Make a key.
+    def user_id(self, user: str) -> str:
+        """Return the id of a user, which is what the user is named by.
 
         Raises:
             UnknownName: there is no such user, as far as the store knows its users.
         """
         if isinstance(self._store, UserKeyBackend) and self._store.principal(user) is None:
             raise UnknownName("there is no such user, or not any more")
-        return self._store.add_key(user, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
+        return user
+
+    def add_key(
+        self, user: str, *, label: str, style: KeyStyle, expires_at: datetime | None, restrictions: KeyRestrictions
+    ) -> NewKey:
+        """Make a key for a user; see :meth:`user_id`."""
+        owner_id = self.user_id(user)
+        return self._store.add_key(owner_id, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
 
     def list_keys(self, user: str | None) -> list[AccountKey]:
         """Return the keys of a user, the oldest first.

@@ -73,12 +73,12 @@ class Accounts:
         """Return the user of this name."""
         return next((user for user in self._users(name)), None)
 
-    def known_user(self, name: str) -> User:
-        """Return the user of this name, who has to be there."""
+    def user_id(self, name: str) -> str:
+        """Return the id of the user of this name, who has to be there."""
         user = self.find_user(name)
         if user is None:
             raise UnknownName(f"there is no user {name!r}")
-        return user
+        return user.id
 
     def list_users(self) -> list[User]:
         """Return every user, by name."""
@@ -87,13 +87,13 @@ class Accounts:
     def disable_user(self, name: str, *, disabled: bool = True) -> None:
         """Make every key of a user useless, or useful again with ``disabled=False``. Uploads stay."""
         users = self._tables.users
-        change = update(users).where(users.c.id == self.known_user(name).id)
+        change = update(users).where(users.c.id == self.user_id(name))
         with self._database.begin() as connection:
             connection.execute(change.values(disabled_at=self._clock() if disabled else None))
 
     def delete_user(self, name: str) -> str:
         """Remove a user with albums, and return the user id, whose keys and uploads are the component's to forget."""
-        user_id, users, albums = self.known_user(name).id, self._tables.users, self._tables.albums
+        user_id, users, albums = self.user_id(name), self._tables.users, self._tables.albums
         with self._database.begin() as connection:
             connection.execute(delete(users).where(users.c.id == user_id))
             connection.execute(delete(albums).where(albums.c.owner_id == user_id))
@@ -109,8 +109,8 @@ class Accounts:
         restrictions: KeyRestrictions = NO_RESTRICTIONS,
     ) -> NewKey:
         """Make a key for a user; see KeyStore."""
-        user_id = self.known_user(user).id
-        return self._keys.add_key(user_id, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
+        owner_id = self.user_id(user)
+        return self._keys.add_key(owner_id, label=label, style=style, expires_at=expires_at, restrictions=restrictions)
 
     def list_keys(self, user: str | None = None) -> list[AccountKey]:
         """Return every key, or a user's, the oldest first; never its text or digest."""
@@ -121,14 +121,14 @@ class Accounts:
             .order_by(keys.created_at, keys.id)
         )
         if user is not None:
-            query = query.where(keys.user_id == self.known_user(user).id)
+            query = query.where(keys.user_id == self.user_id(user))
         with self._database.connect() as connection:
             rows = connection.execute(query)
             return [AccountKey(user_id=row.user_id, user=row.user, **listed_key(row)) for row in rows]
 
     def revoke_key(self, key_id: str, user: str | None = None) -> bool:
         """End a key for good, of this user if one is named. False when there is none, or it was revoked before."""
-        return self._keys.revoke_key(key_id, user_id=ANYBODY if user is None else self.known_user(user).id)
+        return self._keys.revoke_key(key_id, user_id=ANYBODY if user is None else self.user_id(user))
 
     def add_category(self, name: str) -> int:
         """Add a category and return its id.

@@ -463,7 +463,7 @@ class SqlCatalog(SqlRecords):
         """See AuditRecords."""
         self._change_found(self._old_audit, before, self._forget_audit, "found")
 
-    def audit_of(self, user_ids: Collection[str]) -> Iterator[AuditEntry]:
+    def audit_of(self, user_id: str) -> Iterator[AuditEntry]:
         """See AuditRecords. The table has no index of users, so it is read as a whole, in pages."""
         page: Sequence[Any] = ()
         while not page or len(page) == PAGE_SIZE:
@@ -471,7 +471,7 @@ class SqlCatalog(SqlRecords):
                 page = connection.execute(self._audit_page, {"after": page[-1].number if page else 0}).all()
             for _, *values in page:
                 entry = AuditEntry(**dict(zip(_AUDIT_FIELDS, values, strict=True)))
-                if entry.user_id in user_ids:
+                if entry.user_id == user_id:
                     yield entry
             if not page:
                 return

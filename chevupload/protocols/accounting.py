@@ -120,6 +120,6 @@ class AuditRecords(UploadRecords, Protocol):
         """Remove the events of before that time, in transactions that are short."""
         ...
 
-    def audit_of(self, user_ids: Collection[str]) -> Iterator[AuditEntry]:
-        """Yield the events of these users in their order, without holding a transaction open in between."""
+    def audit_of(self, user_id: str) -> Iterator[AuditEntry]:
+        """Yield the events of a user in their order, without holding a transaction open in between."""
         ...

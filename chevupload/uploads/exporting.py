@@ -118,9 +118,7 @@ class Export:
             "usage": None if policy.usage is None else asdict(self._uploads.usage(owner_id)),
         }
         keys = () if self._key_store is None else self._key_store.keys_of(owner_id)
-        # A command has noted the name that it was given of a user of the site's own.
-        users = {owner_id, account.get("name", owner_id)}
-        audit = catalog.audit_of(users) if isinstance(catalog, AuditRecords) else ()
+        audit = catalog.audit_of(owner_id) if isinstance(catalog, AuditRecords) else ()
         lists: dict[str, Iterable[Any]] = {
             "keys": map(asdict, keys),
             "albums": map(asdict, self._albums(owner_id)),

@@ -106,7 +106,7 @@ def test_nothing_is_left(tmp_path, kind):
         ]
         component.albums.add(ann, "Cats")
         accounts.add_key("ann")
-        for user in (ann, "ann", bob):
+        for user in (ann, "ann", bob):  # An earlier user may have had the id "ann".
             component.context.audit.record("key_made", user_id=user, detail=f"by hand, {user}")
         component.catalog.add_views({uploads[0].id: 3})
         ticket_upload, others = leave_traces(component, ann, uploads)
@@ -124,10 +124,8 @@ def test_nothing_is_left(tmp_path, kind):
         # Not the one that is half deleted, nor the one that is pending.
         assert len(manifest["uploads"]) == 5
         views = {one["id"]: one["views"] for one in manifest["uploads"]}
-        assert (views[uploads[0].id], [one["detail"] for one in manifest["audit"][:2]]) == (
-            3,
-            [f"by hand, {ann}", "by hand, ann"],
-        )
+        assert (views[uploads[0].id], manifest["audit"][0]["detail"]) == (3, f"by hand, {ann}")
+        assert {one["user_id"] for one in manifest["audit"]} == {ann}
         assert manifest["usage"]["files"] == 7
 
         status, output = run("erase", "ann", "--yes", "--json")

@@ -61,6 +61,22 @@ def test_everything_is_in_it(operator_site, tmp_path, monkeypatch):
     assert oct((tmp_path / "ann.zip").stat().st_mode)[-3:] == "600"
 
 
+def test_a_namesake_of_an_erased_user_gets_nothing_of_theirs(operator_site, tmp_path, monkeypatch):
+    """The audit log has the ids of users, which nobody gets again, not their names."""
+    monkeypatch.setenv("CHEVUPLOAD_AUDIT_LIFETIME", "86400")
+    _, key, _ = operator_site.run("key", "add", "ann")
+    key_id = key.split("_")[1]
+    assert operator_site.run("key", "revoke", key_id)[0] == 0
+    _, _, manifest = export(operator_site, tmp_path)
+    assert [(one["event"], one["user_id"], one["key_id"]) for one in manifest["audit"]] == [
+        ("key_made", operator_site.ann, key_id),
+        ("key_revoked", operator_site.ann, key_id),
+    ]
+    assert operator_site.run("erase", "ann", "--yes")[0] == operator_site.run("user", "add", "ann")[0] == 0
+    (tmp_path / "ann.zip").unlink()
+    assert export(operator_site, tmp_path)[2]["audit"] == []
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_open_it(operator_site, tmp_path, program):
     """Each finds the same files."""

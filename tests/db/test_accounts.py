@@ -126,7 +126,7 @@ def test_user_names_are_unique_and_differ_by_case(accounts):
 
 def test_unknown_users_are_told(accounts):
     """A misspelled user is an error with a name of its own, not an empty result."""
-    for action in (accounts.add_key, accounts.disable_user, accounts.known_user):
+    for action in (accounts.add_key, accounts.disable_user, accounts.user_id):
         with pytest.raises(UnknownName):
             action("nobody")
 

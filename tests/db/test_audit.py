@@ -145,11 +145,11 @@ def test_commands_of_an_application_are_in_its_table(database, make):
     stand = make(
         catalog=SqlCatalog(database), policy=Policy(audit_lifetime=DAY), keys=keys, key_store=keys, clock=clock
     )
-    Accounts(database).add_user("ann")
+    ann = Accounts(database).add_user("ann")
     key_id = run(stand.component, "key", "add", "ann").split("_")[1]
     run(stand.component, "key", "revoke", key_id)
     told = [(row.event, row.user_id, row.key_id, row.address, row.detail) for row in rows(database)]
     assert told == [
-        ("key_made", "ann", key_id, "", "on the command line"),
-        ("key_revoked", None, key_id, "", "on the command line"),
+        ("key_made", ann, key_id, "", "on the command line"),
+        ("key_revoked", ann, key_id, "", "on the command line"),
     ]

@@ -539,7 +539,7 @@ def test_hooks_are_told_which_key_was_sent(make, database, style):
 
     stand = make(catalog=SqlCatalog(database), keys=SqlKeys(database), before_store=before_store)
     stand.upload(key=made.key)
-    stand.component.uploads.save(file()[0], owner=accounts.known_user("ann").id)
+    stand.component.uploads.save(file()[0], owner=accounts.user_id("ann"))
     assert seen == [made.id, None]
     assert [key.id for key in accounts.list_keys("ann")] == [made.id]
 
