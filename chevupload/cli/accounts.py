@@ -11,13 +11,15 @@ import click
 from chevupload.cli.command_line import Report, SiteGroup
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.terminal import OPERATOR, confirm, table, yes_option
-from chevupload.cli.values import END, LINE, NAME, TEXT, setting, words
+from chevupload.cli.values import END, LINE, NAME, TEXT, setting, words_option
 from chevupload.errors import ConfigError, NameTaken
 from chevupload.model import Album, KeyStyle
 from chevupload.policy.restrictions import ALBUM_ID, RESTRICTION_KINDS, SCOPES, KeyRestrictions
+from chevupload.protocols import AlbumRecords
 from chevupload.spool import format_bytes
 
 if TYPE_CHECKING:
+    from chevupload.app import ChevUpload
     from chevupload.db.accounts import AccountKey
 
 _KEY_HEADER = ("ID", "USER", "STATE", "MADE", "EXPIRES", "USED", "FOR", "LABEL")
@@ -85,32 +87,33 @@ def _delete_user(site: ChosenSite, name: str, *, yes: bool) -> Report:
 @click.option("--label", type=LINE, default="", help="What the key is for.")
 @click.option("--style", type=click.Choice(["chevereto", "imgbb"]), default="chevereto", show_default=True)
 @click.option("--expires", type=END, help="End the key after this ISO 8601 duration, such as P90D for 90 days.")
-@click.option(
+@words_option(
     "--scope",
     "scopes",
-    type=words("scopes", RESTRICTION_KINDS["scopes"]),
-    default="upload",
+    RESTRICTION_KINDS["scopes"],
+    default=["upload"],
     show_default=True,
-    help=f"What can be done with the key, with commas between: {', '.join(SCOPES)}.",
+    help=f"What can be done with the key: {', '.join(SCOPES)}. With commas between, or once for each.",
 )
-@click.option("--album", "album_id", type=setting("id", ALBUM_ID), help="Upload to this album only.")
+@click.option("--album", "album_id", type=setting("id", ALBUM_ID), help="Upload to this album of USER's only.")
 @click.option("--max-bytes", type=click.IntRange(1), help="Largest file, where the user's limit is not lower.")
-@click.option(
-    "--format",
-    "formats",
-    type=words("formats", RESTRICTION_KINDS["formats"]),
-    help="Upload these formats only, such as PNG,JPEG.",
-)
-@click.option(
+@words_option("--format", "formats", RESTRICTION_KINDS["formats"], help="Upload these formats only, such as PNG,JPEG.")
+@words_option(
     "--origin",
     "origins",
-    type=words("origins", RESTRICTION_KINDS["origins"]),
+    RESTRICTION_KINDS["origins"],
     help="Take the key from pages of these origins only, such as https://forum.example.",
 )
 def _add_key(
     site: ChosenSite, user: str, *, label: str, style: KeyStyle, expires: datetime | None, **restrictions: Any
 ) -> Report:
-    narrowed = KeyRestrictions(**restrictions)
+    try:
+        narrowed = KeyRestrictions(**restrictions)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    if narrowed.album_id is not None:
+        with site.open_component() as component:
+            _check_album(component, site.user_id(component, user), narrowed.album_id, user)
     with site.open_keys() as keys:
         owner_id = keys.user_id(user)
         made = keys.add_key(user, label=label, style=style, expires_at=expires, restrictions=narrowed)
@@ -118,6 +121,18 @@ def _add_key(
         audit.record("key_made", user_id=owner_id, key_id=made.id, detail=OPERATOR.note)
     document = {"id": made.id, "key": made.key, "expires_at": expires, "restrictions": dataclasses.asdict(narrowed)}
     return Report(document, made.key)
+
+
+def _check_album(component: ChevUpload, owner_id: str, album_id: str, user: str) -> None:
+    """Refuse an album that a key could never upload to.
+
+    Raises:
+        ConfigError: it is not one of this user's.
+    """
+    if isinstance(component.catalog, AlbumRecords):
+        album = component.catalog.album(album_id)
+        if album is None or album.owner_id != owner_id:
+            raise ConfigError(f"{user} has no album {album_id}")
 
 
 @key_commands.command("list", help="List keys, those of USER or all, never their texts.")

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import click
@@ -15,6 +15,8 @@ from chevupload.config import Routes
 from chevupload.errors import ConfigError, InvalidParameter
 from chevupload.uploads.parameters import parse_expiration
 from chevupload.validation import Kind, read_words
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Value(click.ParamType[Any]):
@@ -38,15 +40,21 @@ def setting(name: str, kind: Kind) -> Value:
     return Value(name, lambda value: kind.from_setting("it", value))
 
 
-def words(name: str, kind: Kind) -> Value:
-    """Return the type of one or more words, with commas between them, of what a setting of the component may be."""
+def words_option(option: str, name: str, kind: Kind, **more: Any) -> Callable[[F], F]:
+    """Return an option that takes a set of words, of what a setting of the component may be.
+
+    They have commas between them, or the option is given for each. Without it, the set is None.
+    """
 
     def read(value: str) -> Any:
         if not read_words(value):
             raise ConfigError("it names nothing")
         return kind.from_setting("it", value)
 
-    return Value(name, read)
+    def joined(ctx: click.Context, param: click.Parameter, sets: tuple[frozenset[str], ...]) -> frozenset[str] | None:
+        return frozenset().union(*sets) if sets else None
+
+    return click.option(option, name, type=Value(name, read), multiple=True, callback=joined, **more)
 
 
 def _text(value: str) -> str:

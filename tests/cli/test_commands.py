@@ -127,11 +127,12 @@ def test_keys(run):
 def test_a_key_is_made_for_one_thing(run):
     """And the list says what, and when it was used last."""
     run("user", "add", "ann")
-    narrow = ["--scope=upload,list", "--album=a1", "--max-bytes=5000000", "--format=PNG,JPEG"]
+    album = run("album", "add", "ann", "Cats")[1]
+    narrow = ["--scope=upload,list", f"--album={album}", "--max-bytes=5000000", "--format=PNG,JPEG"]
     made = as_json(run("key", "add", "ann", *narrow, "--origin=https://forum.example", "--label=forum", "--json"))
     restrictions = {
         "scopes": ["list", "upload"],
-        "album_id": "a1",
+        "album_id": album,
         "max_bytes": 5_000_000,
         "formats": ["JPEG", "PNG"],
         "origins": ["https://forum.example"],
@@ -139,7 +140,10 @@ def test_a_key_is_made_for_one_thing(run):
     assert made["restrictions"] == restrictions
     (listed,) = as_json(run("key", "list", "--json"))
     assert (listed["restrictions"], listed["last_used_on"]) == (restrictions, None)
-    assert " never  list upload, album a1, up to 5 MB, JPEG PNG, https://forum.example  forum" in run("key", "list")[1]
+    assert (
+        f" never  list upload, album {album}, up to 5 MB, JPEG PNG, https://forum.example  forum"
+        in run("key", "list")[1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,6 +155,40 @@ def test_a_key_for_what_there_is_not_is_not_made(run, wrong):
     run("user", "add", "ann")
     assert run("key", "add", "ann", wrong)[0] == 2
     assert as_json(run("key", "list", "--json")) == []
+
+
+def test_words_of_a_key_are_joined(run):
+    """Those with commas between, and those of an option that is there twice."""
+    run("user", "add", "ann")
+    origins = [f"--origin=https://{name}.example" for name in "ab"]
+    made = as_json(
+        run(
+            "key",
+            "add",
+            "ann",
+            "--scope=list",
+            "--scope=upload,edit",
+            *origins,
+            "--format=PNG",
+            "--format=GIF",
+            "--json",
+        )
+    )
+    restrictions = made["restrictions"]
+    assert restrictions["scopes"] == ["edit", "list", "upload"]
+    assert (restrictions["formats"], len(restrictions["origins"])) == (["GIF", "PNG"], 2)
+    assert as_json(run("key", "add", "ann", "--json"))["restrictions"]["scopes"] == ["upload"]
+    many = [f"--origin=https://{number}.example" for number in range(21)]
+    assert run("key", "add", "ann", *many)[0] == 2
+
+
+def test_a_key_for_an_album_is_for_one_of_its_owners(run):
+    """Another's and an unknown one could never be uploaded to: no key is made."""
+    run("user", "add", "ann")
+    run("user", "add", "bob")
+    for album in (run("album", "add", "bob", "Cats")[1], "nope"):
+        assert run("key", "add", "ann", "--album", album) == (1, "", f"Error: ann has no album {album}")
+    assert run("key", "list", "--json")[1] == "[]"
 
 
 @pytest.mark.parametrize("duration", ["soon", "0", "90", " 7776000 ", "P0D", "", "P9999999D", "P999999Y", "-5"])
