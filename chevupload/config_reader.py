@@ -95,6 +95,8 @@ def _similar(key: str, table: str, places: Iterable[tuple[str, str]]) -> str:
     """Say which key may be meant: one that is spelled alike, or one of this name in another table."""
     known = list(places)
     elsewhere = [f"{other}.{name}" if other else name for other, name in known if name == key]
-    alike = difflib.get_close_matches(key, [name for other, name in known if other == table], n=1)
+    names = [name for other, name in known if other == table]
+    tables = [] if table else [other for other, _ in known if other]
+    alike = difflib.get_close_matches(key, [*names, *tables], n=1)
     meant = [*elsewhere, *(f"{table}.{name}" if table else name for name in alike)]
     return f": {meant[0]} may be meant" if meant else ""

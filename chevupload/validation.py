@@ -36,6 +36,7 @@ _URL_PASSWORD = re.compile(
     rf"(?<=://)([^:/?#@]*:)(?:[^/?#]*|[^@]*)(?=@)|([?&][^=&]*(?:{_TELLING_WORDS})[^=&]*=)[^&#]*", re.IGNORECASE
 )
 """A password, and a secret in the query. SQLAlchemy takes a password with a slash that is not percent-encoded, too."""
+_QUERY_VALUE = re.compile(r"([?&][^=&#]*=)[^&#]*")
 
 
 class Unfit(ValueError):
@@ -63,9 +64,11 @@ class Kind:
     mask: Callable[[Any], Any] | None = None
 
     def shown(self, value: Any) -> Any:
-        """Return ``value`` without what is secret in it."""
+        """Return ``value`` without what is secret in it, which is a password in any text that is a URL."""
         if value is None or not self.is_secret:
-            return value
+            if isinstance(value, tuple):
+                return tuple(map(self.shown, value))
+            return mask_url(value) if isinstance(value, str) else value
         return MASK if self.mask is None else self.mask(value)
 
     def checked(self, name: str, value: Any) -> Any:
@@ -94,7 +97,8 @@ class Kind:
         return self.checked(name, value)
 
     def _error(self, name: str, value: Any, wrong: str = "") -> ConfigError:
-        return ConfigError(f"{name} must be {self.expected}{wrong}" + ("" if self.is_secret else f": {value!r:.80}"))
+        shown = "" if self.is_secret else f": {mask_url(repr(value)):.80}"
+        return ConfigError(f"{name} must be {self.expected}{wrong}{shown}")
 
 
 def setting(default: T, kind: Kind) -> T:
@@ -256,6 +260,11 @@ def _base_url(value: Any) -> str:
 def mask_url(url: Any) -> str:
     """Return a URL without its password, and without secrets in its query."""
     return _URL_PASSWORD.sub(lambda found: f"{found[1] or found[2]}{MASK}", str(url))
+
+
+def mask_query(url: Any) -> str:
+    """Return a URL without its password, and without any value in its query."""
+    return _QUERY_VALUE.sub(rf"\1{MASK}", mask_url(url))
 
 
 def mask_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from chevupload.fetch.connector import Connector, Deadline, Dial, Resolve
 from chevupload.fetch.fetcher import FetchRules
 from chevupload.fetch.url_safety import parse_url
 from chevupload.records.event import Event
+from chevupload.validation import mask_query
 
 if TYPE_CHECKING:
     from standardwebhooks import Webhook as Signer
@@ -66,7 +67,7 @@ class Webhook:
             self._url = parse_url(url)
             rules.check(self._url)
         except InvalidUrl as error:
-            raise ConfigError(f"a webhook's URL must be an http or https address: {url!r}") from error
+            raise ConfigError(f"a webhook's URL must be an http or https address: {mask_query(url)!r}") from error
         except UrlRefused as error:
             raise ConfigError(f"a webhook's URL must be one that its rules allow: {error}") from error
         self._signers = [_signer(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]

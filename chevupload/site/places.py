@@ -18,6 +18,7 @@ from chevupload.validation import (
     choice,
     instance_of,
     mask_options,
+    mask_query,
     mask_url,
     optional,
     section,
@@ -120,7 +121,7 @@ def _masked(settings: Any) -> dict[str, Any]:
 class WebhookPlace:
     """Whom events are told to, by the handler ``webhook``."""
 
-    url: str | None = setting(None, optional(replace(TEXT, expected="a URL")))
+    url: str | None = setting(None, optional(replace(_url("a URL"), mask=mask_query)))
     """Where what happens to uploads is sent: an http or https address."""
     secrets: Sequence[str] | None = setting(None, optional(_SECRETS))
     """Sign what is sent: ``whsec_`` and base64 each; two while one is exchanged for the other."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,12 @@ _COMMANDS_OWN = frozenset({CONFIG_VARIABLE, f"{PREFIX}KEY", f"{PREFIX}URL"})
 _FOLDERS = (("", "folder"), ("", "spool_folder"), ("pages", "templates"))
 """Tables and keys of folders: one that is not absolute begins where the file is."""
 _VARIABLE = "env:"
+_SERVICE_HOST = "SERVICE_HOST"
+_OF_A_SERVICE = re.compile(
+    rf"(?:{_SERVICE_HOST}|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)\Z"
+)
+"""What Kubernetes puts behind the name of a Service, in the environment of every pod. Source: its documentation,
+"Accessing the Service"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,14 +211,21 @@ def _secrets(tables: Mapping[str, Any]) -> Iterator[str]:
         except ConfigError:
             # It is refused, in its turn, by its name.
             continue
-        if kept and one.kind.shown(kept) != kept:
-            yield f"{one.table}.{one.key}" if one.table else one.key
+        place = f"{one.table}.{one.key}" if one.table else one.key
+        entries = [(place, one.kind, kept)]
+        if one.name == "storages":
+            entries = [
+                (f"{place}.{name}.{inner.key}", inner.kind, inner.value)
+                for name, storage in (kept or {}).items()
+                for inner in settings_of(storage)
+            ]
+        yield from (entry for entry, kind, value in entries if value and kind.shown(value) != value)
 
 
 def _written(value: Any) -> Any:
     """Return what a file has itself: all but what variables have."""
     if isinstance(value, Mapping):
-        return {key: _written(one) for key, one in value.items()}
+        return {key: written for key, one in value.items() if (written := _written(one)) is not None}
     if isinstance(value, list):
         return [one for one in value if _written(one)]
     return None if isinstance(value, str) and value.startswith(_VARIABLE) else value
@@ -233,9 +247,15 @@ def _resolved(value: Any, place: str) -> Any:
 def _variables(known: list[Setting]) -> Iterator[tuple[Setting, str, Any]]:
     """Yield the settings that the environment has, the variable of each, and its value."""
     by_variable = {f"{PREFIX}{one.name.upper()}": one for one in known}
+    services = [name.removesuffix(_SERVICE_HOST) for name in os.environ if name.endswith(f"_{_SERVICE_HOST}")]
     for variable, text in os.environ.items():
         if one := by_variable.get(variable):
             if text or one.kind.is_optional:
                 yield one, variable, one.kind.from_setting(variable, text)
-        elif variable.startswith(PREFIX) and variable not in _COMMANDS_OWN and not variable.startswith(SERVE_PREFIX):
+        elif (
+            variable.startswith(PREFIX)
+            and variable not in _COMMANDS_OWN
+            and not variable.startswith(SERVE_PREFIX)
+            and not any(_OF_A_SERVICE.match(variable.removeprefix(service)) for service in services)
+        ):
             raise ConfigError(f"there is no setting for the variable {variable}")

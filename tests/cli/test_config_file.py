@@ -103,7 +103,7 @@ def test_the_command_line_wins_then_the_environment_then_the_file(write, monkeyp
     [
         ("[limits]\nmax_byte = 5", "unknown key limits.max_byte: limits.max_bytes may be meant"),
         ("max_bytes = 5", "unknown key max_bytes: limits.max_bytes may be meant"),
-        ("[limit]\nmax_bytes = 5", "unknown key limit"),
+        ("[limit]\nmax_bytes = 5", "unknown key limit: limits may be meant"),
         ("limits = 5", "limits must be a table"),
         ("serve = 5", "serve must be a table"),
         ("[limits]\nmax_bytes = 1.5", "limits.max_bytes must be a whole number of bytes"),
@@ -112,7 +112,7 @@ def test_the_command_line_wins_then_the_environment_then_the_file(write, monkeyp
         ("[policy]\nformats = ['TIFF']", "policy.formats must be a tuple of formats"),
         ("[storage]\nurl = 5", "storage.url must be an fsspec URL, or None$"),
         ("[database]\nurl = ['x']", "database.url must be an SQLAlchemy URL, or None$"),
-        ("[webhook]\nurl = true", "webhook.url must be a URL, or None: True"),
+        ("[webhook]\nurl = true", "webhook.url must be a URL, or None$"),
         ("secret_keys = [1]", r"secret_keys must be a list of texts, or one text, or None$"),
         ("[limits]\nmax_tags = 1\nmax_tags = 2\n", r"not TOML: Cannot overwrite a value \(at line 3"),
         ("folder = ", "not TOML: Invalid value"),
@@ -142,6 +142,23 @@ def test_a_variable_that_cannot_be_meant_is_refused(monkeypatch, variable, value
     with pytest.raises(ConfigError, match=told) as refused:
         site_settings()
     assert "hush" not in str(refused.value)
+
+
+def test_variables_that_kubernetes_makes_are_ignored(monkeypatch):
+    """For a Service of our name, and for one beside it; without one, they are refused as any other."""
+    made = {
+        *("SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8080_TCP", "PORT_8080_TCP_PROTO", "PORT_8080_TCP_PORT"),
+        *("PORT_8080_TCP_ADDR", "REDIS_SERVICE_HOST", "REDIS_PORT_6379_TCP"),
+    }
+    for name in made:
+        monkeypatch.setenv(f"CHEVUPLOAD_{name}", "tcp://10.0.0.1:8080")
+    with pytest.raises(ConfigError, match="there is no setting for the variable CHEVUPLOAD_"):
+        site_settings()
+    monkeypatch.setenv("CHEVUPLOAD_SERVICE_HOST", "10.0.0.1")
+    assert list(site_settings().values) == ["folder"]
+    monkeypatch.setenv("CHEVUPLOAD_PORTS", "8080")
+    with pytest.raises(ConfigError, match="there is no setting for the variable CHEVUPLOAD_PORTS"):
+        site_settings()
 
 
 @pytest.mark.parametrize(
@@ -230,6 +247,37 @@ def test_secrets_are_not_shown(write, capsys):
     assert json.loads(capsys.readouterr().out) == document
 
 
+def test_a_password_in_any_url_is_not_shown(write, capsys, caplog):
+    """Nor a value in the query of a webhook's URL; the file that everybody can read is told."""
+    file = write(
+        """
+        folder = "data"
+        [storages.bucket]
+        url = "memory://x"
+        public_url = "https://ann:hush@cdn.example"
+        [pages]
+        home_url = "https://ann:hush@example.org/home"
+        stylesheets = ["style.css", "https://ann:hush@example.org/a.css"]
+        [webhook]
+        url = "https://ann:hush@receiver.example/?token=hush&room=hush"
+        secrets = ["hush"]
+        """,
+        mode=0o644,
+    )
+    caplog.set_level(logging.WARNING)
+    assert main(["config", "show", "--config", str(file)]) == 0
+    shown = capsys.readouterr().out
+    document = tomllib.loads(shown)
+    assert document["webhook"]["url"] == "https://ann:***@receiver.example/?token=***&room=***"
+    assert document["pages"]["home_url"] == "https://ann:***@example.org/home"
+    assert document["storages"]["bucket"]["public_url"] == "https://ann:***@cdn.example"
+    assert "hush" not in shown
+    assert "storages.bucket.public_url, webhook.url, webhook.secrets, pages.home_url, pages.stylesheets" in caplog.text
+    file.write_text("base_url = 'https://ann:hush@example.org'")
+    assert main(["config", "show", "--config", str(file)]) == 1
+    assert capsys.readouterr().err.endswith("or None: 'https://ann:***@example.org'\n")
+
+
 @pytest.mark.parametrize("password", ["hush", "hu/sh", "hu?sh", "hu#sh", "hu:sh", "hu%40sh"])
 def test_a_password_is_not_shown_however_it_is_spelled(password):
     """SQLAlchemy takes each of these."""
@@ -252,12 +300,13 @@ def test_a_file_with_secrets_that_everybody_can_read_is_told(write, caplog, monk
     monkeypatch.setenv("HUSH", "hush-hush")
     site_settings(write('guest_key = "env:HUSH"\n[storage]\noptions = {secret = "env:HUSH", anon = false}', mode=0o644))
     site_settings(write("[limits]\nmax_bytes = 5", mode=0o644))
+    site_settings(write("[storages.disk]\nurl = 'file:///srv/pictures'\nexclusive = false", mode=0o644))
     assert caplog.text == ""
     file = write(SECRET.format(secret="hush"), mode=0o644)
     site_settings(file)
     site_settings(file)
     (record,) = caplog.records
-    keys = "guest_key, database.url, storages, webhook.secrets, flood_store"
+    keys = "guest_key, database.url, storages.bucket.options, webhook.secrets, flood_store"
     assert record.getMessage() == f"{file} has secrets ({keys}), and everybody can read it: chmod 640"
 
 
