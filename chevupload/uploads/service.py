@@ -316,14 +316,14 @@ class Uploads:
             before: the last one of the page before, its id, or its :attr:`~chevupload.model.Upload.cursor` as text, as
                 a link has it; empty text is the beginning. An upload that was deleted meanwhile still has its place,
                 but for its id alone.
-            album_id: those in this album alone.
+            album_id: those in this album alone; None is all.
             type: ``image`` or ``video``: those of this type alone.
             q: those alone whose title, description or file name has this text in it, in any mix of upper and lower
                 case. Empty text is all. It is read from the newest upload on, until there are enough.
 
         Raises:
-            InvalidParameter: ``before`` is no cursor and no id of this owner's, ``type`` is neither of the two, or
-                ``q`` is longer than 100 characters.
+            InvalidParameter: ``before`` is no cursor and no id of this owner's, ``album_id`` is empty, ``type`` is
+                neither of the two, or ``q`` is longer than 100 characters.
             BackendError: the catalog is away.
             ConfigError: the catalog cannot list them.
         """
@@ -332,7 +332,10 @@ class Uploads:
             raise ConfigError("this catalog cannot list the uploads of a user: it has no method owned")
         if type not in (None, "image", "video"):
             raise InvalidParameter("Invalid type, expected image or video")
-        query, album = check_query(q), clean_text(album_id or "") or None
+        album = None if album_id is None else clean_text(album_id)
+        if album is not None and not album.strip():
+            raise InvalidParameter("Invalid album_id, it is empty: None lists all uploads")
+        query = check_query(q)
         if user_id is None:
             return []
         place, now = self._place(user_id, before), self._clock()

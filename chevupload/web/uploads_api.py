@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 ONE = re.compile(r"([A-Za-z0-9]{1,32})/?")
 """The part of a path below the route: an upload's id."""
-_FILTERS = frozenset({"limit", "before", "album_id", "type", "q"})
+_FILTERS = frozenset({"album_id", "type", "q"})
+_LIST = _FILTERS | {"limit", "before"}
 _CHANGES = frozenset(Changes.__annotations__)
 
 
@@ -51,11 +52,15 @@ class UploadsApi(ApiFeature):
     @route("uploads", "GET, OPTIONS", patterns=PATTERNS, refusals="json", is_shared=True)
     def list(self, environ: WSGIEnvironment) -> Response:
         """Answer a page of the uploads of the key's user, the newest first."""
-        sender, form = self._read(environ, _FILTERS, scope="list")
+        sender, form = self._read(environ, _LIST, scope="list")
         fields = form.fields
+        for name in sorted(form.names & _FILTERS):
+            # A program's variable may be empty by mistake, and what is listed may be deleted next.
+            if not fields.get(name, "").strip():
+                raise InvalidParameter(f"Invalid {name}, it is empty: leave it out to list all uploads")
         limit, before = page_size(fields), fields.get("before")
         place = None if before is None else self._cursors.read(sender.user_id, before)
-        album_id = fields.get("album_id", "").strip() or sender.album_id
+        album_id = fields["album_id"].strip() if "album_id" in fields else sender.album_id
         if sender.album_id not in (None, album_id):
             raise ForeignAlbum
         wanted: Any = {"album_id": album_id, "type": fields.get("type"), "q": fields.get("q")}

@@ -76,6 +76,16 @@ def test_the_examples_of_curl(start, site):
         assert line in run.stdout.splitlines()
 
 
+def test_the_examples_send_no_empty_variable():
+    """In a shell that goes on after errors, too."""
+    for needed in ("$ID", "$ALBUM", "${ID}", "${ALBUM}"):
+        assert not any(needed in one for one in blocks("programs.md", "sh"))
+    script = next(one for one in blocks("programs.md", "sh") if one.startswith("ALBUM="))
+    nowhere = environment() | {"SITE": "http://127.0.0.1:9", "KEY": "x", "ID": "x"}
+    run = subprocess.run(["bash", "-c", script], env=nowhere, capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr.count("ALBUM: ")) == ("", script.count("${ALBUM:?}"))
+
+
 def test_what_is_old_is_deleted(start, site, tmp_path):
     """It says what it would delete, deletes that, and finds nothing the next time."""
     folder, key = site

@@ -130,13 +130,13 @@ def test_a_list_is_chosen_from(stand):
     uploads = stand.component.uploads
     cats = [upload for upload in saved if upload.album_id]
     assert uploads.list("user", album_id="ownalbum") == cats == uploads.list("user", q=" cat ")
-    assert uploads.list("user", album_id="", q="", type=None) == saved == uploads.list("user", type="image")
+    assert uploads.list("user", album_id=None, q="", type=None) == saved == uploads.list("user", type="image")
     assert uploads.list("user", type="video") == []
     for before in (cats[0], str(cats[0].cursor), cats[0].id):
         assert uploads.list("user", before=before, album_id="ownalbum") == cats[1:]
 
 
-@pytest.mark.parametrize("chosen", [{"type": "film"}, {"q": "x" * 101}])
+@pytest.mark.parametrize("chosen", [{"type": "film"}, {"q": "x" * 101}, {"album_id": ""}, {"album_id": " \n"}])
 def test_what_cannot_be_listed_is_refused(stand, chosen):
     """In words, for guests as well."""
     for owner in ("user", None):

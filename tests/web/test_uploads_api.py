@@ -129,7 +129,7 @@ def test_filters(described):
         ({"q": "CAT"}, [other, own]),
         ({"q": "cat", "album_id": OWN, "type": "image"}, [own]),
         ({"q": "%"}, []),
-        ({"q": "", "type": "", "limit": ""}, [other, own, film_id]),
+        ({"before": "", "limit": ""}, [other, own, film_id]),
         ({"format": "json"}, [other, own, film_id]),
     ):
         assert listed(ask(described, query_string=query)) == ids, query
@@ -149,6 +149,11 @@ def test_filters(described):
         # A filter that is not understood must not be taken for none: what is found may be deleted next.
         {"albumid": "x"},
         {"page": "2"},
+        {"album_id": ""},
+        {"album_id": " \t"},
+        {"type": ""},
+        {"q": ""},
+        {"q": "\n "},
     ],
     ids=str,
 )
