@@ -119,7 +119,8 @@ class UploadsApi(ApiFeature):
 
     def _image(self, upload: Upload, links: Links) -> Document:
         config = self._config
-        return image_document(upload, links, timezone=config.policy.timezone, renditions=config.renditions)
+        image = image_document(upload, links, timezone=config.policy.timezone, renditions=config.renditions)
+        return image | {"album_id": upload.album_id}
 
     def _links(self, environ: WSGIEnvironment, sender: Principal) -> Links:
         """Return what builds URLs for a sender: whose key is not for deleting is given no link that deletes."""

@@ -78,8 +78,10 @@ def test_pages_follow_each_other(described):
 
 
 def test_an_upload_is_told_as_when_it_was_stored(described):
-    """The same object, member by member."""
-    image = described.stand.upload(title="A cat", tags="a,b", description="D", nsfw="1")
+    """The same object, member by member, and its album."""
+    image = described.stand.upload(title="A cat", tags="a,b", description="D", nsfw="1", album_id=OWN)
+    assert "album_id" not in image
+    image["album_id"] = OWN
     assert ask(described).json["uploads"] == [image]
     assert ask(described, f"{UPLOADS}/{image['id_encoded']}").json == {
         "status_code": 200,
@@ -239,7 +241,7 @@ def test_a_change(described, body):
     assert told == ["After é", "kept", "b, a", 3, 1]
     assert image["expiration_date_gmt"] == "2026-03-05 05:06:08"
     record = described.stand.catalog.get(one)
-    assert (record.album_id, record.title) == (OWN, "After é")
+    assert (image["album_id"], record.album_id, record.title) == (OWN, OWN, "After é")
     assert ask(described, path).json["image"] == image
     cleared = ask(described, path, "PATCH", **BODIES[body](dict.fromkeys(changes, "")))
     image = cleared.json["image"]
