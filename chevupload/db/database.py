@@ -64,6 +64,10 @@ def database_errors() -> Iterator[None]:
     except IntegrityError:
         raise
     except SQLAlchemyError as error:
+        if getattr(getattr(error, "orig", None), "sqlite_errorname", None) == "SQLITE_BUSY":
+            raise CatalogError(
+                "another transaction holds the database: end it first, or join it by session="
+            ) from error
         raise CatalogError("the database cannot do its work") from error
 
 

@@ -251,7 +251,7 @@ class SqlRecords(SqlAlbums):
         """Return a ready upload that is not expired, and keep everybody else from changing it until the end."""
         lock_sqlite(connection)
         rows = connection.execute(self._statements.hold, {"upload_id": upload_id, "now": now}).all()
-        return next(iter(self._with_tags(connection, rows)), None)
+        return next(iter(self._with_tags(connection, rows, is_newest=True)), None)
 
     def _write_change(self, connection: Connection, before: Upload, upload: Upload, values: Mapping[str, Any]) -> None:
         ask = self._statements
@@ -368,8 +368,9 @@ class SqlRecords(SqlAlbums):
         """Return what a reader finds of an upload, which may lag where there is a replica."""
         return self._one(query, parameters)
 
-    def _with_tags(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Upload]:
-        tags = self._statements.tags.of(connection, [row.id for row in rows if row.has_tags])
+    def _with_tags(self, connection: Connection, rows: Sequence[Row[Any]], *, is_newest: bool = False) -> list[Upload]:
+        tagged = [row.id for row in rows if row.has_tags]
+        tags = self._statements.tags.of(connection, tagged, is_newest=is_newest)
         return [_upload(row, tags.get(row.id, ())) for row in rows]
 
 

@@ -34,6 +34,9 @@ class TagRows:
             .where(links.c.upload_id.in_(bindparam("upload_ids", expanding=True)))
             .order_by(links.c.upload_id, links.c.position)
         )
+        # As above: there a transaction of the host may still see the tags that an upload had when it began.
+        is_mysql = dialect.name in ("mysql", "mariadb")
+        self._select_newest_links = self._select_links.with_for_update(read=True) if is_mysql else self._select_links
 
     def ids(self, connection: Connection, names: Sequence[str]) -> list[int]:
         """Return the ids of tags in the order of ``names``, making those that are missing.
@@ -61,11 +64,14 @@ class TagRows:
         """Take every tag off uploads."""
         connection.execute(self._delete_links, {"upload_ids": upload_ids})
 
-    def of(self, connection: Connection, upload_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Return the tags of uploads, each in its order."""
+    def of(
+        self, connection: Connection, upload_ids: Sequence[str], *, is_newest: bool = False
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the tags of uploads, each in its order; with ``is_newest``, of uploads that the transaction holds."""
         found: dict[str, tuple[str, ...]] = {}
         if upload_ids:
-            for upload_id, name in connection.execute(self._select_links, {"upload_ids": upload_ids}):
+            query = self._select_newest_links if is_newest else self._select_links
+            for upload_id, name in connection.execute(query, {"upload_ids": upload_ids}):
                 found[upload_id] = (*found.get(upload_id, ()), name)
         return found
 

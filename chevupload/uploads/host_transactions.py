@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chevupload.clock import Clock
@@ -41,10 +41,8 @@ class HostTransactions:
         self._counted = counted
         self._writer = writer
         self._intents = intents
-        self._open: set[str] = set()
-        """Ids of uploads in transactions of this process' host that are not over yet."""
-        self._changing: dict[str, Any] = {}
-        """The sessions whose transactions have changed an upload and are not over yet, by its id."""
+        self._held: dict[str, Held] = {}
+        """What transactions of this process' host hold that are not over yet, by the ids of the uploads."""
 
     def writer(self, session: Any, sender: Principal) -> SessionWriter:
         """Return what stores one upload of ``sender`` in the transaction of ``session``.
@@ -59,13 +57,13 @@ class HostTransactions:
 
         def when_over() -> None:
             for upload in stored:
-                self._open.discard(upload.id)
-                if self.settle(upload):
-                    self._hooks.uploaded(upload, sender)
+                self._held.pop(upload.id, None)
+                if (settled := self.settle(upload)) is not None:
+                    self._hooks.uploaded(settled, sender)
 
         records = self.records(session, when_over)
         parts = (records, self._storages, self._hooks, self._clock, self._counted)
-        return SessionWriter(*parts, intents=self._intents, open_ids=self._open, stored=stored)
+        return SessionWriter(*parts, intents=self._intents, session=_current(session), held=self._held, stored=stored)
 
     def records(self, session: Any, when_over: Callable[[], None] | None = None) -> UploadRecords:
         """Return records inside the transaction of ``session``; see JoinableRecords.
@@ -82,25 +80,30 @@ class HostTransactions:
         """Return records as :meth:`records` does, to change ``upload``, which the transaction holds to its end."""
 
         def when_over() -> None:
-            self._changing.pop(upload.id, None)
+            self._held.pop(upload.id, None)
 
         records = self.records(session, when_over)
-        self._changing[upload.id] = _current(session)
+        self._held.setdefault(upload.id, Held(_current(session), upload))
         return records
 
     def holds(self, upload: Upload, session: Any = None) -> bool:
         """Whether a transaction of this process' host holds the upload, and is not over; or one of another session."""
-        session = _current(session)
-        return upload.id in self._open or self._changing.get(upload.id, session) is not session
+        held = self._held.get(upload.id)
+        return held is not None and held.session is not _current(session)
+
+    def found(self, upload_id: str, session: Any) -> Upload | None:
+        """Return the upload with this id that the transaction of ``session`` has saved or changed, as it was before."""
+        held = self._held.get(upload_id)
+        return held.upload if held is not None and held.session is _current(session) else None
 
     def older_than(self, moment: float) -> Iterator[Upload]:
         """Yield the uploads whose end nobody has seen since ``moment``, a time of the file system in seconds."""
         return iter(()) if self._records is None else self._intents.older_than(moment)
 
-    def settle(self, upload: Upload) -> bool:
+    def settle(self, upload: Upload) -> Upload | None:
         """Look how the host's transaction for ``upload`` ended, and remove the upload if it was not committed.
 
-        Returns whether the upload is there.
+        Returns the upload as it is now, or None.
 
         Raises:
             BackendError: a part is away; the next sweep looks again.
@@ -114,9 +117,17 @@ class HostTransactions:
                 self._writer.reserve(replace(upload, request_digest=None), Reservation())
             if self._records.abandon(upload.id):
                 self._writer.clear(upload)
-        is_ready = self._records.get(upload.id) is not None
+        settled = self._records.get(upload.id)
         self._intents.remove(upload)
-        return is_ready
+        return settled
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """An upload that an open transaction has saved or changed, as it was before a change, and the session of that."""
+
+    session: Any
+    upload: Upload
 
 
 def _current(session: Any) -> Any:
@@ -137,13 +148,14 @@ class SessionWriter(Writer):
         counted: Counted | None,
         *,
         intents: IntentLog,
-        open_ids: set[str],
+        session: Any,
+        held: dict[str, Held],
         stored: list[Upload],
     ) -> None:
-        """Write into ``records``, and add what was written to ``open_ids`` and ``stored``."""
+        """Write into ``records`` of ``session``, and add what was written to ``held`` and ``stored``."""
         super().__init__(records, storages, hooks, clock, counted)
         self._intents = intents
-        self._open_ids = open_ids
+        self._session, self._held = session, held
         self._stored = stored
 
     def store(
@@ -155,7 +167,7 @@ class SessionWriter(Writer):
     ) -> Upload:
         """Store ``files``; see :meth:`Writer.store`. Readers see them when the transaction commits."""
         upload = super().store(candidates, files, log, reservation)
-        self._open_ids.add(upload.id)
+        self._held[upload.id] = Held(self._session, upload)
         self._stored.append(upload)
         return upload
 

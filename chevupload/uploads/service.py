@@ -88,7 +88,7 @@ class ListParameters(TypedDict, total=False):
     """What :meth:`Uploads.list` takes beside an owner."""
 
     limit: int
-    before: Upload | str | None
+    before: Upload | Cursor | str | None
     album_id: str | None
     type: UploadType | None
     q: str | None
@@ -295,7 +295,10 @@ class Uploads:
             ConfigError: the catalog cannot change uploads, or cannot join the session.
             TypeError: an unknown change.
         """
-        found = self._catalog.get(upload) if isinstance(upload, str) else upload
+        if isinstance(upload, Upload):
+            found: Upload | None = upload
+        else:
+            found = self._transactions.found(upload, session) or self._catalog.get(upload)
         return None if found is None else self._editing.change(found, changes, session, by)
 
     def list(
@@ -303,7 +306,7 @@ class Uploads:
         owner: Owner,
         *,
         limit: int = 50,
-        before: Upload | str | None = None,
+        before: Upload | Cursor | str | None = None,
         album_id: str | None = None,
         type: UploadType | None = None,
         q: str | None = None,
@@ -313,9 +316,9 @@ class Uploads:
         Args:
             owner: a user's id or Principal, as they were saved with.
             limit: how many at most.
-            before: the last one of the page before, its id, or its :attr:`~chevupload.model.Upload.cursor` as text, as
-                a link has it; empty text is the beginning. An upload that was deleted meanwhile still has its place,
-                but for its id alone.
+            before: the last one of the page before, its :attr:`~chevupload.model.Upload.cursor`, that as text as a
+                link has it, or its id; empty text is the beginning. An upload that was deleted meanwhile still has its
+                place, but for its id alone.
             album_id: those in this album alone; None is all.
             type: ``image`` or ``video``: those of this type alone.
             q: those alone whose title, description or file name has this text in it, in any mix of upper and lower
@@ -341,10 +344,12 @@ class Uploads:
         place, now = self._place(user_id, before), self._clock()
         return self._owned.owned(user_id, now=now, limit=limit, before=place, album_id=album, type=type, query=query)
 
-    def _place(self, user_id: str, before: Upload | str | None) -> Cursor | None:
+    def _place(self, user_id: str, before: Upload | Cursor | str | None) -> Cursor | None:
         """Return where a list goes on; None is its beginning."""
-        if isinstance(before, Upload) or not before:
-            return before.cursor if before else None
+        if not before:
+            return None
+        if isinstance(before, Upload | Cursor):
+            return before.cursor if isinstance(before, Upload) else before
         try:
             return Cursor.of(before)
         except ValueError:

@@ -179,6 +179,18 @@ def test_a_writer_waits_for_another(database, make_upload, tmp_path):
     other.close()
 
 
+def test_who_waited_for_another_transaction_in_vain_is_told_so(tmp_path, make_upload):
+    """As a host is that has written in its own and does not give its session."""
+    engine = sqlite_engine(tmp_path / "records.db", busy_seconds=0.01)
+    catalog = SqlCatalog(Database(engine))
+    catalog.create_tables()
+    with engine.begin() as host:
+        host.execute(text("DELETE FROM chevupload_uploads"))
+        with pytest.raises(CatalogError, match=r"another transaction holds the database: .* session="):
+            catalog.reserve(make_upload())
+    engine.dispose()
+
+
 def test_making_tables_twice_is_fine(database):
     """A site may make its tables at every start: those that are there stay."""
     database.create_tables()

@@ -132,7 +132,7 @@ def test_a_list_is_chosen_from(stand):
     assert uploads.list("user", album_id="ownalbum") == cats == uploads.list("user", q=" cat ")
     assert uploads.list("user", album_id=None, q="", type=None) == saved == uploads.list("user", type="image")
     assert uploads.list("user", type="video") == []
-    for before in (cats[0], str(cats[0].cursor), cats[0].id):
+    for before in (cats[0], cats[0].cursor, str(cats[0].cursor), cats[0].id):
         assert uploads.list("user", before=before, album_id="ownalbum") == cats[1:]
 
 
