@@ -223,7 +223,7 @@ class JoinedRecords(SqlRecords):
 
     def change(
         self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
-    ) -> Upload | None:
+    ) -> tuple[Upload, Upload] | None:
         """Change a ready upload, when the host's transaction commits."""
         return self._inside.change(upload_id, values, now=now, events=events)
 

@@ -232,17 +232,19 @@ class SqlRecords(SqlAlbums):
 
     def change(
         self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
-    ) -> Upload | None:
+    ) -> tuple[Upload, Upload] | None:
         """See EditableRecords."""
         try:
             with self._database.begin() as connection:
                 before = self._held(connection, upload_id, now)
-                if before is None or (upload := replace(before, **values)) == before:
-                    return before
-                self._write_change(connection, before, upload, values)
-                if events:
-                    self._add_change(connection, before, upload, now)
-                return upload
+                if before is None:
+                    return None
+                upload = replace(before, **values)
+                if upload != before:
+                    self._write_change(connection, before, upload, values)
+                    if events:
+                        self._add_change(connection, before, upload, now)
+                return before, upload
         except IntegrityError as error:
             # A foreign key of the host's own tables, for example.
             raise CatalogError("the record cannot be changed") from error

@@ -98,12 +98,12 @@ class EditableRecords(UploadRecords, Protocol):
 
     def change(
         self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
-    ) -> Upload | None:
-        """Set fields of a ready upload that is not expired at ``now``, all in one step, and return it as it is then.
+    ) -> tuple[Upload, Upload] | None:
+        """Set fields of a ready upload that is not expired at ``now``; return it as it was before, and as it is then.
 
-        None, and nothing is changed, when there is none. Fields are those of :class:`~chevupload.model.Details`, and
-        ``expires_at``. With ``events``, which only :class:`EventRecords` have to look at, a new event ``changed`` is
-        kept in one step with that, if any value differs from the one before.
+        All of that is one step. None, and nothing is changed, when there is none. Fields are those of
+        :class:`~chevupload.model.Details`, and ``expires_at``. With ``events``, which only :class:`EventRecords` have
+        to look at, a new event ``changed`` is kept in one step with that, if any value differs from the one before.
         """
         ...
 

@@ -351,25 +351,27 @@ class EditableRecordsContract(RecordsContract):
     }
 
     def test_every_value_is_changed_and_cleared(self, catalog: EditableRecords) -> None:
-        """All at once; what is returned is what is there then, and no other upload is another."""
+        """All at once; what is returned is what was there and what is then, and no other upload is another."""
         upload, other = new_upload(), new_upload("a2", title="T", tags=("a",))
         ready(catalog, upload, other)
         changed = replace(upload, **self.VALUES)
-        assert catalog.change("a1", self.VALUES, now=NOW) == changed
+        assert catalog.change("a1", self.VALUES, now=NOW) == (upload, changed)
         assert catalog.get("a1") == changed
         cleared: dict[str, Any] = dict.fromkeys(self.VALUES) | {"tags": (), "nsfw": False}
-        assert catalog.change("a1", cleared, now=NOW) == upload
+        assert catalog.change("a1", cleared, now=NOW) == (changed, upload)
         assert [catalog.get("a1"), catalog.get("a2")] == [upload, other]
 
     def test_what_is_not_named_stays(self, catalog: EditableRecords) -> None:
         """With the tags as with the rest; naming nothing, or what is there, changes nothing."""
         upload = new_upload(**self.VALUES)
         ready(catalog, upload)
-        assert catalog.change("a1", {"title": "Other"}, now=NOW) == replace(upload, title="Other")
-        assert catalog.change("a1", {"tags": ("a",)}, now=NOW) == replace(upload, title="Other", tags=("a",))
-        assert catalog.change("a1", {"title": upload.title, "tags": upload.tags}, now=NOW) == upload
-        assert catalog.change("a1", {}, now=NOW) == upload
-        assert catalog.change("a1", {"title": upload.title}, now=NOW) == upload
+        titled = replace(upload, title="Other")
+        tagged = replace(titled, tags=("a",))
+        assert catalog.change("a1", {"title": "Other"}, now=NOW) == (upload, titled)
+        assert catalog.change("a1", {"tags": ("a",)}, now=NOW) == (titled, tagged)
+        assert catalog.change("a1", {"title": upload.title, "tags": upload.tags}, now=NOW) == (tagged, upload)
+        assert catalog.change("a1", {}, now=NOW) == (upload, upload)
+        assert catalog.change("a1", {"title": upload.title}, now=NOW) == (upload, upload)
         assert catalog.get("a1") == upload
 
     def test_what_nobody_sees_is_not_changed(self, catalog: EditableRecords) -> None:

@@ -149,13 +149,14 @@ class MemoryCatalog:
 
     def change(
         self, upload_id: str, values: Mapping[str, Any], *, now: datetime, events: bool = False
-    ) -> Upload | None:
+    ) -> tuple[Upload, Upload] | None:
         """See EditableRecords."""
         with self._lock:
             record = self._record(upload_id, "ready")
             if record is None or record.upload.is_expired(now):
                 return None
-            return self._replace(record, now if events else None, **values)
+            before = record.upload
+            return before, self._replace(record, now if events else None, **values)
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """See EventRecords."""

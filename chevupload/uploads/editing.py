@@ -49,8 +49,11 @@ class Editing:
             raise ConfigError("this catalog cannot change an upload: it has no method change")
         # Records without an ability do not know its words.
         events = {"events": True} if self._context.hooks.on_event else {}
-        changed = records.change(upload.id, values, now=self._context.clock(), **events)
-        if changed is not None and changes:
+        found = records.change(upload.id, values, now=self._context.clock(), **events)
+        if found is None:
+            return None
+        before, changed = found
+        if changed != before:
             self._context.audit.record_by(
                 by,
                 "upload_changed",

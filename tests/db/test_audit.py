@@ -72,6 +72,7 @@ def test_edits_deletions_and_erasures_are_rows(make, each_database):
     api = Actor(key_id="k1", environ={"REMOTE_ADDR": "192.0.2.1"})
     uploads.update(first, nsfw=True, by=api)
     uploads.update(first, by=api)
+    uploads.update(first, nsfw=True, tags="a", by=api)
     for _ in range(2):
         uploads.delete(first, by=api)
         uploads.update(first, title="T")

@@ -147,7 +147,7 @@ def test_a_change_reads_no_table_whole(site, each_database, statements):
     catalog = stand.catalog
     with statements() as noted:
         assert catalog.change(upload_id, {"tags": ("dog", "bird"), "title": "T"}, now=NOW, events=True) is not None
-        upload = catalog.change(upload_id, {"tags": (), "expires_at": NOW + timedelta(days=1)}, now=NOW)
+        _, upload = catalog.change(upload_id, {"tags": (), "expires_at": NOW + timedelta(days=1)}, now=NOW)
         assert catalog.resize(upload, changed_at=NOW)
     assert len(noted) > 7
     assert full_scans(each_database, noted) == {}
