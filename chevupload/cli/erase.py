@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,7 @@ from chevupload.cli.jobs import INTERRUPTED, work_on
 from chevupload.cli.selection import cached_urls, searchable
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.stop_flag import StopFlag, stop_signals
-from chevupload.cli.terminal import confirm, yes_option
+from chevupload.cli.terminal import confirm, counted, yes_option
 from chevupload.cli.values import TEXT
 from chevupload.model import Upload
 from chevupload.policy.quota import Usage
@@ -37,10 +37,10 @@ def erase(site: ChosenSite, user: str, *, report: Path | None, yes: bool) -> Ite
         user_id, account = site.user_id(component, user), site.account(component, user)
         selection = Selection(owner_id=user_id)
         if not yes:
-            count = searchable(component).count(selection)
-            confirm(f"Erase {user}, with {count.files} uploads, all keys and albums? Nothing of this can be undone.")
+            uploads = counted(searchable(component).count(selection).files, "upload")
+            confirm(f"Erase {user}, with {uploads}, all keys and albums? Nothing of this can be undone.")
         keys, albums = component.context.key_store, component.catalog
-        summary = {
+        summary: dict[str, Any] = {
             "user_id": user_id,
             "begun_at": datetime.now(UTC),
             "keys": 0 if keys is None else len(keys.keys_of(user_id)),
@@ -74,7 +74,8 @@ def erase(site: ChosenSite, user: str, *, report: Path | None, yes: bool) -> Ite
             }
             if file is not None:
                 file.write(f"{json_line(summary)}\n")
-    what = f"{total.files} uploads, {total.bytes} bytes, {summary['keys']} keys, {summary['albums']} albums of {user}"
+    parts = {"upload": total.files, "byte": total.bytes, "key": summary["keys"], "album": summary["albums"]}
+    what = f"{', '.join(counted(number, noun) for noun, number in parts.items())} of {user}"
     if job.ended_at is None:
         yield Report(summary, f"{what} are to go; the same command goes on from here", status=INTERRUPTED)
         return

@@ -12,7 +12,7 @@ from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.selection import cached_urls, searchable
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.stop_flag import stop_signals
-from chevupload.cli.terminal import progress_bar
+from chevupload.cli.terminal import counted, progress_bar
 from chevupload.cli.values import TEXT
 from chevupload.filesystem import new_file
 from chevupload.records.selection import Selection
@@ -40,5 +40,5 @@ def export(site: ChosenSite, user: str, file: Path) -> Report:
                 if ending.is_set():
                     raise KeyboardInterrupt
     lines = [f"missing: the original of upload {upload_id}" for upload_id in missing]
-    text = "\n".join([*lines, f"exported {uploads} uploads of {user} into {file}"])
+    text = "\n".join([*lines, f"exported {counted(uploads, 'upload')} of {user} into {file}"])
     return Report({"user_id": user_id, "uploads": uploads, "missing": missing}, text, status=1 if missing else 0)

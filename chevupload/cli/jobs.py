@@ -9,7 +9,7 @@ import click
 from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.stop_flag import StopFlag, stop_signals
-from chevupload.cli.terminal import progress_bar
+from chevupload.cli.terminal import counted, progress_bar
 from chevupload.cli.values import NAME, TEXT
 from chevupload.records.job import Job
 
@@ -40,7 +40,7 @@ def run_job(site: ChosenSite, kind: str, **arguments: str | None) -> Report:
     has_ended = job.ended_at is not None
     value = {"job": job.id, "total": job.total, "done": job.done, "failed": job.failed, "has_ended": has_ended}
     rest = "" if has_ended else "; the same command goes on from here"
-    text = f"{kind}: {job.done} of {job.total} uploads, {job.failed} failed{rest}"
+    text = f"{kind}: {job.done} of {counted(job.total, 'upload')}, {job.failed} failed{rest}"
     return Report(value, text, status=INTERRUPTED if not has_ended else 1 if job.failed else 0)
 
 

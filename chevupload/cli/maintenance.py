@@ -11,6 +11,7 @@ import click
 
 from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.sites import ChosenSite
+from chevupload.cli.terminal import counted
 from chevupload.cli.values import GRACE
 from chevupload.errors import ConfigError
 from chevupload.uploads.inventory import read_inventory
@@ -35,7 +36,7 @@ def sweep(site: ChosenSite, grace: timedelta | None) -> Report:
     """Sweep once."""
     with site.open_component() as component:
         report = component.maintenance.sweep(grace=grace)
-    text = f"removed {report.uploads} uploads and {report.temporary_files} temporary files"
+    text = f"removed {counted(report.uploads, 'upload')} and {counted(report.temporary_files, 'temporary file')}"
     failed = f", {report.failed} failed" if report.failed else ""
     return Report(dataclasses.asdict(report), text + failed, status=1 if report.failed else 0)
 
@@ -78,6 +79,6 @@ def check(
     lines += [f"withdrawn {upload_id}" for upload_id in report.withdrawn]
     lines += [f"rendered again {upload_id}" for upload_id in report.rendered]
     lines += [f"removed {path}" for path in report.removed]
-    foreign = f", {report.foreign} foreign files left alone" if report.foreign else ""
-    lines.append(f"{report.uploads} uploads checked{foreign}")
+    foreign = f", {counted(report.foreign, 'foreign file')} left alone" if report.foreign else ""
+    lines.append(f"{counted(report.uploads, 'upload')} checked{foreign}")
     return Report(dataclasses.asdict(report), "\n".join(lines), status=1 if report.left else 0)

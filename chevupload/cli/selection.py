@@ -83,9 +83,10 @@ def cached_urls(component: ChevUpload, upload: Upload) -> Mapping[str, str]:
     return {} if component.config.base_url is None else component.links().cached(upload)
 
 
-def upload_document(component: ChevUpload, upload: Upload) -> dict[str, Any]:
-    """Return all that is known of an upload."""
-    return dataclasses.asdict(upload) | {"urls": cached_urls(component, upload)}
+def upload_document(component: ChevUpload, upload: Upload, names: Mapping[str | None, str]) -> dict[str, Any]:
+    """Return all that is known of an upload; ``names`` has those of users by their ids."""
+    user = names.get(upload.owner_id, upload.owner_id)
+    return dataclasses.asdict(upload) | {"user": user, "urls": cached_urls(component, upload)}
 
 
 def printable(text: str) -> str:

@@ -147,14 +147,14 @@ class ChosenSite:
         accounts = self.accounts(component)
         return accounts.find_user(user) or next((one for one in accounts.list_users() if one.id == user), None)
 
-    def user_names(self, component: ChevUpload) -> dict[str, str] | None:
-        """Return the names of the site's own users by their ids; None where the users are a host's.
+    def user_names(self, component: ChevUpload) -> Mapping[str | None, str]:
+        """Return the names of the site's own users by their ids; nothing where the users are a host's.
 
         Raises:
             BackendError: the database is away.
         """
         if not _has_own_users(component):
-            return None
+            return {}
         return {user.id: user.name for user in self.accounts(component).list_users()}
 
     def user_id(self, component: ChevUpload, user: str) -> str:

@@ -23,7 +23,7 @@ def stats(site: ChosenSite, users: int) -> Report:
     """Count everything, by names where the users are the site's own."""
     with site.open_component() as component:
         found = searchable(component).statistics(owners=users)
-        names = site.user_names(component) or {}
+        names = site.user_names(component)
     formats: dict[str, Usage] = {}
     for extension, used in found.by_extension.items():
         label = BY_EXTENSION[extension].label
@@ -33,7 +33,7 @@ def stats(site: ChosenSite, users: int) -> Report:
     by_user = [("guests" if one is None else names.get(one, one), used) for one, used in found.by_owner]
     document = asdict(total) | {
         "formats": [{"format": label, **asdict(used)} for label, used in by_format],
-        "users": [{"user_id": owner_id, **asdict(used)} for owner_id, used in found.by_owner],
+        "users": [{"user_id": one, "user": names.get(one, one), **asdict(used)} for one, used in found.by_owner],
     }
     parts = [("FORMAT", by_format), *([("USER", by_user)] if users else [])]
     rows = [_row("all", total)]

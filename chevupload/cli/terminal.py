@@ -36,6 +36,11 @@ def progress_bar(label: str, length: int) -> Any:
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden, show_pos=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 upload`` and ``2 uploads``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Set rows in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

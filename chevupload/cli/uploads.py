@@ -19,11 +19,12 @@ from chevupload.cli.selection import (
     upload_document,
 )
 from chevupload.cli.sites import ChosenSite
-from chevupload.cli.terminal import OPERATOR, confirm, progress_bar, yes_option
+from chevupload.cli.terminal import OPERATOR, confirm, counted, progress_bar, yes_option
 from chevupload.cli.values import TEXT
 from chevupload.errors import ConfigError
-from chevupload.model import Upload
+from chevupload.model import Rendition, Upload
 from chevupload.policy.quota import Usage
+from chevupload.records.files import upload_with_file
 from chevupload.spool import format_bytes
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _NAMED = 10
 """How many of the uploads that are to be deleted are named."""
+_TOLD = frozenset({"urls", "extra_paths"})
+"""What a table has in other rows."""
 _ROW = "{:11}  {:16}  {:>12}  {:>11}  {:5}  {:12}  {}"
 _HEADER = _ROW.format("ID", "RECEIVED", "BYTES", "PIXELS", "KIND", "USER", "TITLE")
 
@@ -41,19 +44,23 @@ upload_commands = SiteGroup("uploads", help="List, show, change and delete uploa
 @selection_options
 def _list(site: ChosenSite, **values: Any) -> Iterator[Report]:
     with site.open_component() as component:
-        names, header = site.user_names(component) or {}, f"{_HEADER}\n"
+        names, header = site.user_names(component), f"{_HEADER}\n"
         for upload in searchable(component).search(selection_of(site, component, **values)):
-            yield Report(upload_document(component, upload), header + _row(upload, names))
+            yield Report(upload_document(component, upload, names), header + _row(upload, names))
             header = ""
 
 
-@upload_commands.command("show", help="Show all that is known of an upload, by its id or the address of its viewer.")
+@upload_commands.command(
+    "show", help="Show all that is known of an upload, by its id or the address of its viewer or of a file."
+)
 @click.argument("upload", type=TEXT, metavar="ID")
 def _show(site: ChosenSite, upload: str) -> Report:
     with site.open_component() as component:
-        document = upload_document(component, _found(component, upload))
+        document = upload_document(component, _found(component, upload), site.user_names(component))
     urls = {f"url of {name}": url for name, url in document["urls"].items()}
-    rows = {name: value for name, value in (document | urls).items() if value not in (None, "", ()) and name != "urls"}
+    rows = {
+        name: value for name, value in (document | urls).items() if value not in (None, "", ()) and name not in _TOLD
+    }
     width = max(map(len, rows))
     return Report(document, "\n".join(f"{name:{width}}  {printable(_shown(value))}" for name, value in rows.items()))
 
@@ -77,7 +84,7 @@ def _edit(site: ChosenSite, upload: str, **values: Any) -> Report:
         changed = component.uploads.update(_found(component, upload), by=OPERATOR, **changes)
         if changed is None:
             raise ConfigError(f"there is no upload {upload} any more")
-        return Report(upload_document(component, changed), f"changed {changed.id}")
+        return Report(upload_document(component, changed, site.user_names(component)), f"changed {changed.id}")
 
 
 @upload_commands.command("delete", help="Delete the uploads with these ids, or those that the options select.")
@@ -97,38 +104,51 @@ def _delete(site: ChosenSite, ids: tuple[str, ...], *, yes: bool, **values: Any)
             records, selection = searchable(component), selection_of(site, component, **values)
             total, chosen = records.count(selection), records.search(selection)
         if total.files and not yes:
-            names, rest = site.user_names(component) or {}, iter(chosen)
+            names, rest = site.user_names(component), iter(chosen)
             shown = [*islice(rest, _NAMED)]
             chosen = chain(shown, rest)
             for upload in shown:
                 click.echo(_row(upload, names), err=True)
             more = f"... and {total.files - len(shown)} more\n" if total.files > len(shown) else ""
-            confirm(f"{more}Delete {total.files} uploads, {format_bytes(total.bytes)}?")
+            confirm(f"{more}Delete {counted(total.files, 'upload')}, {format_bytes(total.bytes)}?")
         deleted = 0
         with progress_bar("delete", total.files) as bar:
             for page in pages(chosen):
                 deleted += component.uploads.delete_page(page, by=OPERATOR)
                 bar.update(len(page))
-    return Report({"deleted": deleted}, f"deleted {deleted} uploads")
+    return Report({"deleted": deleted}, f"deleted {counted(deleted, 'upload')}")
 
 
 def _found(component: ChevUpload, given: str) -> Upload:
-    """Return the upload of an id, or of the address of its viewer."""
-    upload_id = given
-    if "/" in given and component.config.base_url is not None:
-        upload_id = component.links().viewed_id(given) or given
-    if (upload := component.catalog.get(upload_id)) is None:
-        raise ConfigError(f"there is no upload {given}")
+    """Return the upload of an id, of the path of a file in the storage, or of the address of its viewer or a file.
+
+    Raises:
+        BackendError: the catalog is away.
+        ConfigError: there is none.
+    """
+    upload_id, path, advice = given, given, ""
+    if "://" in given:
+        base_url = component.config.base_url
+        if base_url is None:
+            raise ConfigError(f"{given}: on a site without base_url, give an id, or a path such as 2026/01/31/name.jpg")
+        links = component.links()
+        upload_id, path = links.viewed_id(given) or "", links.file_path(given) or ""
+        advice = "" if upload_id or path else f"; the addresses of viewers and files begin with {base_url}/"
+    upload = component.catalog.get(upload_id) if upload_id else None
+    if upload is None and (upload := upload_with_file(component.catalog, path)) is None:
+        raise ConfigError(f"there is no upload {given}{advice}")
     return upload
 
 
 def _shown(value: object) -> str:
     """Spell a value as people read it."""
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, Rendition):
+        return f"{value.name} {value.width}x{value.height} {value.size} bytes"
+    return ", ".join(map(_shown, value)) if isinstance(value, tuple) else str(value)
 
 
-def _row(upload: Upload, names: Mapping[str, str]) -> str:
-    user = "guest" if upload.owner_id is None else names.get(upload.owner_id, upload.owner_id)
+def _row(upload: Upload, names: Mapping[str | None, str]) -> str:
+    user = names.get(upload.owner_id, upload.owner_id) or "guest"
     received, pixels = f"{upload.received_at:%Y-%m-%d %H:%M}", f"{upload.width}x{upload.height}"
     title = printable(upload.title or upload.original_filename)
     return _ROW.format(upload.id, received, upload.size, pixels, upload.extension, user, title).rstrip()

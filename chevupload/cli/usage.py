@@ -8,6 +8,7 @@ import click
 
 from chevupload.cli.command_line import Report, SiteCommand
 from chevupload.cli.sites import ChosenSite
+from chevupload.cli.terminal import counted
 from chevupload.cli.values import TEXT
 
 _GUESTS = "guests"
@@ -22,9 +23,9 @@ def usage(site: ChosenSite, user: str | None, *, recount: bool) -> Report:
         names = site.user_names(component)
         owners = [*component.uploads.owners()] if user is None else [site.user_id(component, user)]
         found = {owner: component.uploads.usage(owner, recount=recount) for owner in owners}
-    document = [{"user_id": owner, **asdict(used)} for owner, used in found.items()]
+    document = [{"user_id": owner, "user": names.get(owner, owner), **asdict(used)} for owner, used in found.items()]
     lines = [
-        f"{_GUESTS if owner is None else (names or {}).get(owner, owner)}  {used.files} uploads  {used.bytes} bytes"
+        f"{names.get(owner, owner) or _GUESTS}  {counted(used.files, 'upload')}  {used.bytes} bytes"
         for owner, used in found.items()
     ]
     return Report(document if user is None else document[0], "\n".join(lines))

@@ -52,14 +52,14 @@ class CommandContract:
         """What is gone, and what is too many: with a status of 1 as long as something is amiss."""
         commands.run("create-tables")
         assert commands.upload(None) == 200
-        assert commands.run("check") == (0, "1 uploads checked\n")
+        assert commands.run("check") == (0, "1 upload checked\n")
         next(commands.images.rglob("photo.png")).unlink()
         stray = commands.images / "2026" / "01" / "01" / "stray.png"
         stray.parent.mkdir(parents=True)
         stray.write_bytes(b"x")
         status, told = commands.run("check", "--grace", "0")
         missing, unknown, summary = told.splitlines()
-        assert (status, unknown, summary) == (1, "no record of 2026/01/01/stray.png", "1 uploads checked")
+        assert (status, unknown, summary) == (1, "no record of 2026/01/01/stray.png", "1 upload checked")
         assert missing.startswith("missing ")
         assert "photo.png of upload " in missing
         assert json.loads(commands.run("check", "--json")[1])["uploads"] == 1
@@ -82,7 +82,7 @@ class CommandContract:
         found = json.loads(commands.run("stats", "--json")[1])
         assert (found["files"], [one["format"] for one in found["formats"]]) == (1, ["PNG"])
         assert commands.run("uploads", "delete", upload_id)[0] == 1
-        assert commands.run("uploads", "delete", "--min-bytes", "1", "--yes") == (0, "deleted 1 uploads\n")
+        assert commands.run("uploads", "delete", "--min-bytes", "1", "--yes") == (0, "deleted 1 upload\n")
         assert commands.run("uploads", "list") == (0, "")
 
     def test_a_user_is_exported_and_erased(self, commands: HostCommands, tmp_path: Path) -> None:

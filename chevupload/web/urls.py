@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
@@ -165,18 +165,32 @@ class Links:
 
     def viewed_id(self, url: str) -> str | None:
         """Return the id of the upload whose viewer ``url`` leads to; None when it leads elsewhere."""
+        rests = self._below(url, self._routes.viewer, self._routes.video)
+        return next((found[1] for rest in rests if (found := VIEWER.fullmatch(rest))), None)
+
+    def file_path(self, url: str) -> str | None:
+        """Return the storage path of the file that ``url`` leads to, by us or by its storage; None for other URLs."""
+        if (path := next(self._below(url, self._routes.files), None)) is not None:
+            return path
+        address = url.partition("#")[0].partition("?")[0]
+        parts = address.split("/")
+        paths = ("/".join(parts[number:]) for number in range(3, len(parts)))
+        storages = self._storages.by_name.values()
+        return next((one for one in paths if one and any(storage.url(one) == address for storage in storages)), None)
+
+    def _below(self, url: str, *routes: str | None) -> Iterator[str]:
+        """Yield the part of ``url`` behind each of these routes that it is below."""
         try:
             there, here = urlsplit(url), urlsplit(self.base_url)
         except ValueError:
-            return None
+            return
         # Whoever copies a link may write its scheme, and its host in capitals, as they like.
         if there.scheme not in ("http", "https") or there.netloc.lower() != here.netloc.lower():
-            return None
-        for route in (self._routes.viewer, self._routes.video):
+            return
+        for route in routes:
             rest = there.path.removeprefix(f"{here.path}/{route}/")
-            if route is not None and rest != there.path and (found := VIEWER.fullmatch(unquote(rest))):
-                return found[1]
-        return None
+            if route is not None and rest != there.path:
+                yield unquote(rest)
 
     def _viewer_route(self, upload: Upload) -> str | None:
         return self._routes.video if upload.type == "video" else self._routes.viewer

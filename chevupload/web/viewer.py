@@ -6,14 +6,13 @@ Source: docs/api.md, Delete links and Files.
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from chevupload.audit import Actor
 from chevupload.errors import FileMissing, NotFound
 from chevupload.model import Upload
-from chevupload.naming import DERIVED_SUFFIX
+from chevupload.records.files import upload_with_file
 from chevupload.web.api_json import deleted_document
 from chevupload.web.context import WebContext
 from chevupload.web.exif_details import exif_details
@@ -38,7 +37,6 @@ logger = logging.getLogger("chevupload")
 _READ = "GET, HEAD, OPTIONS"
 _DELETE = "GET, HEAD, POST, DELETE, OPTIONS"
 _NOINDEX = ("X-Robots-Tag", "noindex")
-_FILE = re.compile(rf"([A-Za-z0-9_./-]{{1,400}}?)(?:{DERIVED_SUFFIX})?\.[a-z0-9]{{3,4}}\Z")
 
 
 class Viewer(Feature):
@@ -126,11 +124,7 @@ class Viewer(Feature):
 
     def _holder(self, path: str) -> Upload:
         """Return the upload that has a file at ``path``."""
-        found = _FILE.match(path)
-        upload = self._context.catalog.find(found.group(1)) if found else None
-        if upload is None or path not in upload.paths:
-            raise NotFound
-        return self._context.live(upload)
+        return self._context.live(upload_with_file(self._context.catalog, path))
 
 
 def _delete_page(upload: Upload, links: Links) -> Page:

@@ -359,27 +359,27 @@ def test_sweep_and_check(run, tmp_path):
     client = Client(embedded(site, guest_key="guests", renderer="inline"))
     data = {"source": (io.BytesIO(picture()), "a.png"), "key": "guests"}
     image = client.post("/api/1/upload", data=data).json["image"]
-    assert run("check") == (0, "1 uploads checked", "")
+    assert run("check") == (0, "1 upload checked", "")
     stored = next((tmp_path / "site" / "images").rglob("a.png"))
     inventory = tmp_path / "inventory.csv"
     inventory.write_text('"bucket","site/notes.txt","7"\n')
     listed = run("check", "--inventory", str(inventory), "--inventory-prefix", "site/")
-    assert listed == (0, "1 uploads checked, 1 foreign files left alone", ""), "what it lacks is looked for"
+    assert listed == (0, "1 upload checked, 1 foreign file left alone", ""), "what it lacks is looked for"
     inventory.write_text("a.png\n")
     status, _, errors = run("check", "--inventory", str(inventory))
     assert (status, "line 1" in errors) == (1, True)
     stored.unlink()
     path = stored.relative_to(tmp_path / "site" / "images")
-    assert run("check") == (1, f"missing {path} of upload {image['id_encoded']}\n1 uploads checked", "")
+    assert run("check") == (1, f"missing {path} of upload {image['id_encoded']}\n1 upload checked", "")
     status, output, _ = run("check", "--json")
     found = {"uploads": 1, "missing": [[image["id_encoded"], str(path)]], "strays": [], "foreign": 0, "misplaced": []}
     assert (status, json.loads(output)) == (1, found | {"withdrawn": [], "rendered": [], "removed": []})
-    lines = [f"missing {path} of upload {image['id_encoded']}", f"withdrawn {image['id_encoded']}", "1 uploads checked"]
+    lines = [f"missing {path} of upload {image['id_encoded']}", f"withdrawn {image['id_encoded']}", "1 upload checked"]
     assert run("check", "--repair") == (0, "\n".join(lines), "")
     (tmp_path / "site" / "images" / "notes.txt").write_text("mine")
     stray = stored.with_name("stray.png")
     stray.write_bytes(b"x")
-    foreign = "0 uploads checked, 1 foreign files left alone"
+    foreign = "0 uploads checked, 1 foreign file left alone"
     assert run("check", "--repair") == (0, foreign, ""), "it may be part of something that is not over"
     known = stray.relative_to(tmp_path / "site" / "images")
     assert run("check", "--grace", "0") == (1, f"no record of {known}\n{foreign}", "")

@@ -35,7 +35,7 @@ def test_it_is_asked_and_reported(operator_site, monkeypatch):
     status, output, _ = operator_site.run("erase", "ann", answer="y\n")
     lines = output.splitlines()
     size = sum(sum(upload.sizes.values()) for upload in (a, con))
-    assert (status, lines[-1]) == (0, f"erased 2 uploads, {size} bytes, 1 keys, 1 albums of ann")
+    assert (status, lines[-1]) == (0, f"erased 2 uploads, {size} bytes, 1 key, 1 album of ann")
     assert [line.split()[0] for line in lines if line[0] != " "][:2] == [a.id, con.id]
     for url in (f"images/{a.path}", f"images/{a.thumb_path}", f"image/a.{a.id}", f"image/{a.id}", f"image/{a.id}/qr"):
         assert f"    https://pictures.example/{url}" in lines
@@ -140,7 +140,7 @@ def test_nothing_is_left(tmp_path, kind):
         assert sorted(files_of("new")) == sorted(uploads[4].paths)
         assert files_of("old") == []
         assert [upload.owner_id for upload in component.catalog.uploads()] == [bob]
-        assert run("check") == (0, "1 uploads checked\n")
+        assert run("check") == (0, "1 upload checked\n")
 
 
 def closing_component(database, storages, handler):

@@ -149,7 +149,7 @@ def test_uploads_move_to_another_storage(tmp_path, monkeypatch, capsys):
     assert main(["move", *options, "--to", "third"]) == 1
     assert "no storage 'third'" in capsys.readouterr().err
     assert main(["move", *options, "--to", "new", "--owner", "7"]) == 0
-    assert capsys.readouterr().out == "move: 1 of 1 uploads, 0 failed\n"
+    assert capsys.readouterr().out == "move: 1 of 1 upload, 0 failed\n"
     assert main(["move", *options, "--to", "new", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["done"] == 2
     assert main(["sweep", "--grace", "0", "--app", "moving_site:component"]) == 0

@@ -15,7 +15,7 @@ def test_by_format_and_by_user(operator_site):
             "files": 4,
             "bytes": sum(sizes),
             "formats": [{"format": "PNG", "files": 4, "bytes": sum(sizes)}],
-            "users": [{"user_id": operator_site.ann, "files": 2, "bytes": sum(sizes[:2])}],
+            "users": [{"user_id": operator_site.ann, "user": "ann", "files": 2, "bytes": sum(sizes[:2])}],
         },
     )
     rows = [line.split() for line in operator_site.run("stats")[1].splitlines()]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from datetime import timedelta
 
 import pytest
 
+from chevupload.cli.sites import ChosenSite
 from chevupload.spool import format_bytes
 from tests.cli.operator_site import OperatorSite
+from tests.support import picture
 
 
 @pytest.fixture
@@ -88,6 +92,46 @@ def test_one_is_shown(site, monkeypatch):
     assert (document["tags"], document["md5"], document["album_id"]) == (["cat", "dog"], upload.md5, site.album)
     assert document["urls"]["short"] == f"https://pictures.example/image/{upload.id}"
     assert site.run("uploads", "show", "nothing") == (1, "", "Error: there is no upload nothing\n")
+
+
+def test_one_is_found_by_what_people_report(monkeypatch, site):
+    """The address of a file, of a derived one and of an additional size too; with a query or not; or a path."""
+    monkeypatch.setenv("CHEVUPLOAD_BASE_URL", "https://pictures.example/up")
+    monkeypatch.setenv("CHEVUPLOAD_EXTRA", "w20=20x")
+    with ChosenSite(data=str(site.folder)).open_component() as component:
+        upload = component.uploads.save(io.BytesIO(picture((40, 30))), filename="p.png", owner=site.ann)
+        links = component.links()
+        urls = [links.file(upload, path) for path in upload.paths] + [links.viewer(upload)]
+        assert len(upload.paths) > 2
+    for given in (*urls, f"{urls[0]}?x=1#y", urls[-1].upper()[:16] + urls[-1][16:], *upload.paths):
+        status, output, errors = site.run("uploads", "show", given, "--json")
+        assert (status, errors) == (0, ""), given
+        assert json.loads(output)["id"] == upload.id
+    for given, told in {
+        "https://pictures.example/up/images/none.png": "",
+        urls[0].replace(
+            "pictures", "other"
+        ): "; the addresses of viewers and files begin with https://pictures.example/up/",
+        urls[0].replace(".png", ".gif"): "",
+    }.items():
+        assert site.run("uploads", "show", given)[2] == f"Error: there is no upload {given}{told}\n"
+    output = site.run("uploads", "show", upload.id)[1]
+    (extra,) = upload.extras
+    rows = dict(re.split("  +", line, maxsplit=1) for line in output.splitlines())
+    assert rows["extras"] == f"w20 {extra.width}x{extra.height} {extra.size} bytes"
+    assert ("extra_paths" in rows, rows["user"]) == (False, "ann")
+    monkeypatch.delenv("CHEVUPLOAD_BASE_URL")
+    assert "on a site without base_url, give an id, or a path" in site.run("uploads", "show", urls[0])[2]
+    assert site.run("uploads", "show", upload.paths[1])[0] == 0
+
+
+def test_a_file_is_found_by_the_address_of_its_storage(monkeypatch, site):
+    """Where readers are told that one."""
+    monkeypatch.setenv("CHEVUPLOAD_BASE_URL", "https://pictures.example")
+    monkeypatch.setenv("CHEVUPLOAD_STORAGE_PUBLIC_URL", "https://cdn.example/a")
+    upload = site.uploads[0]
+    document = json.loads(site.run("uploads", "show", f"https://cdn.example/a/{upload.thumb_path}?x", "--json")[1])
+    assert (document["id"], document["user"]) == (upload.id, "ann")
 
 
 def test_one_is_changed(site):

@@ -40,10 +40,10 @@ def test_everybody_or_one(component):
     ann = Accounts(component.own_database).add_user("ann")
     for owner in (ann, ann, None):
         save(component, owner)
-    two = {"user_id": ann, "files": 2, "bytes": 2 * len(PNG)}
+    two = {"user_id": ann, "user": "ann", "files": 2, "bytes": 2 * len(PNG)}
     assert run(component) == (
         0,
-        f"guests  1 uploads  {len(PNG)} bytes\nann  2 uploads  {2 * len(PNG)} bytes",
+        f"guests  1 upload  {len(PNG)} bytes\nann  2 uploads  {2 * len(PNG)} bytes",
     )
     assert json.loads(run(component, "ann", "--json")[1]) == two
     assert two in json.loads(run(component, "--json")[1])
@@ -56,7 +56,7 @@ def test_a_recount_finds_what_was_not_counted(component):
     component.catalog.withdraw(gone.id)
     component.catalog.forget([gone])
     component.catalog.reserve(new_upload("other", owner_id="there"))
-    assert "1 uploads" in run(component)[1]
+    assert "1 upload" in run(component)[1]
     assert run(component, "--recount")[0] == 0
     assert component.uploads.usage("gone").files == 0
     assert component.uploads.usage("there").files == 2

@@ -58,7 +58,7 @@ def test_commands(address, folder):
         said[command] = run.stdout
     assert said["create-tables"] == ""
     assert said["sweep"] == "removed 0 uploads and 0 temporary files\n"
-    assert said["check"] == "1 uploads checked\n"
+    assert said["check"] == "1 upload checked\n"
 
 
 def test_forms_are_taken_from_this_site_only(address):

@@ -158,5 +158,5 @@ def test_an_operator_is_told_that_it_cannot_search(stand, tmp_path):
         assert (status, "SearchableRecords" in output) == (1, True), words
     assert not archive.exists()
     assert upload_id in run("uploads", "show", upload_id)[1]
-    assert run("uploads", "delete", upload_id, "--yes") == (0, "deleted 1 uploads\n")
+    assert run("uploads", "delete", upload_id, "--yes") == (0, "deleted 1 upload\n")
     assert run("uploads", "show", upload_id)[0] == 1
