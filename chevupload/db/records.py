@@ -121,11 +121,11 @@ class Statements:
         self.release = insert_new(used, used.c.digest, dialect)
         self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
         is_tagged = column.id.in_(bindparam("tagged", expanding=True))
-        extras = tuple_(column.id, func.coalesce(column.extras_size, 0))
-        has_known_extras = extras.in_(bindparam("known_extras", expanding=True))
+        files = tuple_(column.id, func.coalesce(column.extras_size, 0), column.storage)
+        has_known_files = files.in_(bindparam("known_files", expanding=True))
         is_deleting = Unlocked(column.state) == "deleting"
         self.forget = delete(uploads).where(
-            column.id.in_(wanted), is_deleting, or_(not_(column.has_tags), is_tagged), has_known_extras
+            column.id.in_(wanted), is_deleting, or_(not_(column.has_tags), is_tagged), has_known_files
         )
         uses = tables.ticket_uses
         self.use = insert_once(uses, uses.c.digest, uses.c.md5, dialect)
@@ -299,12 +299,12 @@ class SqlRecords(SqlAlbums):
                 if others := removed.keys() - owners:
                     # The host has given them to somebody else since.
                     ask.usage.hold(connection, others)
-            wanted["known_extras"] = [(upload.id, upload.extras_size or 0) for upload in uploads]
+            wanted["known_files"] = [(upload.id, upload.extras_size or 0, upload.storage) for upload in uploads]
             tagged = [upload.id for upload in uploads if upload.tags]
             # No id is empty: of no ids at all, SQLAlchemy makes a query that SQLite scans.
             if connection.execute(ask.forget, wanted | {"tagged": tagged or [""]}).rowcount < len(uploads):
-                # Somebody has given them tags since they were read; or more files, which the sweep has to remove; or
-                # they are not in that state, or another process was faster, which is fine.
+                # Somebody has given them tags since they were read; or more files, or another storage, and the sweep
+                # has to remove those; or they are not in that state, or another process was faster, which is fine.
                 connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
                 left = {*connection.scalars(ask.are_there, wanted)}
                 if counted is not None and left:

@@ -56,7 +56,8 @@ class UploadRecords(Protocol):
     def forget(self, uploads: Sequence[Upload]) -> None:
         """Remove the records of uploads in state deleting, whose files are gone. Absent ones are fine.
 
-        A record that has other additional renditions than its upload says is left: their files are still there.
+        A record that has other additional renditions than its upload says, or another storage, is left: there are files
+        still.
 
         Their stems stay taken for a year. Caches may keep files under their names for so long, and another process that
         is about to remove them cannot meet the files of another upload.

@@ -230,7 +230,7 @@ class MemoryCatalog:
         with self._lock:
             for upload in uploads:
                 record = self._record(upload.id, "deleting")
-                if record is not None and record.upload.extras_size == upload.extras_size:
+                if record is not None and _known_files(record.upload) == _known_files(upload):
                     self._forgotten.add(upload.stem.lower())
                     del self._records[upload.id]
 
@@ -531,6 +531,10 @@ class MemoryCatalog:
     def _of_request(self, digest: str) -> Upload | None:
         found = (record.upload for record in self._records.values() if record.state != "deleting")
         return next((upload for upload in found if upload.request_digest == digest), None)
+
+
+def _known_files(upload: Upload) -> tuple[int | None, str]:
+    return upload.extras_size, upload.storage
 
 
 def _age(upload: Upload | Cursor) -> tuple[datetime, str]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
+import pytest
+
 from chevupload.model import Rendition, Upload
-from chevupload.protocols import MovableRecords
+from chevupload.protocols import CheckableRecords, MovableRecords
 from chevupload.records.move import Move
 from chevupload.testing.catalog import RecordsContract
 from chevupload.testing.records import NOW, in_threads, new_upload
@@ -49,6 +51,20 @@ class MovableRecordsContract(RecordsContract):
         assert (move.kept_in, move.left_in, move.paths) == ("new", ("old",), upload.paths)
         catalog.end_moves([move])
         assert not catalog.moves([upload.id])
+
+    def test_a_record_that_has_moved_is_not_forgotten(self, catalog: MovableRecords) -> None:
+        """Who has read it before has removed its former files alone: the sweep reads it again."""
+        if not isinstance(catalog, CheckableRecords):
+            pytest.skip("these records are checked by their host")
+        upload = stored(catalog)
+        catalog.begin_move(move_of(upload))
+        assert catalog.switch_storage(upload, "new", now=NOW)
+        catalog.withdraw(upload.id)
+        catalog.forget([upload])
+        moved = replace(upload, storage="new")
+        assert list(catalog.holders({upload.stem})) == [moved]
+        catalog.forget([moved])
+        assert list(catalog.holders({upload.stem})) == []
 
     def test_no_switch_without_a_move(self, catalog: MovableRecords) -> None:
         """Nobody would know of the former files."""

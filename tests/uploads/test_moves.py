@@ -176,6 +176,18 @@ def test_an_upload_is_deleted_while_it_moves(make):
     assert pair.sweep() == 0
 
 
+def test_a_deletion_that_does_not_know_of_a_move_is_ended_by_the_sweep(make, tmp_path):
+    """Also when the move is long over, and nothing but the record says where the files are."""
+    with sqlite_database(tmp_path / "records.db") as database:
+        pair = Pair(make, catalog=SqlCatalog(database))
+        upload = pair.upload()
+        assert pair.moves.move(upload, "new")
+        assert pair.sweep() == 0
+        assert pair.stand.component.uploads.delete(upload)
+        assert (pair.find(upload), pair.files()) == (None, ([], sorted(upload.paths)))
+        assert (pair.sweep(), pair.files()) == (0, ([], []))
+
+
 def test_back_and_forth(pair):
     """What is still there is compared, not copied again; the sweep removes what is left in the other storage."""
     upload = pair.upload()
