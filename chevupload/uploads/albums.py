@@ -127,7 +127,8 @@ class Albums:
             return False
         self._clear(records, album)
         is_removed = records.remove_album(album_id)
-        # What was checked while the album was there may have come into it since.
+        # What was checked while the album was there may have come into it since. An upload that is still being rendered
+        # comes later, and keeps an id that no other album gets.
         self._clear(records, album)
         return is_removed
 
