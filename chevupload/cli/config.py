@@ -40,7 +40,7 @@ def _rows(site: ChosenSite) -> Iterator[tuple[str, str, Any, str]]:
         with site.open_component() as component:
             found = [*settings_of(component.config), *settings_of(component.context.pages, table="pages")]
     else:
-        from chevupload.site.stand_alone import SERVE, SERVE_PREFIX, effective  # noqa: PLC0415  # SQLAlchemy comes with it
+        from chevupload.site.stand_alone import SERVE, SERVE_PREFIX, check_site, effective  # noqa: PLC0415  # SQLAlchemy comes with it
 
         settings = site.settings()
         ctx = serve.make_context(SERVE, ["--config", site.config] if site.config else [])
@@ -49,7 +49,9 @@ def _rows(site: ChosenSite) -> Iterator[tuple[str, str, Any, str]]:
             named = {ParameterSource.DEFAULT_MAP: settings.name, ParameterSource.ENVIRONMENT: variable}
             source = ctx.get_parameter_source(name)
             yield SERVE, name, ctx.params[name], named.get(source, "") if source else ""
-        found, sources = effective(settings, limits_of(ctx.params["threads"])), settings.sources
+        limits = limits_of(ctx.params["threads"])
+        found, sources = effective(settings, limits), settings.sources
+        check_site(settings, limits)
     for one in found:
         yield one.table, one.key, one.kind.shown(one.value), sources.get(one.name, "")
 

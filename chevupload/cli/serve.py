@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -233,7 +234,10 @@ def serve(
         server, address = create_server(component, sockets, threads=threads, limits=server_limits)
         try:
             component.warm()
-            _greet(accounts, site, values["base_url"] or address, is_new=is_new)
+            # Behind a service, what is printed stays in its log, where a key has no place.
+            is_service = bool(config or site.sources.get("folder")) and not sys.stdout.isatty()
+            makes_key = "folder" in given or not is_service
+            _greet(accounts, site, values["base_url"] or address, is_new=is_new, makes_key=makes_key)
             if sweep_minutes:
                 component.maintenance.sweep_every(sweep_minutes * 60)
             with _told_events(component):
@@ -305,21 +309,24 @@ def _has_users(accounts: Accounts, site: SiteSettings) -> bool:
     """Whether this is no first start.
 
     Raises:
-        ConfigError: the database has no tables, or is away.
+        ConfigError: the database is away, or has no tables.
     """
     try:
         return bool(accounts.list_users())
     except CatalogError as error:
-        raise ConfigError(f"{site.name}: {error}; chevupload db upgrade makes its tables") from error
+        raise ConfigError(f"{site.name}: {error}") from error
 
 
-def _greet(accounts: Accounts, site: SiteSettings, address: str, *, is_new: bool) -> None:
-    """Say where the server is and how to begin: on a first start in a folder, with a user, a key and a picture."""
+def _greet(accounts: Accounts, site: SiteSettings, address: str, *, is_new: bool, makes_key: bool) -> None:
+    """Say where the server is, and on a first start how to begin.
+
+    With ``makes_key``, a new site in a folder gets a user, a key, which is printed, and a picture to upload.
+    """
     click.echo(f"Serving {site.name} at {address}")
     if not is_new:
         return
     folder = site.values.get("folder")
-    if site.values.get("database_url") or not folder:
+    if not makes_key or site.values.get("database_url") or not folder:
         # Several servers may have that database, and start at the same time.
         click.echo("There are no users yet: chevupload user add NAME, and chevupload key add NAME")
         return

@@ -43,6 +43,19 @@ def sqlite_engine(path: str | os.PathLike[str], *, busy_seconds: float = 30.0) -
     return _sqlite_engine(URL.create("sqlite", database=os.fspath(path)), busy_seconds)
 
 
+def sqlite_below(url: str, folder: str | os.PathLike[str]) -> str:
+    """Return a URL whose SQLite file, if it is not absolute, begins in ``folder``; any other URL as it is."""
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        # It is refused where it is used.
+        return url
+    file = found.database
+    if found.get_backend_name() != "sqlite" or not file or file.startswith(("/", ":memory:", "file:")):
+        return url
+    return found.set(database=str(local_path(file, below=folder))).render_as_string(hide_password=False)
+
+
 def lock_sqlite(connection: Connection) -> None:
     """Begin the transaction of a SQLite connection now, as the only one that writes; others need no such beginning.
 

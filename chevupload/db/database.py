@@ -27,6 +27,8 @@ from chevupload.errors import CatalogError, ConfigError
 
 logger = logging.getLogger("chevupload")
 
+_UNDEFINED_TABLE = "42P01"
+_NO_SUCH_TABLE = 1146
 _CREATE_ATTEMPTS = 20
 _PAUSE_SECONDS = 0.05
 _LAG_SECONDS = 2
@@ -64,11 +66,19 @@ def database_errors() -> Iterator[None]:
     except IntegrityError:
         raise
     except SQLAlchemyError as error:
-        if getattr(getattr(error, "orig", None), "sqlite_errorname", None) == "SQLITE_BUSY":
-            raise CatalogError(
-                "another transaction holds the database: end it first, or join it by session="
-            ) from error
-        raise CatalogError("the database cannot do its work") from error
+        raise CatalogError(_reason(error)) from error
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """Say what somebody can do about an error, where that is known. Sources: the codes of PostgreSQL and of MySQL."""
+    cause = getattr(error, "orig", None)
+    if getattr(cause, "sqlite_errorname", None) == "SQLITE_BUSY":
+        return "another transaction holds the database: end it first, or join it by session="
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    is_missing = state == _UNDEFINED_TABLE or getattr(cause, "args", ())[:1] == (_NO_SUCH_TABLE,)
+    if is_missing or "no such table" in str(cause):
+        return "the database cannot do its work: its tables are missing: chevupload db upgrade makes them"
+    return "the database cannot do its work"
 
 
 def _alone(connection: Connection) -> Connection:

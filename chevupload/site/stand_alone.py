@@ -12,14 +12,17 @@ import logging
 import os
 import re
 import stat
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Unpack
 
 from chevupload.app import ChevUpload
 from chevupload.config import Config, Limits, Policy, Routes
 from chevupload.config_reader import Setting, read_settings, read_tables, settings_of
+from chevupload.db.connect import sqlite_below
 from chevupload.errors import ConfigError
 from chevupload.filesystem import local_path
 from chevupload.policy.flood import Flood
@@ -59,7 +62,9 @@ SERVE_PREFIX = f"{PREFIX}{SERVE.upper()}_"
 _COMMANDS_OWN = frozenset({CONFIG_VARIABLE, f"{PREFIX}KEY", f"{PREFIX}URL"})
 """Variables that commands read themselves."""
 _FOLDERS = (("", "folder"), ("", "spool_folder"), ("pages", "templates"))
-"""Tables and keys of folders: one that is not absolute begins where the file is."""
+"""Tables and keys of folders."""
+_LOCAL_URL = re.compile(r"((?:file|local):(?://)?|)((?!.*://).*)", re.DOTALL)
+"""What fsspec takes for a place on this machine: its beginning, and the folder."""
 _VARIABLE = "env:"
 _SERVICE_HOST = "SERVICE_HOST"
 _OF_A_SERVICE = re.compile(
@@ -152,6 +157,19 @@ def effective(settings: SiteSettings, limits: Limits = CONFIG.limits) -> list[Se
     return [*settings_of(places), *settings_of(config), *settings_of(pages, table="pages")]
 
 
+def check_site(settings: SiteSettings, limits: Limits = CONFIG.limits) -> None:
+    """Check that a site can be put together, without a connection to anything and without its folder.
+
+    Raises:
+        ConfigError: something is missing, or does not fit.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        values = {**settings.values, **({"folder": folder} if settings.values.get("folder") else {})}
+        component = stand_alone(replace(settings, values=values), limits=limits)
+        component.close()
+        component.own_database.engine.dispose()
+
+
 def _base(settings: SiteSettings, config: Config) -> Config:
     """Return ``config``, without a limit of wrong keys where the site has none of uploads and says nothing of it."""
     if "wrong_keys" in settings.values or read_settings(config.policy, settings.values).flood is not None:
@@ -188,11 +206,32 @@ def _tables(file: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(f"{file}: not TOML: {error}") from None
     if is_readable_by_all and (secrets := [*_secrets(tables)]):
         _warn(f"{file} has secrets ({', '.join(secrets)}), and everybody can read it: chmod 640")
-    for table, key in _FOLDERS:
-        section = tables.get(table, {}) if table else tables
-        if isinstance(section, dict) and isinstance(folder := section.get(key), str) and folder:
-            section[key] = str(local_path(folder, below=path.parent))
-    return {name: _resolved(value, f"{file}: {name}") for name, value in tables.items()}
+    tables = {name: _resolved(value, f"{file}: {name}") for name, value in tables.items()}
+    _begin_beside(path.parent, tables)
+    return tables
+
+
+def _begin_beside(folder: Path, tables: dict[str, Any]) -> None:
+    """Let every place on this machine that is not absolute begin in ``folder``."""
+    storages = tables.get("storages")
+    named = storages.values() if isinstance(storages, Mapping) else ()
+    places = [
+        *((tables.get(table) if table else tables, key, _folder_below) for table, key in _FOLDERS),
+        (tables.get("database"), "url", sqlite_below),
+        *((storage, "url", _storage_below) for storage in (tables.get("storage"), *named)),
+    ]
+    for section, key, below in places:
+        if isinstance(section, dict) and isinstance(place := section.get(key), str) and place:
+            section[key] = below(place, folder)
+
+
+def _folder_below(place: str, folder: Path) -> str:
+    return str(local_path(place, below=folder))
+
+
+def _storage_below(url: str, folder: Path) -> str:
+    found = _LOCAL_URL.fullmatch(url)
+    return f"{found[1]}{_folder_below(found[2], folder)}" if found else url
 
 
 @functools.cache

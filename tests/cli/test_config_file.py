@@ -209,6 +209,7 @@ def test_what_is_shown_can_be_read_again(write, tmp_path, capsys):
 
 
 SECRET = """
+secret_keys = "{secret}"
 guest_key = "{secret}"
 flood_store = "redis://:{secret}@redis.internal/1"
 [database]
@@ -218,22 +219,103 @@ url = "s3://bucket/site"
 options = {{ secret = "{secret}", client_kwargs = {{ region_name = "eu" }} }}
 [webhook]
 url = "https://receiver.example"
-secrets = ["{secret}"]
+secrets = ["whsec_{secret}"]
 """
 
 
 def test_a_database_without_tables_is_told(write, tmp_path, capsys, monkeypatch):
-    """With the command that makes them."""
+    """With the command that makes them, by the server and by every other command."""
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     file = write(f"folder = 'data'\nrenderer = 'inline'\n[database]\nurl = 'sqlite:///{tmp_path}/records.db'")
+    reason = "the database cannot do its work: its tables are missing: chevupload db upgrade makes them\n"
     assert main(["serve", "--port", "0", "--config", str(file)]) == 1
-    error = f"Error: {file}: the database cannot do its work; chevupload db upgrade makes its tables\n"
-    assert capsys.readouterr().err.endswith(error)
+    assert capsys.readouterr().err.endswith(f"Error: {file}: {reason}")
+    assert main(["user", "add", "ann", "--config", str(file)]) == 1
+    assert capsys.readouterr().err == f"Error: {reason}"
+
+
+def test_places_on_this_machine_begin_beside_the_file(write, tmp_path, monkeypatch):
+    """Wherever a command is started; those that are absolute or elsewhere stay as they are."""
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("DATA", "data")
+    found = site_settings(
+        write(
+            """
+            folder = "env:DATA"
+            [database]
+            url = "sqlite:///records/site.db?timeout=5"
+            [storages.a]
+            url = "file:pictures"
+            [storages.b]
+            url = "file://pictures"
+            [storages.c]
+            url = "pictures"
+            [storages.d]
+            url = "file:///srv/pictures"
+            [storages.e]
+            url = "s3://bucket/pictures"
+            """
+        )
+    ).values
+    assert found["folder"] == f"{tmp_path}/data"
+    assert found["database_url"] == f"sqlite:///{tmp_path}/records/site.db?timeout=5"
+    assert [one.url for one in found["storages"].values()] == [
+        f"file:{tmp_path}/pictures",
+        f"file://{tmp_path}/pictures",
+        f"{tmp_path}/pictures",
+        "file:///srv/pictures",
+        "s3://bucket/pictures",
+    ]
+    for url in ("sqlite://", "sqlite:///:memory:", "sqlite:////srv/site.db", "postgresql+psycopg://db.internal/site"):
+        assert site_settings(write(f"[database]\nurl = '{url}'")).values["database_url"] == url
+    storage = site_settings(write("[storage]\nurl = 'file:pictures'")).values["storage_url"]
+    assert storage == f"file:{tmp_path}/pictures"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[database]\nurl = 'sqlite:///x.db'\n[storage]\nurl = 'memory://x'", "secret_keys is not set"),
+        ("secret_keys = 'x'", "secret_keys needs at least one key, each of 16"),
+        ("secret_keys = '0123456789abcdef'\n[database]\nurl = 'sqlite:///x.db'", "nowhere to keep files"),
+        ("secret_keys = '0123456789abcdef'\n[storage]\nurl = 'memory://x'", "nowhere to keep records"),
+        ("folder = 'data'\n[storage]\nurl = 'memory://x'\n[storages.a]\nurl = 'memory://y'", "in place of one storage"),
+        ("folder = 'data'\n[database]\nurl = 'sqlite'", "database_url must be an SQLAlchemy URL"),
+        ("folder = 'data'\n[webhook]\nurl = 'https://receiver.example'", "a webhook needs both"),
+    ],
+)
+def test_a_site_that_cannot_start_is_not_shown(write, tmp_path, capsys, text, told):
+    """What is missing is said, and nothing is made."""
+    file = write(text)
+    assert main(["config", "show", "--config", str(file)]) == 1
+    output = capsys.readouterr()
+    assert (output.out, told in output.err) == ("", True)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_site_is_shown_without_a_connection(write, tmp_path, capsys):
+    """To a database that is away; and no folder is made."""
+    url = "postgresql+psycopg://ann@127.0.0.1:1/site"
+    file = write(f"folder = 'data'\n[database]\nurl = '{url}'\n[storage]\nurl = 's3://bucket'")
+    assert main(["config", "show", "--config", str(file)]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["database"]["url"] == url
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_server_by_a_file_prints_no_key(write, start, tmp_path):
+    """Where its output is a service's log: that says how to make one. The folder has no user then."""
+    with start(write("folder = 'data'\nrenderer = 'inline'")) as running:
+        told = running.process.stdout.readline()
+        _, rest = running.stop()
+    assert told + rest == "There are no users yet: chevupload user add NAME, and chevupload key add NAME\n"
+    site = Site(tmp_path / "data")
+    assert site.accounts.list_users() == []
+    site.close()
 
 
 def test_secrets_are_not_shown(write, capsys):
     """By the command that prints everything else, in TOML and in JSON."""
-    file = str(write(SECRET.format(secret="hush")))
+    file = str(write(SECRET.format(secret="hush" * 8)))
     assert main(["config", "show", "--config", file]) == 0
     shown = capsys.readouterr().out
     assert "hush" not in shown
@@ -252,15 +334,12 @@ def test_a_password_in_any_url_is_not_shown(write, capsys, caplog):
     file = write(
         """
         folder = "data"
-        [storages.bucket]
-        url = "memory://x"
-        public_url = "https://ann:hush@cdn.example"
         [pages]
         home_url = "https://ann:hush@example.org/home"
         stylesheets = ["style.css", "https://ann:hush@example.org/a.css"]
         [webhook]
-        url = "https://ann:hush@receiver.example/?token=hush&room=hush"
-        secrets = ["hush"]
+        url = "https://receiver.example/?token=hush&room=hush"
+        secrets = ["whsec_hushhushhushhushhushhushhushhush"]
         """,
         mode=0o644,
     )
@@ -268,14 +347,16 @@ def test_a_password_in_any_url_is_not_shown(write, capsys, caplog):
     assert main(["config", "show", "--config", str(file)]) == 0
     shown = capsys.readouterr().out
     document = tomllib.loads(shown)
-    assert document["webhook"]["url"] == "https://ann:***@receiver.example/?token=***&room=***"
+    assert document["webhook"]["url"] == "https://receiver.example/?token=***&room=***"
     assert document["pages"]["home_url"] == "https://ann:***@example.org/home"
-    assert document["storages"]["bucket"]["public_url"] == "https://ann:***@cdn.example"
     assert "hush" not in shown
-    assert "storages.bucket.public_url, webhook.url, webhook.secrets, pages.home_url, pages.stylesheets" in caplog.text
-    file.write_text("base_url = 'https://ann:hush@example.org'")
-    assert main(["config", "show", "--config", str(file)]) == 1
-    assert capsys.readouterr().err.endswith("or None: 'https://ann:***@example.org'\n")
+    assert "(webhook.url, webhook.secrets, pages.home_url, pages.stylesheets" in caplog.text
+    url = "https://ann:hush@example.org"
+    webhook = f"[webhook]\nurl = '{url}'\nsecrets = '{document['webhook']['secrets']}'"
+    for text in (f"base_url = '{url}'", f"[storage]\nurl = 'memory://x'\npublic_url = '{url}'", webhook):
+        file.write_text(f"folder = 'data'\n{text}")
+        assert main(["config", "show", "--config", str(file)]) == 1
+        assert capsys.readouterr().err.endswith(": 'https://ann:***@example.org'\n")
 
 
 @pytest.mark.parametrize("password", ["hush", "hu/sh", "hu?sh", "hu#sh", "hu:sh", "hu%40sh"])
@@ -296,17 +377,17 @@ def test_options_that_identify_somebody_are_not_shown():
 def test_a_file_with_secrets_that_everybody_can_read_is_told(write, caplog, monkeypatch):
     """With the keys, never the values, where the secrets are in the file itself."""
     caplog.set_level(logging.WARNING)
-    site_settings(write(SECRET.format(secret="hush"), mode=0o640))
+    site_settings(write(SECRET.format(secret="hush" * 8), mode=0o640))
     monkeypatch.setenv("HUSH", "hush-hush")
     site_settings(write('guest_key = "env:HUSH"\n[storage]\noptions = {secret = "env:HUSH", anon = false}', mode=0o644))
     site_settings(write("[limits]\nmax_bytes = 5", mode=0o644))
     site_settings(write("[storages.disk]\nurl = 'file:///srv/pictures'\nexclusive = false", mode=0o644))
     assert caplog.text == ""
-    file = write(SECRET.format(secret="hush"), mode=0o644)
+    file = write(SECRET.format(secret="hush" * 8), mode=0o644)
     site_settings(file)
     site_settings(file)
     (record,) = caplog.records
-    keys = "guest_key, database.url, storages.bucket.options, webhook.secrets, flood_store"
+    keys = "secret_keys, guest_key, database.url, storages.bucket.options, webhook.secrets, flood_store"
     assert record.getMessage() == f"{file} has secrets ({keys}), and everybody can read it: chmod 640"
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from chevupload.db import Database, SqlCatalog, Tables, sqlite_engine
 from chevupload.db import database as engine_module
+from chevupload.db.database import database_errors
 from chevupload.errors import CatalogError
 
 RACER = """
@@ -207,3 +208,16 @@ def test_any_engine_will_do(tmp_path, make_upload):
     catalog.publish("a1")
     assert catalog.get("a1") == make_upload(tags=("a",))
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("SELECT 1 FROM no_table_of_ours", r"its tables are missing: chevupload db upgrade makes them\Z"),
+        ("SELECT no_column", r"the database cannot do its work\Z"),
+    ],
+)
+def test_missing_tables_are_told(each_database, statement, told):
+    """By each kind of database, with the command that makes them; no other fault is taken for it."""
+    with pytest.raises(CatalogError, match=told), database_errors(), each_database.engine.connect() as connection:
+        connection.execute(text(statement))
