@@ -22,6 +22,7 @@ from chevupload.model import Upload
 from chevupload.policy.quota import Usage
 from chevupload.protocols import EditableAlbumRecords
 from chevupload.records.selection import Selection
+from chevupload.uploads.erasing import revoke_keys
 
 if TYPE_CHECKING:
     from chevupload.app import ChevUpload
@@ -43,7 +44,7 @@ def erase(site: ChosenSite, user: str, *, report: Path | None, yes: bool) -> Ite
         summary: dict[str, Any] = {
             "user_id": user_id,
             "begun_at": datetime.now(UTC),
-            "keys": 0 if keys is None else len(keys.keys_of(user_id)),
+            "keys": 0,
             "albums": albums.count_albums(user_id) if isinstance(albums, EditableAlbumRecords) else 0,
         }
         # A file that cannot be made costs nobody a key.
@@ -52,7 +53,7 @@ def erase(site: ChosenSite, user: str, *, report: Path | None, yes: bool) -> Ite
             if account is not None:
                 site.accounts(component).disable_user(account.name)
             if keys is not None:
-                keys.forget_keys(user_id)
+                summary["keys"] = revoke_keys(keys, user_id)
             total = Usage()
             for upload in searchable(component).search(selection):
                 total += Usage.of(upload, "all")

@@ -60,14 +60,16 @@ def test_the_report_is_a_file(operator_site, tmp_path):
 
 
 def test_an_interruption_is_no_end(operator_site, monkeypatch):
-    """The keys are gone, the account is there for the same command, which goes on."""
+    """The keys open nothing, the account is there for the same command, which goes on and counts them once more."""
     with monkeypatch.context() as patched:
         patched.setattr("chevupload.cli.stop_flag.StopFlag.is_set", lambda self: True)
         status, output, _ = operator_site.run("erase", "ann", "--yes")
     assert (status, output.endswith("are to go; the same command goes on from here\n")) == (130, True)
     assert operator_site.run("user", "list")[1] == "ann  disabled\nbob\n"
-    assert operator_site.run("key", "list", "ann")[1].count("\n") == 1
-    assert operator_site.run("erase", "ann", "--yes")[0] == 0
+    assert [row.split()[2] for row in operator_site.run("key", "list", "ann")[1].splitlines()[1:]] == ["revoked"]
+    status, output, _ = operator_site.run("erase", "ann", "--yes", "--json")
+    assert (status, json.loads(output.splitlines()[-1])["keys"]) == (0, 1)
+    assert "usable" not in operator_site.run("key", "list")[1]
     assert operator_site.run("user", "list")[1] == "bob\n"
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from chevupload.db import SqlCatalog
-from chevupload.errors import ConfigError, StorageError
+from chevupload.errors import CatalogError, ConfigError, StorageError
 from chevupload.testing import new_upload
 from chevupload.testing.memory import MemoryCatalog
 from chevupload.uploads.jobs import Jobs
@@ -226,6 +226,19 @@ def test_a_forgotten_user_leaves_nothing_half_done(stand):
     catalog.withdraw("half")
     stand.component.forget("7")
     assert catalog.remaining("7", limit=9) == []
+
+
+@pytest.mark.timeout(20)
+def test_a_record_that_stays_ends_the_erasing_of_its_owner(stand):
+    """With an error that names it, once nothing else is left."""
+    catalog = stand.catalog
+    for number in range(250):
+        catalog.reserve(new_upload(f"n{number}", owner_id="7"))
+    forget = catalog.forget
+    catalog.forget = lambda uploads: forget([upload for upload in uploads if upload.id != "n7"])
+    with pytest.raises(CatalogError, match="such as n7"):
+        stand.component.forget("7")
+    assert [upload.id for upload in catalog.remaining("7", limit=9)] == ["n7"]
 
 
 def test_interruptions_are_no_attempts(jobs, kind, names):
