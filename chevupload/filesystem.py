@@ -134,7 +134,11 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     """
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".chevupload-")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".chevupload-")
+    except OSError as error:
+        # Nobody knows the temporary file that it names.
+        raise OSError(error.errno, error.strerror, str(path.parent)) from None
     try:
         with open(descriptor, "wb") as file:
             yield file

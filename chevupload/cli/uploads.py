@@ -21,7 +21,7 @@ from chevupload.cli.selection import (
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.terminal import OPERATOR, confirm, counted, progress_bar, yes_option
 from chevupload.cli.values import TEXT
-from chevupload.errors import ConfigError
+from chevupload.errors import ConfigError, ForeignAlbum
 from chevupload.model import Rendition, Upload
 from chevupload.policy.quota import Usage
 from chevupload.records.files import upload_with_file
@@ -81,7 +81,11 @@ def _edit(site: ChosenSite, upload: str, **values: Any) -> Report:
     if not changes:
         raise click.UsageError("give what is to be changed")
     with site.open_component() as component:
-        changed = component.uploads.update(_found(component, upload), by=OPERATOR, **changes)
+        found = _found(component, upload)
+        try:
+            changed = component.uploads.update(found, by=OPERATOR, **changes)
+        except ForeignAlbum:
+            raise ConfigError(f"the owner of upload {found.id} has no album {values['album_id']}") from None
         if changed is None:
             raise ConfigError(f"there is no upload {upload} any more")
         return Report(upload_document(component, changed, site.user_names(component)), f"changed {changed.id}")
@@ -94,7 +98,7 @@ def _edit(site: ChosenSite, upload: str, **values: Any) -> Report:
 def _delete(site: ChosenSite, ids: tuple[str, ...], *, yes: bool, **values: Any) -> Report:
     is_selected = any(value not in (None, False) for value in values.values())
     if bool(ids) == is_selected:
-        raise click.UsageError("give ids, or options that select uploads")
+        raise click.UsageError("give either ids or options that select uploads")
     # What comes after the question was not asked about.
     values["received_before"] = min(filter(None, (values["received_before"], datetime.now(UTC))))
     with site.open_component() as component:

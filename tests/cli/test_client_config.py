@@ -31,7 +31,8 @@ def photo(tmp_path):
 
 def settings(server, tmp_path, name, key="guests"):
     path = tmp_path / CLIENTS[name].filename.format(site="site")
-    assert main(["client-config", name, "--url", server.address, "--key", key, "--output", str(path)]) == 0
+    words = ["--url", server.address, "--key", key, "--output", str(path), "--force"]
+    assert main(["client-config", name, *words]) == 0
     return path
 
 
@@ -141,6 +142,18 @@ def test_settings_are_for_their_owner(server, tmp_path):
     (tmp_path / "site.sxcu").touch(mode=0o644)
     assert stat.S_IMODE(settings(server, tmp_path, "sharex").stat().st_mode) == 0o600
     assert stat.S_IMODE(settings(server, tmp_path, "flameshot").stat().st_mode) == 0o700
+
+
+def test_a_file_with_a_key_is_not_replaced_unasked(tmp_path, capsys):
+    """The key in it may be nowhere else."""
+    path = tmp_path / "site.sxcu"
+    words = ["client-config", "sharex", "--output", str(path)]
+    assert main([*words, "--key", "first"]) == 0
+    assert main([*words, "--key", "second"]) == 1
+    assert capsys.readouterr().err == f"Error: {path} is there already, maybe with a key in it; --force replaces it\n"
+    assert "first" in path.read_text()
+    assert main([*words, "--key", "second", "--force"]) == 0
+    assert "second" in path.read_text()
 
 
 def test_every_name_is_listed(capsys):

@@ -99,7 +99,8 @@ def test_an_existing_file_stays(operator_site, tmp_path):
         assert operator_site.run("export", "ann", str(tmp_path / name))[0] == 1
     status, _, errors = operator_site.run("export", "nobody", str(tmp_path / "new.zip"))
     assert (status, errors) == (1, "Error: there is no user 'nobody'\n")
-    assert operator_site.run("export", "ann", str(tmp_path / "no" / "folder.zip"))[0] == 1
+    status, _, errors = operator_site.run("export", "ann", str(tmp_path / "no" / "folder.zip"))
+    assert (status, errors) == (1, f"Error: {tmp_path / 'no'}: No such file or directory\n")
     assert (sorted(os.listdir(tmp_path)), (tmp_path / "there.zip").read_bytes()) == (before, b"mine")
 
 

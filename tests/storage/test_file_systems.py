@@ -111,5 +111,5 @@ def test_settings_for_a_client_are_written(poor, tmp_path):
     """The command that writes a file for its owner's eyes writes it where nobody can say whose eyes."""
     path = poor / f"{tmp_path.name}.json"
     for _ in range(2):
-        assert main(["client-config", "sharex", "--key", "k", "--output", str(path)]) == 0
+        assert main(["client-config", "sharex", "--key", "k", "--output", str(path), "--force"]) == 0
     assert json.loads(path.read_text())["DestinationType"]
