@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import ref
 
 from chevupload.clock import Clock
 from chevupload.errors import ConfigError, NameTaken, QuotaExceeded, Taken
@@ -83,18 +84,22 @@ class HostTransactions:
             self._held.pop(upload.id, None)
 
         records = self.records(session, when_over)
-        self._held.setdefault(upload.id, Held(_current(session), upload))
+        if self.found(upload.id, session) is None:
+            self._held[upload.id] = Held(ref(_current(session)), upload)
         return records
 
     def holds(self, upload: Upload, session: Any = None) -> bool:
         """Whether a transaction of this process' host holds the upload, and is not over; or one of another session."""
         held = self._held.get(upload.id)
-        return held is not None and held.session is not _current(session)
+        holder = None if held is None else held.session()
+        return holder is not None and holder is not _current(session)
 
     def found(self, upload_id: str, session: Any) -> Upload | None:
         """Return the upload with this id that the transaction of ``session`` has saved or changed, as it was before."""
         held = self._held.get(upload_id)
-        return held.upload if held is not None and held.session is _current(session) else None
+        if held is None or session is None or held.session() is not _current(session):
+            return None
+        return held.upload
 
     def older_than(self, moment: float) -> Iterator[Upload]:
         """Yield the uploads whose end nobody has seen since ``moment``, a time of the file system in seconds."""
@@ -124,9 +129,12 @@ class HostTransactions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """An upload that an open transaction has saved or changed, as it was before a change, and the session of that."""
+    """An upload that an open transaction has saved or changed, as it was before a change, and the session of that.
 
-    session: Any
+    A session that its host drops without a word gives its connection back, and holds nothing any more.
+    """
+
+    session: ref[Any]
     upload: Upload
 
 
@@ -167,7 +175,7 @@ class SessionWriter(Writer):
     ) -> Upload:
         """Store ``files``; see :meth:`Writer.store`. Readers see them when the transaction commits."""
         upload = super().store(candidates, files, log, reservation)
-        self._held[upload.id] = Held(self._session, upload)
+        self._held[upload.id] = Held(ref(self._session), upload)
         self._stored.append(upload)
         return upload
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 import os
@@ -267,6 +268,18 @@ def test_what_was_saved_in_a_transaction_can_be_changed_in_it(stand, host, told,
         assert told == [("upload", upload.id, "7")]
         assert uploads.delete(upload.id)
     assert stand.left() == EMPTY
+
+
+def test_a_session_that_is_dropped_holds_nothing(stand, host):
+    """As where a thread ends that had one of its own: its connection goes back."""
+    uploads, there = stand.component.uploads, save(stand, None)
+    session = Session(host.engine)
+    save(stand, session)
+    uploads.update(there, title="T", session=session)
+    del session
+    gc.collect()
+    assert host.engine.pool.checkedout() == 0
+    assert uploads.update(there, title="O").title == "O"
 
 
 def test_a_change_takes_tags_off_that_came_since_its_transaction_began(stand, host):
