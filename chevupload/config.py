@@ -111,12 +111,14 @@ class Limits:
     decode_memory_bytes: int = setting(1_073_741_824, BYTES)
     """Address space of one worker process."""
     decode_workers: int = setting(2, COUNT)
-    """Worker processes for each process of the server; also the number of pictures decoded at a time."""
+    """Worker processes for each process of the server; also the number of pictures decoded at a time. ``chevupload
+    serve`` has one where it has few threads and this is not set."""
     queue_seconds: float = setting(30.0, SECONDS)
     """How long an upload waits for a free worker before it is answered with 503."""
     waiting_uploads: int = setting(8, COUNT)
     """Uploads that wait for a free worker at a time, in each process of the server; more are answered with 503 at once.
-    Each holds a thread: with half of the threads of a process, the other half stays free for everything else."""
+    Each holds a thread: with half of the threads of a process, the other half stays free for everything else.
+    ``chevupload serve`` has half of its threads at most where this is not set: 6 with 12 threads."""
 
     def __post_init__(self) -> None:
         """Check every limit."""
@@ -148,10 +150,11 @@ def _read_sizes(text: str) -> tuple[tuple[str, str], ...]:
 
 
 EXTRA = Kind(
-    f"a mapping such as {{'w800': RenditionSize(width=800)}}, as a text w800=800x s400=400x400^, of up to {MAX_EXTRA} "
-    "names, each w or s and a number of 10 to 9999",
+    'a mapping such as {\'w800\': RenditionSize(width=800)}, in TOML {w800 = "800x", s400 = "400x400^"}, as a text '
+    f"w800=800x s400=400x400^, of up to {MAX_EXTRA} names, each w or s and a number of 10 to 9999",
     _sizes,
     _read_sizes,
+    is_mapping=True,
 )
 
 
@@ -174,7 +177,7 @@ class Renditions:
     quality: int = setting(90, whole("a whole number from 1 to 100", most=100))
     """Quality of lossy encoders, 1..100."""
     extra: ExtraRenditions = setting((), EXTRA)
-    """Additional sizes by their names, such as ``{"w800": RenditionSize(width=800)}``; kept as pairs. A picture that is
+    """Additional sizes by their names; kept as pairs. A picture that is
     no larger than one of them has no such file. Those that are there get them by ``chevupload render``."""
 
     def __post_init__(self) -> None:
@@ -376,7 +379,7 @@ class Policy:
         check(self)
         quotas = (self.quota_files, self.quota_bytes, self.guest_quota_files, self.guest_quota_bytes)
         if self.usage is None and any(quota is not None for quota in quotas):
-            raise ConfigError("a quota needs Policy(usage='originals') or Policy(usage='all')")
+            raise ConfigError("quota_files, quota_bytes and those of guests need usage, which is 'originals' or 'all'")
 
 
 Conversions: TypeAlias = Mapping[str, str] | tuple[tuple[str, str], ...]
@@ -400,9 +403,11 @@ def _read_pairs(text: str) -> Conversions:
 
 
 CONVERSIONS = Kind(
-    f"a mapping such as {{'PNG': 'WEBP'}} from formats of {', '.join(STILLS)} to others of {', '.join(TARGETS)}",
+    f"a mapping such as {{'PNG': 'WEBP'}}, in TOML {{PNG = \"WEBP\"}}, as a text PNG:WEBP, from formats of "
+    f"{', '.join(STILLS)} to others of {', '.join(TARGETS)}",
     _pairs,
     _read_pairs,
+    is_mapping=True,
 )
 
 
@@ -419,7 +424,7 @@ class Originals:
     max_height: int | None = setting(None, optional(PIXELS))
     """Pixels. A higher picture is stored scaled down to it. With both, a picture is scaled to fit into the box."""
     convert: Conversions = setting((), CONVERSIONS)
-    """The format that a still picture of a format is stored in, such as ``{"PNG": "WEBP"}``; kept as pairs. What is
+    """The format that a still picture of a format is stored in; kept as pairs. What is
     transparent becomes white where the target has no transparency. A picture that is too large for the target keeps its
     format."""
     keep_exif: bool = setting(True, FLAG)

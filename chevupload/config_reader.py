@@ -35,6 +35,11 @@ class Setting:
     kind: Kind
     value: Any
 
+    def shown(self) -> Any:
+        """Return the value as it may be shown: without what is secret in it, and pairs as a mapping."""
+        shown = self.kind.shown(self.value)
+        return dict(shown) if self.kind.is_mapping else shown
+
 
 def settings_of(base: Any, *, named: str = "{}", table: str = "") -> Iterator[Setting]:
     """Yield every flat setting of the frozen settings ``base``, with the value that it has there."""

@@ -54,6 +54,7 @@ class Kind:
         is_optional: None is a value, too.
         is_secret: a value that is not right is not repeated in what is said of it.
         mask: returns a secret value as it may be shown, where a part of it is no secret.
+        is_mapping: it is set as a mapping, and kept as pairs.
     """
 
     expected: str
@@ -62,6 +63,7 @@ class Kind:
     is_optional: bool = False
     is_secret: bool = False
     mask: Callable[[Any], Any] | None = None
+    is_mapping: bool = False
 
     def shown(self, value: Any) -> Any:
         """Return ``value`` without what is secret in it, which is a password in any text that is a URL."""

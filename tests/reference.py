@@ -135,7 +135,7 @@ def sample() -> str:
         expected = "" if one.kind.expected in text else f" Must be {one.kind.expected.replace('a tuple', 'a list')}."
         lines = [
             _commented(f"{_markdown(text).replace('`', '')}{expected}"),
-            f"#{one.key} = {toml(plain(one.value))}",
+            f"#{one.key} = {toml(plain(one.shown()))}",
             "",
         ]
         tables.setdefault(one.table, []).extend(lines)

@@ -53,7 +53,7 @@ def _rows(site: ChosenSite) -> Iterator[tuple[str, str, Any, str]]:
         found, sources = effective(settings, limits), settings.sources
         check_site(settings, limits)
     for one in found:
-        yield one.table, one.key, one.kind.shown(one.value), sources.get(one.name, "")
+        yield one.table, one.key, one.shown(), sources.get(one.name, "")
 
 
 @config_commands.command("sample", cls=Command, help="Print a file with every setting and its default, to begin with.")
@@ -71,8 +71,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, tuple | list):
-        pairs = value and all(isinstance(one, tuple) for one in value)
-        return plain(dict(value)) if pairs else [plain(one) for one in value]
+        return [plain(one) for one in value]
     return str(value)
 
 

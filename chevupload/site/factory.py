@@ -224,7 +224,9 @@ def database_from(settings: Mapping[str, Any]) -> Database:
     if places.database.url:
         return Database(database_engine(places.database.url))
     if not places.folder:
-        raise ConfigError("nowhere to keep records: set folder or database_url, or bring a database or a catalog")
+        raise ConfigError(
+            "nowhere to keep records: set folder, or url in [database] (database_url); or bring a catalog"
+        )
     return Site(places.folder).database
 
 
@@ -259,7 +261,7 @@ def _storage(place: StoragePlace, folder: DataFolder | None) -> Storage:
             exclusive=place.exclusive,
         )
     if folder is None:
-        raise ConfigError("nowhere to keep files: set folder or storage_url, or bring a storage")
+        raise ConfigError("nowhere to keep files: set folder, or url in [storage] (storage_url); or bring a storage")
     return LocalStorage(folder.images, incoming=folder.incoming, public_url=place.public_url)
 
 

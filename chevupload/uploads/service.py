@@ -443,7 +443,7 @@ class Uploads:
         """
         user_id = as_principal(owner).user_id
         if self._usages is None or self._counted is None:
-            raise ConfigError("no usage is kept: it needs Policy(usage='originals') or Policy(usage='all')")
+            raise ConfigError("no usage is kept: it needs the policy's usage, which is 'originals' or 'all'")
         read = self._usages.recount if recount else self._usages.usage
         return read(user_id, counted=self._counted)
 
@@ -455,7 +455,7 @@ class Uploads:
             ConfigError: no usage is kept.
         """
         if self._usages is None:
-            raise ConfigError("no usage is kept: it needs Policy(usage='originals') or Policy(usage='all')")
+            raise ConfigError("no usage is kept: it needs the policy's usage, which is 'originals' or 'all'")
         return self._usages.owners()
 
     def spool(self, max_bytes: int) -> Spool:

@@ -110,6 +110,8 @@ def test_the_command_line_wins_then_the_environment_then_the_file(write, monkeyp
         ("[limits]\nmax_bytes = true", "limits.max_bytes must be a whole number of bytes"),
         ("[policy]\nguests = 1", "policy.guests must be True or False: 1"),
         ("[policy]\nformats = ['TIFF']", "policy.formats must be a tuple of formats"),
+        ("[renditions]\nextra = {w800 = 5}", r"in TOML {w800 = \"800x\", "),
+        ("[originals]\nconvert = {PNG = 5}", r"in TOML {PNG = \"WEBP\"}, "),
         ("[storage]\nurl = 5", "storage.url must be an fsspec URL, or None$"),
         ("[database]\nurl = ['x']", "database.url must be an SQLAlchemy URL, or None$"),
         ("[webhook]\nurl = true", "webhook.url must be a URL, or None$"),
@@ -443,9 +445,24 @@ def test_commands_of_a_file_work_on_its_site(write, tmp_path, capsys, monkeypatc
 
 
 def test_a_sample_is_printed(capsys):
-    """With every setting, none of which is set."""
+    """With every setting, none of which is set; mappings are empty ones."""
     assert main(["config", "sample"]) == 0
-    assert set(tomllib.loads(capsys.readouterr().out)) >= {"limits", "storage", "serve"}
+    text = capsys.readouterr().out
+    assert set(tomllib.loads(text)) >= {"limits", "storage", "serve"}
+    assert "\n#extra = {}\n" in text
+    assert "\n#convert = {}\n" in text
+
+
+def test_quotas_are_set_in_a_file(write, capsys):
+    """Commands know of them, and a quota without what is counted is refused by the names of the settings."""
+    policy = "quota_files = 1_000\nguest_quota_bytes = 1_000_000_000"
+    file = write(f"folder = 'data'\n[policy]\n{policy}")
+    assert main(["config", "show", "--config", str(file)]) == 1
+    assert "quota_files, quota_bytes and those of guests need usage, which is 'originals'" in capsys.readouterr().err
+    file.write_text(f"{file.read_text()}\nusage = 'originals'")
+    for command in (["config", "show"], ["user", "add", "ann"], ["usage", "ann"]):
+        assert main([*command, "--config", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("ann  0 uploads  0 bytes\n")
 
 
 @pytest.mark.servers

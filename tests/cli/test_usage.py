@@ -68,4 +68,4 @@ def test_a_site_that_keeps_none_says_so(component, tmp_path):
     status, said = run(other)
     other.own_database.engine.dispose()
     assert status == 1
-    assert "no usage is kept: it needs Policy" in said
+    assert "no usage is kept: it needs the policy's usage" in said
