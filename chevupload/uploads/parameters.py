@@ -23,6 +23,8 @@ from chevupload.policy.restrictions import MAX_ALBUM_ID
 
 SOURCE_NAMES = ("source", "image")
 """Chevereto's name for the file, and ImgBB's; the first wins."""
+LIST_NAMES = ("tags",)
+"""Texts with commas between, which JSON bodies may have as lists."""
 MAX_TITLE = 100
 """Characters."""
 MAX_DESCRIPTION = 65_535
@@ -46,6 +48,7 @@ _FLAG = "0*[01]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO]|[oO]
 _MAX_COUNT = 999_999_999
 _NUMBER = {"type": "number"}
 _COUNT_TYPE = {"type": "integer", "minimum": 0, "maximum": _MAX_COUNT}
+_LIST_TYPE = {"type": "array", "items": {"type": "string", "pattern": "^[^,]*$"}}
 _FLAG_TYPE = {"type": "integer", "enum": [0, 1]}
 
 
@@ -411,6 +414,7 @@ PARAMETERS = (
         read=lambda text: text.split(","),
         check=_check_tags,
         expected="texts",
+        json_types=(_NUMBER, _LIST_TYPE),
         # A guest has no tags of his own. Source: Chevereto V4.
         audience="users",
         example="cat,garden",

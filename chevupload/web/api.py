@@ -19,7 +19,7 @@ from chevupload.errors import (
     Refusal,
 )
 from chevupload.model import Upload
-from chevupload.uploads.parameters import SOURCE_NAMES, text_names
+from chevupload.uploads.parameters import LIST_NAMES, SOURCE_NAMES, text_names
 from chevupload.web.api_json import Dialect, upload_document
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
@@ -124,7 +124,8 @@ class UploadApi(Feature):
         return dialect_of(form)
 
     def _form(self) -> Form:
-        return Form(self._config.limits, field_names=self._names, source_names=SOURCE_NAMES)
+        limits = self._config.limits
+        return Form(limits, field_names=self._names, source_names=SOURCE_NAMES, list_names=LIST_NAMES)
 
     def _form_of_query(self, environ: WSGIEnvironment) -> Form:
         """Read the query for the format of a refusal alone: what is wrong in it is not what the client mends first."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from chevupload.errors import InvalidParameter, MissingKey, NotFound
 from chevupload.model import Principal, Upload
 from chevupload.policy.restrictions import Scope
+from chevupload.uploads.parameters import LIST_NAMES
 from chevupload.web.feature import Feature
 from chevupload.web.receiver import key_of
 from chevupload.wsgi.form import Form
@@ -53,7 +54,7 @@ class ApiFeature(Feature):
         Raises:
             Refusal: there is no key that is for this, the body cannot be read, or a parameter has an unknown name.
         """
-        form = Form(self._config.limits, field_names=names | _IGNORED)
+        form = Form(self._config.limits, field_names=names | _IGNORED, list_names=LIST_NAMES)
         form.read_query(environ, None)
         receiver, key = self._context.receiver, key_of(environ, form.fields)
         # The key is what a client has to mend first.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chevupload.errors import MissingSource, Refusal
 from chevupload.model import Principal, Upload
-from chevupload.uploads.parameters import SOURCE_NAMES, text_names
+from chevupload.uploads.parameters import LIST_NAMES, SOURCE_NAMES, text_names
 from chevupload.web.api import dialect_of
 from chevupload.web.api_json import upload_document
 from chevupload.web.context import WebContext
@@ -48,7 +48,13 @@ class UploadPage(Feature):
     def _take(self, environ: WSGIEnvironment, sender: Principal | None) -> Response:
         limits = self._config.limits
         max_files = 1 if wants_json(environ) else limits.max_files
-        form = Form(limits, field_names=self._names, source_names=SOURCE_NAMES, max_files=max_files)
+        form = Form(
+            limits,
+            field_names=self._names,
+            source_names=SOURCE_NAMES,
+            list_names=LIST_NAMES,
+            max_files=max_files,
+        )
         try:
             form.read_query(environ, None)
             with self._context.receiver.opened(environ, form, sender) as incoming:

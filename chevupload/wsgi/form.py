@@ -105,16 +105,24 @@ class Form:
     """
 
     def __init__(
-        self, limits: Limits, *, field_names: Collection[str], source_names: Collection[str] = (), max_files: int = 1
+        self,
+        limits: Limits,
+        *,
+        field_names: Collection[str],
+        source_names: Collection[str] = (),
+        list_names: Collection[str] = (),
+        max_files: int = 1,
     ) -> None:
         """Start empty; know the fields and the sources, whose content is a file, of these names only.
 
-        Of the files, up to ``max_files`` are taken; where that is one, the last of each name.
+        Fields of ``list_names`` may be lists of texts in JSON; commas stand between them then. Of the files, up to
+        ``max_files`` are taken; where that is one, the last of each name.
         """
         self._limits = limits
         self.max_files = max_files
         self._field_names = field_names
         self._source_names = source_names
+        self._list_names = list_names
         self._begin("", None, None)
         self._problems: list[Refusal] = []
         self.fields: dict[str, str] = {}
@@ -164,7 +172,7 @@ class Form:
                 max_parts = self._limits.max_fields
                 read_multipart(body.chunks, boundary, self._open_field, max_parts=max_parts, problems=self._problems)
             elif body.content_type == JSON:
-                read_json(body.chunks, self._open_field, codec=self._codec)
+                read_json(body.chunks, self._open_field, codec=self._codec, list_names=self._list_names)
             else:
                 read_urlencoded(body.chunks, self._open_field, plus_names=self._source_names)
         if self._problems:

@@ -1,8 +1,8 @@
-"""``application/json``, read in a stream: one flat object whose long strings are never whole in memory.
+"""``application/json``, read in a stream: one object whose long strings are never whole in memory.
 
 Source: RFC 8259, with section 8.1 on UTF-8 and byte order marks, and RFC 7493, section 2.1, on halves of surrogate
-pairs; values are strings, numbers, booleans or null; only what nobody asked for may be nested. What costs a step of
-Python for every few bytes is counted, and bounded.
+pairs; values are strings, numbers, booleans or null, and for some names lists of strings; what nobody asked for may be
+nested. What costs a step of Python for every few bytes is counted, and bounded.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from chevupload.errors import MalformedRequest, Refusal, TooLarge
+from chevupload.errors import InvalidParameter, MalformedRequest, Refusal, TooLarge
 from chevupload.wsgi.charsets import UTF_8, json_in_utf_8
 from chevupload.wsgi.decoders import Sink
 
@@ -20,7 +20,7 @@ _MAX_NAME_BYTES = 1024
 _MAX_TOKEN_BYTES = 64
 _EXACT = 2**53
 """Up to here, a number with a fraction or an exponent holds every whole one."""
-_MALFORMED = "The JSON body must be one object of strings, numbers, booleans and nulls"
+_MALFORMED = "The JSON body is not one object in valid JSON, or ends early"
 _HALF = "The JSON body holds half of a surrogate pair, which is no character"
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _MAX_DEPTH = 32
@@ -116,17 +116,27 @@ class _Scanner:
         return found.group()
 
 
-def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Sink | None], *, codec: str = UTF_8) -> None:
+def read_json(
+    chunks: Iterable[bytes],
+    open_field: Callable[[str], Sink | None],
+    *,
+    codec: str = UTF_8,
+    list_names: Collection[str] = (),
+) -> None:
     """Write each member's value, in UTF-8, to what ``open_field`` returns for its name; None when nobody reads it.
 
+    A member of ``list_names`` may be a list of strings, which are written with commas between them.
+
     Raises:
-        MalformedRequest: the body is something else than one flat object, or made to be slow to read; or it is not in
+        MalformedRequest: the body is something else than one object, or made to be slow to read; or it is not in
             the charset of ``codec``, or holds half of a surrogate pair, which is raised once everything is read.
+        InvalidParameter: a value that is read is a list or an object, or a string of a list has a comma in it. It is
+            raised once everything is read.
         TooLarge: a name is longer than 1,024 bytes.
     """
     problems: list[Refusal] = []
     try:
-        _ObjectReader(json_in_utf_8(chunks, codec, problems), problems).read(open_field)
+        _ObjectReader(json_in_utf_8(chunks, codec, problems), problems, list_names).read(open_field)
     except MalformedRequest:
         if not problems:
             raise
@@ -135,11 +145,12 @@ def read_json(chunks: Iterable[bytes], open_field: Callable[[str], Sink | None],
 
 
 class _ObjectReader:
-    """Reads one object; what is wrong with its characters goes to ``problems``."""
+    """Reads one object; what is wrong with its characters and values goes to ``problems``."""
 
-    def __init__(self, chunks: Iterable[bytes], problems: list[Refusal]) -> None:
+    def __init__(self, chunks: Iterable[bytes], problems: list[Refusal], list_names: Collection[str]) -> None:
         self._scanner = _Scanner(chunks)
         self._problems = problems
+        self._list_names = list_names
 
     def read(self, open_field: Callable[[str], Sink | None]) -> None:
         scanner = self._scanner
@@ -150,10 +161,15 @@ class _ObjectReader:
         closed = scanner.peek() == b"}" and scanner.take() == b"}"
         while not closed:
             scanner.expect(b'"')
-            sink = open_field(self._name())
+            name = self._name()
+            sink = open_field(name)
             scanner.expect(b":")
             scanner.skip_space()
-            if sink is None and scanner.peek() in (b"{", b"["):
+            if sink is not None and name in self._list_names and scanner.peek() == b"[":
+                self._list(name, sink)
+            elif scanner.peek() in (b"{", b"["):
+                if sink is not None:
+                    self._problems.append(InvalidParameter(f"Invalid {name}, expected neither a list nor an object"))
                 self._skip_nested()
             else:
                 for piece in self._value():
@@ -166,9 +182,33 @@ class _ObjectReader:
         if scanner.peek():
             raise MalformedRequest(_MALFORMED)
 
-    def _skip_nested(self) -> None:
-        """Move behind an object or array that nobody asked for."""
-        depth = 0
+    def _list(self, name: str, sink: Sink) -> None:
+        """Write the strings of a list."""
+        scanner = self._scanner
+        scanner.take()
+        scanner.skip_space()
+        closed = scanner.peek() == b"]" and scanner.take() == b"]"
+        comma, has_comma = b"", False
+        while not closed:
+            scanner.count_slow_step()
+            scanner.skip_space()
+            if scanner.peek() not in (b'"', b""):
+                self._problems.append(InvalidParameter(f"Invalid {name}, expected a text or a list of texts"))
+                self._skip_nested(depth=1)
+                return
+            scanner.expect(b'"')
+            sink.write(comma)
+            comma = b","
+            for piece in self._string():
+                has_comma |= b"," in piece
+                sink.write(piece)
+            closed = scanner.expect(b",]") == b"]"
+        if has_comma:
+            # The text would become two.
+            self._problems.append(InvalidParameter(f"Invalid {name}, a text of the list has a comma in it"))
+
+    def _skip_nested(self, depth: int = 0) -> None:
+        """Move behind an object or array, or behind its rest where ``depth`` of them have begun already."""
         while True:
             while self._scanner.run(_NO_BRACKET):
                 pass

@@ -15,7 +15,7 @@ from chevupload.model import Principal
 from chevupload.testing.memory import MemoryCatalog, StaticKeys
 from tests.databases import sqlite_database
 from tests.media.films import film
-from tests.support import ALBUMS, PNG, PRINCIPALS, assert_refusal, file
+from tests.support import ALBUMS, BASE64, PNG, PRINCIPALS, UPLOAD, assert_refusal, file
 from tests.web.test_openapi import Described
 
 UPLOADS = "/api/1/uploads"
@@ -251,6 +251,20 @@ def test_a_change(described, body):
     assert (image["description"], described.stand.catalog.get(one).album_id) == ("kept", None)
 
 
+def test_tags_may_be_a_list_in_json(described):
+    """Of a change and of an upload; an empty one clears. What is malformed and what is no value are told apart."""
+    sent = {"source": BASE64, "tags": ["b", "a c"]}
+    image = described.stand.open(UPLOAD, "POST", json=sent, headers={"X-API-Key": "user-key"}).json["image"]
+    path = f"{UPLOADS}/{image['id_encoded']}"
+    assert image["tags_string"] == "b, a c"
+    for tags, kept in ((["x", " y ", ""], "x, y"), ([], "")):
+        assert ask(described, path, "PATCH", json={"tags": tags}).json["image"]["tags_string"] == kept
+    refused = {b'{"title":': "valid JSON", b'{"title":["x"]}': "Invalid title", b'{"tags":[1]}': "Invalid tags"}
+    for body, words in refused.items():
+        answer = ask(described, path, "PATCH", data=body, content_type="application/json")
+        assert words in answer.json["error"]["message"]
+
+
 def test_null_clears_in_json(described):
     """As an empty text does."""
     [one] = uploaded(described, 1, title="Before")
@@ -269,7 +283,10 @@ def test_null_clears_in_json(described):
         ({"json": {"category_id": "many"}}, 400),
         ({"json": {"expiration": "soon"}}, 400),
         ({"json": {"nsfw": "perhaps"}}, 400),
-        ({"json": {"tags": ["a"]}}, 400),
+        ({"json": {"tags": [1]}}, 400),
+        ({"json": {"tags": ["a,b"]}}, 400),
+        ({"json": {"tags": {"a": 1}}}, 400),
+        ({"json": {"title": ["a"]}}, 400),
         ({"json": ["title"]}, 400),
         ({"data": b"{", "content_type": "application/json"}, 400),
         ({"json": {"album_id": ALBUMS[1].id}}, 403),

@@ -13,7 +13,7 @@ import pytest
 from chevupload.config import Limits, Policy
 from chevupload.errors import MalformedRequest, TooLarge
 from chevupload.spool import Spool
-from chevupload.uploads.parameters import SOURCE_NAMES, text_names
+from chevupload.uploads.parameters import LIST_NAMES, SOURCE_NAMES, text_names
 from chevupload.wsgi.form import Form
 
 BOUNDARY = "limit-9"
@@ -95,7 +95,8 @@ class Reading:
     def __init__(self, folder, limits=None, max_bytes=100_000_000):
         self.folder = Path(folder)
         self.max_bytes = max_bytes
-        self.form = Form(limits or Limits(), field_names=text_names(Policy()), source_names=SOURCE_NAMES)
+        names = text_names(Policy())
+        self.form = Form(limits or Limits(), field_names=names, source_names=SOURCE_NAMES, list_names=LIST_NAMES)
         self._stack = ExitStack()
 
     def __enter__(self):

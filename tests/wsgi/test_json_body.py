@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chevupload.errors import MalformedRequest, TooLarge
+from chevupload.errors import InvalidParameter, MalformedRequest, TooLarge
+from chevupload.uploads.parameters import LIST_NAMES
 from chevupload.wsgi.json_body import read_json
 from tests.wsgi.bodies import split
 from tests.wsgi.test_urlencoded import Kept
@@ -21,7 +22,7 @@ def members(pieces):
         found.append((name, Kept()))
         return found[-1][1]
 
-    read_json(pieces, open_field)
+    read_json(pieces, open_field, list_names=LIST_NAMES)
     assert all(field.finished for _, field in found)
     return [(name, field.value.decode("utf-8", "replace")) for name, field in found]
 
@@ -140,9 +141,11 @@ def test_what_is_no_character_is_refused(text, message, size):
         b'{"a":1 "b":2}',
         b"{a:1}",
         b"{'a':1}",
-        b'{"a":{}}',
-        b'{"a":[1]}',
-        b'{"a":[]}',
+        b'{"tags":[',
+        b'{"tags":["a"',
+        b'{"tags":["a",',
+        b'{"tags":["a"}',
+        b'{"tags":["a" "b"]}',
         b'{"a":1}x',
         b'{"a":1}{}',
         b'{"a":01}',
@@ -168,9 +171,55 @@ def test_what_is_no_character_is_refused(text, message, size):
     ],
 )
 def test_anything_but_one_flat_object_is_refused(text, size):
-    """Nested values, trailing text, other dialects, and everything that ends early."""
+    """Trailing text, other dialects, and everything that ends early."""
     with pytest.raises(MalformedRequest, match="one object"):
         members(split(text, [size]))
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'{"tags":[],"a":"1"}', ""),
+        (b'{"tags": [ ] ,"a":"1"}', ""),
+        (b'{"tags":["x"],"a":"1"}', "x"),
+        (b'{"tags" :\n[ "x" , "\\u00e9 \\"y]" ,""] ,"a":"1"}', 'x,é "y],'),
+    ],
+)
+def test_a_list_of_texts(text, value, size):
+    """Written with commas between, as a form has it."""
+    assert members(split(text, [size])) == [("tags", value), ("a", "1")]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (b"{}", "neither a list nor an object"),
+        (b'{"x":["y"]}', "neither a list nor an object"),
+        (b"[1]", "list of texts"),
+        (b'["x",null]', "list of texts"),
+        (b'["x",["y"],"]"]', "list of texts"),
+        (b'["x",]', "list of texts"),
+        (b'["x,y"]', "comma"),
+        (b'["x","\\u002c"]', "comma"),
+    ],
+)
+def test_other_values_are_refused_by_name(value, message, size):
+    """Once everything is read, so that the rest is known."""
+    kept = {"tags": Kept(), "a": Kept()}
+    text = b'{"tags":' + value + b',"a":"1"}'
+    with pytest.raises(InvalidParameter, match=f"Invalid tags, .*{message}"):
+        read_json(split(text, [size]), kept.get, list_names=LIST_NAMES)
+    assert kept["a"].value == b"1"
+    with pytest.raises(InvalidParameter, match="Invalid tags, expected neither a list nor an object"):
+        read_json(split(b'{"tags":["x"]}', [size]), lambda name: Kept())
+
+
+def test_a_list_has_a_length():
+    """Each of its texts takes a step of Python, however short it is."""
+    with pytest.raises(MalformedRequest, match="too many"):
+        read_json([b'{"tags":[' + b'"",' * 100_001], lambda name: Kept(), list_names=LIST_NAMES)
 
 
 NESTED = st.recursive(
