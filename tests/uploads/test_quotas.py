@@ -222,7 +222,7 @@ def test_in_a_session_it_follows_the_transaction(make, tmp_path):
 
 def test_what_does_not_fit_together_is_told(make):
     """A quota without usage, and usage without a catalog for it."""
-    with pytest.raises(ConfigError, match="needs Policy"):
+    with pytest.raises(ConfigError, match="quota_files, quota_bytes and those of guests need usage"):
         Policy(quota_files=1)
     with pytest.raises(ConfigError, match="no usage is kept"):
         make().component.uploads.usage("user")
