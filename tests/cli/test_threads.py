@@ -10,7 +10,7 @@ import requests
 import waitress.server
 
 from chevupload import Config
-from chevupload.cli.serve import _fetches, _limits
+from chevupload.cli.serve import _fetches, limits_of
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
@@ -22,7 +22,7 @@ SENDERS = 12
 @pytest.mark.parametrize("threads", range(1, 65))
 def test_neither_waiting_nor_fetching_takes_every_thread(threads):
     """Each is allowed half of them at most; from four on, one is left when both do all that they may."""
-    limits, fetches = _limits(threads), _fetches(threads)
+    limits, fetches = limits_of(threads), _fetches(threads)
     assert max(limits.waiting_uploads, limits.decode_workers, fetches) <= max(1, threads // 2)
     if threads >= 4:
         assert limits.decode_workers + limits.waiting_uploads + fetches < threads
@@ -43,7 +43,7 @@ def test_an_upload_is_answered_while_urls_are_fetched(tmp_path):
     headers = {"X-API-Key": site.accounts.add_key("ann").key}
     rules = FetchRules(max_concurrent=_fetches(4))
     fetcher = HttpFetcher(rules, resolve=lambda host, port: ["93.184.215.14"], dial=hang)
-    component = embedded(site, config=Config(limits=_limits(4)), fetcher=fetcher, renderer="inline")
+    component = embedded(site, config=Config(limits=limits_of(4)), fetcher=fetcher, renderer="inline")
     server = waitress.server.create_server(component, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run)
     thread.start()
