@@ -340,6 +340,8 @@ def test_a_film_of_ninety_megabytes(page, tmp_path):
         submit(page)
         expect(rows(page).locator("p")).to_contain_text(" % of 90 MB")
         expect(tiles(page)).to_have_count(1)
+        # The server is not stopped while it sends the thumbnail.
+        expect(tiles(page).locator("img")).to_have_js_property("complete", True)
         assert [upload.size for upload in running.component.uploads.list(running.user_id)] == [path.stat().st_size]
 
 
