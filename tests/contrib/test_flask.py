@@ -823,7 +823,8 @@ def test_create_tables_makes_what_is_missing(make):
     with site.app.app_context():
         site.db.drop_all()
     broken = run(site.app, "check")
-    assert (broken.exit_code, broken.output) == (1, "Error: the database cannot do its work\n")
+    assert broken.exit_code == 1
+    assert broken.output.startswith("Error: the database cannot do its work: its tables are missing: ")
 
     assert [run(site.app, "create-tables").exit_code for _ in (1, 2)] == [0, 0]
 
