@@ -77,7 +77,7 @@ def _reason(error: SQLAlchemyError) -> str:
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     is_missing = state == _UNDEFINED_TABLE or getattr(cause, "args", ())[:1] == (_NO_SUCH_TABLE,)
     if is_missing or "no such table" in str(cause):
-        return "the database cannot do its work: its tables are missing: chevupload db upgrade makes them"
+        return "the database cannot do its work: its tables are missing: create-tables or db upgrade makes them"
     return "the database cannot do its work"
 
 

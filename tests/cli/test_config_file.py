@@ -229,7 +229,7 @@ def test_a_database_without_tables_is_told(write, tmp_path, capsys, monkeypatch)
     """With the command that makes them, by the server and by every other command."""
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     file = write(f"folder = 'data'\nrenderer = 'inline'\n[database]\nurl = 'sqlite:///{tmp_path}/records.db'")
-    reason = "the database cannot do its work: its tables are missing: chevupload db upgrade makes them\n"
+    reason = "the database cannot do its work: its tables are missing: create-tables or db upgrade makes them\n"
     assert main(["serve", "--port", "0", "--config", str(file)]) == 1
     assert capsys.readouterr().err.endswith(f"Error: {file}: {reason}")
     assert main(["user", "add", "ann", "--config", str(file)]) == 1

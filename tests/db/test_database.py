@@ -213,7 +213,7 @@ def test_any_engine_will_do(tmp_path, make_upload):
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("SELECT 1 FROM no_table_of_ours", r"its tables are missing: chevupload db upgrade makes them\Z"),
+        ("SELECT 1 FROM no_table_of_ours", r"its tables are missing: create-tables or db upgrade makes them\Z"),
         ("SELECT no_column", r"the database cannot do its work\Z"),
     ],
 )
