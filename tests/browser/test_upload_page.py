@@ -635,6 +635,7 @@ def test_a_wrong_key_and_then_the_right_one(open_page, tmp_path):
         expect(page.locator("#key-problem")).to_contain_text("This key does not work.")
         key.fill(running.key)
         key.press("Enter")
+        expect(page.locator("#who-key")).to_be_visible()
         expect(page.locator("#who-key")).to_contain_text("With the key chv_")
         submit(page)
         expect(tiles(page)).to_have_count(1)
@@ -912,10 +913,28 @@ def test_a_remembered_key_stays_when_a_ticket_comes(open_page, tmp_path):
         page.get_by_label("API key").fill(running.key)
         page.get_by_label("Remember it on this device").check()
         page.get_by_role("button", name="Use this key").click()
-        expect(page.locator("#who-key")).to_contain_text("With the key chv_")
+        expect(page.locator("#who-key")).to_be_visible()
         ticket = running.component.tickets.mint(running.user_id, base_url=running.address)
         page.goto(ticket.page_url)
         expect(page.locator("#who-key")).to_contain_text("With the key chvt_")
         expect(page).to_have_url(f"{running.address}/upload")
         page.reload()
         expect(page.locator("#who-key")).to_contain_text("With the key chv_")
+
+
+def test_a_key_typed_while_another_is_asked_for_is_not_taken_for_tried(open_page, tmp_path):
+    with site(tmp_path / "keys", signed_in=False) as running:
+        page = open_page(forgiven=REFUSED)
+        page.goto(f"{running.address}/upload")
+        held = []
+        page.route("**/upload", lambda route: held.append(route), times=1)
+        page.get_by_label("API key").fill(running.key)
+        page.get_by_label("Remember it on this device").check()
+        with page.expect_request("**/upload"):
+            page.get_by_role("button", name="Use this key").click()
+        page.get_by_label("API key").fill("chv_another")
+        with page.expect_response("**/upload"):
+            held.pop().continue_()
+        page.get_by_role("button", name="Use this key").click()
+        expect(page.locator("#key-problem")).to_contain_text("This key does not work.")
+        assert page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('chevupload.key'))") == []

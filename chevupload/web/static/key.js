@@ -76,7 +76,9 @@ export class Key extends EventTarget {
       this.refuse("Please sign in, or paste an API key.");
       return false;
     }
-    const wrong = this.#isTried ? "" : await problemOf(this.#url, this.value);
+    const value = this.value;
+    const wrong = this.#isTried ? "" : await problemOf(this.#url, value);
+    if (this.value !== value) return this.#isTried; // a ticket came, or typing went on, while the server was asked
     if (wrong) {
       this.refuse(wrong);
       return false;
