@@ -1,23 +1,19 @@
 """The public names, each with its home; ``__init__.py`` reads this list, and loads a name when it is first used."""
 
-from chevupload.testing.catalog import AlbumRecordsContract as AlbumRecordsContract
+from chevupload.testing.albums import AlbumRecordsContract as AlbumRecordsContract
+from chevupload.testing.albums import CategoryRecordsContract as CategoryRecordsContract
+from chevupload.testing.albums import EditableAlbumRecordsContract as EditableAlbumRecordsContract
+from chevupload.testing.albums import OwnedAlbumRecordsContract as OwnedAlbumRecordsContract
 from chevupload.testing.catalog import CatalogContract as CatalogContract
-from chevupload.testing.catalog import CategoryRecordsContract as CategoryRecordsContract
-from chevupload.testing.catalog import CheckableRecordsContract as CheckableRecordsContract
-from chevupload.testing.catalog import DuplicateRecordsContract as DuplicateRecordsContract
-from chevupload.testing.catalog import EditableAlbumRecordsContract as EditableAlbumRecordsContract
-from chevupload.testing.catalog import EditableRecordsContract as EditableRecordsContract
-from chevupload.testing.catalog import IdempotentRecordsContract as IdempotentRecordsContract
-from chevupload.testing.catalog import OwnedAlbumRecordsContract as OwnedAlbumRecordsContract
-from chevupload.testing.catalog import OwnedRecordsContract as OwnedRecordsContract
-from chevupload.testing.catalog import SweepableRecordsContract as SweepableRecordsContract
-from chevupload.testing.catalog import UploadRecordsContract as UploadRecordsContract
-from chevupload.testing.catalog import ViewedRecordsContract as ViewedRecordsContract
 from chevupload.testing.commands import CommandContract as CommandContract
 from chevupload.testing.commands import HostCommands as HostCommands
+from chevupload.testing.consistency import CheckableRecordsContract as CheckableRecordsContract
+from chevupload.testing.duplicates import DuplicateRecordsContract as DuplicateRecordsContract
+from chevupload.testing.editing import EditableRecordsContract as EditableRecordsContract
 from chevupload.testing.events import EventRecordsContract as EventRecordsContract
 from chevupload.testing.host import HostContract as HostContract
 from chevupload.testing.host import RunningHost as RunningHost
+from chevupload.testing.idempotency import IdempotentRecordsContract as IdempotentRecordsContract
 from chevupload.testing.isolation import isolated as isolated
 from chevupload.testing.jobs import JobRecordsContract as JobRecordsContract
 from chevupload.testing.keys import KeyBackendContract as KeyBackendContract
@@ -26,6 +22,7 @@ from chevupload.testing.memory import MemoryCatalog as MemoryCatalog
 from chevupload.testing.memory import MemoryStorage as MemoryStorage
 from chevupload.testing.memory import StaticKeys as StaticKeys
 from chevupload.testing.moves import MovableRecordsContract as MovableRecordsContract
+from chevupload.testing.owned import OwnedRecordsContract as OwnedRecordsContract
 from chevupload.testing.records import NOW as NOW
 from chevupload.testing.records import in_threads as in_threads
 from chevupload.testing.records import new_upload as new_upload
@@ -37,5 +34,8 @@ from chevupload.testing.search import SearchableRecordsContract as SearchableRec
 from chevupload.testing.serving import serve as serve
 from chevupload.testing.storage import AdoptingStorageContract as AdoptingStorageContract
 from chevupload.testing.storage import StorageContract as StorageContract
+from chevupload.testing.sweep import SweepableRecordsContract as SweepableRecordsContract
 from chevupload.testing.tickets import TicketRecordsContract as TicketRecordsContract
+from chevupload.testing.uploads import UploadRecordsContract as UploadRecordsContract
 from chevupload.testing.usage import UsageRecordsContract as UsageRecordsContract
+from chevupload.testing.views import ViewedRecordsContract as ViewedRecordsContract

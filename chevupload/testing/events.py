@@ -12,10 +12,8 @@ import pytest
 from chevupload.errors import CatalogError
 from chevupload.protocols import CheckableRecords, EditableRecords, EventRecords, SweepableRecords
 from chevupload.records.event import Event, new_event
-from chevupload.testing.catalog import RecordsContract
-from chevupload.testing.records import NOW, in_threads, new_upload
-
-MINUTE = timedelta(minutes=1)
+from chevupload.testing.contract import RecordsContract
+from chevupload.testing.records import MINUTE, NOW, in_threads, new_upload
 
 
 def store(catalog: EventRecords, upload_id: str = "a1") -> Event:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
 import pytest
 
-from chevupload.model import Upload
 from chevupload.protocols import JobRecords
 from chevupload.records.job import Job, JobRange
-from chevupload.testing.catalog import RecordsContract
-from chevupload.testing.records import NOW, in_threads, new_upload
+from chevupload.testing.contract import RecordsContract
+from chevupload.testing.records import MINUTE, NOW, ids, in_threads, new_upload
 
-MINUTE = timedelta(minutes=1)
 NAMES = [f"u{number:02}" for number in range(23)]
 
 
@@ -43,11 +41,6 @@ def found(catalog: JobRecords) -> Job:
     job = catalog.job("j1")
     assert job is not None
     return job
-
-
-def ids(uploads: Iterable[Upload]) -> list[str]:
-    """Return the ids of uploads."""
-    return [upload.id for upload in uploads]
 
 
 def claim(catalog: JobRecords, after: timedelta = timedelta(0)) -> JobRange | None:

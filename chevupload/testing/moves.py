@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from itertools import chain
 
 import pytest
@@ -11,10 +10,8 @@ import pytest
 from chevupload.model import Rendition, Upload
 from chevupload.protocols import CheckableRecords, MovableRecords
 from chevupload.records.move import Move
-from chevupload.testing.catalog import RecordsContract
-from chevupload.testing.records import NOW, in_threads, new_upload
-
-MINUTE = timedelta(minutes=1)
+from chevupload.testing.contract import RecordsContract
+from chevupload.testing.records import MINUTE, NOW, in_threads, new_upload
 
 
 def stored(catalog: MovableRecords, upload_id: str = "a1") -> Upload:

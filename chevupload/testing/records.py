@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from chevupload.model import Upload
+from chevupload.protocols import UploadRecords
 
 T = TypeVar("T")
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 """When every upload here came, unless a test says otherwise."""
 
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 _PATIENCE_SECONDS = 60
 
 
@@ -35,6 +39,18 @@ def new_upload(id_: str = "a1", **fields: Any) -> Upload:
         "storage_mode": "datefolder",
     }
     return Upload(id=id_, **(values | fields))
+
+
+def ready(catalog: UploadRecords, *uploads: Upload) -> None:
+    """Record uploads as ready."""
+    for upload in uploads:
+        catalog.reserve(upload)
+        catalog.publish(upload.id)
+
+
+def ids(uploads: Iterable[Upload]) -> list[str]:
+    """Return the ids of uploads."""
+    return [upload.id for upload in uploads]
 
 
 def in_threads(count: int, work: Callable[[int], T]) -> list[T]:

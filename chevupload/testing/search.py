@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from chevupload.model import Upload
 from chevupload.policy.quota import Usage
 from chevupload.protocols import ErasableRecords, SearchableRecords
 from chevupload.records.selection import Selection
-from chevupload.testing.catalog import RecordsContract, ids, ready
-from chevupload.testing.records import NOW, new_upload
-
-HOUR = timedelta(hours=1)
+from chevupload.testing.contract import RecordsContract
+from chevupload.testing.records import HOUR, NOW, ids, new_upload, ready
 
 
 class SearchableRecordsContract(RecordsContract):

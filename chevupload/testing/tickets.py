@@ -10,7 +10,7 @@ import pytest
 from chevupload.errors import RequestTaken
 from chevupload.model import Upload
 from chevupload.protocols import SweepableRecords, TicketRecords
-from chevupload.testing.catalog import RecordsContract
+from chevupload.testing.contract import RecordsContract
 from chevupload.testing.records import NOW, in_threads, new_upload
 
 DIGEST = "d" * 64

@@ -12,7 +12,7 @@ from chevupload.errors import NameTaken, QuotaExceeded, RequestTaken
 from chevupload.model import Rendition, Upload
 from chevupload.policy.quota import UNLIMITED, Quota, Usage
 from chevupload.protocols import CheckableRecords, UsageRecords
-from chevupload.testing.catalog import RecordsContract
+from chevupload.testing.contract import RecordsContract
 from chevupload.testing.records import in_threads, new_upload
 
 
