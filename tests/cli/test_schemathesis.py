@@ -15,7 +15,6 @@ from tests.support import IS_LONG, ROOT, environment, files_in
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
 
-@pytest.mark.timeout(600)
 def test_schemathesis_finds_nothing(start, tmp_path):
     """Every check that it has, on every route: examples, boundaries, random requests, right and wrong, and links."""
     folder = tmp_path / "site"

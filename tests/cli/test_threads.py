@@ -29,7 +29,6 @@ def test_neither_waiting_nor_fetching_takes_every_thread(threads):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_an_upload_is_answered_while_urls_are_fetched(tmp_path):
     """As many fetches as may be hang, others are told to come back at once, and four threads do for the rest."""
     go = threading.Event()

@@ -144,7 +144,7 @@ def run(case, environment, server, tls, tmp_path, picture):
     def run_client(key, command=case.client.command):
         words = [word.format(**values, key=key) for word in shlex.split(command)]
         return subprocess.run(
-            [*inside, *words], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False
+            [*inside, *words], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300, check=False
         )
 
     return run_client

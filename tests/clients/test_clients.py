@@ -9,11 +9,7 @@ import pytest
 
 from tests.clients.clients import CLIENTS, MULTIPART
 from tests.clients.conftest import ADDRESS, Case, cases
-from tests.clients.installing import SECONDS
 from tests.support import EMPTY, ROOT, file
-
-pytestmark = pytest.mark.timeout(3 * SECONDS)
-"""The first test of a client installs it, perhaps while another process installs it for its own first test."""
 
 CHUPO, IMGBB_CLI = (next(client for client in CLIENTS if client.name == name) for name in ("chupo", "imgbb-cli"))
 

@@ -34,7 +34,7 @@ pytest.importorskip("gunicorn", reason="gunicorn is not installed")
 EXAMPLE = ROOT / "examples" / "deployment"
 SECONDS = 60
 MAX_BYTES = 6_000_000
-pytestmark = [needs_nginx, pytest.mark.timeout(300)]
+pytestmark = needs_nginx
 
 
 def sample() -> dict[str, str]:
