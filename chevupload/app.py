@@ -28,7 +28,7 @@ from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.jobs import Jobs
 from chevupload.uploads.maintenance import Maintenance
 from chevupload.uploads.moving import MoveUploads
-from chevupload.uploads.rendering import Render
+from chevupload.uploads.rendering import Render, Rendering
 from chevupload.uploads.verifying import Verify
 from chevupload.validation import Kind, function_of, instance_of, optional
 from chevupload.web.account_api import AccountApi
@@ -170,9 +170,10 @@ class ChevUpload:
         self.context = context = served(features, context)
         self.routes, self.views = context.config.routes, context.views
         self.tickets, self.albums = context.tickets, context.albums
-        self.uploads, self.maintenance = context.uploads, Maintenance(context, context.uploads)
+        self.uploads, rendering = context.uploads, Rendering(context, context.creation)
+        self.maintenance = Maintenance(context, context.uploads, rendering)
         self._erase = Erase(context, context.uploads, context.key_store)
-        kinds = (Render(context, context.uploads), MoveUploads(context), Verify(context), self._erase)
+        kinds = (Render(context, rendering), MoveUploads(context), Verify(context), self._erase)
         self.jobs = Jobs(context, kinds)
         self.events = Events(context, self.links().cached if context.config.base_url is not None else None)
         answering = [feature(context) for feature in features]

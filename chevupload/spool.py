@@ -74,6 +74,10 @@ class SpoolFolder:
         self.for_all = Budget(max_bytes)
         self.for_unknown = Budget(max_bytes // 2, part_of=self.for_all)
 
+    def open(self, max_bytes: int) -> Spool:
+        """Return a new spool in it, whose sender is known."""
+        return Spool(self.path, max_bytes, budget=self.for_all)
+
 
 class Spool:
     """A temporary file, removed on close unless somebody adopted it.

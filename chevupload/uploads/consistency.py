@@ -84,9 +84,9 @@ class CheckReport:
 class ConsistencyCheck:
     """Looks, and mends."""
 
-    def __init__(self, context: UploadContext, uploads: Uploads) -> None:
+    def __init__(self, context: UploadContext, uploads: Uploads, rendering: Rendering) -> None:
         """Use these parts."""
-        self._uploads, self._rendering = uploads, Rendering(context, uploads)
+        self._uploads, self._rendering = uploads, rendering
         self._checkable = context.catalog if isinstance(context.catalog, CheckableRecords) else None
         self._storages = context.storages
         self._path = _path_of_ours(context.config.policy)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from chevupload.errors import ConfigError
 from chevupload.uploads.consistency import CheckReport, ConsistencyCheck, Inventories
 from chevupload.uploads.context import UploadContext
+from chevupload.uploads.rendering import Rendering
 from chevupload.uploads.service import Uploads
 from chevupload.uploads.sweep import Sweep, SweepReport
 
@@ -39,10 +40,10 @@ class _Regular(threading.Thread):
 class Maintenance:
     """Sweeps and checks."""
 
-    def __init__(self, context: UploadContext, uploads: Uploads) -> None:
-        """Use these parts; what is missing is rendered again by ``uploads``."""
+    def __init__(self, context: UploadContext, uploads: Uploads, rendering: Rendering) -> None:
+        """Use these parts; what is missing is rendered again by ``rendering``."""
         self._context = context
-        self._consistency = ConsistencyCheck(context, uploads)
+        self._consistency = ConsistencyCheck(context, uploads, rendering)
         self._pending_grace = context.config.policy.pending_grace
         self._regular: _Regular | None = None
 

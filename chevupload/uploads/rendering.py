@@ -13,10 +13,10 @@ from chevupload.protocols import CheckableRecords, ReplacingStorage, Storage
 from chevupload.storage.headers import stored_headers
 from chevupload.storage.pieces import pieces
 from chevupload.uploads.context import UploadContext
+from chevupload.uploads.creation import Creation
 from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.persist import save_file
 from chevupload.uploads.record import Source
-from chevupload.uploads.service import Uploads
 
 logger = logging.getLogger("chevupload")
 
@@ -27,9 +27,9 @@ DERIVED = ("thumb", "medium", "frame")
 class Rendering:
     """Renders the derived pictures of an upload again."""
 
-    def __init__(self, context: UploadContext, uploads: Uploads) -> None:
+    def __init__(self, context: UploadContext, creation: Creation) -> None:
         """Use these parts."""
-        self._context, self._uploads = context, uploads
+        self._context, self._creation = context, creation
 
     def render(self, upload: Upload, names: Collection[str] | None = None) -> None:
         """Render the derived pictures of an upload from its original, with the settings of now.
@@ -47,10 +47,10 @@ class Rendering:
             ConfigError: the catalog cannot record it.
         """
         storage = self._context.storages.of(upload)
-        with self._uploads.spool(upload.size) as spool:
+        with self._context.spools.open(upload.size) as spool:
             for piece in pieces(storage, upload.path):
                 spool.write(piece)
-            job = self._uploads.job(Source(spool, None), Parameters(), Principal())
+            job = self._creation.job(Source(spool, None), Parameters(), Principal())
             with self._context.renderer.process(job) as media:
                 found: dict[str, MediaFile | None] = {name: getattr(media, name) for name in DERIVED}
                 found |= {file.name: file for file in media.extras}
@@ -86,9 +86,9 @@ class Render:
     step_size = 1
     parameters: frozenset[str] = frozenset()
 
-    def __init__(self, context: UploadContext, uploads: Uploads) -> None:
+    def __init__(self, context: UploadContext, rendering: Rendering) -> None:
         """Use these parts."""
-        self._rendering, self._context = Rendering(context, uploads), context
+        self._rendering, self._context = rendering, context
 
     def begin(self, arguments: Mapping[str, str]) -> None:
         """Look whether no reader has to miss a file meanwhile.

@@ -1,72 +1,27 @@
-"""The uploads of a site: taken in, listed and taken away.
-
-:meth:`Uploads.create` is the way of every upload, from a spooled source to a published record. Requests come to it by
-the API, files of a host's own code by :meth:`Uploads.save`.
-"""
+"""The uploads of a site, for a host's own code: taken in, listed, changed and taken away."""
 
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 from chevupload.audit import HOST, Actor
-from chevupload.errors import (
-    AlbumTaken,
-    ConfigError,
-    EmptySource,
-    HeldByTransaction,
-    InvalidParameter,
-    Refusal,
-    RequestDenied,
-    RequestTaken,
-    TicketUsed,
-)
+from chevupload.errors import ConfigError, EmptySource, HeldByTransaction, InvalidParameter
 from chevupload.keys import principal_of
-from chevupload.model import (
-    Cursor,
-    MediaFile,
-    MediaJob,
-    MediaResult,
-    Owner,
-    Principal,
-    Upload,
-    UploadType,
-    as_principal,
-)
-from chevupload.naming import random_id
-from chevupload.policy.quota import Quota, Usage
-from chevupload.protocols import (
-    AuditRecords,
-    EditableAlbumRecords,
-    IdempotentRecords,
-    OwnedRecords,
-    Readable,
-    TicketRecords,
-    UsageRecords,
-    Wrapper,
-)
-from chevupload.records.ticket import TicketClaims
-from chevupload.spool import Spool
-from chevupload.uploads.albums import Albums
+from chevupload.model import Cursor, Owner, Upload, UploadType, as_principal
+from chevupload.policy.quota import Usage
+from chevupload.protocols import AuditRecords, OwnedRecords, Readable, UsageRecords, Wrapper
 from chevupload.uploads.context import UploadContext
-from chevupload.uploads.duplicates import Duplicates
+from chevupload.uploads.creation import Creation
 from chevupload.uploads.editing import Changes, Editing
-from chevupload.uploads.idempotency import find_earlier, pending
-from chevupload.uploads.parameters import GivenParameters, Parameters, check_parameters, check_query, clean_text
-from chevupload.uploads.persist import Reservation, Writer
-from chevupload.uploads.record import Source, Stored, build_record, candidates
-from chevupload.uploads.references import check_references
-from chevupload.uploads.ticket_uses import choose_use, digests
+from chevupload.uploads.parameters import GivenParameters, check_parameters, check_query, clean_text
+from chevupload.uploads.record import Source
 from chevupload.uploads.upload_log import UploadLog
 
 _READ_BYTES = 262_144
 _PAGE = 200
 """How many uploads are taken away together."""
-_MORE_ATTEMPTS = 3
-"""To take a use of a ticket, or to make an album: what others take first they may give back."""
 _ID = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
@@ -95,129 +50,25 @@ class ListParameters(TypedDict, total=False):
 
 
 class Uploads:
-    """Takes uploads in and takes them away again.
+    """Takes uploads in and takes them away again."""
 
-    Attributes:
-        is_idempotent: whether a request that is sent once more is known again, which needs a catalog for it.
-    """
-
-    def __init__(self, context: UploadContext) -> None:
+    def __init__(self, context: UploadContext, creation: Creation) -> None:
         """Use these parts.
 
         Raises:
             ConfigError: the policy needs a catalog that can do more.
         """
-        catalog = context.catalog
-        self._context, self._config, self._clock = context, context.config, context.clock
+        catalog, policy = context.catalog, context.config.policy
+        self._context, self._creation, self._editing = context, creation, Editing(context)
         self._catalog, self._writer, self._transactions = catalog, context.writer, context.transactions
-        self.is_idempotent = isinstance(catalog, IdempotentRecords)
-        self._uses = catalog if isinstance(catalog, TicketRecords) else None
-        self._requests = catalog if isinstance(catalog, IdempotentRecords) else None
         self._owned = catalog if isinstance(catalog, OwnedRecords) else None
-        self._editing = Editing(context)
-        if self._config.policy.audit_lifetime is not None and not isinstance(catalog, AuditRecords):
+        if policy.audit_lifetime is not None and not isinstance(catalog, AuditRecords):
             raise ConfigError("Policy(audit_lifetime=...) needs a catalog with the methods of AuditRecords")
-        self._duplicates = Duplicates(context)
-        self._named_albums = Albums(context)
-        if self._config.policy.album_names and not isinstance(catalog, EditableAlbumRecords):
-            raise ConfigError("Policy(album_names=True) needs a catalog with the methods of EditableAlbumRecords")
-        self._counted, self._usages = self._config.policy.usage, None
+        self._counted, self._usages = policy.usage, None
         if self._counted is not None:
             if not isinstance(catalog, UsageRecords):
                 raise ConfigError("Policy(usage=...) needs a catalog with the methods of UsageRecords")
             self._usages = catalog
-
-    def create(
-        self,
-        source: Source,
-        parameters: Parameters,
-        sender: Principal,
-        *,
-        log: UploadLog,
-        client: str = "",
-        session: Any = None,
-        request_digest: str | None = None,
-        refusal: Refusal | None = None,
-    ) -> Stored:
-        """Take one source in and return its published record; with a session, published when that commits.
-
-        Args:
-            source: the file, and its name.
-            parameters: checked already.
-            sender: whose it is.
-            log: measures the steps.
-            client: whom the renderer is fair to: a user's id, or a client's address.
-            session: of the host, on the catalog's database.
-            request_digest: what a request with the same one has stored before is returned, and nothing is stored. With
-                a ticket it is the ticket that decides, and the file.
-            refusal: why nothing new may be stored.
-
-        Raises:
-            Refusal: parameters or picture are not acceptable; nothing was stored.
-            BackendError: a part is away; nothing was stored, or the sweep will remove it.
-            ConfigError: a session that the catalog cannot join, or a quota where no usage is kept.
-        """
-        log.owner, log.bytes = sender.user_id, source.spool.size
-        log.done("receive")
-        if not sender.may("upload"):
-            raise RequestDenied
-        request_digest, earlier = self._find_request(request_digest, source, sender)
-        if earlier is not None:
-            return Stored(earlier, is_repeated=True)
-        if refusal is not None:
-            raise refusal
-        quota = self.quota(sender)
-        self._check(parameters, sender, session)
-        if (earlier := self._duplicates.of_source(source, parameters, sender)) is not None:
-            return Stored(earlier, is_repeated=True, is_duplicate=True)
-        log.done("check")
-        album, is_new = None, False
-        if parameters.album is not None:
-            album, is_new = self._named_albums.named(sender, parameters.album, session=session)
-            parameters = replace(parameters, album_id=album.id)
-        with self._context.renderer.process(self.job(source, parameters, sender), client=client) as media:
-            log.done("render")
-            record = build_record(
-                source,
-                parameters,
-                sender,
-                media,
-                policy=self._config.policy,
-                max_tags=self._config.limits.max_tags,
-                upload_id=random_id(self._config.policy.id_length),
-                random_name=secrets.token_hex(16),
-                received_at=self._clock(),
-                request_digest=request_digest,
-            )
-            if (earlier := self._duplicates.of_record(record, source, parameters, sender)) is not None:
-                return Stored(earlier, is_repeated=True, is_duplicate=True)
-            record = self._context.storages.chosen(record, sender)
-            files = _files(source, media)
-            self._context.hooks.ask(record, sender, files[0].path)
-            log.done("check")
-            writer = self._writer if session is None else self._transactions.writer(session, sender)
-            until = None if sender.ticket is None else sender.ticket.expires_at
-            reservation = Reservation(quota=quota, taken_until=until, album=album if is_new else None)
-            stored = self._store(writer, record, files, source, sender, log, reservation, session)
-        if session is None and not stored.is_repeated:
-            self._context.hooks.uploaded(stored.upload, sender)
-        return stored
-
-    def was_requested(self, request_digest: str) -> bool:
-        """Whether a request with this digest has stored something, or is about to.
-
-        Raises:
-            BackendError: the catalog is away.
-        """
-        return self._requests is not None and self._requests.requested(request_digest) is not None
-
-    def was_used(self, ticket: TicketClaims) -> bool:
-        """Whether something was uploaded with a ticket, or is about to be.
-
-        Raises:
-            BackendError: the catalog is away.
-        """
-        return self._uses is not None and bool(self._uses.uses(list(digests(ticket))))
 
     def save(
         self,
@@ -251,8 +102,8 @@ class Uploads:
         if unknown := parameters.keys() - GivenParameters.__annotations__:
             raise TypeError(f"save() got unexpected parameters: {', '.join(sorted(unknown))}")
         principal = principal_of(self._context.keys, owner) or as_principal(owner)
-        checked = check_parameters(parameters.get, principal, max_tags=self._config.limits.max_tags)
-        with UploadLog() as log, self.spool(self.max_bytes(principal)) as spool:
+        checked = check_parameters(parameters.get, principal, max_tags=self._context.config.limits.max_tags)
+        with UploadLog() as log, self._context.spools.open(self._creation.max_bytes(principal)) as spool:
             content = file.stream if isinstance(file, Wrapper) else file
             while data := content.read(_READ_BYTES):
                 spool.write(data)
@@ -260,7 +111,7 @@ class Uploads:
                 raise EmptySource
             source = Source(spool, filename or _name_of(file))
             client = principal.user_id or ""
-            log.stored = self.create(source, checked, principal, log=log, client=client, session=session)
+            log.stored = self._creation.create(source, checked, principal, log=log, client=client, session=session)
             return log.stored.upload
 
     def get(self, upload_id: str) -> Upload | None:
@@ -270,7 +121,7 @@ class Uploads:
             BackendError: the catalog is away.
         """
         upload = self._catalog.get(upload_id)
-        return None if upload is None or upload.is_expired(self._clock()) else upload
+        return None if upload is None or upload.is_expired(self._context.clock()) else upload
 
     def update(
         self, upload: Upload | str, *, session: Any = None, by: Actor = HOST, **changes: Unpack[Changes]
@@ -341,7 +192,7 @@ class Uploads:
         query = check_query(q)
         if user_id is None:
             return []
-        place, now = self._place(user_id, before), self._clock()
+        place, now = self._place(user_id, before), self._context.clock()
         return self._owned.owned(user_id, now=now, limit=limit, before=place, album_id=album, type=type, query=query)
 
     def _place(self, user_id: str, before: Upload | Cursor | str | None) -> Cursor | None:
@@ -406,28 +257,6 @@ class Uploads:
             self._context.audit.record_by(by, "upload_deleted", owner_id=upload.owner_id, detail=upload.id)
         return True
 
-    def max_bytes(self, principal: Principal) -> int:
-        """Return how large a file of this sender may be."""
-        limits = self._config.limits
-        of_site = limits.max_guest_bytes if principal.is_guest else limits.max_bytes
-        of_user = of_site if principal.max_bytes is None else principal.max_bytes
-        return of_user if principal.key_max_bytes is None else min(of_user, principal.key_max_bytes)
-
-    def quota(self, principal: Principal) -> Quota:
-        """Return how much this owner may keep.
-
-        Raises:
-            ConfigError: the Principal has a quota, and no usage is kept.
-        """
-        policy, files, bytes_ = self._config.policy, principal.quota_files, principal.quota_bytes
-        if self._counted is None and (files is not None or bytes_ is not None):
-            raise ConfigError("the quota of a Principal needs Policy(usage='originals') or Policy(usage='all')")
-        if files is None:
-            files = policy.guest_quota_files if principal.is_guest else policy.quota_files
-        if bytes_ is None:
-            bytes_ = policy.guest_quota_bytes if principal.is_guest else policy.quota_bytes
-        return Quota(files=files, bytes=bytes_)
-
     def usage(self, owner: Owner, *, recount: bool = False) -> Usage:
         """Return how many uploads an owner keeps, and of how many bytes; all guests are one owner.
 
@@ -458,108 +287,8 @@ class Uploads:
             raise ConfigError("no usage is kept: it needs the policy's usage, which is 'originals' or 'all'")
         return self._usages.owners()
 
-    def spool(self, max_bytes: int) -> Spool:
-        """Return a temporary file where workers read."""
-        return Spool(self._context.spools.path, max_bytes, budget=self._context.spools.for_all)
-
-    def job(self, source: Source, parameters: Parameters, sender: Principal) -> MediaJob:
-        """Return what a renderer is to make of a source."""
-        formats = self._config.policy.formats
-        return MediaJob(
-            source=source.spool.path,
-            folder=self._context.spools.path,
-            formats=tuple(name for name in formats if sender.formats is None or name in sender.formats),
-            width=parameters.width,
-            originals=sender.originals or self._config.originals,
-            thumb_side=self._config.renditions.thumb_side,
-            medium_side=self._config.renditions.medium_side,
-            medium_fixed=self._config.renditions.medium_fixed,
-            quality=self._config.renditions.quality,
-            max_pixels=sender.max_pixels or self._config.limits.max_pixels,
-            max_total_pixels=self._config.limits.max_total_pixels,
-            max_frames=self._config.limits.max_frames,
-            max_scans=self._config.limits.max_scans,
-            extra=self._config.renditions.extra,
-        )
-
-    def _store(
-        self,
-        writer: Writer,
-        record: Upload,
-        files: tuple[MediaFile, ...],
-        source: Source,
-        sender: Principal,
-        log: UploadLog,
-        reservation: Reservation,
-        session: Any,
-    ) -> Stored:
-        """Store a record, or return what another request has stored meanwhile that is the same."""
-        ticket = sender.ticket
-        attempts = (1 if ticket is None else ticket.uses + _MORE_ATTEMPTS) + _MORE_ATTEMPTS * bool(reservation.album)
-        for _ in range(attempts):
-            try:
-                names = candidates(record, self._config.policy)
-                return Stored(writer.store(names, files, log, reservation))
-            except AlbumTaken:
-                # Another upload has made it, or this one, whose name was not free.
-                assert reservation.album is not None, "no new album"
-                album, is_new = self._named_albums.named(sender, reservation.album.title, session=session)
-                record = replace(record, album_id=album.id)
-                reservation = replace(reservation, album=album if is_new else None)
-            except RequestTaken:
-                # Of several at the same time, the first one to reserve has won; the others had not seen it.
-                digest, earlier = self._find_request(record.request_digest, source, sender)
-                if earlier is not None:
-                    return Stored(earlier, is_repeated=True)
-                record = replace(record, request_digest=digest)
-        raise pending()
-
-    def _find_request(self, digest: str | None, source: Source, sender: Principal) -> tuple[str | None, Upload | None]:
-        """Return the digest that the upload of a request has, and what a request with it has stored before.
-
-        Raises:
-            RequestPending: that is on its way.
-            RequestReused: it was of another file.
-            TicketUsed: the sender's ticket is used up, or what was uploaded of this file with it is gone.
-            BackendError: the catalog is away.
-        """
-        if sender.ticket is None:
-            return digest, None if digest is None else self._earlier(digest, source)
-        assert self._uses is not None, "no ticket without records of uses"
-        # An upload that was abandoned frees its use; one that is gone does not.
-        for _ in range(2):
-            digest, is_taken = choose_use(sender.ticket, source.spool.md5, self._uses)
-            if not is_taken:
-                return digest, None
-            if (earlier := self._earlier(digest, source)) is not None:
-                return digest, earlier
-        raise TicketUsed
-
-    def _earlier(self, digest: str, source: Source) -> Upload | None:
-        assert self._requests is not None, "no digest without is_idempotent"
-        return find_earlier(
-            digest,
-            source.spool.md5,
-            records=self._requests,
-            writer=self._writer,
-            transactions=self._transactions,
-            now=self._clock(),
-        )
-
-    def _check(self, parameters: Parameters, principal: Principal, session: Any) -> None:
-        """Refuse what costs nothing to refuse, before anything is decoded."""
-        if principal.is_guest and not self._config.policy.guests:
-            raise RequestDenied
-        check_references(self._context, principal, parameters.album_id, parameters.category_id, session)
-
 
 def _name_of(file: Readable | Wrapper) -> str | None:
     """Return what a file of a framework or of the standard library says of its name."""
     name = getattr(file, "filename", None) or getattr(file, "name", None)
     return name if isinstance(name, str) else None
-
-
-def _files(source: Source, media: MediaResult) -> tuple[MediaFile, ...]:
-    """List the local files in the order of :attr:`Upload.paths`."""
-    unchanged = () if media.original else (MediaFile(path=source.spool.path, size=source.spool.size),)
-    return (*unchanged, *media.files)

@@ -46,7 +46,7 @@ class AccountApi(ApiFeature):
     def _limits(self, sender: Principal) -> Document:
         formats = usable(self._config.policy.formats)
         return {
-            "max_bytes": self._context.uploads.max_bytes(sender),
+            "max_bytes": self._context.creation.max_bytes(sender),
             "max_pixels": sender.max_pixels or self._config.limits.max_pixels,
             "formats": [name for name in formats if sender.formats is None or name in sender.formats],
         }
@@ -57,7 +57,7 @@ class AccountApi(ApiFeature):
         return {window.name: window.most for window in windows} if windows else None
 
     def _quota(self, sender: Principal) -> Document:
-        quota = self._context.uploads.quota(sender)
+        quota = self._context.creation.quota(sender)
         return {"files": quota.files, "bytes": quota.bytes}
 
     def _usage(self, sender: Principal) -> Document | None:

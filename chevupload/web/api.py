@@ -72,7 +72,7 @@ class UploadApi(Feature):
             form.read_query(environ, None)
             if method not in ("POST", "GET"):
                 raise MethodNotAllowed(headers=(("Allow", _METHODS),))
-            if "HTTP_IDEMPOTENCY_KEY" in environ and not self._context.uploads.is_idempotent:
+            if "HTTP_IDEMPOTENCY_KEY" in environ and not self._context.creation.is_idempotent:
                 raise InvalidParameter("Idempotency-Key is not supported by this site")
             with self._receiver.opened(environ, form) as incoming:
                 upload, links = incoming.store()

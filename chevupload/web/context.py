@@ -14,6 +14,7 @@ from chevupload.protocols import Fetcher, KeyStore
 from chevupload.signing import DeleteTokens, FormTokens
 from chevupload.uploads.albums import Albums
 from chevupload.uploads.context import UploadContext
+from chevupload.uploads.creation import Creation
 from chevupload.uploads.service import Uploads
 from chevupload.uploads.tickets import Tickets
 from chevupload.uploads.views import ViewCounter
@@ -49,14 +50,19 @@ class WebContext(UploadContext):
     key_store: KeyStore | None
 
     @cached_property
-    def uploads(self) -> Uploads:
-        """What takes uploads in and away."""
-        return Uploads(self)
-
-    @cached_property
     def albums(self) -> Albums:
         """What makes and changes albums."""
         return Albums(self)
+
+    @cached_property
+    def creation(self) -> Creation:
+        """What makes uploads."""
+        return Creation(self, self.albums)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """What takes uploads in and away."""
+        return Uploads(self, self.creation)
 
     @cached_property
     def rate_limits(self) -> RateLimits:

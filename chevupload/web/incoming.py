@@ -104,11 +104,11 @@ class Incoming:
         return outcomes
 
     def _store(self, source: Source, digest: str | None, log: UploadLog, slot: UploadSlot) -> tuple[Upload, Links]:
-        uploads, principal = self.context.uploads, self.principal
-        if source.spool.size > (max_bytes := uploads.max_bytes(principal)):
+        creation, principal = self.context.creation, self.principal
+        if source.spool.size > (max_bytes := creation.max_bytes(principal)):
             raise TooLarge(f"File too big - max {format_bytes(max_bytes)}")
         try:
-            stored = log.stored = uploads.create(
+            stored = log.stored = creation.create(
                 source,
                 self.parameters,
                 principal,
@@ -132,7 +132,7 @@ class Incoming:
 
     def _digest(self, place: int) -> str | None:
         key = self.environ.get("HTTP_IDEMPOTENCY_KEY")
-        if key is None or not self.context.uploads.is_idempotent:
+        if key is None or not self.context.creation.is_idempotent:
             return None
         digest = request_digest(key, self.principal, place)
         # A ticket knows a repeated request by the file.

@@ -18,8 +18,8 @@ from chevupload.config import Config
 from chevupload.errors import FloodDetected, QuotaExceeded, TooManyWrongKeys
 from chevupload.model import Principal
 from chevupload.policy.flood import Window
+from chevupload.uploads.creation import Creation
 from chevupload.uploads.idempotency import request_digest
-from chevupload.uploads.service import Uploads
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.window_counts import MemoryCounts, counts_in
 from chevupload.wsgi.proxies import client_network
@@ -145,9 +145,9 @@ class UploadSlot:
         refusal: why the sender may store nothing new: the request may be one that was answered before, which is free.
     """
 
-    def __init__(self, limits: RateLimits, uploads: Uploads, log: UploadLog) -> None:
+    def __init__(self, limits: RateLimits, creation: Creation, log: UploadLog) -> None:
         """Hold nothing yet; ``log`` tells in the end what was stored."""
-        self._limits, self._uploads, self._log = limits, uploads, log
+        self._limits, self._creation, self._log = limits, creation, log
         self._principal: Principal | None = None
         self._slot: _Slot | None = None
         self.refusal: FloodDetected | None = None
@@ -174,9 +174,9 @@ class UploadSlot:
     def _was_sent_before(self, principal: Principal, environ: WSGIEnvironment, place: int) -> bool:
         """Whether the request may be one that was answered before; with a ticket, the file will tell."""
         if principal.ticket is not None:
-            return self._uploads.was_used(principal.ticket)
+            return self._creation.was_used(principal.ticket)
         key = environ.get("HTTP_IDEMPOTENCY_KEY")
-        return key is not None and self._uploads.was_requested(request_digest(key, principal, place))
+        return key is not None and self._creation.was_requested(request_digest(key, principal, place))
 
     def give_back(self) -> None:
         """Give back what was taken."""

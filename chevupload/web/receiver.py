@@ -40,7 +40,7 @@ class Receiver:
     def __init__(self, context: WebContext) -> None:
         """Use these parts."""
         self._context = context
-        self._limits, self._uploads, self._spools = context.config.limits, context.uploads, context.spools
+        self._limits, self._creation, self._spools = context.config.limits, context.creation, context.spools
         self._tokens, self._rates = context.form_tokens, context.rate_limits
 
     @contextmanager
@@ -115,7 +115,7 @@ class Receiver:
 
     def slot(self, log: UploadLog) -> UploadSlot:
         """Return what holds the slot of an upload in the flood limits, of which nothing is taken yet."""
-        return UploadSlot(self._rates, self._uploads, log)
+        return UploadSlot(self._rates, self._creation, log)
 
     def skim(self, environ: WSGIEnvironment, form: Form) -> None:
         """Read the fields of a body that is refused anyhow, for ``format``; its client mends the rest later."""
@@ -156,11 +156,11 @@ class Receiver:
     def _max_bytes(self, known: Principal | Refusal | None, user: Principal | None) -> int:
         """Return how large a file may be, by what is known of its sender so far."""
         if isinstance(known, Principal):
-            return self._uploads.max_bytes(known)
+            return self._creation.max_bytes(known)
         if known is not None:
             return self._limits.refusal_scan_bytes
         # A key may follow, and be anybody's; or none, where a user needs none.
-        return max(self._limits.max_bytes, 0 if user is None else self._uploads.max_bytes(user))
+        return max(self._limits.max_bytes, 0 if user is None else self._creation.max_bytes(user))
 
     def _max_form_bytes(self, form: Form, max_bytes: int) -> int:
         """Return how large the files may be together: no more than half of the space for temporary files."""

@@ -41,7 +41,7 @@ class UploadForm:
         is_guest = sender is not None and sender.is_guest
         is_user = sender is not None and not is_guest
         key_max_bytes = self._config.limits.max_bytes
-        max_bytes = key_max_bytes if sender is None else self._context.uploads.max_bytes(sender)
+        max_bytes = key_max_bytes if sender is None else self._context.creation.max_bytes(sender)
         login_url = None if is_user else self._config.policy.login_url
         return {
             "token": "" if sender is None else self._tokens.sign(sender.user_id),

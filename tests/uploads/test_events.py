@@ -93,7 +93,7 @@ def test_a_change_is_told_with_what_was_before(make):
     changed = stand.component.uploads.update(upload, title=None, tags=["b"])
     stand.component.uploads.update(upload, tags=["b"])
     stand.start(renditions=Renditions(thumb_side=30))
-    Rendering(stand.component.context, stand.component.uploads).render(upload)
+    Rendering(stand.component.context, stand.component.context.creation).render(upload)
     rendered = stand.component.uploads.get(upload.id)
     assert rendered.thumb_size != changed.thumb_size
     while stand.component.events.deliver().told:
