@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from chevupload.media.containers.gif import color_table_bytes
+from chevupload.errors import BrokenImage
+from chevupload.media.containers import gif
+from chevupload.media.containers.gif import blocks, color_table_bytes
 from tests.media.pictures import animation, encoded, frames, photo, processed, refused, shown
 
 MOVING = animation("GIF", (60, 40))
@@ -63,3 +66,34 @@ REFUSED = {
 def test_missing_pixels_are_a_refusal(tmp_path: Path, name: str) -> None:
     """Nothing is taken whose pixels are not there."""
     assert refused(tmp_path, REFUSED[name]).code == 610
+
+
+HEAD = b"GIF89a" + bytes(7)
+PICTURE = b"," + bytes(9) + b"\x08"
+FULL = b"\xff" + b"\xff\0,!" * 63 + b"\xff\xff\xff"
+"""The largest block of data."""
+
+
+@pytest.mark.parametrize("count", [0, 7, 8, 9, 16, 17, 600])
+@pytest.mark.parametrize("last", [b"", b"\3abc", b"\xfe" + b"\xff" * 254])
+def test_full_blocks_of_data_are_passed_over(count: int, last: bytes) -> None:
+    """As many as there are, whether the picture ends behind them, goes on, or is cut off."""
+    first = PICTURE + FULL * count + last + b"\0"
+    data = HEAD + first + PICTURE + FULL * count + b"\1a\0;"
+    found = [(block.start, block.end, block.is_whole) for block in blocks(io.BytesIO(data))]
+    start = len(HEAD) + len(first)
+    assert found == [(len(HEAD), start, True), (start, len(data) - 1, True)]
+    cut = io.BytesIO(data[: start - 2])
+    assert [block.is_whole for block in blocks(cut)] == [False]
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_full_blocks_of_data_count(monkeypatch: pytest.MonkeyPatch, excess: int) -> None:
+    """A file may have so many blocks of data, and no more."""
+    monkeypatch.setattr(gif, "MAX_PIECES", 100)
+    file = io.BytesIO(HEAD + PICTURE + FULL * (99 + excess) + b"\0;")
+    if not excess:
+        assert [block.is_whole for block in blocks(file)] == [True]
+        return
+    with pytest.raises(BrokenImage):
+        list(blocks(file))
