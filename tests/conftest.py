@@ -7,11 +7,13 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from chevupload.uploads.views import _Writer
 from tests.support import EMPTY, IS_LONG, Stand
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
@@ -72,6 +74,22 @@ def pytest_collection_modifyitems(items):
         named = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
         if SERVERS & {*item.fixturenames, *named}:
             item.add_marker("servers")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown():
+    """Write the views that pages have counted before the databases of a test go, and give up those that cannot be.
+
+    Otherwise each component that nobody closed would try it again every few seconds, and say so in the log of other
+    tests.
+    """
+    for thread in threading.enumerate():
+        if isinstance(thread, _Writer):
+            counter = thread._write.__self__
+            counter.close()
+            if counter._counts:
+                counter._records = None
+                counter.close()
 
 
 def pytest_generate_tests(metafunc):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.object_stores import wait_for
+from tests.ports import wait_for
 
 needs_nginx = pytest.mark.skipif(
     shutil.which("nginx") is None, reason="nginx is not installed: apt-get install nginx-light"

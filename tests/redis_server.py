@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.object_stores import free_port, wait_for
+from tests.ports import free_port, wait_for
 
 needs_redis = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="Redis is not installed: apt-get install redis-server"

@@ -335,11 +335,11 @@ class Server:
         """End it, and return its status and what else it printed."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        rest, _ = self.process.communicate(timeout=30)
+        rest, _ = self.process.communicate(timeout=300)
         self.log.close()
         return self.process.returncode, rest
 
-    def wait_for_workers(self, seconds: float = 10.0) -> list[int]:
+    def wait_for_workers(self, seconds: float = 60.0) -> list[int]:
         """Wait until no worker is left, and list those that stay."""
         deadline = time.monotonic() + seconds
         while (left := self.workers()) and time.monotonic() < deadline:

@@ -9,7 +9,6 @@ import base64
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from tests.benchmarks import filedepot_way as filedepot
 from tests.benchmarks import tutorial
 from tests.benchmarks.process import ProcessTree
 from tests.benchmarks.samples import BODY_BYTES, Sample
+from tests.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -224,7 +224,7 @@ def ours(folder: Path) -> Iterator[Server]:
     data = ["--data", str(folder / "data")]
     _run([*program, "user", "add", "bench", *data, "--json"], folder)
     key = _run([*program, "key", "add", "bench", *data, "--json"], folder)["key"]
-    port = _free_port()
+    port = free_port()
     address = ["--host", "127.0.0.1", "--port", str(port), "--threads", str(THREADS), "--flood", "off"]
     yield from _serve([*program, "serve", *data, *address], port, key, folder)
 
@@ -271,7 +271,7 @@ def filedepot_way(folder: Path) -> AbstractContextManager[Server]:
 def _program(name: str, key: str, folder: Path) -> Iterator[Server]:
     files = folder / "files"
     files.mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     yield from _serve([sys.executable, str(HERE / name), str(files), str(port), str(THREADS)], port, key, folder)
 
 
@@ -287,9 +287,3 @@ def _run(command: list[str], folder: Path) -> Any:
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
     return json.loads(done.stdout)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -18,9 +18,9 @@ import requests
 from chevupload.site.data_folder import Site
 from tests.benchmarks.attackers import Target
 from tests.benchmarks.process import ProcessTree
-from tests.endurance.servers import free_port
 from tests.examples.story import Browser
 from tests.nginx import running_nginx
+from tests.ports import free_port
 from tests.support import ROOT, picture
 
 _LARGE_BYTES = 40_000_000

@@ -13,8 +13,8 @@ from chevupload import embedded
 from chevupload.contrib.celery import register
 from chevupload.errors import BackendError
 from tests.databases import data_folder
+from tests.ports import free_port
 from tests.redis_server import RedisServer, needs_redis
-from tests.storage.object_stores import free_port
 from tests.support import ROOT, environment, file
 
 

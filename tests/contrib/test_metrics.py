@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from chevupload.contrib.metrics import Metrics
 from chevupload.errors import CatalogError
 from chevupload.spool import Spool
-from tests.endurance.servers import free_port
+from tests.ports import free_port
 from tests.support import PNG, environment, file
 
 SITE = """

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from tests.storage.object_stores import free_port, wait_for
+from tests.ports import free_port, wait_for
 
 _CONFIGURATION = """
 [databases]

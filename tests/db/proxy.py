@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import URL
 
+from tests.ports import free_port
+
 _READ_BYTES = 65_536
 
 
@@ -23,8 +25,8 @@ class Proxy:
 
     def __init__(self, url: URL) -> None:
         self._upstream = _address(url)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._port = self._listener.getsockname()[1]
+        self._port = free_port()
+        self._listener = socket.create_server(("127.0.0.1", self._port))
         query = {name: value for name, value in url.query.items() if name not in ("host", "port", "unix_socket")}
         self.url = url.set(host="127.0.0.1", port=self._port, query=query)
         self.on_loss: Callable[[], None] | None = None

@@ -57,7 +57,7 @@ def test_of_many_processes_one_gets_each_name_and_none_is_locked_out(tmp_path):
         subprocess.Popen([sys.executable, "-W", "error", "-c", RACER, path, str(number)], stdout=subprocess.PIPE)
         for number in range(8)
     ]
-    outputs = [process.communicate(timeout=60)[0].decode() for process in processes]
+    outputs = [process.communicate()[0].decode() for process in processes]
     assert [process.returncode for process in processes] == [0] * 8
     wins = [int(number) for output in outputs for number in output.split()]
     assert sorted(wins) == list(range(25))
@@ -154,12 +154,12 @@ def test_switching_to_wal_waits_for_others(tmp_path):
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("CREATE TABLE t (a)")
     other.execute("BEGIN EXCLUSIVE")
-    timer = threading.Timer(0.3, other.rollback)
-    timer.start()
     engine = sqlite_engine(path, busy_seconds=0.05)
     with pytest.raises(CatalogError), Database(engine).connect():
         pass
-    patient = sqlite_engine(path, busy_seconds=5)
+    timer = threading.Timer(0.3, other.rollback)
+    timer.start()
+    patient = sqlite_engine(path, busy_seconds=300)
     with Database(patient).connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     timer.join()

@@ -218,7 +218,7 @@ def test_a_sweep_waits_for_a_transaction_that_is_still_open(stand, host):
         sweep = threads.submit(stand.component.maintenance.sweep, grace=NOTHING)
         time.sleep(0.3)
         session.commit()
-        sweep.result(60)
+        sweep.result()
     assert stand.component.uploads.get(upload.id) == upload
     assert len(stand.stored()) == 2
 
@@ -381,7 +381,7 @@ def test_a_process_that_dies_inside_leaves_nothing_after_a_sweep(make, tmp_path,
     folder.mkdir()
     process = multiprocessing.get_context("spawn").Process(target=_die_inside, args=(folder, tmp_path / "records.db"))
     process.start()
-    process.join(60)
+    process.join()
     assert process.exitcode == -signal.SIGKILL
     assert len(files_in(folder / "images")) == 2
     (folder / "incoming").rename(tmp_path / "kept")

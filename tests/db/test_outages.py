@@ -14,7 +14,13 @@ from chevupload.testing.records import in_threads
 from tests.db.proxy import Proxy
 from tests.support import EMPTY, PNG, assert_refusal, file, picture
 
-PATIENCE = {"connect_seconds": 2, "statement_seconds": 2}
+IMPATIENT = pytest.mark.parametrize("patience", [{"connect_seconds": 2, "statement_seconds": 2}], ids=["impatient"])
+
+
+@pytest.fixture
+def patience():
+    """Return how long a server is waited for: as long as ever, where a test is not of that."""
+    return {}
 
 
 @pytest.fixture(params=["postgres", "mariadb"])
@@ -27,9 +33,9 @@ def proxy(request):
 
 
 @pytest.fixture
-def database(proxy):
+def database(proxy, patience):
     """Return the database at the end of that way, by an engine with our settings."""
-    engine = engine_from(proxy.url, **PATIENCE)
+    engine = engine_from(proxy.url, **patience)
     yield Database(engine)
     engine.dispose()
 
@@ -116,6 +122,7 @@ def test_a_server_that_goes_at_a_commit_loses_and_leaves_nothing(stand, proxy, d
     stand.upload()
 
 
+@IMPATIENT
 def test_a_server_that_never_answers_is_not_waited_for_without_an_end(stand, proxy):
     """A connection that is taken and then forgotten costs seconds, and no thread for good."""
     proxy.is_silent = True
@@ -124,6 +131,7 @@ def test_a_server_that_never_answers_is_not_waited_for_without_an_end(stand, pro
     stand.upload()
 
 
+@IMPATIENT
 def test_a_statement_that_waits_too_long_ends(database, make_upload, now):
     """Somebody who holds a row, in a console for example, holds up none of us for longer than was set."""
     catalog = SqlCatalog(database)
@@ -143,7 +151,7 @@ def test_of_two_that_wait_for_each_other_one_goes_on(database, make_upload):
     for upload_id in ("a0", "a1"):
         catalog.reserve(make_upload(upload_id))
     uploads = Tables.default().uploads
-    both_hold_one = threading.Barrier(2, timeout=30)
+    both_hold_one = threading.Barrier(2, timeout=300)
 
     def work(number):
         try:

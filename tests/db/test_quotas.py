@@ -47,12 +47,12 @@ def start(function, database, folder):
 
 def run(function, url, folder, writer):
     """Call a function in a process of its own."""
-    function(stand(folder, Database(engine_from(url))), writer)
+    function(stand(folder, Database(engine_from(url, statement_seconds=300))), writer)
 
 
 def stand(folder, database):
     """Return a component that keeps usage."""
-    limits = Limits(waiting_uploads=THREADS, queue_seconds=120)
+    limits = Limits(waiting_uploads=THREADS, queue_seconds=300)
     return Stand(folder, catalog=SqlCatalog(database), policy=KEPT, limits=limits)
 
 
@@ -113,7 +113,7 @@ def test_sixty_four_threads_of_four_processes_store_exactly_what_fits(server, tm
     started = [start(fill, server, tmp_path / str(number)) for number in range(PROCESSES)]
     stored = [reader.recv() for _, reader in started]
     for process, _ in started:
-        process.join(60)
+        process.join()
     assert [process.exitcode for process, _ in started] == [0] * PROCESSES
     assert sum(stored) == FILES
     assert SqlCatalog(server).usage("user", counted="all") == rows(server)
@@ -131,7 +131,7 @@ def test_usage_is_the_sum_of_the_rows_whenever_a_server_is_killed(server, tmp_pa
                 reader.recv()
             process.kill()
         for process, _ in started:
-            process.join(60)
+            process.join()
         (tmp_path / f"sweep{turn}").mkdir()
         sweeper = stand(tmp_path / f"sweep{turn}", server)
         sweeper.component.maintenance.sweep(grace=NOTHING)

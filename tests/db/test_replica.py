@@ -120,13 +120,14 @@ def test_a_replica_that_is_away_is_left_alone_for_a_while(catalog, replica, arri
     """The database answers in its place, without a wait for each reader; it is asked again later."""
     stored(catalog, make_upload())
     arrive(title="as it was")
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     replica.close()
     for _ in range(3):
         assert catalog.get("a1").title is None
     assert caplog.text.count("the replica is away") == 1
     replica.open()
     assert catalog.get("a1").title is None
-    now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 11)
     assert catalog.get("a1").title == "as it was"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import subprocess
 import sys
+import threading
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -28,30 +30,38 @@ HOUR = timedelta(hours=1)
 
 
 class CountingStorage(LocalStorage):
-    """Tells of each file that it is asked to remove."""
+    """Tells of each file that it is asked to remove, and with the ``last`` of them waits to be killed."""
+
+    def __init__(self, folder: Path, last: float) -> None:
+        super().__init__(folder)
+        self._lock, self._left = threading.Lock(), last
 
     def delete(self, path: str) -> None:
         """Remove it."""
-        print("delete", path, flush=True)
+        with self._lock:
+            print("delete", path, flush=True)
+            self._left -= 1
+            if not self._left:
+                sys.stdin.readline()
         super().delete(path)
 
 
-def make_component(database: Database, folder: Path) -> ChevUpload:
+def make_component(database: Database, folder: Path, last: float = math.inf) -> ChevUpload:
     """Put a component together, a day after everything came."""
     return ChevUpload(
         keys=StaticKeys({}),
         catalog=SqlCatalog(database),
-        storage=CountingStorage(folder / "images"),
+        storage=CountingStorage(folder / "images", last),
         secret_keys=[SECRET],
         hooks=Hooks(on_delete=lambda upload: print("told", upload.id)),
         clock=lambda: NOW + timedelta(days=1),
     )
 
 
-def sweep(url: str, folder: str) -> None:
+def sweep(url: str, folder: str, last: str) -> None:
     """Sweep once all the others are there, and print what was done."""
     engine = engine_from(url)
-    component = make_component(Database(engine), Path(folder))
+    component = make_component(Database(engine), Path(folder), float(last))
     component.catalog.get("nobody")
     # Otherwise the first two would have all.
     chevupload.uploads.sweep.PAGE_SIZE = 20
@@ -84,12 +94,12 @@ def fill(component: ChevUpload, folder: Path, uploads: int = 240) -> int:
     return uploads
 
 
-def start_sweep(database: Database, folder: Path) -> subprocess.Popen[str]:
-    """Start a process that sweeps once it is told to."""
+def start_sweep(database: Database, folder: Path, last: float = math.inf) -> subprocess.Popen[str]:
+    """Start a process that sweeps once it is told to, up to the ``last`` file."""
     place = database.engine.url.render_as_string(hide_password=False)
     code = "import sys; from tests.db.test_sweeps import sweep\nsweep(*sys.argv[1:])"
     return subprocess.Popen(
-        [sys.executable, "-c", code, place, str(folder)],
+        [sys.executable, "-c", code, place, str(folder), str(last)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -106,7 +116,7 @@ def test_four_processes_sweep_once(each_database, tmp_path):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    lines = [line for process in processes for line in process.communicate(timeout=100)[0].splitlines()]
+    lines = [line for process in processes for line in process.communicate()[0].splitlines()]
     assert [process.returncode for process in processes] == [0] * PROCESSES
     removed = [line.split()[1:] for line in lines if line.startswith("removed")]
     assert (sum(int(count) for count, _ in removed), {failed for _, failed in removed}) == (wanted, {"0"})
@@ -127,7 +137,7 @@ def test_what_a_killed_sweep_began_the_next_one_ends(request, kind, tmp_path):
     component = make_component(database, tmp_path)
     fill(component, tmp_path)
     for files in (1, 9, 23):
-        with start_sweep(database, tmp_path) as process:
+        with start_sweep(database, tmp_path, files) as process:
             assert process.stdout.readline() == "ready\n"
             process.stdin.write("go\n")
             process.stdin.flush()

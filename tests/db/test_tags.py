@@ -51,7 +51,7 @@ def test_a_tag_that_somebody_else_makes_meanwhile_is_taken(database):
 def test_uploads_with_the_same_new_tags_wait_for_each_other(each_database):
     """In whatever order each has them, none is turned away."""
     catalog = SqlCatalog(each_database)
-    together = threading.Barrier(4, timeout=60)
+    together = threading.Barrier(4, timeout=300)
 
     def work(thread):
         for number in range(8):

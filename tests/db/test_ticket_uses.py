@@ -39,7 +39,7 @@ def component_on(database: Database, folder: str, **settings: Any) -> ChevUpload
 
 def send_at_once(url: str, folder: str, number: str, *tickets: str) -> None:
     """Send with each ticket from threads at once: first the same picture, then all different; print what came of it."""
-    component = component_on(Database(engine_from(url)), folder)
+    component = component_on(Database(engine_from(url, statement_seconds=300)), folder)
     contents = [[picture()] * THREADS, [picture(color=(int(number), thread, 9)) for thread in range(THREADS)]]
 
     def send(ticket: str, content: bytes) -> tuple[int, str]:
@@ -78,7 +78,7 @@ def test_four_processes_of_many_threads_with_one_ticket(request, name, tmp_path)
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    outputs = [process.communicate(timeout=300)[0].splitlines() for process in processes]
+    outputs = [process.communicate()[0].splitlines() for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES
     same, different = ([answer for output in outputs for answer in json.loads(output[turn])] for turn in range(2))
     statuses = Counter(status for status, _ in same)

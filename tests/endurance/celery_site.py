@@ -15,7 +15,7 @@ from chevupload.contrib.celery import register
 from chevupload.uploads import jobs
 
 FOLDER = Path(os.environ["TEST_CHEVUPLOAD_FOLDER"])
-jobs._CLAIMED = timedelta(seconds=3)
+jobs._CLAIMED = timedelta(seconds=8)
 
 app = Celery("site", broker=os.environ["TEST_CHEVUPLOAD_REDIS"])
 app.conf.update(

@@ -116,7 +116,7 @@ def running_shared(folder: Path) -> Iterator[Shared]:
         component.catalog.create_tables()
         # What is opened before a fork is the parent's.
         component.catalog._database.engine.dispose()
-        assert requests.put(f"{store.address}/endurance", timeout=30).ok, "there is a bucket"
+        assert requests.put(f"{store.address}/endurance", timeout=120).ok, "there is a bucket"
         shared = Shared(component, store, [], spools)
         for number in range(2):
             shared.servers.append(Gunicorn(folder / f"gunicorn-{number}.log"))
@@ -125,18 +125,21 @@ def running_shared(folder: Path) -> Iterator[Shared]:
 
 
 def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patience: float = 150.0) -> Outcome:
-    """Kill a worker of two servers every second, and stop their storage now and then."""
+    """Kill a worker of two servers every second in which uploads came through, and stop their storage now and then."""
     from tests.endurance.site import API_KEY
 
     with running_shared(folder) as shared:
         clients = Clients(shared.addresses, API_KEY, uploads=uploads, repeat=keys, patience=patience)
         clients.start()
-        killed = paused = 0
+        killed = paused = acknowledged = 0
         while clients.are_at_work():
             time.sleep(1)
-            killed += shared.kill_a_worker()
+            # On a machine with much to do, no upload would live long enough otherwise.
+            if len(clients.tally.acknowledged) >= acknowledged + 4:
+                acknowledged = len(clients.tally.acknowledged)
+                killed += shared.kill_a_worker()
             if paused < pauses and len(clients.tally.acknowledged) >= uploads * (paused + 1) // (pauses + 1):
-                shared.store.pause(5)
+                shared.store.pause(15)
                 paused += 1
         shared.stop()
         print(f"killed {killed} workers, stopped S3 {paused} times", file=sys.stderr)

@@ -12,16 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.support import environment
 
-START_SECONDS = 60
-
-
-def free_port() -> int:
-    """Find a port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+PATIENCE_SECONDS = 300
 
 
 class Group:
@@ -33,7 +27,7 @@ class Group:
         self.process = subprocess.Popen(
             command, stdout=self._log, stderr=self._log, start_new_session=True, env=environment()
         )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -59,13 +53,13 @@ class Group:
         """End it as a service manager does."""
         self.process.terminate()
         try:
-            self.process.wait(30)
+            self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
         self._await_end()
 
     def _await_end(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while any(group == self.process.pid for _, _, group in _processes()):
             assert time.monotonic() < deadline, "some of its processes do not end"
             time.sleep(0.05)
@@ -97,6 +91,8 @@ class Gunicorn(Group):
     def __init__(self, log: Path) -> None:
         port = free_port()
         options = ["--workers", "4", "--threads", "4", "--worker-class", "gthread", "--bind", f"127.0.0.1:{port}"]
+        # No worker is ended for its slowness, nor before it has written what it counted.
+        options += ["--timeout", "300", "--graceful-timeout", "300"]
         # Loaded once, before the workers are forked: a new one serves at once, where importing takes seconds.
         command = [
             sys.executable,

@@ -26,7 +26,7 @@ def make_component() -> ChevUpload:
         "secret": "testing",
         "client_kwargs": {"endpoint_url": os.environ["ENDURANCE_S3"], "region_name": "us-east-1"},
         # A storage that has stopped is away, and not waited for as long as a client waits.
-        "config_kwargs": {"connect_timeout": 3, "read_timeout": 3, "retries": {"max_attempts": 1}},
+        "config_kwargs": {"connect_timeout": 10, "read_timeout": 10, "retries": {"max_attempts": 1}},
     }
     return ChevUpload(
         keys=StaticKeys({API_KEY: Principal(user_id="user")}),

@@ -12,7 +12,6 @@ from tests.endurance.rendering import run_rendering
 from tests.endurance.run import run_local, run_shared, run_views
 from tests.redis_server import needs_redis
 
-pytestmark = pytest.mark.timeout(300)
 PATIENCE = 10.0
 """Shorter than the minute for which an upload whose server died stands in its repetition's way: some are given up."""
 

@@ -12,7 +12,6 @@ import html
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from urllib.parse import urljoin
 
 import requests
 
+from tests.ports import free_port
 from tests.support import ROOT, picture
 
 _SECONDS = 60
@@ -32,9 +32,7 @@ _WRONG = "Name or password is wrong."
 @contextlib.contextmanager
 def running(*command: str, folder: Path) -> Iterator[str]:
     """Run a command in an empty folder, ``{port}`` in it being a free one, and give its address once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     log = folder.with_suffix(".log")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     with log.open("wb") as output:

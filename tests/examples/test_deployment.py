@@ -25,8 +25,9 @@ from sqlalchemy import create_engine
 
 from tests.databases import new_database, running_postgres
 from tests.nginx import needs_nginx, open_folder, running_nginx
+from tests.ports import free_port
 from tests.redis_server import RedisServer, needs_redis
-from tests.storage.object_stores import S3, free_port
+from tests.storage.object_stores import S3
 from tests.support import ROOT, environment, noise, picture
 
 pytest.importorskip("gunicorn", reason="gunicorn is not installed")

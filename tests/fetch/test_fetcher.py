@@ -11,6 +11,7 @@ from chevupload.errors import Busy, ConfigError, FetchFailed, InvalidUrl, UrlRef
 from chevupload.fetch.connector import system_dial, system_resolve
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from tests.fetch.hostile import PUBLIC, URL, Counter, answer
+from tests.ports import free_port
 
 BODY = bytes(range(256)) * 1000
 
@@ -115,7 +116,7 @@ def test_no_more_than_so_many_at_a_time(worlds):
 
     def page(talk):
         arrived.release()
-        go_on.wait(60)
+        go_on.wait(300)
         talk.send(answer(b"file"))
 
     world.pages[None] = page
@@ -124,7 +125,7 @@ def test_no_more_than_so_many_at_a_time(worlds):
     for thread in threads:
         thread.start()
     for _ in threads:
-        assert arrived.acquire(timeout=60)
+        assert arrived.acquire(timeout=300)
     with pytest.raises(Busy) as caught:
         world.fetch()
     go_on.set()
@@ -183,10 +184,9 @@ def test_the_systems_resolver():
 
 def test_a_connection_of_its_own():
     """The default way to dial connects, or leaves nothing open."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        with system_dial("127.0.0.1", port, 20) as connection:
-            assert connection.getpeername() == ("127.0.0.1", port)
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), system_dial("127.0.0.1", port, 20) as connection:
+        assert connection.getpeername() == ("127.0.0.1", port)
     with pytest.raises(ConnectionRefusedError):
         system_dial("127.0.0.1", port, 20)
     with pytest.raises(OSError):  # noqa: PT011 - no name, and nobody resolves it

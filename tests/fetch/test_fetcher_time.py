@@ -82,27 +82,28 @@ def test_a_slow_resolver_ends_at_the_deadline(worlds):
     """Resolving cannot be interrupted, so it is left behind, and counts until it has ended."""
     release = threading.Event()
     world = worlds(seconds=QUICK, max_concurrent=1)
-    world.names["slow.example"] = lambda: release.wait(60) and [PUBLIC]
+    world.names["slow.example"] = lambda: release.wait(300) and [PUBLIC]
     with pytest.raises(FetchTimeout):
         world.fetch("http://slow.example/")
     with pytest.raises(Busy):
         world.fetch()
     release.set()
-    for _ in range(1000):
+    end = time.monotonic() + 60
+    while True:
         try:
             assert world.fetch()[0] == b"file"
             break
-        except Busy:
+        except (Busy, FetchTimeout):
+            # A machine with much to do may need longer than that for any file.
+            assert time.monotonic() < end, "the look-up's place was not given back"
             time.sleep(0.01)
-    else:
-        pytest.fail("the look-up's place was not given back")
-    assert world.dialled == [(PUBLIC, 80)]
+    assert {*world.dialled} == {(PUBLIC, 80)}
 
 
 def test_a_slow_address_leaves_time_for_the_next(worlds):
     """Each gets a share of what is left."""
     shares = []
-    world = worlds(seconds=20)
+    world = worlds()
     world.names["good.example"] = [OTHER, PUBLIC]
     world.down[OTHER] = TimeoutError()
     dial = world.dial
@@ -111,7 +112,7 @@ def test_a_slow_address_leaves_time_for_the_next(worlds):
         shares.append(seconds)
         return dial(address, port, seconds)
 
-    world.fetcher = HttpFetcher(FetchRules(seconds=20), resolve=world.resolve, dial=dialling)
+    world.fetcher = HttpFetcher(FetchRules(seconds=2_000), resolve=world.resolve, dial=dialling)
     world.fetch()
-    assert 9 < shares[0] <= 10
-    assert 10 < shares[1] <= 20
+    assert 900 < shares[0] <= 1_000
+    assert 1_000 < shares[1] <= 2_000

@@ -15,6 +15,8 @@ from chevupload.config import Limits
 from chevupload.media.sandbox.pool import WorkerPool
 from tests.media.pictures import encoded, photo
 
+OTHERS: frozenset[int] = frozenset()
+"""Workers that were there before a test began."""
 SMALL = encoded(photo((700, 500)), "JPEG")
 
 
@@ -42,7 +44,7 @@ def scripted(folder: Path, commands: str, **limits: Any) -> WorkerPool:
 
 
 def workers() -> set[int]:
-    """Return the process ids of this process's workers."""
+    """Return the process ids of the workers that this process has started, in the test that runs."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -53,4 +55,4 @@ def workers() -> set[int]:
                 continue
             if b"chevupload.media.sandbox.worker" in command and int(parent) == os.getpid():
                 found.add(int(entry.name))
-    return found
+    return found - OTHERS

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.nginx import needs_nginx, running_nginx
-from tests.storage.object_stores import free_port
+from tests.ports import free_port
 from tests.support import PNG, Server
 
 _NGINX = """
@@ -72,6 +72,6 @@ def test_links_name_the_address_that_the_client_used(server, host, proto, port, 
                 f"http://127.0.0.1:{outer}/api/1/upload?format=txt",
                 headers={"Host": host, "X-API-Key": "guests", **forged},
                 files={"source": ("a.png", PNG)},
-                timeout=30,
+                timeout=120,
             )
             assert (answer.status_code, answer.text[: len(expected)]) == (200, expected), answer.text

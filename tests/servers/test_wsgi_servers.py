@@ -18,9 +18,12 @@ import requests
 
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
+from tests.ports import free_port
 from tests.support import environment, files_in, noise, picture
 
-_GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "site_app:application")
+# Neither a worker's start nor its end takes so long, on whatever machine.
+_PATIENT = ("--timeout", "300", "--graceful-timeout", "300")
+_GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", *_PATIENT, "site_app:application")
 _TWO = ("--workers", "2")
 SERVERS = {
     "gunicorn-sync": (*_GUNICORN, *_TWO),
@@ -49,7 +52,7 @@ def host(environ, start_response):
 
 application = component.wrap(host)
 """
-SECONDS = 60
+SECONDS = 300
 UPLOADS = 24
 
 
@@ -75,9 +78,7 @@ def key(tmp_path):
 @pytest.fixture
 def port():
     """Return a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    return str(free_port())
 
 
 @pytest.fixture

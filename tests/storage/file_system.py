@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-_PATIENCE_SECONDS = 30
+_PATIENCE_SECONDS = 300
 _NOT_ALLOWED = 77
 _ATTRIBUTES = ("st_gid", "st_mode", "st_nlink", "st_size", "st_uid")
 

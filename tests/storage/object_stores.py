@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import fsspec
 import pytest
 
 from chevupload.storage.fsspec_storage import FsspecStorage
+from tests.ports import free_port, wait_for
 
 # Otherwise gcsfs looks for a second service beside the emulator, for a minute at a time. It reads this on import.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
@@ -32,25 +32,6 @@ os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 _BUCKETS = count()
 _AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """Azurite's only key, which its documentation prints."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def wait_for(port: int, seconds: float = 60.0) -> None:
-    """Wait until somebody listens at ``port``."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, "the server does not listen"
-            time.sleep(0.05)
-        else:
-            return
 
 
 @dataclass
@@ -166,7 +147,7 @@ class Minio:
 
     def _wait_until_ready(self) -> None:
         """Wait until it knows its user; before, it answers 503 to everything that is signed."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             try:
                 fsspec.filesystem("s3", **self.options).ls("")

@@ -139,12 +139,12 @@ def test_a_half_written_file_is_never_visible(storage):
         def read(self, size=-1):
             if len(self.parts) == 2:
                 reached.set()
-                assert go_on.wait(10)
+                assert go_on.wait(300)
             return self.parts.pop()
 
     writer = threading.Thread(target=lambda: storage.save("a.png", Slow(), headers=PNG))
     writer.start()
-    assert reached.wait(10)
+    assert reached.wait(300)
     assert not storage.exists("a.png")
     assert [name.startswith(PREFIX) for name in leftovers(storage)] == [True]
     go_on.set()

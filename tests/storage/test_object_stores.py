@@ -110,7 +110,7 @@ def test_a_store_is_told_what_to_tell(server, size):
         found = reached.info(place)
         told = (found["contentType"], found["cacheControl"], found["contentDisposition"])
     else:
-        found = requests.get(storage.signed_url("a.png", seconds=60), timeout=30).headers
+        found = requests.get(storage.signed_url("a.png", seconds=60), timeout=120).headers
         told = (found["Content-Type"], found["Cache-Control"], found["Content-Disposition"])
     assert told == (PNG.content_type, PNG.cache_control, PNG.content_disposition)
     assert len(content(storage, "a.png")) == size
@@ -212,7 +212,7 @@ def test_what_s3_does_not_remove_is_told(s3, paths):
         "Resource": f"arn:aws:s3:::{bucket}/folder/kept.png",
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
-    assert requests.put(f"{s3.url}/{bucket}?policy", policy, timeout=30).ok
+    assert requests.put(f"{s3.url}/{bucket}?policy", policy, timeout=120).ok
     for path in paths:
         put(storage, path, b"1")
     failed = storage.delete_many(paths)
@@ -254,13 +254,13 @@ def test_a_signed_url_opens_one_file(request, kind):
     put(storage, "b.png", b"another's")
     assert storage.can_sign
     url = storage.signed_url("a.png", seconds=60)
-    answer = requests.get(url, headers={"Range": "bytes=2-3"}, timeout=30)
+    answer = requests.get(url, headers={"Range": "bytes=2-3"}, timeout=120)
     assert (answer.status_code, answer.content) == (206, b"23")
     if kind == "s3":
         return
     for other in (url.replace("a.png", "b.png"), url[:-1] + ("1" if url[-1] == "0" else "0"), url.partition("?")[0]):
-        assert requests.get(other, timeout=30).status_code in (403, 404)
-    assert requests.put(url, b"theirs", timeout=30).status_code in (400, 403)
+        assert requests.get(other, timeout=120).status_code in (403, 404)
+    assert requests.put(url, b"theirs", timeout=120).status_code in (400, 403)
     assert content(storage, "a.png") == b"0123456789"
 
 
@@ -269,9 +269,9 @@ def test_a_signed_url_ends(minio):
     storage = minio.storage()
     put(storage, "a.png", b"1")
     url = storage.signed_url("a.png", seconds=1)
-    while requests.get(url, timeout=30).status_code == 200:
+    while requests.get(url, timeout=120).status_code == 200:
         time.sleep(0.2)
-    assert requests.get(url, timeout=30).status_code == 403
+    assert requests.get(url, timeout=120).status_code == 403
 
 
 def test_a_signed_url_leads_where_readers_are(minio):
@@ -280,8 +280,8 @@ def test_a_signed_url_leads_where_readers_are(minio):
     put(storage, "a.png", b"0123456789")
     url = storage.signed_url("a.png", seconds=60)
     assert url.startswith(f"{minio.other_url}/")
-    assert requests.get(url, timeout=30).content == b"0123456789"
-    assert requests.get(url.replace(minio.other_url, minio.url), timeout=30).status_code == 403
+    assert requests.get(url, timeout=120).content == b"0123456789"
+    assert requests.get(url.replace(minio.other_url, minio.url), timeout=120).status_code == 403
 
 
 @pytest.mark.parametrize(

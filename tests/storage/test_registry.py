@@ -147,7 +147,7 @@ class Meeting(MemoryStorage):
 
     def __init__(self, count):
         super().__init__()
-        self.barrier = threading.Barrier(count, timeout=20)
+        self.barrier = threading.Barrier(count, timeout=300)
 
     def save(self, path, file, *, headers):
         self.barrier.wait()
@@ -173,7 +173,7 @@ def test_an_undo_waits_for_every_write(make):
             if ".th." in path:
                 self.failed.set()
                 raise StorageError("full")
-            assert self.failed.wait(20)
+            assert self.failed.wait(300)
             threading.Event().wait(0.2)
             super().save(path, file, headers=headers)
 

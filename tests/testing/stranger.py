@@ -21,6 +21,5 @@ def run_pytest(
         env={"PYTHONPATH": str(ROOT), "COLUMNS": "300", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
-        timeout=250,
         check=False,
     )

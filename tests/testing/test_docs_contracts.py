@@ -9,8 +9,7 @@ import pytest
 from tests.support import ROOT
 from tests.testing.stranger import run_pytest
 
-# A site of its own for each test of a contract: what starts workers takes a second each, on a busy machine some.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(260)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(("page", "least"), [("storage.md", 36), ("keys.md", 24), ("wsgi.md", 20), ("tables.md", 50)])

@@ -228,7 +228,6 @@ def test_a_forgotten_user_leaves_nothing_half_done(stand):
     assert catalog.remaining("7", limit=9) == []
 
 
-@pytest.mark.timeout(20)
 def test_a_record_that_stays_ends_the_erasing_of_its_owner(stand):
     """With an error that names it, once nothing else is left."""
     catalog = stand.catalog

@@ -208,14 +208,16 @@ def test_regular_sweeps_end_with_the_component(stand):
         raise KeyError("broken")
 
     stand.catalog.withdraw_expired = fail
+    before = {*threading.enumerate()}
     for _ in range(2):
         stand.component.maintenance.sweep_every(0.001)
         with pytest.raises(ConfigError, match="already"):
             stand.component.maintenance.sweep_every(1)
         for _ in range(3):
-            assert swept.acquire(timeout=30)
+            assert swept.acquire(timeout=300)
         stand.component.close()
-        assert [thread for thread in threading.enumerate() if thread.name == "chevupload-sweep"] == []
+        begun = {*threading.enumerate()} - before
+        assert [thread for thread in begun if thread.name == "chevupload-sweep"] == []
     stand.component.close()
 
 
@@ -231,18 +233,18 @@ def test_a_regular_sweep_stops_between_two_pages(stand, monkeypatch):
 
     def wait(path):
         removing.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
         delete(path)
 
     stand.component.context.storages.by_name[""].delete = wait
     stand.component.maintenance.sweep_every(0.001)
-    assert removing.wait(30)
+    assert removing.wait(300)
     ending = threading.Thread(target=stand.component.close)
     ending.start()
     while stand.component.maintenance._regular is not None:
         time.sleep(0.001)
     go_on.set()
-    ending.join(30)
+    ending.join()
     assert stand.stored() == [f"2026/03/04/{name}" for name in ("b.png", "b.th.png", "c.png", "c.th.png")]
 
 

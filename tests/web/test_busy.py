@@ -68,8 +68,8 @@ def test_too_many_uploads_are_told_to_come_back(refusing, caplog):
 
     class Stuck(InlineRenderer):
         def process(self, job, *, client=""):
-            with self._places.held(client, seconds=30):
-                go.wait(30)
+            with self._places.held(client, seconds=300):
+                go.wait(300)
             raise Busy("over")
 
     renderer = Stuck(Limits(decode_workers=1, waiting_uploads=1))

@@ -18,7 +18,8 @@ from chevupload.config import Delivery, Routes
 from chevupload.errors import ConfigError
 from chevupload.testing.memory import MemoryStorage
 from tests.nginx import needs_nginx, open_folder, running_nginx, web_user
-from tests.storage.object_stores import S3, free_port, wait_for
+from tests.ports import free_port, wait_for
+from tests.storage.object_stores import S3
 from tests.support import PNG, Stand, file, noise
 
 SIGNED = Delivery(by="signed_url", signed_seconds=600)
@@ -181,12 +182,12 @@ def test_s3_answers_whoever_was_sent_there(make):
         location = stand.open(url).headers["Location"]
         assert "X-Amz-Signature=" in location
         assert stand.open(url).headers["Location"] == location
-        found = requests.get(location, headers={"Range": "bytes=1-3"}, timeout=30)
+        found = requests.get(location, headers={"Range": "bytes=1-3"}, timeout=120)
         assert (found.status_code, found.content) == (206, b"PNG")
         assert found.headers["Content-Type"] == "image/png"
         assert found.headers["Content-Disposition"] == 'inline; filename="my cat.png"'
         tag = found.headers["ETag"]
-        assert requests.get(location, headers={"If-None-Match": tag}, timeout=30).status_code == 304
+        assert requests.get(location, headers={"If-None-Match": tag}, timeout=120).status_code == 304
 
 
 @pytest.mark.slow
@@ -260,7 +261,7 @@ class Behind:
         content = noise((300, 200))
         image = self.stand.upload(content, "my föto.png", expiration="PT5M")
         url = image["url"].replace(self.stand.base, self.url)
-        whole = requests.get(url, timeout=30)
+        whole = requests.get(url, timeout=120)
         assert (whole.status_code, whole.content) == (200, content)
         assert whole.headers["Content-Type"] == "image/png"
         assert whole.headers["Cache-Control"] == "public, max-age=300"
@@ -268,14 +269,14 @@ class Behind:
         assert whole.headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in whole.headers["Content-Security-Policy"]
         assert not {"X-Accel-Redirect", "X-Sendfile"} & {*whole.headers}
-        part = requests.get(url, headers={"Range": "bytes=10-19"}, timeout=30)
+        part = requests.get(url, headers={"Range": "bytes=10-19"}, timeout=120)
         assert (part.status_code, part.content) == (206, content[10:20])
-        head = requests.head(url, timeout=30)
+        head = requests.head(url, timeout=120)
         assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(len(content)), b"")
-        same = requests.get(url, headers={"If-None-Match": whole.headers["ETag"]}, timeout=30)
+        same = requests.get(url, headers={"If-None-Match": whole.headers["ETag"]}, timeout=120)
         assert (same.status_code, same.content) == (304, b"")
         self.stand.clock.move(minutes=6)
-        assert requests.get(url, timeout=30).status_code == 410
+        assert requests.get(url, timeout=120).status_code == 410
 
 
 @pytest.fixture
@@ -310,7 +311,7 @@ def test_nginx_sends_what_it_is_told(behind):
         }}
     """
     with running_nginx(configuration, site.port):
-        assert requests.get(f"{site.url}/stored/2026/03/04/photo.png", timeout=30).status_code == 404
+        assert requests.get(f"{site.url}/stored/2026/03/04/photo.png", timeout=120).status_code == 404
         site.check()
 
 

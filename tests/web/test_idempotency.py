@@ -118,7 +118,7 @@ def test_an_upload_on_its_way_is_waited_for(make):
 
         def wait(path, file_path):
             storing.set()
-            assert go_on.wait(30)
+            assert go_on.wait(300)
             adopt(path, file_path)
 
         local.adopt = wait
@@ -127,7 +127,7 @@ def test_an_upload_on_its_way_is_waited_for(make):
     stand = make(storage=slow)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(send, stand)
-        assert storing.wait(30)
+        assert storing.wait(300)
         try:
             second = send(stand)
         finally:
@@ -152,7 +152,7 @@ def test_many_at_once_make_one_upload(tmp_path, prefix, times):
     together = threading.Barrier(6)
 
     def work(number):
-        together.wait(30)
+        together.wait(300)
         return send(stand)
 
     with ThreadPoolExecutor(6) as pool:

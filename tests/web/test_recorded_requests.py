@@ -58,7 +58,7 @@ class Sent:
             request.headers["Transfer-Encoding"] = "chunked"
             request.body = iter([request.body[:1000], request.body[1000:]])
         with requests.Session() as session:
-            return session.send(request, allow_redirects=False, timeout=30)
+            return session.send(request, allow_redirects=False, timeout=120)
 
 
 SENT = {
@@ -115,7 +115,7 @@ def test_the_url_is_where_the_client_looks(name, address):
     for member in sent.reads:
         found = found[member]
     assert found.startswith(f"{address}/images/")
-    assert requests.get(found, timeout=30).content == PICTURE
+    assert requests.get(found, timeout=120).content == PICTURE
 
 
 @pytest.mark.parametrize("name", SENT)
@@ -133,7 +133,7 @@ def test_a_wrong_key_is_told(name, address, stand):
 def test_a_page_asks_before_it_uploads(path, address):
     """Its script adds headers of its own, which a browser asks about first, without a key of ours."""
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "cache-control,x-requested-with"}
-    answer = requests.options(address + path, headers={"Origin": PAGE, **asks}, timeout=30)
+    answer = requests.options(address + path, headers={"Origin": PAGE, **asks}, timeout=120)
     assert (answer.status_code, answer.content) == (204, b"")
     allowed = {name.strip().lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
     assert {"cache-control", "x-requested-with"} <= allowed
@@ -164,15 +164,15 @@ def test_a_client_deletes(name, whole_address):
     url, headers = DELETIONS[name]
     url = url.format(address=whole_address, **data)
     if name != "imgbb-rs":
-        assert requests.delete(url.replace("KEY", "wrong"), headers=headers, timeout=30).status_code == 401
-    answers = [requests.delete(url.replace("KEY", "user-key"), headers=headers, timeout=30) for _ in range(2)]
+        assert requests.delete(url.replace("KEY", "wrong"), headers=headers, timeout=120).status_code == 401
+    answers = [requests.delete(url.replace("KEY", "user-key"), headers=headers, timeout=120) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 404]
     assert answers[0].json()["success"]["message"] == "file deleted"
-    assert requests.get(data["url"], timeout=30).status_code == 404
+    assert requests.get(data["url"], timeout=120).status_code == 404
 
 
 def test_php_imgbb_api_gets_an_image(whole_address):
     """By the id of its upload, with the key in the query: the answer is that of the upload."""
     answer = SENT["imgbb-rs"].post(whole_address, "user-key").json()
-    got = requests.get(f"{whole_address}/1/image/{answer['data']['id']}?key=user-key", timeout=30)
+    got = requests.get(f"{whole_address}/1/image/{answer['data']['id']}?key=user-key", timeout=120)
     assert (got.status_code, got.json()) == (200, answer)

@@ -89,7 +89,7 @@ class Parked:
     def pieces(self):
         yield self._content[:-100]
         self.is_parked.set()
-        self.go.wait(30)
+        self.go.wait(300)
         yield self._content[-100:]
 
 
@@ -110,7 +110,7 @@ def test_all_that_is_kept_at_a_time_is_bounded(make, caplog):
     def park(body, key):
         threads.append(threading.Thread(target=send, args=(body, key)))
         threads[-1].start()
-        assert body.is_parked.wait(30)
+        assert body.is_parked.wait(300)
 
     # The key comes behind the file, as in no form that the client of the tests makes by itself.
     late = multipart(part("source", content, "a.png"), part("key", b"user-key"))

@@ -14,7 +14,7 @@ import pytest
 from chevupload.errors import Busy
 from chevupload.media.sandbox.fair_semaphore import FairSemaphore
 
-LONG = 30.0
+LONG = 300.0
 
 
 class Crowd:
@@ -28,15 +28,16 @@ class Crowd:
         self._threads: list[threading.Thread] = []
 
     def send(self, name: str, *, seconds: float = LONG) -> None:
-        """Let one come, ``a1`` being the first of sender ``a``, and wait until it is in, waits or is refused."""
-        before = self._known()
+        """Let one come, ``a1`` being the first of sender ``a``, and wait until it and all before are in, wait or are
+        refused."""
         self._go[name] = threading.Event()
         self._threads.append(threading.Thread(target=self._hold, args=(name, seconds)))
         self._threads[-1].start()
-        until(lambda: self._known() > before)
+        until(lambda: self._known() == len(self._threads))
 
     def _known(self) -> int:
-        return len(self.admitted) + len(self.refused) + len(self.semaphore._waiting)
+        with self.semaphore._lock:
+            return len(self.admitted) + len(self.refused) + len(self.semaphore._waiting)
 
     def _hold(self, name: str, seconds: float) -> None:
         try:
@@ -164,7 +165,7 @@ def test_who_waited_in_vain_is_forgotten(crowds: type[Crowd]) -> None:
     crowd.send("a2", seconds=0.2)
     crowd.send("b1")
     crowd.end("a1")
-    until(lambda: crowd.refused == ["a2"])
+    until(lambda: (crowd.admitted, crowd.refused) == (["a1", "b1"], ["a2"]))
     assert set(crowd.semaphore._last_admission) == {"b"}
 
 
@@ -176,13 +177,23 @@ def test_an_interrupted_wait_leaves_its_place(crowds: type[Crowd]) -> None:
 
     crowd = crowds(1, 2)
     crowd.send("a1")
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    interrupted = threading.get_ident()
+
+    def interrupt_the_wait() -> None:
+        until(lambda: crowd.semaphore._waiting)
+        until(lambda: crowd.semaphore._waiting[0].is_over._cond._waiters)
+        time.sleep(0.05)
+        signal.pthread_kill(interrupted, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    interrupting = threading.Thread(target=interrupt_the_wait)
+    interrupting.start()
     try:
         with pytest.raises(KeyboardInterrupt), crowd.semaphore.held("b", seconds=LONG):
             pass
     finally:
-        signal.signal(signal.SIGALRM, before)
+        interrupting.join()
+        signal.signal(signal.SIGUSR1, before)
     crowd.send("c1")
     crowd.end("a1")
     assert crowd.admitted == ["a1", "c1"]
@@ -192,10 +203,12 @@ def test_a_crowd_in_a_hurry() -> None:
     """However they come and go, as many are in as may be and never more, and no place is lost."""
     semaphore = FairSemaphore(3, most_waiting=5)
     inside, most, refused, lock = 0, 0, 0, threading.Lock()
+    start = threading.Barrier(12)
 
     def come(number: int) -> None:
         nonlocal inside, most, refused
         choice = random.Random(number)
+        start.wait(LONG)
         for _ in range(100):
             try:
                 with semaphore.held(choice.choice("abcd"), seconds=choice.choice((0.0, 0.0005, LONG))):

@@ -83,7 +83,10 @@ def test_a_picture_whose_worker_is_killed_is_tried_once_more(tmp_path: Path, mom
         for victim in first:
             os.kill(victim, signal.SIGKILL)
         thread.join()
-        assert (done, first.isdisjoint(workers())) == ([3_000], True)
+        assert done == [3_000]
+        # One that was done before it was killed may take a moment to end.
+        while not first.isdisjoint(workers()):
+            time.sleep(0.005)
         assert len(left(tmp_path)) == 2
 
 

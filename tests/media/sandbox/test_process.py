@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def test_a_deadline_kills_the_worker(tmp_path: Path, caplog: pytest.LogCaptureFi
         with pytest.raises(errors.TooCostly):
             made.process(job(stored(tmp_path / "slow", slow()), width=2_900))
         assert (left(tmp_path), workers()) == ([], set())
+        # A machine with much to do may need longer for any.
+        made._limits = replace(made._limits, decode_seconds=300.0)
         made.process(job(stored(tmp_path / "a", SMALL)))
         assert workers().isdisjoint(first)
     assert "was killed" in caplog.text
@@ -182,11 +185,10 @@ def test_an_endless_answer_is_not_kept(tmp_path: Path, monkeypatch: pytest.Monke
     made.close()
 
 
-@pytest.mark.timeout(20)
 def test_a_worker_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Closing does not wait for ever."""
     monkeypatch.setattr(process, "END_SECONDS", 0.1)
-    made = scripted(tmp_path, "read a; echo '{}'; exec sleep 60")
+    made = scripted(tmp_path, "read a; echo '{}'; exec sleep 10000")
     made.warm()
     made.close()
 
