@@ -72,10 +72,13 @@ class LocalStorage(FsspecStorage):
             raise ConfigError("a local storage and its incoming folder must be on the same file system")
 
     def _target(self, path: str) -> Path:
+        return Path(self._checked(path))
+
+    def _checked(self, path: str) -> str:
         target = os.path.join(self._folder, path)
         if not STORAGE_PATH.match(path) or target.startswith(self._unfinished):
             raise StorageError("not a storage path")
-        return Path(target)
+        return target
 
     def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
         """Store what ``file`` holds from its position to its end.
@@ -113,7 +116,7 @@ class LocalStorage(FsspecStorage):
         """
         with translated("open", path):
             try:
-                return self._target(path).open("rb")
+                return open(self._checked(path), "rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 self._is_there()
                 raise FileMissing(f"no file at {path}") from error

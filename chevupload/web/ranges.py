@@ -9,23 +9,25 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from chevupload.model import Upload
 from chevupload.protocols import Storage
 from chevupload.storage.headers import SAFETY_HEADERS, cache_control, content_disposition, content_type
-from chevupload.wsgi.webob import Response, parse_date
+from chevupload.wsgi.webob import Response, parse_date, serialize_date
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 _PIECE_BYTES = 1_048_576
 """Read at a time, and one request where the storage is an object store."""
 _WRAPPER_BYTES = 262_144
 """What servers read at a time that send files by reading them."""
-_ONE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))\Z")
+_ONE_RANGE = re.compile(r"bytes=(?=-?[0-9])([0-9]{0,18})-([0-9]{0,18})\Z")
 _TAG = re.compile(r'(W/)?"([^"]*)"')
+_NO_BYTES = range(0)
 
 
 class FileBody:
@@ -66,10 +68,6 @@ class FileBody:
         while piece := self.read(_PIECE_BYTES):
             yield piece
 
-    def app_iter_range(self, start: int, stop: int | None) -> FileBody:
-        """Return a body for one range: WebOb asks for it."""
-        return FileBody(self._file, start, stop)
-
     def close(self) -> None:
         """Close the file: WSGI servers call it."""
         self._file.close()
@@ -96,76 +94,61 @@ def _is_on_disk(file: BinaryIO) -> bool:
     return isinstance(getattr(file, "raw", file), io.FileIO)
 
 
-class FileResponse(Response):  # type: ignore[misc]  # WebOb is untyped
-    """Reads the headers of a conditional request as RFC 9110 wants them read, where WebOb does not."""
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A file as it is now, which requests name by its tag, or by its date in whole seconds."""
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as a WSGI application."""
+    tag: str
+    size: int
+    date: datetime
+
+    @classmethod
+    def of(cls, upload: Upload, size: int) -> Self:
+        """Describe a file of ``upload`` that has ``size`` bytes."""
+        # The hash of the original names its derivatives, too: what is rendered again may be kept as it was before.
+        return cls(f"{upload.md5}-{size:x}", size, upload.received_at.astimezone(UTC).replace(microsecond=0))
+
+    def wanted(self, environ: WSGIEnvironment) -> tuple[int, range]:
+        """Return the status of the answer, and which bytes of the file go with it: none with 304, 412 and 416."""
         if not self._is_wanted(environ):
-            return self._refuse("412 Precondition Failed", environ, start_response)
-        read = dict(environ)
-        if _date(environ.get("HTTP_IF_MODIFIED_SINCE", "")) is None:
-            read.pop("HTTP_IF_MODIFIED_SINCE", None)
-        # If-None-Match compares weakly, which is how a tag comes back from a proxy that compresses.
-        tags = environ.get("HTTP_IF_NONE_MATCH", "")
-        read["HTTP_IF_NONE_MATCH"] = f'"{self.etag}"' if tags.strip() == "*" else tags.replace('W/"', '"')
-        # Several ranges, other units and methods: the whole file. A suffix longer than the file is the file, too.
-        found = _one_range(environ)
-        if found is None or not self._is_same(read.pop("HTTP_IF_RANGE", None)):
-            read.pop("HTTP_RANGE", None)
-        elif found[1] and int(found[1]) > self.content_length:
-            read["HTTP_RANGE"] = "bytes=0-"
-        elif found[1] and int(found[1]) == 0:
-            # WebOb takes the last no bytes for the whole file. Source: RFC 9110, section 14.1.2.
-            read["HTTP_RANGE"] = f"bytes={self.content_length}-"
-        body = cast("WSGIApplication", super().__call__)(read, start_response)
-        return body.handed_over(environ) if isinstance(body, FileBody) else body
-
-    def part(self, environ: WSGIEnvironment) -> range | None:
-        """Return which bytes of the file are going to be sent; None for an answer that has none of them."""
-        if not self._is_wanted(environ) or self._is_known(environ):
-            return None
-        found = _one_range(environ)
+            return 412, _NO_BYTES
+        if self._is_known(environ):
+            return 304, _NO_BYTES
+        found = _ONE_RANGE.match(environ.get("HTTP_RANGE", "")) if environ["REQUEST_METHOD"] == "GET" else None
+        # Several ranges, other units and methods: the whole file.
         if found is None or not self._is_same(environ.get("HTTP_IF_RANGE")):
-            return range(self.content_length)
-        start, _, end = found[0].removeprefix("bytes=").partition("-")
+            return 200, range(self.size)
+        start, end = found.groups()
         if not start:
-            return range(max(0, self.content_length - int(end)), self.content_length) or None
-        if end and int(end) < int(start):
-            return range(self.content_length)
-        return range(int(start), min(int(end or self.content_length) + 1, self.content_length)) or None
+            part = range(max(0, self.size - int(end)), self.size)
+        elif end and int(end) < int(start):
+            return 200, range(self.size)
+        else:
+            part = range(int(start), min(int(end or self.size) + 1, self.size))
+        return (206, part) if part else (416, _NO_BYTES)
 
     def _is_known(self, environ: WSGIEnvironment) -> bool:
-        """Whether the sender has this file already: If-None-Match, and If-Modified-Since in its absence."""
-        if tags := environ.get("HTTP_IF_NONE_MATCH", ""):
-            return tags.strip() == "*" or self.etag in (tag for _, tag in _TAG.findall(tags))
-        date = _date(environ.get("HTTP_IF_MODIFIED_SINCE", ""))
-        return date is not None and bool(self.last_modified <= date)
+        """Whether the sender has this file already: If-None-Match, and If-Modified-Since in its absence.
 
-    def _refuse(self, status: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        self.app_iter.close()
-        self.conditional_response = False
-        self.status, self.body, self.content_type = status, status[4:].encode(), "text/plain"
-        self.headers["Cache-Control"] = "no-store"
-        del self.headers["Content-Disposition"]
-        return cast("WSGIApplication", super().__call__)(environ, start_response)
+        Tags are compared weakly, which is how one comes back from a proxy that compresses.
+        """
+        if tags := environ.get("HTTP_IF_NONE_MATCH", ""):
+            return tags.strip() == "*" or self.tag in ([tag for _, tag in _TAG.findall(tags)] or [tags])
+        date = _date(environ.get("HTTP_IF_MODIFIED_SINCE", ""))
+        return date is not None and bool(self.date <= date)
 
     def _is_wanted(self, environ: WSGIEnvironment) -> bool:
         """Whether the file is the one that the sender knows: If-Match, and If-Unmodified-Since in its absence."""
         if (tags := environ.get("HTTP_IF_MATCH")) is not None:
-            return tags.strip() == "*" or ("", self.etag) in _TAG.findall(tags)
+            return tags.strip() == "*" or ("", self.tag) in _TAG.findall(tags)
         date = _date(environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
-        return date is None or self.last_modified <= date
+        return date is None or self.date <= date
 
     def _is_same(self, validator: str | None) -> bool:
         """Whether If-Range, if any, names this very file: by its tag, or by its date and no later one."""
-        if validator is None or validator.strip() == f'"{self.etag}"':
+        if validator is None or validator.strip() == f'"{self.tag}"':
             return True
-        return bool(_date(validator) == self.last_modified)
-
-
-def _one_range(environ: WSGIEnvironment) -> re.Match[str] | None:
-    return _ONE_RANGE.match(environ.get("HTTP_RANGE", "")) if environ["REQUEST_METHOD"] == "GET" else None
+        return bool(_date(validator) == self.date)
 
 
 def _date(text: str) -> Any:
@@ -182,31 +165,25 @@ def file_answer(upload: Upload, path: str, storage: Storage, environ: WSGIEnviro
     Raises:
         FileMissing: the storage has no such file.
     """
-    size = upload.sizes[path]
-    response = FileResponse(
-        app_iter=FileBody(io.BytesIO()),
-        content_type=content_type(path),
-        charset=None,
-        conditional_response=True,
-    )
-    response.content_length = size
-    # The hash of the original names its derivatives, too: what is rendered again may be kept as it was before.
-    response.etag = f"{upload.md5}-{size:x}"
-    response.last_modified = upload.received_at
-    response.headers["Cache-Control"] = cache_control(upload, now)
-    response.headers["Content-Disposition"] = content_disposition(upload, path)
-    response.headers["Accept-Ranges"] = "bytes"
-    response.headers.update(SAFETY_HEADERS)
-    if (part := response.part(environ)) is not None:
-        # Nothing is read for HEAD, but a file that is missing is told.
-        if environ["REQUEST_METHOD"] != "GET" or path == upload.path:
-            file = storage.open(path, part if environ["REQUEST_METHOD"] == "GET" else None)
+    version = _Version.of(upload, upload.sizes[path])
+    status, part = version.wanted(environ)
+    is_read, file = environ["REQUEST_METHOD"] == "GET", None
+    if status < 300:
+        if is_read and path != upload.path:
+            file, size = _open_derived(storage, path, part, version.size)
+            version = _Version.of(upload, size)
+            status, part = version.wanted(environ)
         else:
-            file, size = _open_derived(storage, path, part, size)
-            response.etag = f"{upload.md5}-{size:x}"
-        response.app_iter = FileBody(file)
-        response.content_length = size
-    return response
+            # Nothing is read for HEAD, but a file that is missing is told.
+            file = storage.open(path, part if is_read else None)
+    headers = _headers(upload, path, version, now=now, status=status, part=part)
+    if file is not None and status < 300:
+        body = FileBody(file, part.start, part.stop if status == 206 else None)
+        return Response(status=status, headerlist=headers, app_iter=body.handed_over(environ) if is_read else body)
+    if file is not None:
+        file.close()
+    texts = {412: "Precondition Failed", 416: f"Requested range not satisfiable: {environ.get('HTTP_RANGE')}"}
+    return Response(status=status, headerlist=headers, body=texts.get(status, "").encode())
 
 
 def _open_derived(storage: Storage, path: str, part: range, size: int) -> tuple[BinaryIO, int]:
@@ -221,3 +198,28 @@ def _open_derived(storage: Storage, path: str, part: range, size: int) -> tuple[
         file.close()
     file = storage.open(path)
     return file, file.seek(0, os.SEEK_END)
+
+
+def _headers(
+    upload: Upload, path: str, version: _Version, *, now: datetime, status: int, part: range
+) -> list[tuple[str, str]]:
+    """Return the headers of an answer; those that tell the length of a text are not among them."""
+    headers = [
+        ("ETag", f'"{version.tag}"'),
+        ("Last-Modified", serialize_date(version.date)),
+        ("Cache-Control", "no-store" if status == 412 else cache_control(upload, now)),
+        ("Accept-Ranges", "bytes"),
+        *SAFETY_HEADERS.items(),
+    ]
+    if status == 412:
+        headers.append(("Content-Type", "text/plain; charset=UTF-8"))
+    else:
+        headers.append(("Content-Disposition", content_disposition(upload, path)))
+    if status in (206, 416):
+        sent = f"{part.start}-{part.stop - 1}" if part else "*"
+        headers.append(("Content-Range", f"bytes {sent}/{version.size}"))
+    if status == 416:
+        headers.append(("Content-Type", "text/plain"))
+    if status < 300:
+        headers += (("Content-Type", content_type(path)), ("Content-Length", str(len(part))))
+    return headers

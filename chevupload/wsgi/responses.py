@@ -152,8 +152,8 @@ def shared(response: Response, environ: WSGIEnvironment, origins: tuple[str, ...
     if origins != "*":
         response.headers.add("Vary", "Origin")
     if origins == "*" or origin in origins:
-        response.headers["Access-Control-Allow-Origin"] = "*" if origins == "*" else origin
-        response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+        response.headers.add("Access-Control-Allow-Origin", "*" if origins == "*" else origin)
+        response.headers.add("Access-Control-Expose-Headers", _EXPOSED_HEADERS)
     return response
 
 
