@@ -38,8 +38,11 @@ def _text(value: Any) -> str:
 
 
 def _taken(value: Any) -> str:
+    text = _text(value)
+    if not text:
+        return ""
     try:
-        moment = datetime.strptime(_text(value), "%Y:%m:%d %H:%M:%S")
+        moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
     except ValueError:
         return ""
     return f"{moment.day} {moment:%B %Y, %H:%M}"
