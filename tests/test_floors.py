@@ -21,6 +21,7 @@ HOMES = {
     "PIL": ("media", "cli.example"),
     "av": ("media.video", "media.film_frame"),
     "pi_heif": ("media.heif",),
+    "isal": ("media.png_writer",),
     "sqlalchemy": ("db", "site.factory"),
     "alembic": ("db.migrations", "db.autogenerate"),
     "fsspec": ("storage",),

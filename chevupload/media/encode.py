@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, TypeAlias
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from chevupload.media import png_writer
 from chevupload.media.containers.exif import HEADER
 from chevupload.model import MediaFile
 from chevupload.spool import PREFIX
@@ -95,6 +94,8 @@ def save_png(image: Image.Image, file: BinaryIO, quality: int, options: dict[str
     Originals, and what has a palette or metadata, go through Pillow, whose level 3 costs 5 to 10 % less processor time
     than 6; photographs grow by 1 %.
     """
+    from chevupload.media import png_writer  # noqa: PLC0415 - brings isal, which other formats do not need
+
     packet = options.pop("xmp")
     is_plain = image.mode in png_writer.COLOR_TYPES and "transparency" not in image.info
     if is_plain and not packet and not options["exif"] and image.width * image.height <= png_writer.MAX_PIXELS:

@@ -1,4 +1,4 @@
-"""Writes a PNG in half the time that Pillow takes, in files that are about as large.
+"""Writes a PNG in half the time that Pillow takes, or a quarter with isal, in files that are about as large.
 
 Pillow tries five filters for each row, and then searches photographs for repetitions that they do not have. Here one
 way is chosen for the whole picture, by trying each on a few rows. Medium pictures, against ``compress_level=3``: a
@@ -14,18 +14,25 @@ from typing import BinaryIO
 
 from PIL import Image, ImageChops
 
+try:
+    from isal import isal_zlib
+except ImportError:  # the extra "fast"
+    isal_zlib = None  # type: ignore[assignment]
+
 COLOR_TYPES = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
 """The modes that are written here, with their number in the file."""
 MAX_PIXELS = 1_000_000
 """Of a larger picture, which is an original, a photograph's file would grow by up to 30 %."""
 _LEVEL = 2
 """Small drawings are up to a fifth larger than Pillow's; at level 1 a third, at level 3 a tenth in half as much time
-again."""
+again. At isal's level 3, files are 1 % smaller in two to three times the time."""
 _TRIED_ROWS = 8
 _Way = tuple[int, int]
 """The number of a filter, and a strategy of zlib."""
 _WAYS: tuple[_Way, ...] = ((0, zlib.Z_DEFAULT_STRATEGY), (3, zlib.Z_RLE), (3, zlib.Z_DEFAULT_STRATEGY))
 """For drawings and text, for photographs, and for smooth or repeated patterns."""
+_WAYS_OF_ISAL: tuple[_Way, ...] = (_WAYS[0], _WAYS[2])
+"""isal has one strategy, which is quick with photographs, too."""
 
 
 def write(image: Image.Image, file: BinaryIO, *, icc_profile: bytes | None) -> None:
@@ -53,7 +60,8 @@ def _chosen(image: Image.Image) -> _Way:
     for number, start in enumerate((height // 4, height // 2, height * 3 // 4)):
         top = min(start, height - rows)
         sample.paste(image.crop((0, top, width, top + rows)), (0, number * rows))
-    return min(_WAYS, key=lambda way: len(_compressed(sample, way)))
+    ways = _WAYS if isal_zlib is None else _WAYS_OF_ISAL
+    return min(ways, key=lambda way: len(_compressed(sample, way)))
 
 
 def _compressed(image: Image.Image, way: _Way) -> bytes:
@@ -62,8 +70,11 @@ def _compressed(image: Image.Image, way: _Way) -> bytes:
     row_bytes = image.width * len(image.getbands())
     mark = bytes([number])
     rows = (pixels[start : start + row_bytes] for start in range(0, len(pixels), row_bytes))
+    data = mark + mark.join(rows)
+    if isal_zlib is not None:
+        return isal_zlib.compress(data, _LEVEL)
     stream = zlib.compressobj(_LEVEL, strategy=strategy)
-    return stream.compress(mark + mark.join(rows)) + stream.flush()
+    return stream.compress(data) + stream.flush()
 
 
 def _averaged(image: Image.Image) -> Image.Image:

@@ -16,6 +16,16 @@ from tests.media.pictures import photo, textured
 _PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
+@pytest.fixture(params=["zlib", "isal"], autouse=True)
+def packed_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Write with and without the extra ``fast``, and return by which library pixels are packed."""
+    if request.param == "zlib":
+        monkeypatch.setattr(png_writer, "isal_zlib", None)
+    else:
+        pytest.importorskip("isal", reason="has no wheels for some processors")
+    return str(request.param)
+
+
 def _drawing() -> Image.Image:
     image = Image.new("RGB", (500, 281), "white")
     draw = ImageDraw.Draw(image)
@@ -63,10 +73,21 @@ def test_files_are_hardly_larger_than_pillows(mode: str) -> None:
         assert len(_saved(image)) <= 1.2 * len(_by_pillow(image))
 
 
-def test_a_drawing_is_searched_for_repetitions() -> None:
+def test_a_drawing_is_searched_for_repetitions(packed_by: str) -> None:
     """And a photograph is not: each way makes the other kind larger."""
-    for image, expected in ((_drawing(), (0, zlib.Z_DEFAULT_STRATEGY)), (_photograph(), (3, zlib.Z_RLE))):
+    strategy = zlib.Z_RLE if packed_by == "zlib" else zlib.Z_DEFAULT_STRATEGY
+    for image, expected in ((_drawing(), (0, zlib.Z_DEFAULT_STRATEGY)), (_photograph(), (3, strategy))):
         assert png_writer._chosen(image) == expected
+
+
+@pytest.mark.parametrize("make", [_drawing, _photograph])
+def test_isal_makes_files_of_about_the_same_size(
+    make: Callable[[], Image.Image], monkeypatch: pytest.MonkeyPatch, packed_by: str
+) -> None:
+    """At most a twentieth larger than without the extra."""
+    size = len(_saved(make()))
+    monkeypatch.setattr(png_writer, "isal_zlib", None)
+    assert size <= 1.05 * len(_saved(make()))
 
 
 def test_a_profile_is_kept() -> None:
