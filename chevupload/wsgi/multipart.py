@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Literal, Protocol
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -27,6 +27,8 @@ _HEADER_BYTES = 16_384
 _CUT_BYTES = 64
 """How far from the end of a piece a cut boundary is looked for."""
 _MAX_BOUNDARY = 200
+_AROUND = rb"(?:\r\n|\n|\r)?+.{%d}(--[^\S\n\r]*(?:\r\n|\n|\r)?|[^\S\n\r]*(?:\r\n|\n|\r))"
+"""A line between two parts, with the break before it; behind the last part its end begins with two hyphens."""
 _RARE_FILENAME = re.compile(r"[*\\]|=\?")
 """``filename*``, a Windows path or encoded words."""
 
@@ -59,7 +61,7 @@ def read_multipart(
     """
     if not boundary or len(boundary) > _MAX_BOUNDARY:
         raise MalformedRequest("Missing or unusable multipart boundary")
-    decoder = _Decoder(boundary.encode("latin-1", "replace"), _PIECE_BYTES + _HEADER_BYTES, max_parts=max_parts)
+    decoder = _Decoder(boundary.encode("latin-1", "replace"), max_parts=max_parts)
     sink: Sink | None = None
     try:
         for piece in _pieces(chunks):
@@ -78,7 +80,40 @@ def read_multipart(
         raise MalformedRequest("Malformed multipart body") from None
 
 
+class _Delimiter:
+    """Finds the lines between the parts, in the place of a compiled expression of werkzeug's.
+
+    Each body has a boundary of its own, and to compile it costs more than to read a form of a few fields. So it is
+    compiled only where a body holds what begins as such a line, and is none.
+    """
+
+    def __init__(self, boundary: bytes, expression: Literal["preamble_re", "boundary_re"]) -> None:
+        self._boundary = boundary
+        self._line = b"--" + boundary
+        self._expression = expression
+        # Alike for all boundaries of one length, and so compiled once.
+        self._around = re.compile(_AROUND % len(self._line), re.DOTALL)
+
+    def search(self, data: bytearray, start: int = 0) -> re.Match[bytes] | None:
+        at = data.find(self._line, start)
+        if at < 0:
+            return None
+        before = data[max(0, at - 2) : at]
+        breaks = 2 if before == b"\r\n" else before.endswith((b"\r", b"\n"))
+        if (breaks or self._expression == "preamble_re") and (found := self._around.match(data, at - breaks)):
+            return found
+        expression: re.Pattern[bytes] = getattr(multipart.MultipartDecoder(self._boundary), self._expression)
+        return expression.search(data, start)
+
+
 class _Decoder(multipart.MultipartDecoder):
+    def __init__(self, boundary: bytes, *, max_parts: int) -> None:
+        # Without a boundary, whose expressions are compiled once for all.
+        super().__init__(b"", _PIECE_BYTES + _HEADER_BYTES, max_parts=max_parts)
+        self.boundary = boundary
+        self.preamble_re = _Delimiter(boundary, "preamble_re")  # type: ignore[assignment]
+        self.boundary_re = _Delimiter(boundary, "boundary_re")  # type: ignore[assignment]
+
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         """Bound the headers of a part, and take them in any encoding.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.sansio.multipart import Epilogue, MultipartDecoder, NeedData
 
 from chevupload.errors import MalformedRequest, TooLarge
 from chevupload.naming import client_filename
+from chevupload.wsgi.multipart import _Decoder
 from tests.wsgi.bodies import (
     BOUNDARY,
     PICTURE,
@@ -112,6 +114,31 @@ def test_content_that_looks_like_the_boundary_is_kept(tmp_path):
     """Only a whole boundary on a line of its own ends a part."""
     tricky = f"\r\n--{BOUNDARY}x\r\n-\r\n--{BOUNDARY[:-1]}\r\n--{BOUNDARY} y".encode() * 5000
     assert read(tmp_path, environ(multipart(part("source", tricky, "f"))))[1] == {"source": ("f", tricky)}
+
+
+def events(decoder, pieces):
+    """Return what a decoder says of a body, and the kind of error that ends it."""
+    found = []
+    try:
+        for piece in (*pieces, None):
+            decoder.receive_data(piece)
+            while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
+                found.append(event)
+    except Exception as error:
+        found.append(repr(error))
+    return found
+
+
+HEADERS = b'Content-Disposition: form-data; name="x"\r\n\r\n'
+SNIPPETS = [b"--aX", b"aX", b"--", b"\r\n", b"\n", b"\r", b" \t", b"\x0b", b"x", HEADERS]
+
+
+@given(pieces=st.lists(st.sampled_from(SNIPPETS), max_size=16))
+def test_parts_begin_and_end_where_werkzeug_sees_them(pieces):
+    """Its own expressions, which each body would have to compile, find the same."""
+    for body in (pieces, [b"--aX\r\n" + HEADERS, *pieces, b"\r\n--aX--\r\n"]):
+        expected = events(MultipartDecoder(b"aX", 80_000, max_parts=9), body)
+        assert events(_Decoder(b"aX", max_parts=9), body) == expected
 
 
 @pytest.mark.slow
