@@ -6,7 +6,6 @@ Its other side is :mod:`chevupload.media.sandbox.worker`.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import logging
 import math
@@ -25,6 +24,7 @@ from chevupload import errors
 from chevupload.config import MAX_EXTRA, Limits
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, Refusal, TooCostly
 from chevupload.formats import FORMATS
+from chevupload.media.sandbox.messages import encoded
 from chevupload.model import ExtraFile, MediaFile, MediaJob, MediaResult
 from chevupload.naming import EXTRA_NAME
 from chevupload.spool import PREFIX
@@ -159,7 +159,7 @@ class Process:
 
     def _result(self, job: MediaJob, prefix: str, seconds: float) -> MediaResult:
         try:
-            self._send({"job": dataclasses.asdict(job), "prefix": prefix})
+            self._send({"job": job, "prefix": prefix})
             outcome = _checked(json.loads(self._receive(seconds)), job.folder, prefix)
         except TimeoutError as error:
             _log.warning("media worker %d was killed after %.1f s", self._process.pid, seconds)
@@ -185,7 +185,7 @@ class Process:
 
     def _send(self, document: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(document).encode() + b"\n")
+        self._process.stdin.write(encoded(document))
 
     def _receive(self, seconds: float) -> bytes:
         assert self._process.stdout is not None

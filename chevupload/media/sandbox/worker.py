@@ -8,7 +8,6 @@ them.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -21,6 +20,7 @@ from PIL import AvifImagePlugin, Image
 from chevupload import errors
 from chevupload.config import Originals
 from chevupload.media import render as image
+from chevupload.media.sandbox.messages import encoded
 from chevupload.model import MediaJob
 from chevupload.scaling import RenditionSize
 
@@ -46,7 +46,7 @@ def main() -> None:
     for line in sys.stdin.buffer:
         request = json.loads(line)
         _limit_seconds(limits["seconds"])
-        answers.write(json.dumps(_answer(request), allow_nan=False).encode() + b"\n")
+        answers.write(encoded(_answer(request)))
         answers.flush()
 
 
@@ -89,7 +89,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         result = image.process(job, prefix=request["prefix"])
     except (errors.Refusal, errors.BackendError) as error:
         return {"error": type(error).__name__, "message": str(error)}
-    return {"result": dataclasses.asdict(result)}
+    return {"result": result}
 
 
 def _job(values: dict[str, Any]) -> MediaJob:
