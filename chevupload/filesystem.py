@@ -68,7 +68,7 @@ def sync_folder(folder: Path) -> None:
         go_without("sync a folder", error)
 
 
-def sync(path: Path) -> None:
+def sync(path: str | Path) -> None:
     """Make what is in a file or folder lasting."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -94,17 +94,17 @@ def make_readable_folder(folder: Path) -> None:
         add_mode(folder, 0o755)
 
 
-def add_mode(path: Path, mode: int) -> None:
+def add_mode(path: str | Path, mode: int) -> None:
     """Add permissions to those of a file or folder, if it has modes that can be changed."""
-    present = path.stat().st_mode
+    present = os.stat(path).st_mode
     if present & mode != mode:
         try:
-            path.chmod(present & 0o7777 | mode)
+            os.chmod(path, present & 0o7777 | mode)
         except OSError as error:
             go_without("change modes", error)
 
 
-def name_new(source: Path, target: Path) -> None:
+def name_new(source: str | Path, target: str | Path) -> None:
     """Give the file ``source`` the name ``target`` if nothing has it; its old name may be gone afterwards.
 
     Nobody sees a part of it, and of several at once one succeeds. Source: POSIX ``link()``.
@@ -118,10 +118,10 @@ def name_new(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-        with _alone_in(target.parent):
-            if target.exists():
+        with _alone_in(Path(target).parent):
+            if Path(target).exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
-            source.rename(target)
+            os.rename(source, target)
 
 
 @contextlib.contextmanager
@@ -144,7 +144,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(descriptor)
-        name_new(Path(name), path)
+        name_new(name, path)
         sync_folder(path.parent)
     finally:
         Path(name).unlink(missing_ok=True)

@@ -89,6 +89,6 @@ def _write_once(path: Path, text: str) -> None:
         file.write(text)
     try:
         with contextlib.suppress(FileExistsError):
-            name_new(Path(temporary), path)
+            name_new(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)

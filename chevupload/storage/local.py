@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -60,7 +61,7 @@ class LocalStorage(FsspecStorage):
         self._folder = local_path(folder)
         super().__init__(LocalFileSystem(), self._folder.as_posix(), public_url=public_url)
         self.incoming = self._folder / ".incoming" if incoming is None else local_path(incoming)
-        self._unfinished = os.path.join(self.incoming, "")
+        self._above, self._unfinished = os.path.join(self._folder, ""), os.path.join(self.incoming, "")
         self._fsync = fsync
         try:
             make_readable_folder(self._folder)
@@ -71,11 +72,9 @@ class LocalStorage(FsspecStorage):
         if not is_one_disk:
             raise ConfigError("a local storage and its incoming folder must be on the same file system")
 
-    def _target(self, path: str) -> Path:
-        return Path(self._checked(path))
-
-    def _checked(self, path: str) -> str:
-        target = os.path.join(self._folder, path)
+    def _target(self, path: str) -> str:
+        # Texts, not Path, which costs more than the calls to the system.
+        target = self._above + path
         if not STORAGE_PATH.match(path) or target.startswith(self._unfinished):
             raise StorageError("not a storage path")
         return target
@@ -97,16 +96,19 @@ class LocalStorage(FsspecStorage):
 
     def adopt(self, path: str, file_path: str) -> None:
         """See AdoptingStorage."""
-        with translated("adopt a file as", path):
-            target, source = self._target(path), Path(file_path)
+        target = self._target(path)
+        try:
             try:
-                self._place(source, target)
+                self._place(file_path, target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                with source.open("rb") as file:
+                with open(file_path, "rb") as file:
                     self._copy(file, target)
-            source.unlink(missing_ok=True)  # renamed already, where there are no links
+            with contextlib.suppress(FileNotFoundError):  # renamed already, where there are no links
+                os.unlink(file_path)
+        except OSError as error:
+            raise StorageError(f"cannot adopt a file as {path}") from error
 
     def open(self, path: str, part: range | None = None) -> BinaryIO:
         """Open a stored file for reading; the caller closes it. It has a descriptor, for servers that send files.
@@ -116,7 +118,7 @@ class LocalStorage(FsspecStorage):
         """
         with translated("open", path):
             try:
-                return open(self._checked(path), "rb")
+                return open(self._target(path), "rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 self._is_there()
                 raise FileMissing(f"no file at {path}") from error
@@ -124,7 +126,9 @@ class LocalStorage(FsspecStorage):
     def exists(self, path: str) -> bool:
         """See Storage."""
         try:
-            return self._target(path).is_file() or not self._is_there()
+            return stat.S_ISREG(os.stat(self._target(path)).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return not self._is_there()
         except OSError as error:
             raise StorageError(f"cannot look for {path}") from error
 
@@ -143,7 +147,7 @@ class LocalStorage(FsspecStorage):
         """Yield path and bytes of every file but the unfinished ones, without following links."""
         with translated("list", "files"):
             self._is_there()
-            folders, above = [str(self._folder)], os.path.join(self._folder, "")
+            folders = [str(self._folder)]
             while folders:
                 with contextlib.suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
                     for entry in entries:
@@ -152,13 +156,13 @@ class LocalStorage(FsspecStorage):
                                 folders.append(entry.path)
                             continue
                         with contextlib.suppress(FileNotFoundError):
-                            yield entry.path.removeprefix(above), entry.stat(follow_symlinks=False).st_size
+                            yield entry.path.removeprefix(self._above), entry.stat(follow_symlinks=False).st_size
 
     def modified(self, path: str) -> datetime:
         """See ListingStorage."""
         with translated("look for", path):
             try:
-                return datetime.fromtimestamp(self._target(path).stat().st_mtime, UTC)
+                return datetime.fromtimestamp(os.stat(self._target(path)).st_mtime, UTC)
             except FileNotFoundError as error:
                 raise FileMissing(f"no file at {path}") from error
 
@@ -168,23 +172,23 @@ class LocalStorage(FsspecStorage):
         Raises:
             StorageError: the folder is away.
         """
-        if not self._folder.is_dir():
+        if not os.path.isdir(self._folder):
             raise StorageError("the storage's folder is away")
         return True
 
-    def _copy(self, file: BinaryIO, target: Path, *, replaces: bool = False) -> None:
+    def _copy(self, file: BinaryIO, target: str, *, replaces: bool = False) -> None:
         """Copy ``file`` into a temporary one, which gets the name ``target`` when it is complete."""
-        descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=self.incoming)
-        temporary = Path(name)
+        descriptor, temporary = tempfile.mkstemp(prefix=PREFIX, dir=self.incoming)
         try:
             # Buffered: an unbuffered file writes what fits on a full disk, and tells it by a number that nobody sees.
             with os.fdopen(descriptor, "wb") as copy:
                 shutil.copyfileobj(file, copy, CHUNK_BYTES)
             self._place(temporary, target, replaces=replaces)
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
 
-    def _place(self, source: Path, target: Path, *, replaces: bool = False) -> None:
+    def _place(self, source: str, target: str, *, replaces: bool = False) -> None:
         """Give a complete file its final name: readable for a web server beside us, and lasting with ``fsync``.
 
         Its old name may be gone afterwards.
@@ -192,15 +196,16 @@ class LocalStorage(FsspecStorage):
         add_mode(source, 0o644)
         if self._fsync:
             sync(source)
-        if not target.parent.is_dir():
-            make_readable_folder(target.parent)
+        if not os.path.isdir(folder := os.path.dirname(target)):
+            make_readable_folder(Path(folder))
         try:
             if replaces:
-                source.replace(target)
+                os.replace(source, target)
             else:
                 name_new(source, target)
         except FileExistsError as error:
             raise FileExists("a file with this name exists") from error
         if self._fsync:
-            for folder in target.parents[: len(target.relative_to(self._folder).parts)]:
-                sync_folder(folder)
+            below = Path(target).relative_to(self._folder)
+            for above in Path(target).parents[: len(below.parts)]:
+                sync_folder(above)
