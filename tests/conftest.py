@@ -11,14 +11,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from chevupload.uploads.views import _Writer
 from tests.support import EMPTY, IS_LONG, Stand
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
-settings.register_profile("short", deadline=None, max_examples=50)
-settings.register_profile("long", deadline=None, max_examples=2_000)
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("short", max_examples=50, **_PATIENT)
+settings.register_profile("long", max_examples=2_000, **_PATIENT)
 settings.load_profile("long" if IS_LONG else "short")
 
 # Hundreds of processes are started here. Without bytecode on disk each of them compiles the whole package again.

@@ -325,7 +325,8 @@ def known(request, people):
 
         return UserKeys(people, digest=Person.key_digest, users=COLUMNS), give
     tables = Tables.of(PersonsKey) if request.param == "own" else None
-    keys = SqlKeys(people, tables=tables, users=COLUMNS)
+    # A day may end while a test lasts, and the first use of a key on each is written down.
+    keys = SqlKeys(people, tables=tables, users=COLUMNS, clock=Clock())
     return keys, lambda person_id: keys.add_key(str(person_id)).key
 
 

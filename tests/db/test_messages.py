@@ -20,8 +20,9 @@ def proxy(postgres):
 
 
 @pytest.fixture
-def database(proxy):
-    """Return the database at its end, with a connection that is open."""
+def database(proxy, monkeypatch):
+    """Return the database at its end, with a connection that is open, and not idle however long a test lasts."""
+    monkeypatch.setattr(connect, "_IDLE_SECONDS", 10_000)
     engine = engine_from(proxy.url)
     database = Database(engine)
     read(database)
