@@ -353,7 +353,7 @@ def test_an_s3_that_cannot_write_new_files_only_is_asked_once(size, caplog):
         assert [call.method for call in server.calls if call.method in ("PUT", "POST")].count("PUT") == (
             1 if size == 7 else len(b"b.png") * size // BLOCK
         )
-    assert [record.getMessage() for record in caplog.records if record.name == "chevupload"] == [
+    assert [record.getMessage() for record in caplog.records if "write new files only" in record.getMessage()] == [
         "the store cannot write new files only: it would replace one that is not ours"
     ]
 

@@ -120,7 +120,7 @@ def test_all_that_is_kept_at_a_time_is_bounded(make, caplog):
         answer = stand.send(None, key=key, stream=Trickle(late), content_type=MULTIPART)
         assert_refusal(answer, 503, 503, "Service unavailable, try again later")
         assert answer.headers["Retry-After"] == "10"
-        (record,) = [record for record in caplog.records if record.name == "chevupload"]
+        (record,) = [record for record in caplog.records if record.getMessage().startswith("a request was")]
         expected = "a request was answered with 503: temporary files hold as much as they may"
         assert (record.getMessage(), record.exc_info) == (expected, None)
 
