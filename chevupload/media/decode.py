@@ -209,12 +209,14 @@ class _Avif(AvifImageFile):
         self._size = clean_size(cast("BinaryIO", self.fp), self._size)
 
     def load(self) -> Any:
-        if not self.tile or self._size == self._whole:
-            return super().load()
-        clean, self._size = self._size, self._whole
-        super().load()
-        self.im = self.im.crop((0, 0, *clean))
-        self._size = clean
+        if self.tile:
+            # Pillow keeps the decoder and the frame's bytes as long as the pixels, and copies 64 KB at a time.
+            pixels, self._decoder, self.tile = self._decoder.get_frame(0)[0], None, []
+            clean, self._size = self._size, self._whole
+            self.load_prepare()
+            self.frombytes(pixels)
+            if clean != self._whole:
+                self.im, self._size = self.im.crop((0, 0, *clean)), clean
         return super().load()
 
     def _opened(self) -> None:
