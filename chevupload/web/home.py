@@ -38,7 +38,9 @@ class Home(Feature):
         values = self._form.values(environ, sender)
         recent = {"recent": self._recent(sender), "links": self._context.links(environ)}
         images = self._context.deliverer.sources()
-        page = Page(name="home", title=title, values={**values, **recent}, scripts=("upload.js",), images=images)
+        page = Page(
+            name="home", title=title, values={**values, **recent}, scripts=self._form.scripts(sender), images=images
+        )
         return self._context.answers.page(environ, page)
 
     def _recent(self, sender: Principal | None) -> Sequence[Upload]:

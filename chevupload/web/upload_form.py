@@ -34,12 +34,16 @@ class UploadForm:
             return user
         return Principal() if self._config.policy.guests and self._config.policy.guest_page else None
 
+    def scripts(self, sender: Principal | None) -> tuple[str, ...]:
+        """Return the scripts of a page with the form; that of a key's field is there as soon as the page is."""
+        return ("upload.js",) if _is_user(sender) else ("key.js", "upload.js")
+
     def values(
         self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None
     ) -> Mapping[str, object]:
         """Return the variables of the form's template; ``problem`` is what was wrong with the form before."""
         is_guest = sender is not None and sender.is_guest
-        is_user = sender is not None and not is_guest
+        is_user = _is_user(sender)
         key_max_bytes = self._config.limits.max_bytes
         max_bytes = key_max_bytes if sender is None else self._context.creation.max_bytes(sender)
         login_url = None if is_user else self._config.policy.login_url
@@ -76,6 +80,10 @@ class UploadForm:
             return "never"
         is_guest = sender is not None and sender.is_guest
         return "with a key" if is_guest and self._config.policy.url_sources == "users" else "always"
+
+
+def _is_user(sender: Principal | None) -> bool:
+    return sender is not None and not sender.is_guest
 
 
 def _pseudonym(sender: Principal | None) -> str:

@@ -77,7 +77,7 @@ class UploadPage(Feature):
     def _page(self, environ: WSGIEnvironment, sender: Principal | None, *, problem: str | None = None) -> Page:
         values = self._form.values(environ, sender, problem=problem)
         images = self._context.deliverer.sources()
-        return Page(name="upload", title="Upload", values=values, scripts=("upload.js",), images=images)
+        return Page(name="upload", title="Upload", values=values, scripts=self._form.scripts(sender), images=images)
 
 
 def _is_program(environ: WSGIEnvironment, form: Form) -> bool:

@@ -13,6 +13,8 @@ _ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 """Nothing of the browser's own goes to the network."""
+MILLISECONDS = 120_000
+"""After which something did not happen; how long it takes says how busy the machine is."""
 REFUSED = "Failed to load resource:"
 """What a browser complains of an answer of 400 and above, and of one that never comes."""
 
@@ -28,7 +30,7 @@ def started() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=_ARGUMENTS)
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=_ARGUMENTS, timeout=MILLISECONDS)
         try:
             yield browser
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.chromium import find_chromium, started
+from tests.browser.chromium import MILLISECONDS, find_chromium, started
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def browser():
         pytest.skip("there is no chromium on this machine")
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=MILLISECONDS)
     with started() as browser:
         yield browser
 
@@ -35,8 +35,8 @@ def open_page(browser):
     def open_page(*, forgiven=None, **settings):
         context = browser.new_context(**settings)
         contexts.append(context)
+        context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
-        page.set_default_timeout(20_000)
 
         def hear(message):
             is_forgiven = forgiven is not None and message.text.startswith(forgiven)

@@ -72,6 +72,11 @@ class Stage:
         """Open a page."""
         self.page.goto(url if url.startswith("http") else self.ann.address + url)
 
+    def leave(self, act: Callable[[], object]) -> None:
+        """Do what leads to another page, and wait until that is there, its style and its scripts among it."""
+        with self.page.expect_navigation():
+            act()
+
     def choose(self, *names: str) -> None:
         """Choose files on the upload page; what is called a text is no picture, and what is called large too large."""
         contents = {"text": b"no picture", "large": b"x" * (LIMITS.max_bytes + 1)}
@@ -171,7 +176,7 @@ def delete(stage: Stage) -> None:
 def deleted(stage: Stage) -> None:
     """What follows."""
     delete(stage)
-    stage.page.get_by_role("button", name="Delete").click()
+    stage.leave(stage.page.get_by_role("button", name="Delete").click)
     stage.page.get_by_role("heading", name="Deleted").wait_for()
 
 
@@ -189,7 +194,7 @@ def keys(stage: Stage) -> None:
     store.revoke_key(store.add_key(user_id, label="Old laptop", style="imgbb").id, user_id=user_id)
     stage.see("/settings/api")
     stage.page.get_by_label("Name", exact=True).fill("ShareX")
-    stage.page.get_by_role("button", name="Make the key").click()
+    stage.leave(stage.page.get_by_role("button", name="Make the key").click)
     stage.page.get_by_label("Your new key", exact=True).wait_for()
 
 
@@ -368,7 +373,7 @@ def uploaded(stage: Stage) -> None:
     form = stage.page.locator("#upload")
     form.evaluate("form => form.replaceWith(form.cloneNode(true))")
     stage.choose("hills.jpg")
-    form.evaluate("form => form.submit()")
+    stage.leave(lambda: form.evaluate("form => form.submit()"))
     stage.page.get_by_role("heading", name="Uploaded").wait_for()
 
 
@@ -378,14 +383,14 @@ def uploaded_several(stage: Stage) -> None:
     form = stage.page.locator("#upload")
     form.evaluate("form => form.replaceWith(form.cloneNode(true))")
     stage.choose("hills.jpg", "text.jpg", "dusk.jpg")
-    form.evaluate("form => form.submit()")
+    stage.leave(lambda: form.evaluate("form => form.submit()"))
     stage.page.get_by_role("heading", name="2 of 3 uploaded").wait_for()
 
 
 def api(stage: Stage) -> None:
     """The page that describes the API, as the page of keys hands a new key on to it."""
     keys(stage)
-    stage.page.get_by_role("button", name="Set up a program with this key").click()
+    stage.leave(stage.page.get_by_role("button", name="Set up a program with this key").click)
     stage.page.get_by_role("heading", name="Set up a program").wait_for()
 
 

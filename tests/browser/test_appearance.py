@@ -7,6 +7,7 @@ import pytest
 from chevupload import Renditions
 from tests.appearance.cases import CASES, EXPECTED
 from tests.appearance.looks import distance, look, on_white, square_look
+from tests.browser.chromium import MILLISECONDS
 from tests.browser.drawing import draw
 from tests.browser.sites import site
 
@@ -23,6 +24,7 @@ def running(tmp_path_factory):
 def page(browser):
     """Return one page for all: it keeps nothing of what it draws, and says itself what it cannot draw."""
     context = browser.new_context()
+    context.set_default_timeout(MILLISECONDS)
     yield context.new_page()
     context.close()
 
@@ -30,7 +32,10 @@ def page(browser):
 def upload(page, running, case):
     source = {"name": case.name, "mimeType": "application/octet-stream", "buffer": case.content}
     answer = page.request.post(
-        f"{running.address}/api/1/upload", headers={"X-API-Key": running.key}, multipart={"source": source}
+        f"{running.address}/api/1/upload",
+        headers={"X-API-Key": running.key},
+        multipart={"source": source},
+        timeout=MILLISECONDS,
     )
     assert answer.status == 200, answer.text()
     return answer.json()["image"]

@@ -10,7 +10,7 @@ from tests.browser.checks import findings, focus_problems, is_scrolled_sideways,
 from tests.browser.chromium import REFUSED
 from tests.browser.scenes import SCENES, Stage, sites
 from tests.browser.sites import site
-from tests.browser.uploading import chosen, submit, tiles
+from tests.browser.uploading import chosen, copied, submit, tiles
 from tests.support import picture
 
 pytest.importorskip("av", reason="the extra video is not installed, which one of the pages shows")
@@ -75,7 +75,8 @@ def test_the_pages_keep_to_their_place_in_a_host_s_layout(open_page, tmp_path):
         submit(page, chosen("wide.png", picture((600, 200))))
         expect(tiles(page)).to_have_count(1)
         assert page.evaluate("document.body.scrollWidth <= 320")
-        tiles(page).get_by_role("link", name="Open").click()
+        with page.expect_navigation():
+            tiles(page).get_by_role("link", name="Open").click()
         page.get_by_role("heading", name="wide").wait_for()
         assert page.evaluate("document.body.scrollWidth <= 320")
         assert page.locator(".stage").bounding_box()["y"] >= page.get_by_text("Host").bounding_box()["y"] + 16
@@ -110,9 +111,7 @@ def test_links_of_the_viewer_are_copied(open_page, served):
     stage.see(stage.links.viewer(upload))
     for kind, code in (("Link", stage.links.viewer(upload)), ("Direct link", stage.links.file(upload, upload.path))):
         page.get_by_label("Format").select_option(kind)
-        page.get_by_role("button", name="Copy").click()
-        page.get_by_role("button", name="Copied").wait_for()
-        assert page.evaluate("navigator.clipboard.readText()") == code
+        assert copied(page, page.get_by_role("button", name="Copy")) == code
         page.get_by_role("button", name="Copy").wait_for()
     page.reload()
     assert page.get_by_label("Text to copy").input_value() == stage.links.file(upload, upload.path)
@@ -127,10 +126,9 @@ def test_settings_of_a_client_are_copied(open_page, served):
     """By a button beside that which downloads them."""
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     SCENES["api"](Stage(served, page))
-    page.get_by_role("button", name="Copy").click()
-    page.get_by_role("button", name="Copied").wait_for()
+    text = copied(page, page.get_by_role("button", name="Copy"))
     shown = page.get_by_role("region", name="Settings for ShareX").text_content()
-    assert page.evaluate("navigator.clipboard.readText()") == shown
+    assert text == shown
     assert served.ann.address in shown
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from chevupload import Renditions
 from tests.browser.sites import site
-from tests.browser.uploading import chosen, submit, tiles
+from tests.browser.uploading import chosen, copied, submit, tiles
 from tests.support import noise
 
 PARSE = "text => new DOMParser().parseFromString(text, 'text/html').body.innerHTML"
@@ -56,18 +56,17 @@ def test_the_code_of_page_and_list_is_the_viewers(open_page, ann):
     page.goto(f"{ann.address}/upload")
     submit(page, chosen("b.png", noise((900, 700))))
     expect(tiles(page)).to_have_count(1)
-    copied = []
+    codes = []
     for _ in range(2):
         page.select_option("#format", "html")
-        page.get_by_role("button", name="Copy all").click()
-        expect(page.locator("#copy-all")).to_have_text("Copied")
-        copied.append(page.evaluate("navigator.clipboard.readText()"))
+        codes.append(copied(page, page.get_by_role("button", name="Copy all")))
         page.reload()
         expect(tiles(page)).to_have_count(1)
-    assert copied[0] == copied[1]
-    assert ".w800.png 800w" in copied[0]
-    page.get_by_role("link", name="Open: b").click()
+    assert codes[0] == codes[1]
+    assert ".w800.png 800w" in codes[0]
+    with page.expect_navigation():
+        page.get_by_role("link", name="Open: b").click()
     viewers = page.locator("[data-codes] option[data-format=html]").get_attribute("value")
-    assert page.evaluate(PARSE, viewers) == page.evaluate(PARSE, copied[0])
+    assert page.evaluate(PARSE, viewers) == page.evaluate(PARSE, codes[0])
     source, width = page.evaluate(CHOSEN, viewers)
     assert (source.endswith(".w800.png"), width) == (True, 500)

@@ -6,6 +6,7 @@ import io
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from chevupload import Principal
 from chevupload.db import SqlKeys
@@ -36,7 +37,7 @@ def upload(address, key):
         f"{address}/api/1/upload",
         headers={"X-API-Key": key},
         files={"source": ("a.png", io.BytesIO(PNG))},
-        timeout=20,
+        timeout=120,
     ).status_code
 
 
@@ -47,7 +48,7 @@ def test_a_key_is_made_and_revoked_with_the_keyboard_alone(page, address):
     page.keyboard.type("Laptop")
     tab_to(page, "Make the key")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#key")
+    expect(page.locator("#key")).to_be_focused()
     assert focused(page) == "Your new key"
     key = page.input_value("#key")
     assert upload(address, key) == 200
@@ -80,6 +81,7 @@ def test_nothing_is_cut_off(page, address, width, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{address}/settings/api")
     page.fill("#label", "x" * 100)
-    page.get_by_role("button", name="Make the key").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Make the key").click()
     page.wait_for_selector("#key")
     assert page.evaluate("document.documentElement.scrollWidth") <= width

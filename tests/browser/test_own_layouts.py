@@ -30,7 +30,8 @@ def test_a_host_sets_the_pages_into_its_own_layout(open_page, tmp_path, host):
         page.get_by_label("Password").fill("correct horse")
         page.get_by_role("button", name="Register").click()
         header = page.get_by_role("navigation", name="Site")
-        header.get_by_role("link", name="Upload many").click()
+        with page.expect_navigation(url="**/upload*"):
+            header.get_by_role("link", name="Upload many").click()
 
         expect(page.get_by_role("heading", level=1)).to_have_text("Upload")
         expect(header.get_by_role("button", name="Sign out")).to_be_visible()
@@ -43,7 +44,8 @@ def test_a_host_sets_the_pages_into_its_own_layout(open_page, tmp_path, host):
 
         submit(page, chosen("hills.png", noise((300, 200))))
         expect(tiles(page)).to_have_count(1)
-        tiles(page).get_by_role("link", name="Open").click()
+        with page.expect_navigation():
+            tiles(page).get_by_role("link", name="Open").click()
         expect(page).to_have_title("hills")
         expect(header.get_by_role("link", name="Pictures")).to_be_visible()
         assert page.locator(".stage img").evaluate("image => image.decode().then(() => image.width)") == 300

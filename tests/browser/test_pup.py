@@ -175,15 +175,21 @@ class Scene:
 
 
 @pytest.fixture
-def scene(open_page, tmp_path):
-    """Return a page of a forum whose origin may open pop-ups."""
+def served(tmp_path):
+    """Serve a forum, and a site for which its origin may open pop-ups; they are there until their pages are closed."""
     forum = Forum()
     routes = Routes(upload_page="upload", pup="sdk/pup.js")
     with (
         serve(forum) as address,
         site(tmp_path / "site", routes=routes, policy=Policy(popup_origins=(address,))) as ann,
     ):
-        yield Scene(forum, address, ann, open_page())
+        yield forum, address, ann
+
+
+@pytest.fixture
+def scene(served, open_page):
+    """Return a page of the forum."""
+    return Scene(*served, open_page())
 
 
 @pytest.mark.parametrize("name", EDITORS)
@@ -258,8 +264,9 @@ def test_by_hand_only_what_is_named_gets_one(scene):
     scene.upload(scene.page.locator("[data-chevereto-pup-trigger]"))
     scene.page.wait_for_function("two.value.includes('/images/')")
     assert scene.page.input_value("#one") == ""
+    scene.page.clock.install()
     scene.open(body, mode="manual")
-    scene.page.wait_for_timeout(500)
+    scene.page.clock.run_for(1_000)
     assert scene.page.locator(BUTTON).count() == 0
 
 
@@ -304,7 +311,13 @@ def test_other_windows_are_not_listened_to(scene):
     name = opened.value.evaluate("window.name")
     for message in ({"id": name, "message": "forged"}, {"id": "x", "message": "forged"}, None, "text", 7):
         scene.page.evaluate(f"postMessage({json.dumps(message)}, '*')")
-    scene.page.wait_for_timeout(300)
+    # Messages arrive in their order: those before it were heard.
+    scene.page.evaluate(
+        """new Promise((done) => {
+            addEventListener("message", ({ data }) => { if (data === "last") done(); });
+            postMessage("last", "*");
+        })"""
+    )
     assert scene.page.input_value("#field") == "before\n\nafter"
 
 

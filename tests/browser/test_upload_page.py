@@ -7,6 +7,7 @@ import re
 import struct
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,9 +19,9 @@ from chevupload.testing.memory import StaticKeys
 from tests.browser.chromium import REFUSED
 from tests.browser.keyboard import focused, tab_to
 from tests.browser.sites import GUEST, site
-from tests.browser.uploading import Gate, choose, chosen, rows, submit, tiles
+from tests.browser.uploading import Gate, choose, chosen, copied, rows, submit, tiles, wait_for_pictures
 from tests.media.films import film
-from tests.support import PNG, Clock, noise, picture
+from tests.support import NOW, PNG, Clock, noise, picture
 
 BIG = noise((900, 700))
 TEXT = b"no picture"
@@ -63,7 +64,7 @@ def served(tmp_path_factory):
 def ann(served):
     """Return Ann's site, with nothing in it."""
     _, gate, ann = served
-    gate.open()
+    gate.finish()
     for upload in ann.component.uploads.list(ann.user_id):
         ann.component.uploads.delete(upload)
     return ann
@@ -114,14 +115,11 @@ def test_twelve_files_with_one_broken_and_one_too_large(open_page, address, ann)
     expect(notice).to_contain_text("“text.png”: This file is not a picture, or it is damaged.")
     expect(page.locator("#retry-failed")).to_be_hidden()
     page.select_option("#format", "markdown")
-    page.get_by_role("button", name="Copy all").click()
-    lines = page.evaluate("navigator.clipboard.readText()").split("\n")
+    lines = copied(page, page.locator("#copy-all")).split("\n")
     assert [line.split("]")[0] for line in lines] == [f"[![photo{number:02}" for number in range(10)]
     page.get_by_role("button", name="Select").click()
     page.get_by_label("Choose photo03").check()
-    page.get_by_role("button", name="Copy 1").click()
-    expect(page.locator("#said")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == lines[3]
+    assert copied(page, page.get_by_role("button", name="Copy 1")) == lines[3]
     page.get_by_role("button", name="Dismiss").click()
     expect(notice).to_be_hidden()
     assert sorted(owned(ann)) == [f"photo{number:02}" for number in range(10)]
@@ -174,6 +172,7 @@ def test_a_new_album_is_typed(open_page, tmp_path):
         expect(rows(page).nth(1).locator("p").first).to_contain_text("own album")
         submit(page)
         expect(tiles(page)).to_have_count(2)
+        wait_for_pictures(page)
         albums = {album.id: album.title for album in ann.component.albums.list(ann.user_id)}
         uploads = ann.component.uploads.list(ann.user_id)
         assert {upload.name: albums[upload.album_id] for upload in uploads} == {"one": "Greece", "two": "Work"}
@@ -186,23 +185,21 @@ def test_the_codes_are_those_of_the_viewer(open_page, address):
     files = [chosen("""a"b'<i>&[c](d).png""", BIG), chosen("""a"b'<i>.mp4""", film(size=(64, 48)), "video/mp4")]
     submit(page, *files)
     expect(tiles(page)).to_have_count(2)
-    copied = {}
+    codes = {}
     for kind in ("viewer", "direct", "markdown", "html", "bbcode"):
         page.select_option("#format", kind)
-        page.get_by_role("button", name="Copy all").click()
-        expect(page.locator("#copy-all")).to_have_text("Copied")
-        copied[kind] = page.evaluate("navigator.clipboard.readText()").split("\n")
-        expect(page.locator("#copy-all")).to_have_text("Copy all")
+        codes[kind] = copied(page, page.locator("#copy-all")).split("\n")
+    expect(page.locator("#copy-all")).to_have_text("Copy all")
     parse = "text => new DOMParser().parseFromString(text, 'text/html').body.innerHTML"
-    for index, viewer in enumerate(copied["viewer"]):
+    for index, viewer in enumerate(codes["viewer"]):
         page.goto(viewer)
         shown = page.evaluate(
             "Object.fromEntries([...document.querySelectorAll('[data-codes] option')]"
             ".map((option) => [option.dataset.format, option.value]))"
         )
         for kind in ("viewer", "direct", "markdown", "bbcode"):
-            assert shown[kind] == copied[kind][index]
-        assert page.evaluate(parse, shown["html"]) == page.evaluate(parse, copied["html"][index])
+            assert shown[kind] == codes[kind][index]
+        assert page.evaluate(parse, shown["html"]) == page.evaluate(parse, codes["html"][index])
 
 
 def test_files_are_dropped(page, address, ann):
@@ -307,7 +304,7 @@ def test_progress_is_shown_and_three_go_at_a_time(page, address, gate):
     page.goto(address)
     choose(page, *(chosen(f"{number}.png", BIG) for number in range(5)))
     session = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
     session.send("Network.emulateNetworkConditions", slow)
     submit(page)
     facts = rows(page).locator("p")
@@ -334,14 +331,14 @@ def test_a_film_of_ninety_megabytes(page, tmp_path):
     with site(tmp_path / "site") as running:
         page.goto(f"{running.address}/upload")
         session = page.context.new_cdp_session(page)
-        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 60_000_000}
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 3_000_000}
         session.send("Network.emulateNetworkConditions", slow)
         page.set_input_files("#source", path)
         submit(page)
         expect(rows(page).locator("p")).to_contain_text(" % of 90 MB")
+        session.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
         expect(tiles(page)).to_have_count(1)
-        # The server is not stopped while it sends the thumbnail.
-        expect(tiles(page).locator("img")).to_have_js_property("complete", True)
+        wait_for_pictures(page)
         assert [upload.size for upload in running.component.uploads.list(running.user_id)] == [path.stat().st_size]
 
 
@@ -398,6 +395,7 @@ def test_who_has_no_room_left_is_told_how_much_is_used(open_page, tmp_path):
         submit(page, chosen("a.png"), chosen("b.png"))
         told = "There is no room left for this: 1 of 1 files are used. Delete something that you do not need"
         expect(page.locator("#refused")).to_contain_text(told)
+        expect(tiles(page)).to_have_count(1)
         running.component.uploads.delete_all(running.user_id)
         page.get_by_role("button", name="Retry").first.click()
         expect(tiles(page)).to_have_count(2)
@@ -423,14 +421,16 @@ def test_many_files_wait_for_places_in_the_next_minute(open_page, tmp_path):
     page = open_page(forgiven=REFUSED)
     clock = Clock()
     with site(tmp_path / "site", policy=Policy(flood=Flood(minute=5)), clock=clock) as running:
-        page.clock.install()
+        page.clock.install(time=NOW)
         page.goto(f"{running.address}/upload")
+        page.clock.pause_at(NOW + timedelta(days=1))
         submit(page, *(chosen(f"{number}.png") for number in range(8)))
         waits = page.locator("#measured")
         words = "You have uploaded as much as you may for now. Nothing is lost; it goes on by itself in"
         expect(waits).to_have_text(f"{words} 53 seconds.")
         expect(page.locator("#said")).to_have_text(f"{words} 53 seconds.")
         expect(rows(page).locator("p", has_text="Waiting")).to_have_count(3)
+        expect(rows(page).locator("p", has_text="Uploaded")).to_have_count(5)
         page.clock.run_for(30_000)
         expect(waits).to_have_text(f"{words} 23 seconds.")
         expect(page.locator("#said")).to_have_text(f"{words} 53 seconds.")
@@ -513,6 +513,7 @@ def test_a_refresh_loses_no_link(page, address, gate):
     gate.close()
     page.get_by_role("button", name="Upload more").click()
     submit(page, chosen("c.png"))
+    gate.wait_for(1)
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
     gate.open()
@@ -540,7 +541,7 @@ def test_a_site_sets_what_is_kept(page, tmp_path, kept, count):
         expect(tiles(page)).to_have_count(1)
         expect(page.locator("#kept" if count else "#not-kept")).to_be_visible()
         assert "delete" not in page.locator("#kept").inner_text()
-        page.reload()
+        page.reload(wait_until="networkidle")
         expect(tiles(page)).to_have_count(count)
         expect(tiles(page).get_by_title("More")).to_have_count(0)
 
@@ -555,6 +556,7 @@ def test_leaving_with_uploads_under_way_is_warned_of(page, address, gate):
     page.reload()
     submit(page, chosen())
     expect(page.get_by_role("button", name="Cancel all")).to_be_visible()
+    gate.wait_for(1)
     assert asked == []
     page.reload()
     assert asked == ["beforeunload"]
@@ -614,7 +616,7 @@ def test_what_cannot_be_copied_is_selected(page, address):
     submit(page, chosen())
     expect(tiles(page)).to_have_count(1)
     page.get_by_role("button", name="Copy all").click()
-    expect(page.locator("#copy-all")).to_have_text("Selected")
+    expect(page.locator("#said")).to_have_text("Selected")
     viewer = tiles(page).locator("a").first.get_attribute("href")
     assert page.evaluate("document.getSelection().toString()") == viewer == page.locator("#text").input_value()
 
@@ -639,7 +641,7 @@ def test_a_wrong_key_and_then_the_right_one(open_page, tmp_path):
         expect(page.locator("#who-key")).to_contain_text("With the key chv_")
         submit(page)
         expect(tiles(page)).to_have_count(1)
-        page.reload()
+        page.reload(wait_until="networkidle")
         assert key.input_value() == ""
         key.fill(running.key)
         page.get_by_label("Remember it on this device").check()
@@ -649,7 +651,7 @@ def test_a_wrong_key_and_then_the_right_one(open_page, tmp_path):
         expect(page.locator("#who-key")).to_be_visible()
         page.get_by_role("link", name="change").click()
         page.get_by_label("Remember it on this device").uncheck()
-        page.reload()
+        page.reload(wait_until="networkidle")
         assert key.input_value() == ""
         assert owned(running) == ["photo"]
     assert [url for url in addresses if running.key in url] == []
@@ -662,6 +664,7 @@ def test_a_key_that_stops_working_is_asked_for_again(open_page, tmp_path):
         page.goto(f"{running.address}/upload")
         page.get_by_label("API key").fill(running.key)
         page.get_by_role("button", name="Use this key").click()
+        expect(page.locator("#who-key")).to_be_visible()
         choose(page, chosen("a.png"), chosen("b.png"))
         store = running.component.key_store
         for key in store.keys_of(running.user_id):
@@ -689,9 +692,7 @@ def test_guests_upload_where_they_may(open_page, tmp_path):
         submit(page)
         expect(tiles(page)).to_have_count(1)
         expect(page.get_by_text("Keep your delete links.")).to_be_visible()
-        page.get_by_role("button", name="Copy all delete links").click()
-        expect(page.locator("#copy-delete")).to_have_text("Copied")
-        assert "/delete/" in page.evaluate("navigator.clipboard.readText()")
+        assert "/delete/" in copied(page, page.get_by_role("button", name="Copy all delete links"))
         with page.expect_download() as download:
             page.get_by_role("button", name="Save them as a file").click()
         assert download.value.path().read_text().count("/delete/") == 1
@@ -877,6 +878,7 @@ def test_it_works_below_a_prefix(page, ann, prefix):
         page.goto(f"{address}{prefix}/upload")
         submit(page, chosen())
         expect(tiles(page)).to_have_count(1)
+        wait_for_pictures(page)
 
 
 @pytest.mark.parametrize("signed_in", [True, False])

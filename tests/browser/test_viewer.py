@@ -6,6 +6,7 @@ import io
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.browser.sites import site
 from tests.support import picture
@@ -67,7 +68,8 @@ def test_every_picture_can_be_seen_in_full_size(page, ann):
     assert page.locator(".stage img").bounding_box()["width"] == 900
     page.keyboard.press("Escape")
     assert page.locator(".stage img").bounding_box()["width"] == 544
-    page.get_by_role("link", name="Full size", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Full size", exact=True).click()
     assert page.evaluate("document.images[0].naturalHeight") == 9000
 
 
@@ -118,7 +120,7 @@ def test_tags_and_the_start_page_are_links(open_page, tmp_path):
     with site(tmp_path / "site", policy=Policy(tag_url="/tags/{tag}"), routes=routes) as running:
         page.goto(saved(running, picture(), tags=["a b"], filename="tagged.png"))
         page.get_by_role("link", name="a b").click()
-        assert page.url == f"{running.address}/tags/a%20b"
+        expect(page).to_have_url(f"{running.address}/tags/a%20b")
         page.goto(running.address)
         headings = (("Upload", "Upload"), ("API keys", "API keys"), ("Programs", "Set up a program"))
         for name, heading in headings:

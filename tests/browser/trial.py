@@ -18,7 +18,7 @@ from typing import Any
 
 from chevupload import Policy
 from chevupload.cli.example import write_example
-from tests.browser.chromium import started
+from tests.browser.chromium import MILLISECONDS, started
 from tests.browser.sites import site
 
 COUNT = 12
@@ -69,6 +69,7 @@ class Trial:
         """Begin at the start page."""
         self._address = address
         self._context = browser.new_context(viewport={"width": 1280, "height": 800})
+        self._context.set_default_timeout(MILLISECONDS)
         self._page = self._context.new_page()
         self.complaints: list[str] = []
         self._page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -98,7 +99,7 @@ class Trial:
         page = self._page
         page.get_by_label("Copy as").select_option("Markdown")
         page.get_by_role("button", name="Copy all", exact=True).click()
-        page.get_by_role("button", name="Copied").wait_for()
+        page.get_by_role("status").get_by_text("Copied").wait_for()
         other = self._context.new_page()
         other.set_content("<textarea aria-label=Here></textarea>")
         other.get_by_label("Here").focus()

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
+
+from playwright.sync_api import expect
 
 from chevupload.errors import FloodDetected
 from chevupload.wsgi.responses import refusal_answer
 from tests.support import PNG
 
+_CLIPBOARD = """async () => {
+    for (let left = 3000; left; left -= 1) {
+        const text = await navigator.clipboard.readText();
+        if (text) return text;
+        await new Promise((done) => { setTimeout(done, 20); });
+    }
+    throw new Error("nothing was copied");
+}"""
 _SECONDS = 120
 """How long a request waits at most that nobody lets pass."""
 
@@ -31,6 +42,14 @@ def submit(page: Any, *files: Any) -> None:
     page.locator("#start").click()
 
 
+def copied(page: Any, button: Any) -> str:
+    """Press what copies, and return what it has copied. The page may use the clipboard."""
+    page.evaluate("navigator.clipboard.writeText('')")
+    button.click()
+    text: str = page.evaluate(_CLIPBOARD)
+    return text
+
+
 def rows(page: Any) -> Any:
     """Return the rows of what is chosen and sent."""
     return page.locator("#rows > li")
@@ -39,6 +58,12 @@ def rows(page: Any) -> Any:
 def tiles(page: Any) -> Any:
     """Return the cards of what is uploaded."""
     return page.locator("#tiles > li:visible")
+
+
+def wait_for_pictures(page: Any) -> None:
+    """Wait until every card that is seen has its picture: who loses its server before complains."""
+    for tile in tiles(page).all():
+        expect(tile.locator("img")).to_have_js_property("complete", True)
 
 
 class Gate:
@@ -65,9 +90,17 @@ class Gate:
 
     def wait_for(self, count: int) -> None:
         """Wait until so many uploads have come."""
+        self._wait(lambda: self.most >= count, f"{count} uploads to come")
+
+    def finish(self) -> None:
+        """Let uploads pass, and wait until none is under way: also one that its page has given up is stored."""
+        self.open()
+        self._wait(lambda: not self._under_way, "uploads to end")
+
+    def _wait(self, is_so: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + _SECONDS
-        while self.most < count:
-            assert time.monotonic() < deadline, f"{self.most} of {count} uploads have come"
+        while not is_so():
+            assert time.monotonic() < deadline, f"waited for {what}"
             time.sleep(0.05)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:

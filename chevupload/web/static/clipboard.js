@@ -18,16 +18,15 @@ export function selectAll(element) {
   return document.execCommand("copy");
 }
 
+const usual = new WeakMap(); // what the texts of buttons say else
+
 /** Let a button say for two seconds what it has done. */
 export function flash(button, text) {
   const place = button.querySelector("span:not(.unseen)") || button;
   const word = [...place.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-  button.dataset.word ??= word.data;
+  if (!usual.has(word)) usual.set(word, word.data);
   word.data = text;
-  setTimeout(() => {
-    if (word.data === text) word.data = button.dataset.word;
-    delete button.dataset.word;
-  }, 2000);
+  setTimeout(() => { if (word.data === text) word.data = usual.get(word); }, 2000);
   say(text);
 }
 
