@@ -16,7 +16,7 @@ import schemathesis
 from hypothesis import strategies
 
 from tests.media.films import film
-from tests.support import picture
+from tests.support import SECONDS, picture
 
 PICTURES = [picture((8, 6)), picture((20, 10), "JPEG"), picture((3, 3), "GIF")]
 FILM = film(seconds=1)
@@ -61,7 +61,7 @@ def _name_an_album(case: Any) -> None:
         f"{case.operation.base_url.rstrip('/')}/api/1/albums",
         headers={"X-API-Key": os.environ["CHEVUPLOAD_KEY"]},
         data={"title": uuid4().hex},
-        timeout=30,
+        timeout=SECONDS,
     )
     case.path_parameters["album"] = answer.json()["album"]["id"]
 
@@ -74,7 +74,7 @@ def _name_an_upload(case: Any) -> None:
         f"{base}/api/1/upload",
         headers={"X-API-Key": os.environ["CHEVUPLOAD_KEY"]},
         files={"source": film_or_picture},
-        timeout=30,
+        timeout=SECONDS,
     )
     image = answer.json()["image"]
     if "url" in (case.query or {}):

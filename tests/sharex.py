@@ -10,6 +10,8 @@ from typing import Any
 
 import requests
 
+from tests.support import SECONDS
+
 _DATE = {"%y": "%Y", "%mo": "%m", "%d": "%d", "%h": "%H", "%mi": "%M", "%s": "%S"}
 
 
@@ -35,7 +37,7 @@ def upload(settings: Path, picture: Path) -> Result:
             headers={name: expand(value, None, dates=True) for name, value in item.get("Headers", {}).items()},
             data={name: expand(value, None, dates=True) for name, value in item.get("Arguments", {}).items()},
             files={item["FileFormName"]: (picture.name, file, "application/octet-stream")},
-            timeout=60,
+            timeout=SECONDS,
         )
     if not response.ok:
         return Result(errors=(expand(item["ErrorMessage"], response),))

@@ -35,6 +35,8 @@ SECRET = "a secret of sixteen characters or more"
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Whether tests that can try more or less of the same try more."""
 UPLOAD = "/api/1/upload"
+SECONDS = 300
+"""After which something does not come any more. How long it takes says how busy the machine is."""
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -335,13 +337,13 @@ class Server:
         """End it, and return its status and what else it printed."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        rest, _ = self.process.communicate(timeout=300)
+        rest, _ = self.process.communicate(timeout=SECONDS)
         self.log.close()
         return self.process.returncode, rest
 
-    def wait_for_workers(self, seconds: float = 60.0) -> list[int]:
+    def wait_for_workers(self) -> list[int]:
         """Wait until no worker is left, and list those that stay."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SECONDS
         while (left := self.workers()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return left

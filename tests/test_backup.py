@@ -27,7 +27,7 @@ from tests.storage.object_stores import S3
 from tests.support import SECRET, picture
 
 NOW = timedelta(0)
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 class FolderSite:

@@ -11,7 +11,7 @@ import pytest
 
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
-from tests.support import IS_LONG, Stand, environment, files_in, picture
+from tests.support import IS_LONG, SECONDS, Stand, environment, files_in, picture
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ def test_many_uploads_of_one_name(tmp_path, decode):
         for number in range(PROCESSES)
     ]
     sent = {}
-    outputs = [process.communicate(timeout=100)[0] for process in processes]
+    outputs = [process.communicate(timeout=SECONDS)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES
     for output in outputs:
         sent |= dict(line.split() for line in output.splitlines())

@@ -13,7 +13,7 @@ import requests
 from chevupload.cli import main
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
-from tests.support import FOREVER, NEVER, Server, deleting, files_in, noise
+from tests.support import FOREVER, NEVER, SECONDS, Server, deleting, files_in, noise
 
 pytestmark = pytest.mark.slow
 
@@ -62,12 +62,12 @@ def test_killed_in_the_middle_of_uploads(tmp_path, contents, capsys):
         senders = [threading.Thread(target=send, args=(server.address, offset)) for offset in range(SENDERS)]
         for sender in senders:
             sender.start()
-        assert enough.wait(40)
+        assert enough.wait(SECONDS)
         assert server.workers() != []
         os.kill(server.process.pid, signal.SIGKILL)
         stop.set()
         for sender in senders:
-            sender.join(30)
+            sender.join()
         server.stop()
         assert server.wait_for_workers() == []
     assert main(["sweep", "--data", str(folder), "--grace", "0"]) == 0

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support import ROOT, SECONDS
+
 IGNORED = [
     *("-W", "ignore:'cgi' is deprecated"),
     *("-W", "ignore:pkg_resources is deprecated:UserWarning"),
@@ -35,7 +36,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
         check=False,
     )
 
@@ -90,7 +91,7 @@ def test_example_is_the_readmes(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
         check=False,
     )
 

@@ -70,6 +70,7 @@ def errors_of(found):
     return of_pages, {line for file, line, _ in found if "misspelt" in file}
 
 
+@pytest.mark.timeout(1_800)
 def test_mypy(code, request):
     """With an editable installation, from another folder."""
     settings = "".join(
@@ -84,6 +85,7 @@ def test_mypy(code, request):
     assert errors_of(errors) == ([], SEEN), run.stdout + run.stderr
 
 
+@pytest.mark.timeout(1_800)
 def test_pyright(code):
     """Likewise."""
     pytest.importorskip("pyright", reason="pyright is in the extra lint")

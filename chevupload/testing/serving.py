@@ -16,11 +16,11 @@ _PAUSE_SECONDS = 0.001
 
 
 @contextmanager
-def serve(application: WSGIApplication) -> Iterator[str]:
-    """Run ``application`` on a real server, waitress, in a thread; give its address."""
+def serve(application: WSGIApplication, *, port: int = 0) -> Iterator[str]:
+    """Run ``application`` on a real server, waitress, in a thread; give its address. Port 0 is any that is free."""
     from waitress.server import create_server  # noqa: PLC0415  # an extra, for those who have no server of their own
 
-    server = create_server(application, host="127.0.0.1", port=0, threads=8, clear_untrusted_proxy_headers=False)
+    server = create_server(application, host="127.0.0.1", port=port, threads=8, clear_untrusted_proxy_headers=False)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     # Before its threads wait for requests, it would warn of each that there is none for it.

@@ -14,7 +14,7 @@ from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
 from chevupload.testing import serve
 from tests.browser.keyboard import focused, tab_to
-from tests.support import PNG
+from tests.support import PNG, SECONDS
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def upload(address, key):
         f"{address}/api/1/upload",
         headers={"X-API-Key": key},
         files={"source": ("a.png", io.BytesIO(PNG))},
-        timeout=120,
+        timeout=SECONDS,
     ).status_code
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import struct
-import threading
-from contextlib import contextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from tests.browser.keyboard import focused, tab_to
 from tests.browser.sites import GUEST, site
 from tests.browser.uploading import Gate, choose, chosen, copied, rows, submit, tiles, wait_for_pictures
 from tests.media.films import film
+from tests.ports import free_port
 from tests.support import NOW, PNG, Clock, noise, picture
 
 BIG = noise((900, 700))
@@ -474,7 +473,8 @@ def test_an_upload_that_begins_offline_is_begun_again(open_page, address, ann):
 def test_an_upload_goes_on_when_the_server_is_back(open_page, ann):
     """The page asks by itself whether it is."""
     page = open_page(forgiven=REFUSED)
-    with serve(ann.component) as address:
+    port = free_port()
+    with serve(ann.component, port=port) as address:
         page.goto(f"{address}/upload")
         choose(page, chosen("a.png"))
         submit(page)
@@ -483,25 +483,9 @@ def test_an_upload_goes_on_when_the_server_is_back(open_page, ann):
         choose(page, chosen("b.png"))
     page.locator("#start").click()
     expect(page.locator("#measured")).to_have_text("The connection was lost. We retry by ourselves.")
-    with listening(ann.component, urlsplit(address).port):
+    with serve(ann.component, port=port):
         expect(tiles(page)).to_have_count(1)
     assert len(owned(ann)) == 2
-
-
-@contextmanager
-def listening(application, port):
-    """Run a server at a port that had one before."""
-    from waitress.server import create_server
-
-    server = create_server(application, host="127.0.0.1", port=port)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.trigger.pull_trigger(server.close)
-        server.task_dispatcher.shutdown()
-        thread.join(timeout=5)
 
 
 def test_a_refresh_loses_no_link(page, address, gate):

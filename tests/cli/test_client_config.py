@@ -18,7 +18,7 @@ from tests import sharex
 from tests.clients.clients import PICGO, WEB_UPLOADER
 from tests.clients.installing import install
 from tests.media.films import film
-from tests.support import environment, picture
+from tests.support import SECONDS, environment, picture
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def settings(server, tmp_path, name, key="guests"):
 
 def run(command, **options):
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, **{"env": environment()} | options
+        command, capture_output=True, text=True, check=False, timeout=SECONDS, **{"env": environment()} | options
     )
 
 
 def is_there(url):
-    return requests.get(url, timeout=20).status_code == 200
+    return requests.get(url, timeout=SECONDS).status_code == 200
 
 
 def test_sharex_uploads_pictures_and_videos(server, tmp_path, photo):
@@ -58,7 +58,7 @@ def test_sharex_uploads_pictures_and_videos(server, tmp_path, photo):
         for url in (result.url, result.thumbnail, result.deletion):
             assert url.startswith(server.address)
             assert is_there(url)
-        assert requests.delete(result.deletion, timeout=20).status_code == 200
+        assert requests.delete(result.deletion, timeout=SECONDS).status_code == 200
         assert not is_there(result.url)
 
 

@@ -15,7 +15,7 @@ from chevupload.cli import main
 from chevupload.cli.sites import ChosenSite
 from chevupload.cli.stop_flag import StopFlag
 from chevupload.site.data_folder import Site
-from tests.support import FOREVER, NEVER, PNG, environment, file
+from tests.support import FOREVER, NEVER, PNG, SECONDS, environment, file
 
 SITE = """
 import io
@@ -131,7 +131,7 @@ class TestStandAlone:
         server = start(tmp_path / "site", *options)
         requests.post(f"{server.address}/api/1/upload", files={"source": PNG}, data={"key": "guest"}).raise_for_status()
         log = tmp_path / "site.log"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while "handler webhook failed for event" not in log.read_text():
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
@@ -160,7 +160,7 @@ def test_watching_tells_what_comes_and_ends_when_told_to(site, tmp_path):
                     assert process.poll() is None
                     time.sleep(0.05)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=SECONDS) == 0
         finally:
             process.kill()
 

@@ -13,10 +13,10 @@ import pytest
 from chevupload import Config, Renditions, embedded
 from chevupload.cli import main
 from tests.databases import data_folder
-from tests.support import environment, file, files_in
+from tests.support import SECONDS, environment, file, files_in
 
 SITE = """
-import time
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,13 +29,13 @@ component = embedded(Path(__file__).parent / "site", renderer="inline", config=s
 process = component.renderer.process
 
 
-def slowly(job, **more):
+def when_told(job, **more):
     print("one", flush=True)
-    time.sleep(0.05)
+    sys.stdin.readline()
     return process(job, **more)
 
 
-component.renderer.process = slowly
+component.renderer.process = when_told
 """
 COUNT = 25
 
@@ -105,13 +105,22 @@ def test_the_same_command_goes_on(folder, number):
     printed = []
     for turn in range(3):
         process = subprocess.Popen(
-            command, cwd=folder.parent, env=environment(), stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
+            command,
+            cwd=folder.parent,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            stderr=subprocess.DEVNULL,
         )
-        while turn < 2 and printed.count("one") < 6 * (turn + 1):
-            printed.append(process.stdout.readline().strip())
         if turn < 2:
+            # Five are let through, the sixth waits.
+            process.stdin.write("go on\n" * 5)
+            process.stdin.flush()
+            while printed.count("one") < 6 * (turn + 1):
+                printed.append(process.stdout.readline().strip())
             process.send_signal(number)
-        printed += process.communicate(timeout=60)[0].split("\n")
+        printed += process.communicate(timeout=SECONDS)[0].split("\n")
         if turn < 2:
             assert process.returncode == (-number if number == signal.SIGKILL else 130)
     documents = [json.loads(line) for line in printed if line.startswith("{")]

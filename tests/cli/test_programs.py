@@ -14,7 +14,7 @@ import requests
 
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
-from tests.support import ROOT, environment, file, files_in, picture
+from tests.support import ROOT, SECONDS, environment, file, files_in, picture
 
 DOCS = ROOT / "docs"
 PICLIST = """
@@ -67,7 +67,7 @@ def test_the_examples_of_curl(start, site):
             env=environment() | {"SITE": server.address, "KEY": key},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=SECONDS,
             check=False,
         )
     assert (run.returncode, run.stderr) == (0, "")
@@ -98,7 +98,7 @@ def test_what_is_old_is_deleted(start, site, tmp_path):
             env=environment() | {"SITE": server.address, "KEY": key},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=SECONDS,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
@@ -111,7 +111,7 @@ def test_what_is_old_is_deleted(start, site, tmp_path):
         assert run("90") == found
         assert run("90") == []
         headers = {"X-API-Key": key}
-        left = requests.get(f"{server.address}/api/1/uploads", headers=headers, timeout=30).json()["uploads"]
+        left = requests.get(f"{server.address}/api/1/uploads", headers=headers, timeout=SECONDS).json()["uploads"]
     assert [image["title"] for image in left] == ["a new cat"]
     assert len(files_in(folder / "images")) == 2
 
@@ -124,13 +124,13 @@ def test_piclist_deletes_what_is_removed_from_its_gallery(start, site):
     [script] = [one for one in blocks("clients.md", "js") if "galleryItem" in one]
     with start(folder) as server:
         uploads = f"{server.address}/api/1/uploads"
-        first, gone, last = requests.get(uploads, headers=headers, timeout=30).json()["uploads"]
+        first, gone, last = requests.get(uploads, headers=headers, timeout=SECONDS).json()["uploads"]
         filled = script.replace("'https://your.site'", json.dumps(server.address)).replace("'chv_…'", json.dumps(key))
         assert server.address in filled
         assert key in filled
         run = subprocess.run(
-            ["node", "-e", PICLIST, filled, gone["url"]], capture_output=True, text=True, timeout=60, check=False
+            ["node", "-e", PICLIST, filled, gone["url"]], capture_output=True, text=True, timeout=SECONDS, check=False
         )
-        left = requests.get(uploads, headers=headers, timeout=30).json()["uploads"]
+        left = requests.get(uploads, headers=headers, timeout=SECONDS).json()["uploads"]
     assert (run.returncode, run.stdout, run.stderr) == (0, "done\n", "")
     assert [image["id_encoded"] for image in left] == [first["id_encoded"], last["id_encoded"]]

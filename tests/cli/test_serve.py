@@ -18,7 +18,8 @@ from chevupload.cli import server as server_module
 from chevupload.errors import ConfigError
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
-from tests.support import PNG, environment, picture
+from tests.ports import free_port
+from tests.support import PNG, SECONDS, environment, picture
 
 
 def test_first_and_second_start(start, tmp_path):
@@ -104,9 +105,7 @@ def test_an_unusable_address_is_told(host):
 
 def test_no_socket_stays_when_one_cannot_be_had(monkeypatch):
     """Of a host with several addresses, every one or none is listened at."""
-    free = socket.create_server(("127.0.0.1", 0))
-    usable = free.getsockname()
-    free.close()
+    usable = ("127.0.0.1", free_port())
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in (usable, ("192.0.2.1", 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **named: found)
     with pytest.raises(ConfigError, match="choose another with --host"):
@@ -142,7 +141,7 @@ def test_busy_threads_do_not_flood_the_log(start, tmp_path):
     """More requests than threads are nothing to warn of."""
     with start(tmp_path / "site", "--threads", "1") as running:
         parts = urlsplit(running.address)
-        connections = [socket.create_connection((parts.hostname, parts.port), timeout=20) for _ in range(20)]
+        connections = [socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) for _ in range(20)]
         for connection in connections:
             connection.sendall(b"GET /api/1/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         for connection in connections:

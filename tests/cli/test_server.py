@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+import sqlite3
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,9 +14,9 @@ import requests
 
 from chevupload.cli import main
 from chevupload.config import Limits
-from chevupload.site.data_folder import Site
+from chevupload.site.data_folder import DATABASE, Site
 from chevupload.wsgi.body import body_limit
-from tests.support import picture
+from tests.support import SECONDS, picture
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def key(site_folder):
 def raw(server, request):
     """Send bytes and read the answer to its end."""
     parts = urlsplit(server.address)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         connection.sendall(request)
         answer = http.client.HTTPResponse(connection)
         answer.begin()
@@ -104,7 +105,7 @@ def test_bodies_declared_too_long_are_refused_at_once(server, path, length, line
 def test_who_sends_on_reads_why_a_body_is_refused(server):
     """What comes after a refusal is dropped: were the connection closed, it would be reset under its client's hands."""
     parts = urlsplit(server.address)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         connection.sendall(head("/api/1/upload", LARGEST + 1, MULTIPART))
         for _ in range(20):
             connection.sendall(bytes(1_000_000))
@@ -130,7 +131,7 @@ def test_who_sends_on_reads_why_a_body_is_refused(server):
 def test_bodies_that_may_come_are_asked_for(server, path, length, line):
     """A client that waits is told to go on."""
     parts = urlsplit(server.address)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         connection.sendall(head(path, length, line, "Expect: 100-continue"))
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -146,7 +147,7 @@ def test_chunked_bodies_have_an_end(server):
     parts = urlsplit(server.address)
     limit = body_limit("application/x-www-form-urlencoded", Limits().max_bytes)
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         connection.sendall(b"POST /api/1/upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         with contextlib.suppress(ConnectionError):
             for _ in range(limit // 0x100000 + 2):
@@ -159,7 +160,7 @@ def test_chunked_bodies_have_an_end(server):
 def test_chunked_bodies_are_no_longer_than_declared_ones(server):
     """Where only a few fields are read, they end after a megabyte."""
     parts = urlsplit(server.address)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         connection.sendall(b"POST /image/x/delete/y HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         connection.sendall(b"100000\r\n" + b"x" * 0x100000 + b"\r\n1\r\nx\r\n")
         answer = http.client.HTTPResponse(connection)
@@ -183,13 +184,14 @@ def test_keys_end_through_the_server(server, site_folder, key, capsys):
     assert send(key.key).status_code == 200
     assert main(["key", "revoke", key.id, "--data", str(site_folder)]) == 0
     assert (send(key.key).status_code, send(key.key).json()["error"]["code"]) == (401, 100)
-    assert main(["key", "add", "ann", "--expires", "PT2S", "--data", str(site_folder)]) == 0
-    short = capsys.readouterr().out.split()[-1]
-    assert send(short).status_code == 200
-    import time
-
-    time.sleep(2.1)
-    assert send(short).status_code == 401
+    assert main(["key", "add", "ann", "--expires", "P1D", "--json", "--data", str(site_folder)]) == 0
+    short = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert send(short["key"]).status_code == 200
+    with sqlite3.connect(site_folder / DATABASE) as connection:
+        past = "UPDATE chevupload_keys SET expires_at = '2020-01-01 00:00:00' WHERE id = ?"
+        assert connection.execute(past, [short["id"]]).rowcount == 1
+    connection.close()
+    assert send(short["key"]).status_code == 401
     assert send("guests").status_code == 200
 
 

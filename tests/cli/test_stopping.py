@@ -15,7 +15,7 @@ import requests
 
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
-from tests.support import noise, picture
+from tests.support import SECONDS, noise, picture
 from tests.wsgi.bodies import MULTIPART, multipart, part
 
 SENDERS = 24
@@ -39,7 +39,7 @@ def key(folder):
 
 def wait_until(condition):
     """Wait until something holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -59,7 +59,7 @@ def test_a_signal_to_all_processes_in_the_middle_of_uploads(start, folder, key):
                 f"{running.address}/api/1/upload",
                 headers={"X-API-Key": key},
                 files={"source": ("same.png", own)},
-                timeout=60,
+                timeout=SECONDS,
             )
         except requests.ConnectionError:
             outcomes.append((None, own))
@@ -74,7 +74,7 @@ def test_a_signal_to_all_processes_in_the_middle_of_uploads(start, folder, key):
     os.killpg(running.process.pid, signal.SIGTERM)
     for thread in threads:
         thread.join()
-    assert running.process.wait(30) == 0
+    assert running.process.wait(SECONDS) == 0
     assert running.wait_for_workers() == []
     statuses = [status for status, _ in outcomes]
     assert set(statuses) <= {200, 503, None}
@@ -105,7 +105,7 @@ def serving(running):
 def connected(running):
     """Connect to a server."""
     parts = urlsplit(running.address)
-    return socket.create_connection((parts.hostname, parts.port), timeout=30)
+    return socket.create_connection((parts.hostname, parts.port), timeout=SECONDS)
 
 
 def received(connection):
@@ -135,7 +135,7 @@ def test_a_body_on_its_way_is_waited_for_and_an_idle_connection_is_not(start, fo
         answer = received(sending)
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer.lower()
-    assert running.process.wait(30) == 0
+    assert running.process.wait(SECONDS) == 0
 
 
 def test_a_stalled_body_is_waited_for_no_longer_than_allowed(start, folder, key):

@@ -14,7 +14,7 @@ from chevupload.cli.serve import _fetches, limits_of
 from chevupload.fetch.fetcher import FetchRules, HttpFetcher
 from chevupload.site.data_folder import Site
 from chevupload.site.factory import embedded
-from tests.support import picture
+from tests.support import SECONDS, picture
 
 SENDERS = 12
 
@@ -49,13 +49,13 @@ def test_an_upload_is_answered_while_urls_are_fetched(tmp_path):
     url = f"http://127.0.0.1:{server.effective_port}/api/1/upload"
 
     def fetch(number):
-        return requests.post(url, headers=headers, data={"source": "http://slow.example/a.png"}, timeout=60)
+        return requests.post(url, headers=headers, data={"source": "http://slow.example/a.png"}, timeout=SECONDS)
 
     try:
         with ThreadPoolExecutor(SENDERS) as senders:
             fetches = [senders.submit(fetch, number) for number in range(SENDERS)]
             for _ in range(4):
-                answer = requests.post(url, headers=headers, files={"source": ("a.png", picture())}, timeout=60)
+                answer = requests.post(url, headers=headers, files={"source": ("a.png", picture())}, timeout=SECONDS)
                 assert answer.status_code == 200
             assert not go.is_set()
             go.set()

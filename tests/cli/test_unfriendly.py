@@ -18,12 +18,11 @@ import requests
 from chevupload.cli.task_queue import TaskQueue
 from chevupload.site.data_folder import Site
 from tests.benchmarks.attackers import Target, attacking
-from tests.support import picture
+from tests.support import SECONDS, picture
 
 pytestmark = pytest.mark.skipif(
     not hasattr(socket, "TCP_INFO"), reason="only Linux tells whether the other side still holds a connection"
 )
-SECONDS = 60
 LARGE = picture((64, 48), "JPEG") + bytes(range(256)) * 120_000
 """More than what sockets and waitress keep of an answer that nobody reads."""
 PAGE = "/api/1/openapi.json"
@@ -188,10 +187,14 @@ def test_trickling_requests_end(run):
             assert answer_on(idle)[0] == 200
             headers.sendall(b"GET / HTTP/1.1\r\nHo")
             body.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 500_000)
-            slow.sendall(b"POST /api/1/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 15000\r\n\r\n")
-            for _ in range(50):
+            slow.sendall(b"POST /api/1/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 25000\r\n\r\n")
+            began, sent = time.monotonic(), 0
+            while sent < 25_000:
                 time.sleep(0.1)
-                slow.sendall(b"x" * 300)
+                # As many as its rate asks for, however long this process has slept.
+                due = min(25_000, int(5_000 * (time.monotonic() - began)))
+                slow.sendall(b"x" * (due - sent))
+                sent = due
                 with contextlib.suppress(OSError):
                     headers.sendall(b"s")
                     body.sendall(b"x")

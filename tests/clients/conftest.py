@@ -27,7 +27,7 @@ from tests.clients.clients import CLIENTS, Client
 from tests.clients.installing import install
 from tests.clients.outside import Outside
 from tests.fetch.hostile import World, answer, certificate
-from tests.support import noise
+from tests.support import SECONDS, noise
 
 FOLDER = Path(__file__).parent
 ADDRESS = "https://pictures.example"
@@ -144,7 +144,7 @@ def run(case, environment, server, tls, tmp_path, picture):
     def run_client(key, command=case.client.command):
         words = [word.format(**values, key=key) for word in shlex.split(command)]
         return subprocess.run(
-            [*inside, *words], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300, check=False
+            [*inside, *words], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=SECONDS, check=False
         )
 
     return run_client

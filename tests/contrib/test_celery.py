@@ -15,7 +15,7 @@ from chevupload.errors import BackendError
 from tests.databases import data_folder
 from tests.ports import free_port
 from tests.redis_server import RedisServer, needs_redis
-from tests.support import ROOT, environment, file
+from tests.support import ROOT, SECONDS, environment, file
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_another_library_takes_twenty_lines(component, redis, tmp_path):
 
     def run(*words):
         command = [sys.executable, *words]
-        subprocess.run(command, cwd=tmp_path, env=environment(), check=True, capture_output=True, timeout=110)
+        subprocess.run(command, cwd=tmp_path, env=environment(), check=True, capture_output=True, timeout=SECONDS)
 
     run("-c", "import site_rq; site_rq.tasks.start('render', owner_id='7')")
     assert [job.done for job in component.jobs.unfinished()] == [0]

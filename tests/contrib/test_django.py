@@ -47,7 +47,7 @@ from chevupload.testing import (
 )
 from tests.contrib.django_site import MIDDLEWARE, UploadKey, application, sign_in
 from tests.databases import data_folder, sqlite_database
-from tests.support import Trickle
+from tests.support import SECONDS, Trickle
 
 MAX_BYTES = 2_000_000
 READS_FORMS = "tests.contrib.django_site.reads_forms"
@@ -650,13 +650,15 @@ class TestSettings:
 def _post(url, key):
     import requests
 
-    return requests.post(url, headers={"X-API-Key": key}, files={"source": ("a.png", picture())}, timeout=30).json()
+    return requests.post(
+        url, headers={"X-API-Key": key}, files={"source": ("a.png", picture())}, timeout=SECONDS
+    ).json()
 
 
 def _get(url):
     import requests
 
-    assert requests.get(url, timeout=30).status_code == 200
+    assert requests.get(url, timeout=SECONDS).status_code == 200
 
 
 def test_the_site_damages_nothing():

@@ -21,7 +21,7 @@ from chevupload.contrib.metrics import Metrics
 from chevupload.errors import CatalogError
 from chevupload.spool import Spool
 from tests.ports import free_port
-from tests.support import PNG, environment, file
+from tests.support import PNG, SECONDS, environment, file
 
 SITE = """
 from pathlib import Path
@@ -149,10 +149,10 @@ def test_every_process_answers_for_all(tmp_path):
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, cwd=tmp_path, env=environment() | places) as server:
         try:
-            deadline = time.monotonic() + 100
+            deadline = time.monotonic() + SECONDS
             while True:
                 try:
-                    assert requests.get(f"{address}/metrics", timeout=100).ok
+                    assert requests.get(f"{address}/metrics", timeout=SECONDS).ok
                     break
                 except requests.ConnectionError:
                     assert time.monotonic() < deadline
@@ -160,13 +160,13 @@ def test_every_process_answers_for_all(tmp_path):
             for _ in range(10):
                 sent = {"source": ("a.png", PNG, "image/png")}
                 answer = requests.post(
-                    f"{address}/api/1/upload", files=sent, headers={"X-API-Key": "guest-key"}, timeout=60
+                    f"{address}/api/1/upload", files=sent, headers={"X-API-Key": "guest-key"}, timeout=SECONDS
                 )
                 assert answer.status_code == 200, answer.text
-            found = as_figures(requests.get(f"{address}/metrics", timeout=100).text)
+            found = as_figures(requests.get(f"{address}/metrics", timeout=SECONDS).text)
         finally:
             server.terminate()
-            server.wait(timeout=100)
+            server.wait(timeout=SECONDS)
     assert found['chevupload_uploads_total{outcome="stored",type="image"}'] == 10
     assert found['chevupload_upload_seconds_count{step="total"}'] == 10
     assert found["chevupload_worker_starts_total"] >= 2

@@ -22,9 +22,8 @@ from urllib.parse import urljoin
 import requests
 
 from tests.ports import free_port
-from tests.support import ROOT, picture
+from tests.support import ROOT, SECONDS, picture
 
-_SECONDS = 60
 _PAGE_SIZE = 24
 _WRONG = "Name or password is wrong."
 
@@ -51,14 +50,14 @@ def running(*command: str, folder: Path) -> Iterator[str]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            process.wait(_SECONDS)
+            process.wait(SECONDS)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(requests.ConnectionError):
-            requests.get(url, timeout=5)
+            requests.get(url, timeout=SECONDS)
             return
         time.sleep(0.05)
     raise AssertionError(log.read_text())
@@ -78,7 +77,7 @@ class Browser:
 
     def see(self, path: str, status: int = 200) -> str:
         """Open a page and return its text."""
-        answer = self._session.get(urljoin(self.address, path), timeout=_SECONDS)
+        answer = self._session.get(urljoin(self.address, path), timeout=SECONDS)
         assert answer.status_code == status, (answer.status_code, answer.text)
         return answer.text
 
@@ -102,7 +101,7 @@ class Browser:
         self, path: str, fields: dict[str, str], *, picture: bytes | None = None, having: str = ""
     ) -> requests.Response:
         """Do the same, and return the answer, redirects followed."""
-        page = self._session.get(urljoin(self.address, path), timeout=_SECONDS)
+        page = self._session.get(urljoin(self.address, path), timeout=SECONDS)
         assert page.status_code == 200, (page.status_code, page.text)
         forms = re.findall(r"<form\b([^>]*)>(.*?)</form>", page.text, re.DOTALL)
         attributes, content = next(form for form in forms if having in form[0] + form[1])
@@ -114,7 +113,7 @@ class Browser:
             # As a browser sends it when no file is chosen.
             files = {name: (None, text) for name, text in data.items()} | {"picture": ("", b"")}
             data = {}
-        return self._session.post(url, data=data, files=files, timeout=_SECONDS)
+        return self._session.post(url, data=data, files=files, timeout=SECONDS)
 
 
 def _hidden(form: str) -> dict[str, str]:
@@ -129,7 +128,7 @@ def curl(address: str, key: str, file: Path) -> str:
     """Upload as the documentation says, and return the status and what was answered."""
     command = ["curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", "-H", f"X-API-Key: {key}"]
     command += ["-F", f"source=@{file}", "-F", "format=txt", f"{address}/api/1/upload"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
 
 
 def tell(address: str, folder: Path) -> None:
@@ -148,7 +147,7 @@ def tell(address: str, folder: Path) -> None:
     file.write_bytes(picture((640, 480)))
     url, _, status = curl(address, key.group(1), file).rpartition("\n")
     assert status == "200", url
-    assert requests.get(url, timeout=_SECONDS).content == file.read_bytes()
+    assert requests.get(url, timeout=SECONDS).content == file.read_bytes()
     assert Path(url).stem in ann.see("/")
     assert Path(url).stem not in stranger.see("/")
 
@@ -158,7 +157,7 @@ def tell(address: str, folder: Path) -> None:
     thumbnails = _thumbnails(page)
     assert len(thumbnails) == 2
     for thumbnail in thumbnails:
-        assert requests.get(urljoin(address, thumbnail), timeout=_SECONDS).headers["Content-Type"] == "image/png"
+        assert requests.get(urljoin(address, thumbnail), timeout=SECONDS).headers["Content-Type"] == "image/png"
     assert "Older pictures" not in page
 
     _change_one(ann, stranger)
@@ -197,7 +196,7 @@ def _find_older(ann: Browser, address: str, key: str) -> None:
     """Fill more than a page, and go on to the next one, and no further."""
     for number in range(_PAGE_SIZE):
         files = {"source": ("many.png", picture((20 + number, 20)), "image/png")}
-        sent = requests.post(f"{address}/api/1/upload", files=files, headers={"X-API-Key": key}, timeout=_SECONDS)
+        sent = requests.post(f"{address}/api/1/upload", files=files, headers={"X-API-Key": key}, timeout=SECONDS)
         assert sent.status_code == 200, sent.text
     page = ann.see("/")
     older = re.search(r'href="([^"]*)">Older pictures<', page)

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.examples.story import Browser, running, script, tell
-from tests.support import picture
+from tests.support import SECONDS, picture
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def test_forms_are_taken_from_this_site_only(address):
     for path in ("/", "/login", "/register", "/logout", "/delete-account"):
         for token in ({}, {"token": "x"}, {"token": "ü"}):
             data = {"name": "eve", "password": "correct horse"} | token
-            assert ann._session.post(address + path, data=data, timeout=60).status_code == 403
+            assert ann._session.post(address + path, data=data, timeout=SECONDS).status_code == 403
     ann.see("/")
 
 
 def test_the_page_of_keys_sends_visitors_to_sign_in(address):
     """By a path of this site."""
-    answer = requests.get(f"{address}/settings/api", allow_redirects=False, timeout=60)
+    answer = requests.get(f"{address}/settings/api", allow_redirects=False, timeout=SECONDS)
 
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login?next=/settings/api")

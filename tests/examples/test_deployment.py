@@ -28,12 +28,11 @@ from tests.nginx import needs_nginx, open_folder, running_nginx
 from tests.ports import free_port
 from tests.redis_server import RedisServer, needs_redis
 from tests.storage.object_stores import S3
-from tests.support import ROOT, environment, noise, picture
+from tests.support import ROOT, SECONDS, environment, noise, picture
 
 pytest.importorskip("gunicorn", reason="gunicorn is not installed")
 
 EXAMPLE = ROOT / "examples" / "deployment"
-SECONDS = 60
 MAX_BYTES = 6_000_000
 pytestmark = needs_nginx
 
@@ -386,7 +385,7 @@ def test_a_worker_does_batch_work(site, address, key, tmp_path):
         assert start
         code = f"{start.group(1)}; from site_app import component as c\nwhile c.jobs.unfinished(): time.sleep(0.1)"
         subprocess.run(
-            [sys.executable, "-c", f"import time; {code}"], cwd=EXAMPLE, env=variables, check=True, timeout=2 * SECONDS
+            [sys.executable, "-c", f"import time; {code}"], cwd=EXAMPLE, env=variables, check=True, timeout=SECONDS
         )
         assert requests.get(found["thumb"]["url"], timeout=SECONDS).status_code == 200
         worker.send_signal(signal.SIGTERM)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import requests
 
 from tests.examples.story import Browser, running, script, tell
+from tests.support import SECONDS
 
 
 def test_the_story(tmp_path):
@@ -26,4 +27,4 @@ def test_forms_are_taken_from_this_site_only(tmp_path):
     with running(*script("django_app.py"), folder=folder) as address:
         for path in ("/", "/login", "/register", "/logout", "/delete-account"):
             data = {"name": "eve", "password": "correct horse"}
-            assert requests.post(address + path, data=data, timeout=60).status_code == 403
+            assert requests.post(address + path, data=data, timeout=SECONDS).status_code == 403

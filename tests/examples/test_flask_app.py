@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.examples.story import Browser, curl, running, script, tell
-from tests.support import PNG, ROOT, picture
+from tests.support import PNG, ROOT, SECONDS, picture
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_forms_are_taken_from_this_site_only(folder):
     """Whatever cookies a browser sends along."""
     with running(*script("flask_app.py"), folder=folder) as address:
         for path in ("/", "/login", "/register", "/logout", "/delete-account"):
-            assert requests.post(address + path, data={"name": "eve"}, timeout=60).status_code == 400
+            assert requests.post(address + path, data={"name": "eve"}, timeout=SECONDS).status_code == 400
 
 
 def test_a_key_never_becomes_somebody_elses(folder):
@@ -72,6 +72,6 @@ def test_sharp_screens_get_sharp_thumbnails(folder):
         key = re.search(r'id="key"[^>]*value="([^"]+)"', made)[1]
         for size in ((900, 700), (600, 600)):
             files = {"source": ("a.png", picture(size), "image/png")}
-            requests.post(f"{address}/api/1/upload", files=files, headers={"X-API-Key": key}, timeout=60)
+            requests.post(f"{address}/api/1/upload", files=files, headers={"X-API-Key": key}, timeout=SECONDS)
         (sharp,) = re.findall(r'srcset="([^" ]+) 2x"', ann.see("/"))
-        assert len(requests.get(urljoin(address, sharp), timeout=60).content) > 0
+        assert len(requests.get(urljoin(address, sharp), timeout=SECONDS).content) > 0

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.examples.story import Browser, running, tell
-from tests.support import ROOT, picture
+from tests.support import ROOT, SECONDS, picture
 
 INI = str(ROOT / "examples" / "pyramid_app" / "development.ini")
 PATH = f"{ROOT}{os.pathsep}{ROOT / 'examples'}"
@@ -53,7 +53,7 @@ def test_commands(address, folder):
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=SECONDS,
         )
         said[command] = run.stdout
     assert said["create-tables"] == ""
@@ -68,12 +68,12 @@ def test_forms_are_taken_from_this_site_only(address):
     for path in ("/", "/login", "/register", "/logout", "/delete-account"):
         for token in ({}, {"csrf_token": "x"}):
             data = {"name": "eve", "password": "correct horse"} | token
-            assert ann._session.post(address + path, data=data, timeout=60).status_code == 400
+            assert ann._session.post(address + path, data=data, timeout=SECONDS).status_code == 400
     ann.see("/")
 
 
 def test_the_page_of_keys_sends_visitors_to_sign_in(address):
     """By a path of this site."""
-    answer = requests.get(f"{address}/settings/api", allow_redirects=False, timeout=60)
+    answer = requests.get(f"{address}/settings/api", allow_redirects=False, timeout=SECONDS)
 
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login?next=/settings/api")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import environment, files_in
+from tests.support import SECONDS, environment, files_in
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error")
 PYRAMIDS = (
@@ -41,7 +41,7 @@ def test_its_own_tests_upload_apart_from_what_is_live(host, tmp_path):
         env=environment() | settings,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=SECONDS,
         check=False,
     )
 
