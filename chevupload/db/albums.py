@@ -20,7 +20,7 @@ class SqlAlbums:
     def __init__(self, database: Transactions, tables: Tables) -> None:
         """Keep albums in ``database``, which may be a transaction of the host."""
         self._album_database = database
-        self._albums, self._album_uploads = tables.albums, tables.uploads
+        self._albums, self._uploads = tables.albums, tables.uploads
 
     def album(self, album_id: str) -> Album | None:
         """See AlbumRecords."""
@@ -64,7 +64,7 @@ class SqlAlbums:
 
     def clear_album(self, album: Album, *, limit: int) -> int:
         """See EditableAlbumRecords."""
-        column = self._album_uploads.c
+        column = self._uploads.c
         is_in_it = column.album_id == album.id
         page = select(column.id).where(Unindexed(column.owner_id) == album.owner_id, is_in_it).limit(limit)
         with self._album_database.begin() as connection:
@@ -74,7 +74,7 @@ class SqlAlbums:
             found = connection.scalars(page).all()
             if found:
                 # In order, so that several at once wait for each other and never deadlock.
-                change = update(self._album_uploads).where(column.id.in_(sorted(found)), is_in_it)
+                change = update(self._uploads).where(column.id.in_(sorted(found)), is_in_it)
                 connection.execute(change.values(album_id=None))
             return len(found)
 

@@ -21,7 +21,8 @@ from chevupload.audit import AuditEntry
 from chevupload.clock import Clock
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Database, database_errors
-from chevupload.db.records import SqlRecords, Statements
+from chevupload.db.records import SqlRecords
+from chevupload.db.statements import Statements
 from chevupload.errors import CatalogError, ConfigError, NameTaken
 from chevupload.model import Album, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota

@@ -1,140 +1,35 @@
 """Records of uploads in a database: the least that a site needs, in transactions of its own or of the host.
 
-Statements of an upload are built once, and compiled once by SQLAlchemy's cache. A transaction's first statement is a
-change, never a read, so that SQLite takes the write lock before anything can go stale.
+A transaction's first statement is a change, never a read, so that SQLite takes the write lock before anything can go
+stale.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import (
-    Connection,
-    Dialect,
-    Executable,
-    Row,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    literal_column,
-    not_,
-    or_,
-    select,
-    true,
-    tuple_,
-    update,
-)
+from sqlalchemy import Connection, Executable, Row, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from chevupload.audit import AuditEntry
 from chevupload.clock import Clock
 from chevupload.db.albums import SqlAlbums
-from chevupload.db.columns import Unlocked
 from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Transactions
-from chevupload.db.events import EventRows
-from chevupload.db.jobs import JobRows
-from chevupload.db.tables import Tables
-from chevupload.db.tags import TagRows
-from chevupload.db.upserts import insert_new, insert_once, insert_or_replace
-from chevupload.db.usage import Uncounted, UsageRows
+from chevupload.db.event_rows import event_row
+from chevupload.db.statements import FIELDS, Statements
+from chevupload.db.usage_rows import Uncounted
 from chevupload.errors import AlbumTaken, CatalogError, NameTaken, QuotaExceeded, RequestTaken
 from chevupload.model import Album, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.records.event import Event, new_event
 
-DELETING = {"state": "deleting", "request_digest": None}
-"""What is gone for readers stands in nobody's way who asks for it once more."""
-
 _DEADLOCK = 1213
 """Source: MySQL's and MariaDB's lists of errors."""
-
-_FIELDS = tuple(field.name for field in fields(Upload) if field.init and field.name != "tags")
-
-
-class Statements:
-    """What is asked of the tables for one upload.
-
-    Attributes:
-        tables: which they are.
-        tags: the rows of tags.
-        events: the rows of events.
-        jobs: the rows of jobs.
-        usage: the rows of usage.
-        select: of every column that a record has; a condition is to be added.
-        one: the same with the name of a tag at the end, a row for each tag of an upload.
-    """
-
-    def __init__(self, tables: Tables, dialect: Dialect) -> None:
-        """Build them for ``tables`` in a database of this ``dialect``."""
-        self.tables = tables
-        self.tags = TagRows(tables, dialect)
-        self.events = EventRows(tables, dialect)
-        self.usage = UsageRows(tables, dialect)
-        uploads, used = tables.uploads, tables.used_names
-        column = uploads.c
-        self.is_it = column.id == bindparam("upload_id")
-        self.is_live = column.state != "deleting"
-        pending = tables.pending
-        # A look for each row, not NOT EXISTS: PostgreSQL could join the two, and sort what an index has in its order.
-        # By "<>" it expects that nearly all rows fit.
-        one = select(literal_column("1")).where(pending.c.upload_id == column.id).scalar_subquery()
-        self.is_ready = and_(Unlocked(column.state) == "ready", func.coalesce(one, 0) != 1)
-        self.jobs = JobRows(tables, self.is_ready)
-        views, links, names = tables.views, tables.upload_tags, tables.tags
-        self.count = select(views.c.count).where(views.c.upload_id == column.id).scalar_subquery()
-        all_views = (column.views + func.coalesce(self.count, 0)).label("views")
-        fields = (all_views if name == "views" else column[name] for name in _FIELDS)
-        self.select: Any = select(*fields, column.has_tags)
-        # A row for each tag: one message, whatever the database.
-        tagged = uploads.outerjoin(links, links.c.upload_id == column.id).outerjoin(names, names.c.id == links.c.tag_id)
-        self.one: Any = self.select.add_columns(names.c.name).select_from(tagged).order_by(links.c.position)
-        self.insert = insert(uploads)
-        self.get = self.one.where(self.is_it, self.is_ready)
-        self.find = self.one.where(column.stem_key == bindparam("stem_key"), self.is_ready)
-        self.requested = self.one.where(column.request_digest == bindparam("request_digest"), self.is_live)
-        holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
-        self.is_taken = select(true()).where(holds)
-        now = bindparam("now", type_=column.expires_at.type)
-        self.is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
-        # Its key stays, so that rows of the host's may refer to it meanwhile.
-        self.hold: Any = self.select.where(self.is_it, self.is_ready, self.is_alive).with_for_update(key_share=True)
-        self.is_used = select(true()).where(used.c.digest == bindparam("digest"))
-        # Not while the name is taken by an upload that is gone, which the number of rows tells.
-        is_free = ~exists().where(used.c.digest == bindparam("digest"))
-        row = select(column.id, column.received_at).where(self.is_it, is_free)
-        fresh = insert_or_replace(pending, pending.c.upload_id, pending.c.received_at, row, dialect)
-        self.pend = fresh.execution_options(preserve_rowcount=True)
-        self.settle = delete(pending).where(pending.c.upload_id == bindparam("upload_id"))
-        # The one change that may be part of a host's transaction, which takes as long as the host likes.
-        self.publish = self.settle.where(exists().where(self.is_it, self.is_live))
-        self.withdraw = update(uploads).where(self.is_it, self.is_live).values(DELETING)
-        self.withdraw_ready = update(uploads).where(self.is_it, self.is_ready).values(DELETING)
-        wanted: Any = bindparam("upload_ids", expanding=True)
-        self.release = insert_new(used, used.c.digest, dialect)
-        self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
-        is_tagged = column.id.in_(bindparam("tagged", expanding=True))
-        files = tuple_(column.id, func.coalesce(column.extras_size, 0), column.storage)
-        has_known_files = files.in_(bindparam("known_files", expanding=True))
-        is_deleting = Unlocked(column.state) == "deleting"
-        self.forget = delete(uploads).where(
-            column.id.in_(wanted), is_deleting, or_(not_(column.has_tags), is_tagged), has_known_files
-        )
-        uses = tables.ticket_uses
-        self.use = insert_once(uses, uses.c.digest, uses.c.md5, dialect)
-        self.uses = select(uses.c.digest, uses.c.md5).where(uses.c.digest.in_(bindparam("digests", expanding=True)))
-        self.free = delete(uses).where(uses.c.digest == bindparam("use"))
-        of_upload = select(column.request_digest).where(self.is_it).scalar_subquery()
-        self.free_abandoned = delete(uses).where(uses.c.digest == of_upload)
-        self.add_audit = insert(tables.audit).inline()
-        self.are_there = select(column.id).where(column.id.in_(wanted))
 
 
 class SqlRecords(SqlAlbums):
@@ -172,7 +67,7 @@ class SqlRecords(SqlAlbums):
         album: Album | None,
     ) -> None:
         ask = self._statements
-        row = {name: getattr(upload, name) for name in _FIELDS}
+        row = {name: getattr(upload, name) for name in FIELDS}
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
         if upload.extras:
             row["extras_size"] = upload.extras_size
@@ -258,7 +153,7 @@ class SqlRecords(SqlAlbums):
     def _write_change(self, connection: Connection, before: Upload, upload: Upload, values: Mapping[str, Any]) -> None:
         ask = self._statements
         columns = {name: value for name, value in values.items() if name != "tags"} | {"has_tags": bool(upload.tags)}
-        connection.execute(update(ask.tables.uploads).where(ask.is_it).values(columns), {"upload_id": upload.id})
+        connection.execute(update(self._uploads).where(ask.is_it).values(columns), {"upload_id": upload.id})
         if upload.tags != before.tags:
             if before.tags:
                 ask.tags.detach(connection, [upload.id])
@@ -266,7 +161,10 @@ class SqlRecords(SqlAlbums):
                 ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
 
     def _add_change(self, connection: Connection, before: Upload, upload: Upload, now: datetime) -> None:
-        self._statements.events.add(connection, [new_event("changed", upload, now, before=before)])
+        self._add_events(connection, [new_event("changed", upload, now, before=before)])
+
+    def _add_events(self, connection: Connection, events: Iterable[Event]) -> None:
+        connection.execute(self._statements.add_events, [event_row(event) for event in events])
 
     def add_audit(self, entry: AuditEntry) -> None:
         """See AuditRecords."""
@@ -359,7 +257,7 @@ class SqlRecords(SqlAlbums):
         with self._database.change() if event is None else self._database.begin() as connection:
             is_changed = connection.execute(change, {"upload_id": upload_id}).rowcount == 1
             if event is not None and is_changed:
-                self._statements.events.add(connection, [event])
+                self._add_events(connection, [event])
             return is_changed
 
     def _one(self, query: Executable, parameters: dict[str, str]) -> Upload | None:
@@ -382,7 +280,7 @@ def first_upload(rows: Sequence[Row[Any]]) -> Upload | None:
 
 
 def _upload(row: Row[Any], tags: tuple[str, ...]) -> Upload:
-    return Upload(**dict(zip(_FIELDS, row, strict=False)), tags=tags)
+    return Upload(**dict(zip(FIELDS, row, strict=False)), tags=tags)
 
 
 def _is_deadlock(error: BaseException | None) -> bool:

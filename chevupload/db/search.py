@@ -9,53 +9,82 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, true
 
-from chevupload.db.records import Statements
-from chevupload.db.tables import Tables
+from chevupload.clock import Clock
+from chevupload.db.database import Transactions
+from chevupload.db.pages import SqlPages
+from chevupload.db.statements import Statements
 from chevupload.formats import BY_EXTENSION
-from chevupload.records.selection import Selection
+from chevupload.model import Upload
+from chevupload.policy.quota import Usage
+from chevupload.records.selection import EVERYTHING, Selection, Statistics
 
 WINDOW = 10_000
 """How many rows one statement of a search by the primary key reads at most."""
 
 
-class SearchQueries:
-    """The queries. They are run by the catalog."""
+class SqlSearch(SqlPages):
+    """See SearchableRecords."""
 
-    def __init__(self, tables: Tables, statements: Statements) -> None:
-        """Ask ``tables``."""
-        self._column = column = tables.uploads.c
-        self._is_ready = statements.is_ready
+    def __init__(self, database: Transactions, statements: Statements, clock: Clock) -> None:
+        """Use these parts."""
+        super().__init__(database, statements, clock)
+        column = self._uploads.c
         ids: Any = select(column.id).where(column.id > bindparam("after")).order_by(column.id)
-        self.window_end = ids.offset(WINDOW - 1).limit(1)
+        self._window_end = ids.offset(WINDOW - 1).limit(1)
         """The last id of the window that begins ``after`` another id; none of the last window."""
         size = statements.usage.sizes["all"]
         totals = func.count().label("files"), func.coalesce(func.sum(size), 0).label("bytes")
-        self.totals: Any = select(*totals)
+        self._totals: Any = select(*totals)
         """How many uploads, and bytes; a condition is to be added."""
         # Not the condition of is_ready, which looks for each row by itself: this one reads the small table once.
-        pending = select(tables.pending.c.upload_id)
+        pending = select(statements.tables.pending.c.upload_id)
         is_stored = and_(column.state == "ready", column.id.not_in(pending))
-        self.by_extension: Any = select(column.extension, *totals).where(is_stored).group_by(column.extension)
+        self._by_extension: Any = select(column.extension, *totals).where(is_stored).group_by(column.extension)
         most: Any = select(column.owner_id, *totals).where(is_stored).group_by(column.owner_id)
-        self.by_owner: Select[Any] = most.order_by(totals[1].desc(), column.owner_id).limit(bindparam("owners"))
+        self._by_owner: Select[Any] = most.order_by(totals[1].desc(), column.owner_id).limit(bindparam("owners"))
 
-    def order(self, selection: Selection) -> tuple[ColumnElement[Any], ...]:
-        """Return by what the uploads come: an owner's by their time, which has an index, the others by their ids."""
-        return (self._column.id,) if selection.owner_id is None else (self._column.received_at, self._column.id)
+    def search(self, selection: Selection = EVERYTHING) -> Iterator[Upload]:
+        """See SearchableRecords. An owner's come by their time, which has an index, the others by their ids."""
+        column = self._uploads.c
+        order = (column.id,) if selection.owner_id is None else (column.received_at, column.id)
+        for condition in self._windows(selection):
+            yield from self._pages(condition, *order)
 
-    def condition(self, selection: Selection) -> ColumnElement[bool]:
-        """Return what is true of the uploads of a selection."""
-        return and_(self._is_ready, *self._conditions(selection))
+    def count(self, selection: Selection) -> Usage:
+        """See SearchableRecords."""
+        total = Usage()
+        for condition in self._windows(selection):
+            with self._database.connect() as connection:
+                total += _usage(connection.execute(self._totals.where(condition)).one())
+        return total
 
-    def in_window(self, after: str, last: str | None) -> ColumnElement[bool]:
-        """Return what is true of the uploads of the window behind ``after`` that ends with ``last``, if it is known."""
-        is_behind = self._column.id > after
-        return is_behind if last is None else and_(is_behind, self._column.id <= last)
+    def _windows(self, selection: Selection) -> Iterator[ColumnElement[bool]]:
+        """Yield what is true of the uploads of a selection, one window after the other; an owner's are one window."""
+        id_, condition = self._uploads.c.id, and_(self._statements.is_ready, *self._conditions(selection))
+        if selection.owner_id is not None:
+            yield condition
+            return
+        after: str | None = ""
+        while after is not None:
+            with self._database.connect() as connection:
+                last = connection.scalar(self._window_end, {"after": after})
+            yield and_(id_ > after, true() if last is None else id_ <= last, condition)
+            after = last
+
+    def statistics(self, *, owners: int) -> Statistics:
+        """See SearchableRecords. Each of two statements reads the whole table."""
+        with self._database.connect() as connection:
+            formats = connection.execute(self._by_extension).all()
+            by_owner = connection.execute(self._by_owner, {"owners": owners}).all() if owners else ()
+        return Statistics(
+            by_extension={row.extension: _usage(row) for row in formats},
+            by_owner=[(row.owner_id, _usage(row)) for row in by_owner],
+        )
 
     def _conditions(self, wanted: Selection) -> Iterator[ColumnElement[bool]]:
-        column = self._column
+        column = self._uploads.c
         if wanted.owner_id is not None:
             yield column.owner_id == wanted.owner_id
         if wanted.of_guests:
@@ -74,3 +103,8 @@ class SearchQueries:
             yield column.album_id == wanted.album_id
         if wanted.type is not None:
             yield column.extension.in_([name for name, row in BY_EXTENSION.items() if row.kind == wanted.type])
+
+
+def _usage(row: Any) -> Usage:
+    # The sum of whole numbers is a Decimal in some databases.
+    return Usage(files=row.files, bytes=int(row.bytes))

@@ -46,7 +46,7 @@ class TestSqlCatalog(*CONTRACTS, JobRecordsContract):
     @pytest.fixture
     def small_pages(self, monkeypatch):
         """Let catalogs read in small pages."""
-        monkeypatch.setattr("chevupload.db.catalog.PAGE_SIZE", 20)
+        monkeypatch.setattr("chevupload.db.pages.SqlPages.page_size", 20)
         monkeypatch.setattr("chevupload.db.search.WINDOW", 30)
 
     @pytest.fixture

@@ -165,7 +165,7 @@ def rate(url: URL, folder: Path, *, events: int, workers: int) -> float:
     _wait(lambda: len(_lines(folder / "ready")) == workers)
     with database.begin() as connection:
         told = [new_event("stored", new_upload(f"u{number}"), utc_now()) for number in range(events)]
-        catalog._statements.events.add(connection, told)
+        catalog._add_events(connection, told)
     begun = time.monotonic()
     _wait(lambda: catalog.oldest_event() is None)
     seconds = time.monotonic() - begun

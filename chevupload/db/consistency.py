@@ -1,0 +1,74 @@
+"""What a check of records against files asks for, and what it mends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, update
+
+from chevupload.clock import Clock
+from chevupload.db.database import Transactions
+from chevupload.db.pages import SqlPages
+from chevupload.db.statements import Statements
+from chevupload.db.usage_rows import Uncounted
+from chevupload.model import Upload
+from chevupload.policy.quota import Counted
+
+_DERIVED = ("thumb_size", "medium_size", "frame_size", "extras")
+
+
+class SqlChecks(SqlPages):
+    """See CheckableRecords."""
+
+    def __init__(self, database: Transactions, statements: Statements, clock: Clock) -> None:
+        """Use these parts."""
+        super().__init__(database, statements, clock)
+        column = self._uploads.c
+        self._holders: Any = statements.select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
+        resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*_DERIVED, "extras_size")}
+        is_there = column.storage == bindparam("same_storage")
+        self._resize = update(self._uploads).where(statements.is_it, statements.is_ready, is_there).values(resized)
+
+    def uploads(self) -> Iterator[Upload]:
+        """See CheckableRecords."""
+        return self._pages(self._statements.is_ready, self._uploads.c.id)
+
+    def holders(self, stems: Collection[str]) -> list[Upload]:
+        """See CheckableRecords."""
+        with self._database.connect() as connection:
+            wanted = {"stem_keys": sorted({stem.lower() for stem in stems})}
+            return self._with_tags(connection, connection.execute(self._holders, wanted).all())
+
+    def resize(self, upload: Upload, *, counted: Counted | None = None, changed_at: datetime | None = None) -> bool:
+        """See CheckableRecords."""
+        try:
+            return self._resized(upload, counted, changed_at)
+        except Uncounted as missing:
+            self._count(missing, counted)
+            return self._resized(upload, counted, changed_at)
+
+    def _resized(self, upload: Upload, counted: Counted | None, changed_at: datetime | None) -> bool:
+        usage = self._statements.usage
+        with self._database.begin() as connection:
+            if counted != "all":
+                return self._write_sizes(connection, upload, changed_at)
+            usage.hold(connection, [upload.owner_id])
+            before = usage.come_to(connection, [upload.id], "ready", counted)
+            is_resized = self._write_sizes(connection, upload, changed_at)
+            after = usage.come_to(connection, [upload.id], "ready", counted)
+            usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
+            return is_resized
+
+    def _write_sizes(self, connection: Connection, upload: Upload, changed_at: datetime | None) -> bool:
+        before = None if changed_at is None else self._held(connection, upload.id, changed_at)
+        values = {f"new_{name}": getattr(upload, name) for name in (*_DERIVED, "extras_size")}
+        values |= {"upload_id": upload.id, "same_storage": upload.storage}
+        is_resized = connection.execute(self._resize, values).rowcount == 1
+        if is_resized and before is not None and changed_at is not None:
+            # As the record is now, whose title, for example, somebody may have changed since it was read.
+            derived: dict[str, Any] = {name: getattr(upload, name) for name in _DERIVED}
+            self._add_change(connection, before, replace(before, **derived), changed_at)
+        return is_resized
