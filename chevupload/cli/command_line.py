@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import click
 
 from chevupload.cli.sites import ChosenSite
 from chevupload.errors import ChevuploadError
+from chevupload.records.json_text import json_text
 
 _AS_JSON = "chevupload.as_json"
 """Where the context of every command keeps whether ``--json`` is among the words, before these are parsed."""
@@ -127,12 +126,5 @@ class DatabaseGroup(click.Group):
 
 
 def json_line(value: Any) -> str:
-    """Return a value as one line of JSON."""
-    return json.dumps(value, ensure_ascii=False, default=_spelled)
-
-
-def _spelled(value: Any) -> str | list[str]:
-    """Spell what JSON has no word for; times in whole seconds."""
-    if isinstance(value, frozenset):
-        return sorted(value)
-    return str(value.replace(microsecond=0) if isinstance(value, datetime) else value)
+    """Return a value as one line of JSON, with times in whole seconds."""
+    return json_text(value, separator=" ", timespec="seconds")

@@ -12,13 +12,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import IO, Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from chevupload.errors import ConfigError, FileMissing
 from chevupload.model import Album, Upload
 from chevupload.protocols import AuditRecords, KeyStore, OwnedAlbumRecords, SearchableRecords
+from chevupload.records.json_text import json_text
 from chevupload.records.selection import Selection
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.service import Uploads
@@ -83,7 +84,7 @@ class Export:
         ):
             for upload in self._catalog.search(Selection(owner_id=owner_id)):
                 exported = Exported(upload=upload, file=self._write_original(archive, upload))
-                records.write(json.dumps(self._record(exported), default=_spelled) + "\n")
+                records.write(f"{json_text(self._record(exported))}\n")
                 yield exported
             records.seek(0)
             info = _info(MANIFEST, self._context.clock())
@@ -125,11 +126,11 @@ class Export:
             "audit": map(asdict, audit),
             "uploads": map(json.loads, records),
         }
-        yield "{" + ",".join(f"\n{json.dumps(name)}: {_json(value)}" for name, value in facts.items())
+        yield "{" + ",".join(f"\n{json.dumps(name)}: {json_text(value)}" for name, value in facts.items())
         for name, values in lists.items():
             yield f",\n{json.dumps(name)}: ["
             for number, value in enumerate(values):
-                yield f"{',' if number else ''}\n {_json(value)}"
+                yield f"{',' if number else ''}\n {json_text(value)}"
             yield "]"
         yield "\n}\n"
 
@@ -159,14 +160,3 @@ def _info(name: str, moment: datetime) -> ZipInfo:
     info = ZipInfo(name, (year, moment.month, moment.day, moment.hour, moment.minute, moment.second))
     info.external_attr = 0o644 << 16
     return info
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_spelled)
-
-
-def _spelled(value: object) -> Any:
-    """Spell what JSON has no word for."""
-    if isinstance(value, frozenset):
-        return sorted(value)
-    return value.isoformat() if isinstance(value, date) else str(value)
