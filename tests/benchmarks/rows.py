@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import random
 import secrets
 import statistics
@@ -271,15 +270,24 @@ def table(rows: int, few: dict[str, float], many: dict[str, float]) -> str:
 
 
 def page_table(pages: dict[str, dict[str, float]]) -> str:
-    """Return the medians of pages as text; the ratio is that of the slowest to the first page."""
+    """Return the medians of pages as text; the ratio is that of the slowest to the first page.
+
+    With few rows, no page that begins so far down a list is a whole one: it has a dash.
+    """
     lines = []
     for suffix in ("", " again"):
         columns = [f"{depth:.0%}{suffix}" for depth in DEPTHS]
         lines.append(f"{f'ms of a page{suffix}':<20}{''.join(f'{one:>12}' for one in columns)}{'ratio':>8}")
         for name, found in pages.items():
-            there = [found.get(one, math.nan) for one in columns]
-            lines.append(f"{name:<20}{''.join(f'{one:>12.3f}' for one in there)}{max(there) / there[0]:>8.2f}")
+            there = [found.get(one) for one in columns]
+            measured = [one for one in there if one is not None]
+            ratio = max(measured) / there[0] if there[0] else None
+            lines.append(f"{name:<20}{''.join(_cell(one, 12, 3) for one in there)}{_cell(ratio, 8, 2)}")
     return "\n".join(lines)
+
+
+def _cell(value: float | None, width: int, digits: int) -> str:
+    return f"{'-' if value is None else f'{value:.{digits}f}':>{width}}"
 
 
 def main() -> None:
