@@ -153,7 +153,7 @@ class Writer:
         # Filled before a file is there, so that an interruption at any moment leaves no unknown file.
         written: list[str] = []
         try:
-            if storage in self._storages.adopting:
+            if isinstance(storage, AdoptingStorage):
                 _adopt(storage, upload, files, written)
             else:
                 _save(storage, upload, files, written)
