@@ -41,7 +41,7 @@ _BOUNDARY = "a-boundary-that-is-in-no-picture"
 _MULTIPART = f"multipart/form-data; boundary={_BOUNDARY}"
 _URLENCODED = "application/x-www-form-urlencoded"
 _JSON = "application/json"
-_SECONDS = 30.0
+_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

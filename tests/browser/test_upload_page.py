@@ -593,6 +593,28 @@ def test_nothing_but_the_keyboard_is_needed(open_page, address):
     tab_to(page, "Select")
 
 
+def test_what_is_copied_is_said_for_two_seconds(open_page, address):
+    """By each button that was pressed, which then says again what it does, though that may have changed meanwhile."""
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.clock.install(time=NOW)
+    page.goto(address)
+    submit(page, chosen("one.png"), chosen("two.png"))
+    expect(tiles(page)).to_have_count(2)
+    page.clock.pause_at(NOW + timedelta(days=1))
+    button = page.locator("#copy-all")
+    button.click()
+    expect(button).to_have_text("Copied")
+    page.clock.run_for(1_000)
+    page.get_by_role("button", name="Select").click()
+    page.get_by_label("Choose one").check()
+    button.click()
+    expect(button).to_have_text("Copied")
+    page.clock.run_for(1_500)
+    expect(button).to_have_text("Copied")
+    page.clock.run_for(1_000)
+    expect(button).to_have_text("Copy 1")
+
+
 def test_what_cannot_be_copied_is_selected(page, address):
     """Without TLS a page has no clipboard: the text is shown and selected instead."""
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")

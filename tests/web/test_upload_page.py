@@ -386,6 +386,15 @@ def test_a_host_that_cannot_tell_who_it_is(make):
     assert "secret" not in page.text + document.text
 
 
+@pytest.mark.parametrize("path", ["/upload", "/"])
+def test_the_script_of_the_key_is_there_when_the_page_is(make, path):
+    """A browser runs it before the page counts as loaded, so that no click on its button is lost; users need none."""
+    site = Site(make, routes=Routes(upload_page="upload", home="/"))
+    for user, names in ((None, ["key.js", "upload.js"]), (ANN, ["upload.js"])):
+        site.user = user
+        assert re.findall(r'<script type="module" src="[^"]*/([^"/]+)"', site.stand.open(path).text) == names
+
+
 def test_origins_of_pop_ups(make):
     """They are told to the page; what is no origin is a mistake."""
     origins = ("https://forum.example", "http://localhost:8000", "http://[::1]:80")
