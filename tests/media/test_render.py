@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ from tests.media.pictures import (
     stored,
     textured,
 )
+from tests.support import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +114,29 @@ def test_a_lossless_webp_stays_one(tmp_path: Path) -> None:
     source = textured((90, 60))
     result = processed(tmp_path, encoded(source, "WEBP", lossless=True, exif=oriented(3)))
     assert shown(result.original).tobytes() == source.transpose(Image.Transpose.ROTATE_180).tobytes()
+
+
+_DECODED_IN = """
+import os, resource, sys
+from pathlib import Path
+from chevupload.media.decode import open_webp
+from tests.media.pictures import job
+
+path, allowed = Path(sys.argv[1]), int(sys.argv[2])
+with path.open("rb") as file:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (used + allowed, used + allowed))
+    print(open_webp(file, job(path)).image.getpixel((0, 0)))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux how much memory is in use")
+def test_a_webp_needs_three_times_its_pixels(tmp_path: Path) -> None:
+    """Pillow's own decoder takes a fourth copy of them."""
+    path = tmp_path / "flat.webp"
+    Image.new("RGB", (3000, 3000), (255, 255, 255)).save(path, method=0)
+    command = [sys.executable, "-c", _DECODED_IN, str(path), str(int(3.5 * 4 * 3000 * 3000))]
+    assert subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout == "(255, 255, 255)\n"
 
 
 def test_an_oriented_animation_is_left_alone(tmp_path: Path) -> None:
