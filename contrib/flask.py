@@ -14,13 +14,13 @@ try:
 except ImportError as error:
     raise ImportError("chevupload.contrib.flask needs Flask: pip install 'chevupload[flask]'", name="flask") from error
 
+import click
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.test import run_wsgi_app
 
 from chevupload import app as core
 from chevupload.config import Routes
-from chevupload.contrib.flask_commands import commands
 from chevupload.contrib.flask_site import derived_secrets, engine_of, signed_in, tables_of
 from chevupload.db import Tables
 from chevupload.errors import ConfigError, TooLarge
@@ -129,7 +129,17 @@ class ChevUpload:
             parts["database"] = engine_of(self._db, app)
         app.extensions[_NAME] = component = component_from(settings, **parts)
         app.register_blueprint(_blueprint(component.routes, prefix, _keys_page if self._login else _answer))
-        app.cli.add_command(commands)
+        app.cli.add_command(_Commands(_NAME, help="Look after the uploads of this application."))
+
+
+class _Commands(click.Group):
+    """``flask chevupload``: its commands are loaded when somebody uses it, which a server never does."""
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        """Go on with the group that has the commands."""
+        from chevupload.contrib.flask_commands import commands  # noqa: PLC0415 - the whole command line comes with it
+
+        return commands.make_context(*arguments, **settings)
 
 
 def _blueprint(routes: Routes, prefix: str, keys_page: Callable[..., Any]) -> flask.Blueprint:

@@ -94,8 +94,8 @@ def test_each_library_has_one_home(name, path):
 
 
 def loaded(statement):
-    """Return the libraries that a fresh interpreter has loaded after ``statement``."""
-    code = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    """Return the modules that a fresh interpreter has loaded after ``statement``."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(done.stdout.split())
 
@@ -133,7 +133,7 @@ def test_the_mount_loads_no_database_and_no_host():
 
 @pytest.mark.slow
 def test_an_api_alone_loads_no_templates(tmp_path):
-    """A site that is asked for JSON never has Jinja2 in memory, however its pages are set up."""
+    """A site that is asked for JSON never has Jinja2 in memory, however its pages are set up; nor, on SQLite, MySQL."""
     statement = f"""
 from werkzeug.test import Client
 from chevupload import Config, Pages, embedded
@@ -142,8 +142,26 @@ component = embedded({str(tmp_path)!r}, pages=Pages(templates={str(tmp_path)!r})
 assert Client(component).post("/api/1/upload").json["status_code"] == 401
 assert Client(component).get("/api/1/openapi.json").status_code == 200
 """
-    assert loaded(statement).isdisjoint({"jinja2", "redis"})
+    assert loaded(statement).isdisjoint({"jinja2", "redis", "sqlalchemy.dialects.mysql"})
     assert "jinja2" in loaded(f"{statement}\nassert Client(component).get('/image/none').status_code == 404")
+
+
+@pytest.mark.slow
+def test_a_flask_host_loads_no_command_line(tmp_path):
+    """Its group of commands is there, and loads them when it is used."""
+    statement = f"""
+from flask import Flask
+from chevupload.contrib.flask import ChevUpload
+
+app = Flask("site", instance_path={str(tmp_path)!r})
+app.secret_key = "a secret of sixteen characters or more"
+ChevUpload(app)
+assert app.test_client().post("/api/1/upload").json["status_code"] == 401
+assert "Look after the uploads" in app.test_cli_runner().invoke(args=[]).output
+"""
+    assert "chevupload.cli" not in loaded(statement)
+    shown = 'app.test_cli_runner().invoke(args=["chevupload", "--help"])'
+    assert "chevupload.cli" in loaded(f'{statement}assert "sweep" in {shown}.output')
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 from alembic.autogenerate import comparators
 from alembic.autogenerate.api import AutogenContext
 
-from chevupload.db.columns import RenditionsText, ShortText, UtcDateTime
+from chevupload.db.columns import LongText, RenditionsText, ShortText, UtcDateTime
 
 
 @comparators.dispatch_for("schema")
@@ -21,7 +21,7 @@ def render_our_types(context: AutogenContext, *of_comparison: Any) -> None:
 
     def render(kind: str, item: Any, context: AutogenContext) -> Any:
         found = hosts_own(kind, item, context) if hosts_own else False
-        if found is False and kind == "type" and isinstance(item, RenditionsText | ShortText | UtcDateTime):
+        if found is False and kind == "type" and isinstance(item, LongText | RenditionsText | ShortText | UtcDateTime):
             module = type(item).__module__
             context.imports.add(f"import {module}")
             return f"{module}.{item!r}"

@@ -14,13 +14,15 @@ from importlib import import_module
 from typing import Any
 
 from sqlalchemy import ColumnElement, DateTime, Dialect, Index, String, Text, and_, bindparam, text, tuple_
-from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from chevupload.model import Rendition
+
+MYSQL = ("mysql", "mariadb")
+"""The names of the one dialect of both."""
 
 
 def tell_alembic() -> None:
@@ -40,9 +42,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Keep microseconds, which MySQL would cut off."""
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(DATETIME(fsp=6))
-        return dialect.type_descriptor(DateTime())
+        if dialect.name in MYSQL:
+            return dialect.type_descriptor(_of_mysql(dialect, "datetime")(fsp=6))
+        return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Store the time in UTC, without saying so.
@@ -82,10 +84,30 @@ class ShortText(TypeDecorator[str]):
 
         The two have different names for it; by its URL alone, one may be taken for the other.
         """
-        if dialect.name not in ("mysql", "mariadb"):
+        if dialect.name not in MYSQL:
             return super().load_dialect_impl(dialect)
         collation = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
-        return dialect.type_descriptor(VARCHAR(self.length, charset="utf8mb4", collation=collation))
+        varchar = _of_mysql(dialect, "varchar")
+        return dialect.type_descriptor(varchar(self.length, charset="utf8mb4", collation=collation))
+
+
+class LongText(TypeDecorator[str]):
+    """A text of any length and any characters."""
+
+    impl = Text
+    cache_ok = True
+    python_type = str
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Hold more than 64 KiB, and all of Unicode, where MySQL would not by itself."""
+        if dialect.name not in MYSQL:
+            return super().load_dialect_impl(dialect)
+        return dialect.type_descriptor(_of_mysql(dialect, "longtext")(charset="utf8mb4"))
+
+
+def _of_mysql(dialect: Any, name: str) -> Any:
+    """Return a type of MySQL's. Its dialect is the one at hand: to import it would load it for all databases."""
+    return dialect.ischema_names[name]
 
 
 def short_text(length: int) -> TypeEngine[str]:
@@ -95,7 +117,7 @@ def short_text(length: int) -> TypeEngine[str]:
 
 def long_text() -> TypeEngine[str]:
     """Return the type of a text of any length and any characters."""
-    return Text().with_variant(LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
+    return LongText()
 
 
 class RenditionsText(TypeDecorator[tuple[Rendition, ...]]):
@@ -162,7 +184,7 @@ class Unlocked(Unindexed):
     inherit_cache = True
 
 
-@compiles(Unlocked, "mysql", "mariadb")
+@compiles(Unlocked, *MYSQL)
 def _as_a_copy(element: Unlocked, compiler: SQLCompiler, **options: Any) -> str:
     return f"CONCAT({compiler.process(element.clauses, **options)})"
 
