@@ -17,6 +17,8 @@ from tests.media.pictures import encoded, photo
 
 OTHERS: frozenset[int] = frozenset()
 """Workers that were there before a test began."""
+DEFAULTS: dict[str, Any] = {"decode_workers": 1, "decode_seconds": 300.0, "queue_seconds": 300.0}
+"""On a machine with much to do, a picture and a short queue take their time."""
 SMALL = encoded(photo((700, 500)), "JPEG")
 
 
@@ -28,7 +30,7 @@ def slow() -> bytes:
 
 @contextmanager
 def pool(**limits: Any) -> Iterator[WorkerPool]:
-    made = WorkerPool(Limits(**{"decode_workers": 1} | limits))
+    made = WorkerPool(Limits(**DEFAULTS | limits))
     try:
         yield made
     finally:
@@ -40,7 +42,7 @@ def scripted(folder: Path, commands: str, **limits: Any) -> WorkerPool:
     script = folder / "python"
     script.write_text(f"#!/bin/sh\n{commands}\n")
     script.chmod(0o755)
-    return WorkerPool(Limits(**{"decode_workers": 1} | limits), python=str(script))
+    return WorkerPool(Limits(**DEFAULTS | limits), python=str(script))
 
 
 def workers() -> set[int]:

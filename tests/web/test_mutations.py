@@ -140,7 +140,7 @@ def test_damaged_films_lose_their_metadata_or_are_refused(tmp_path):
     for writer in WRITERS:
         whole[writer] = located(writer, timed=b"\x21" if writer.startswith("WEBM") else b"meta")
     found: Counter[str] = Counter()
-    with pool(decode_workers=2) as made:
+    with pool(decode_workers=2, decode_seconds=20.0) as made:
         for number in range(COUNT // 2):
             name = list(whole)[number % len(whole)]
             content = mutated(random.Random(f"{SEED} {number}"), whole[name])
