@@ -83,11 +83,12 @@ class Incoming:
         """
         # Each takes its own.
         self.slot.give_back()
+        limits, creation = self.context.rate_limits, self.context.creation
         outcomes: list[tuple[str, tuple[Upload, Links] | Refusal]] = []
         outcome: tuple[Upload, Links] | Refusal | None = None
         for place, file in enumerate(self.files):
             try:
-                with file.spool, UploadLog() as log, self.context.receiver.slot(log) as slot:
+                with file.spool, UploadLog() as log, UploadSlot(limits, creation, log) as slot:
                     log.owner = self.principal.user_id
                     if isinstance(outcome, Busy):
                         raise outcome

@@ -6,7 +6,7 @@ read, in the middle of it, or at its end. Source: docs/api.md, Keys and Paramete
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -56,15 +56,8 @@ class Receiver:
             Refusal: nothing was stored.
             BackendError: nothing was stored, or the sweep will remove it.
         """
-        with UploadLog() as log, self.slot(log) as slot, ExitStack() as stack:
-
-            def identify(key: str, environ: WSGIEnvironment) -> Principal:
-                principal = self.identify(key, environ, scope="upload")
-                log.owner = principal.user_id
-                slot.take(principal, environ)
-                return principal
-
-            sender = _Sender(environ, form.fields, identify)
+        with UploadLog() as log, UploadSlot(self._rates, self._creation, log) as slot, ExitStack() as stack:
+            sender = _Sender(self, environ, form.fields, log, slot)
             stack.callback(sender.close)
             # The form keeps the next function. If that kept the form, the request would wait for garbage collection.
             takes_several = form.max_files > 1
@@ -112,10 +105,6 @@ class Receiver:
                 log=log,
                 slot=slot,
             )
-
-    def slot(self, log: UploadLog) -> UploadSlot:
-        """Return what holds the slot of an upload in the flood limits, of which nothing is taken yet."""
-        return UploadSlot(self._rates, self._creation, log)
 
     def skim(self, environ: WSGIEnvironment, form: Form) -> None:
         """Read the fields of a body that is refused anyhow, for ``format``; its client mends the rest later."""
@@ -171,15 +160,13 @@ class _Sender:
     """Who sends a request: known as soon as a key was read, which may be at the end of the body."""
 
     def __init__(
-        self,
-        environ: WSGIEnvironment,
-        fields: Mapping[str, str],
-        identify: Callable[[str, WSGIEnvironment], Principal],
+        self, receiver: Receiver, environ: WSGIEnvironment, fields: Mapping[str, str], log: UploadLog, slot: UploadSlot
     ) -> None:
-        """Know nobody yet; ``identify`` returns whose a key is, or raises a refusal."""
+        """Know nobody yet; who is found takes ``slot``, and is noted in ``log``."""
+        self._receiver = receiver
         self._environ = environ
         self._fields = fields
-        self._identify = identify
+        self._log, self._slot = log, slot
         self._found: dict[str, Principal | Refusal] = {}
 
     def known(self) -> Principal | Refusal | None:
@@ -187,7 +174,10 @@ class _Sender:
         key = key_of(self._environ, self._fields)
         if key and key not in self._found:
             try:
-                self._found[key] = self._identify(key, self._environ)
+                principal = self._receiver.identify(key, self._environ, scope="upload")
+                self._log.owner = principal.user_id
+                self._slot.take(principal, self._environ)
+                self._found[key] = principal
             except Refusal as refusal:
                 self._found[key] = refusal
         return self._found[key] if key else None
