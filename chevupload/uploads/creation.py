@@ -169,11 +169,11 @@ class Creation:
 
     def job(self, source: Source, parameters: Parameters, sender: Principal) -> MediaJob:
         """Return what a renderer is to make of a source."""
-        formats = self._config.policy.formats
+        formats, of_sender = self._config.policy.formats, sender.formats
         return MediaJob(
             source=source.spool.path,
             folder=self._context.spools.path,
-            formats=tuple(name for name in formats if sender.formats is None or name in sender.formats),
+            formats=formats if of_sender is None else tuple(name for name in formats if name in of_sender),
             width=parameters.width,
             originals=sender.originals or self._config.originals,
             thumb_side=self._config.renditions.thumb_side,

@@ -44,6 +44,8 @@ class Duplicates:
 
     def of_source(self, source: Source, parameters: Parameters, sender: Principal) -> Upload | None:
         """Return the earlier upload that was stored as the file came, before it is decoded."""
+        if self._records is None:
+            return None
         self._refuse(source.spool.md5, sender)
         if not self._may_return(sender) or parameters.width is not None:
             # With a width, what would be stored is another picture.
@@ -54,6 +56,8 @@ class Duplicates:
 
     def of_record(self, record: Upload, source: Source, parameters: Parameters, sender: Principal) -> Upload | None:
         """Return the earlier upload of which the same is stored as ``record`` is about to store."""
+        if self._records is None:
+            return None
         source_md5, now = source.spool.md5, self._clock()
         is_changed = record.md5 != source_md5
         if is_changed:
@@ -69,8 +73,9 @@ class Duplicates:
         return _lasting([one for one in same_source if _look(one) == _look(record)], record.expires_at)
 
     def _refuse(self, md5: str, sender: Principal) -> None:
-        if self._records is None or self._policy.duplicates != "reject" or sender.is_admin:
+        if self._policy.duplicates != "reject" or sender.is_admin:
             return
+        assert self._records is not None, "not without records"
         if self._records.has_duplicate(md5, owner_id=sender.user_id, since=self._clock() - _WINDOW):
             raise DuplicateUpload
 

@@ -126,10 +126,15 @@ class Writer:
     def reserve(self, upload: Upload, reservation: Reservation) -> None:
         """Record an upload as pending; see UploadRecords, UsageRecords, TicketRecords and EditableAlbumRecords."""
         # Records without an ability do not know its words.
-        usage = {} if self._counted is None else {"counted": self._counted, "quota": reservation.quota}
-        others = {"taken_until": reservation.taken_until, "album": reservation.album}
+        known: dict[str, Any] = {}
+        if self._counted is not None:
+            known |= {"counted": self._counted, "quota": reservation.quota}
+        if reservation.taken_until is not None:
+            known["taken_until"] = reservation.taken_until
+        if reservation.album is not None:
+            known["album"] = reservation.album
         records: Any = self._records
-        records.reserve(upload, **usage, **{name: value for name, value in others.items() if value is not None})
+        records.reserve(upload, **known)
 
     def _forget(self, uploads: Sequence[Upload]) -> None:
         if self._counted is None:

@@ -175,7 +175,7 @@ def end_of_life(expiration: Expiration | None, sender: Principal, policy: Policy
         asked[0] = Expiration.of(policy.guest_lifetime)
     elif asked == [None, None] and sender.lifetime is not None:
         asked[0] = Expiration.of(sender.lifetime)
-    return min((expires_at(one, now) for one in asked if one is not None), default=None)
+    return min([expires_at(one, now) for one in asked if one is not None], default=None)
 
 
 def _exif_text(media: MediaResult, filename: str, size: int, now: datetime) -> str | None:
