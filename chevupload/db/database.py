@@ -149,8 +149,8 @@ class Database:
         found = self._lagging(query, parameters)
         if found:
             return found
-        with self.connect() as connection:
-            return connection.execute(query, parameters).all()
+        with database_errors(), self._own_engine().connect() as connection:
+            return _alone(connection).execute(query, parameters).all()
 
     def wait_for_reader(self, query: Executable, parameters: Mapping[str, Any]) -> None:
         """Wait until the replica finds nothing any more, for two seconds at most."""

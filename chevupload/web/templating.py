@@ -28,6 +28,8 @@ def environment(folder: str | None) -> Environment:
         autoescape=True,
         # Ours change with the program alone; to look whether they did costs a system call for each.
         auto_reload=folder is not None,
+        # As many as there are files: none is given up, and to note which was used last costs a lock at each use.
+        cache_size=-1,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
