@@ -63,11 +63,7 @@ class DjangoKeys(SqlKeys):
         self._user_principal = principal
 
     def authenticate(self, key: str, environ: WSGIEnvironment) -> Principal | None:
-        """Return the user of ``key``; None when it is unknown, revoked or expired, or its user inactive or gone.
-
-        Raises:
-            CatalogError: a database cannot do its work.
-        """
+        """See KeyBackend. The key of a user who is inactive or gone is nobody's."""
         found = super().authenticate(key, environ)
         if found is None or found.user_id is None:
             return None
@@ -76,11 +72,7 @@ class DjangoKeys(SqlKeys):
         return None if user is None else replace(user, key_id=found.key_id).narrowed(found.restrictions)
 
     def principal(self, user_id: str) -> Principal | None:
-        """Return what a user may do, by the id; None when there is no such user, or an inactive one.
-
-        Raises:
-            CatalogError: Django's database cannot do its work.
-        """
+        """See UserKeyBackend."""
         try:
             user = get_user_model()._default_manager.filter(pk=user_id).first()
         except (ValueError, ValidationError):

@@ -1,61 +1,32 @@
 """Records in any database that SQLAlchemy knows: a catalog, keys and accounts, on tables of ours or of the host."""
 
-from chevupload.db.accounts import AccountKey, Accounts, UnknownName, User
-from chevupload.db.catalog import SqlCatalog
-from chevupload.db.connect import engine_from, sqlite_engine
-from chevupload.db.database import Database
-from chevupload.db.keys import SqlKeys, UserColumns, UserKeys
-from chevupload.db.tables import (
-    AlbumMixin,
-    AuditMixin,
-    CategoryMixin,
-    EndedHandlerMixin,
-    EventMixin,
-    JobMixin,
-    JobRangeMixin,
-    KeyMixin,
-    MoveMixin,
-    PendingMixin,
-    Tables,
-    TagMixin,
-    TicketUseMixin,
-    UploadMixin,
-    UploadTagMixin,
-    UsageMixin,
-    UsedNameMixin,
-    UserMixin,
-    ViewMixin,
-)
-
-__all__ = [
-    "AccountKey",
-    "Accounts",
-    "AlbumMixin",
-    "AuditMixin",
-    "CategoryMixin",
-    "Database",
-    "EndedHandlerMixin",
-    "EventMixin",
-    "JobMixin",
-    "JobRangeMixin",
-    "KeyMixin",
-    "MoveMixin",
-    "PendingMixin",
-    "SqlCatalog",
-    "SqlKeys",
-    "Tables",
-    "TagMixin",
-    "TicketUseMixin",
-    "UnknownName",
-    "UploadMixin",
-    "UploadTagMixin",
-    "UsageMixin",
-    "UsedNameMixin",
-    "User",
-    "UserColumns",
-    "UserKeys",
-    "UserMixin",
-    "ViewMixin",
-    "engine_from",
-    "sqlite_engine",
-]
+from chevupload.db.accounts import AccountKey as AccountKey
+from chevupload.db.accounts import Accounts as Accounts
+from chevupload.db.accounts import UnknownName as UnknownName
+from chevupload.db.accounts import User as User
+from chevupload.db.catalog import SqlCatalog as SqlCatalog
+from chevupload.db.connect import engine_from as engine_from
+from chevupload.db.connect import sqlite_engine as sqlite_engine
+from chevupload.db.database import Database as Database
+from chevupload.db.keys import SqlKeys as SqlKeys
+from chevupload.db.keys import UserColumns as UserColumns
+from chevupload.db.keys import UserKeys as UserKeys
+from chevupload.db.tables import AlbumMixin as AlbumMixin
+from chevupload.db.tables import AuditMixin as AuditMixin
+from chevupload.db.tables import CategoryMixin as CategoryMixin
+from chevupload.db.tables import EndedHandlerMixin as EndedHandlerMixin
+from chevupload.db.tables import EventMixin as EventMixin
+from chevupload.db.tables import JobMixin as JobMixin
+from chevupload.db.tables import JobRangeMixin as JobRangeMixin
+from chevupload.db.tables import KeyMixin as KeyMixin
+from chevupload.db.tables import MoveMixin as MoveMixin
+from chevupload.db.tables import PendingMixin as PendingMixin
+from chevupload.db.tables import Tables as Tables
+from chevupload.db.tables import TagMixin as TagMixin
+from chevupload.db.tables import TicketUseMixin as TicketUseMixin
+from chevupload.db.tables import UploadMixin as UploadMixin
+from chevupload.db.tables import UploadTagMixin as UploadTagMixin
+from chevupload.db.tables import UsageMixin as UsageMixin
+from chevupload.db.tables import UsedNameMixin as UsedNameMixin
+from chevupload.db.tables import UserMixin as UserMixin
+from chevupload.db.tables import ViewMixin as ViewMixin

@@ -7,12 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, update
 
-from chevupload.clock import Clock
-from chevupload.db.database import Transactions
 from chevupload.db.pages import SqlPages
-from chevupload.db.statements import Statements
 from chevupload.db.usage_rows import Uncounted
 from chevupload.model import Upload
 from chevupload.policy.quota import Counted
@@ -23,24 +20,16 @@ _DERIVED = ("thumb_size", "medium_size", "frame_size", "extras")
 class SqlChecks(SqlPages):
     """See CheckableRecords."""
 
-    def __init__(self, database: Transactions, statements: Statements, clock: Clock) -> None:
-        """Use these parts."""
-        super().__init__(database, statements, clock)
-        column = self._uploads.c
-        self._holders: Any = statements.select.where(column.stem_key.in_(bindparam("stem_keys", expanding=True)))
-        resized: dict[str, Any] = {name: bindparam(f"new_{name}") for name in (*_DERIVED, "extras_size")}
-        is_there = column.storage == bindparam("same_storage")
-        self._resize = update(self._uploads).where(statements.is_it, statements.is_ready, is_there).values(resized)
-
     def uploads(self) -> Iterator[Upload]:
         """See CheckableRecords."""
         return self._pages(self._statements.is_ready, self._uploads.c.id)
 
     def holders(self, stems: Collection[str]) -> list[Upload]:
         """See CheckableRecords."""
+        wanted = sorted({stem.lower() for stem in stems})
+        query = self._statements.select.where(self._uploads.c.stem_key.in_(wanted))
         with self._database.connect() as connection:
-            wanted = {"stem_keys": sorted({stem.lower() for stem in stems})}
-            return self._with_tags(connection, connection.execute(self._holders, wanted).all())
+            return self._with_tags(connection, connection.execute(query).all())
 
     def resize(self, upload: Upload, *, counted: Counted | None = None, changed_at: datetime | None = None) -> bool:
         """See CheckableRecords."""
@@ -64,9 +53,10 @@ class SqlChecks(SqlPages):
 
     def _write_sizes(self, connection: Connection, upload: Upload, changed_at: datetime | None) -> bool:
         before = None if changed_at is None else self._held(connection, upload.id, changed_at)
-        values = {f"new_{name}": getattr(upload, name) for name in (*_DERIVED, "extras_size")}
-        values |= {"upload_id": upload.id, "same_storage": upload.storage}
-        is_resized = connection.execute(self._resize, values).rowcount == 1
+        ask, values = self._statements, {name: getattr(upload, name) for name in (*_DERIVED, "extras_size")}
+        is_there = (ask.is_it, ask.is_ready, self._uploads.c.storage == upload.storage)
+        change = update(self._uploads).where(*is_there).values(values)
+        is_resized = connection.execute(change, {"upload_id": upload.id}).rowcount == 1
         if is_resized and before is not None and changed_at is not None:
             # As the record is now, whose title, for example, somebody may have changed since it was read.
             derived: dict[str, Any] = {name: getattr(upload, name) for name in _DERIVED}

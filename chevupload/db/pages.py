@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Select
@@ -34,19 +33,19 @@ class SqlPages(SqlRecords):
             if not page:
                 return
 
-    def _change_found(self, query: Select[Any], since: datetime, change: Executable, name: str) -> None:
-        """Change what ``query`` finds, which then finds it no more: a page in each short transaction.
+    def _change_found(self, query: Select[Any], change: Executable) -> None:
+        """Make a ``change`` of each value that ``query`` finds as ``found``, which the query then finds no more.
 
         It goes row by row and in order, so that several at once wait for each other and never deadlock.
         """
         page: Sequence[Any] = ()
         while not page or len(page) == self.page_size:
             with self._database.connect() as connection:
-                page = connection.scalars(query.limit(self.page_size), {"since": since}).all()
+                page = connection.scalars(query.limit(self.page_size)).all()
             if not page:
                 return
             with self._database.begin() as connection:
-                connection.execute(change, [{name: value} for value in page])
+                connection.execute(change, [{"found": value} for value in page])
 
 
 def page_of(query: Select[Any], order: Sequence[ColumnElement[Any]], limit: int, after: Upload | None) -> Select[Any]:

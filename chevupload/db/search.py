@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 
-from chevupload.clock import Clock
-from chevupload.db.database import Transactions
 from chevupload.db.pages import SqlPages
-from chevupload.db.statements import Statements
 from chevupload.formats import BY_EXTENSION
 from chevupload.model import Upload
 from chevupload.policy.quota import Usage
@@ -27,24 +24,6 @@ WINDOW = 10_000
 class SqlSearch(SqlPages):
     """See SearchableRecords."""
 
-    def __init__(self, database: Transactions, statements: Statements, clock: Clock) -> None:
-        """Use these parts."""
-        super().__init__(database, statements, clock)
-        column = self._uploads.c
-        ids: Any = select(column.id).where(column.id > bindparam("after")).order_by(column.id)
-        self._window_end = ids.offset(WINDOW - 1).limit(1)
-        """The last id of the window that begins ``after`` another id; none of the last window."""
-        size = statements.usage.sizes["all"]
-        totals = func.count().label("files"), func.coalesce(func.sum(size), 0).label("bytes")
-        self._totals: Any = select(*totals)
-        """How many uploads, and bytes; a condition is to be added."""
-        # Not the condition of is_ready, which looks for each row by itself: this one reads the small table once.
-        pending = select(statements.tables.pending.c.upload_id)
-        is_stored = and_(column.state == "ready", column.id.not_in(pending))
-        self._by_extension: Any = select(column.extension, *totals).where(is_stored).group_by(column.extension)
-        most: Any = select(column.owner_id, *totals).where(is_stored).group_by(column.owner_id)
-        self._by_owner: Select[Any] = most.order_by(totals[1].desc(), column.owner_id).limit(bindparam("owners"))
-
     def search(self, selection: Selection = EVERYTHING) -> Iterator[Upload]:
         """See SearchableRecords. An owner's come by their time, which has an index, the others by their ids."""
         column = self._uploads.c
@@ -54,10 +33,10 @@ class SqlSearch(SqlPages):
 
     def count(self, selection: Selection) -> Usage:
         """See SearchableRecords."""
-        total = Usage()
+        total, query = Usage(), select(*self._totals())
         for condition in self._windows(selection):
             with self._database.connect() as connection:
-                total += _usage(connection.execute(self._totals.where(condition)).one())
+                total += _usage(connection.execute(query.where(condition)).one())
         return total
 
     def _windows(self, selection: Selection) -> Iterator[ColumnElement[bool]]:
@@ -68,20 +47,34 @@ class SqlSearch(SqlPages):
             return
         after: str | None = ""
         while after is not None:
+            # None of the last window.
+            end = select(id_).where(id_ > after).order_by(id_).offset(WINDOW - 1).limit(1)
             with self._database.connect() as connection:
-                last = connection.scalar(self._window_end, {"after": after})
+                last = connection.scalar(end)
             yield and_(id_ > after, true() if last is None else id_ <= last, condition)
             after = last
 
     def statistics(self, *, owners: int) -> Statistics:
         """See SearchableRecords. Each of two statements reads the whole table."""
+        column, totals = self._uploads.c, self._totals()
+        # Not the condition of is_ready, which looks for each row by itself: this one reads the small table once.
+        pending = select(self._statements.tables.pending.c.upload_id)
+        is_stored = and_(column.state == "ready", column.id.not_in(pending))
+        by_extension: Any = select(column.extension, *totals).where(is_stored).group_by(column.extension)
+        by_owner: Any = select(column.owner_id, *totals).where(is_stored).group_by(column.owner_id)
+        most = by_owner.order_by(totals[1].desc(), column.owner_id).limit(owners)
         with self._database.connect() as connection:
-            formats = connection.execute(self._by_extension).all()
-            by_owner = connection.execute(self._by_owner, {"owners": owners}).all() if owners else ()
+            formats = connection.execute(by_extension).all()
+            found = connection.execute(most).all() if owners else ()
         return Statistics(
             by_extension={row.extension: _usage(row) for row in formats},
-            by_owner=[(row.owner_id, _usage(row)) for row in by_owner],
+            by_owner=[(row.owner_id, _usage(row)) for row in found],
         )
+
+    def _totals(self) -> tuple[Any, Any]:
+        """Return what counts uploads, and bytes."""
+        size = self._statements.usage.sizes["all"]
+        return func.count().label("files"), func.coalesce(func.sum(size), 0).label("bytes")
 
     def _conditions(self, wanted: Selection) -> Iterator[ColumnElement[bool]]:
         column = self._uploads.c

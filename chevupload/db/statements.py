@@ -55,15 +55,15 @@ class Statements:
         uploads, used = tables.uploads, tables.used_names
         column = uploads.c
         self.is_it = column.id == bindparam("upload_id")
-        self.is_live = column.state != "deleting"
+        is_live = column.state != "deleting"
         pending = tables.pending
         # A look for each row, not NOT EXISTS: PostgreSQL could join the two, and sort what an index has in its order.
         # By "<>" it expects that nearly all rows fit.
         one = select(literal_column("1")).where(pending.c.upload_id == column.id).scalar_subquery()
         self.is_ready = and_(Unlocked(column.state) == "ready", func.coalesce(one, 0) != 1)
         views, links, names = tables.views, tables.upload_tags, tables.tags
-        self.count = select(views.c.count).where(views.c.upload_id == column.id).scalar_subquery()
-        all_views = (column.views + func.coalesce(self.count, 0)).label("views")
+        count = select(views.c.count).where(views.c.upload_id == column.id).scalar_subquery()
+        all_views = (column.views + func.coalesce(count, 0)).label("views")
         fields = (all_views if name == "views" else column[name] for name in FIELDS)
         self.select: Any = select(*fields, column.has_tags)
         # A row for each tag: one message, whatever the database.
@@ -72,7 +72,7 @@ class Statements:
         self.insert = insert(uploads)
         self.get = self.one.where(self.is_it, self.is_ready)
         self.find = self.one.where(column.stem_key == bindparam("stem_key"), self.is_ready)
-        self.requested = self.one.where(column.request_digest == bindparam("request_digest"), self.is_live)
+        self.requested = self.one.where(column.request_digest == bindparam("request_digest"), is_live)
         holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
         self.is_taken = select(true()).where(holds)
         now = bindparam("now", type_=column.expires_at.type)
@@ -87,8 +87,8 @@ class Statements:
         self.pend = fresh.execution_options(preserve_rowcount=True)
         self.settle = delete(pending).where(pending.c.upload_id == bindparam("upload_id"))
         # The one change that may be part of a host's transaction, which takes as long as the host likes.
-        self.publish = self.settle.where(exists().where(self.is_it, self.is_live))
-        self.withdraw = update(uploads).where(self.is_it, self.is_live).values(DELETING)
+        self.publish = self.settle.where(exists().where(self.is_it, is_live))
+        self.withdraw = update(uploads).where(self.is_it, is_live).values(DELETING)
         self.withdraw_ready = update(uploads).where(self.is_it, self.is_ready).values(DELETING)
         wanted: Any = bindparam("upload_ids", expanding=True)
         self.release = insert_new(used, used.c.digest, dialect)

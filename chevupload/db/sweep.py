@@ -8,12 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Update, bindparam, delete, or_, select, text, update
 
-from chevupload.clock import Clock
 from chevupload.db.columns import UNFINISHED, Unindexed, Unlocked
 from chevupload.db.connect import lock_sqlite
-from chevupload.db.database import Transactions
 from chevupload.db.pages import SqlPages, page_of
-from chevupload.db.statements import DELETING, Statements
+from chevupload.db.statements import DELETING
 from chevupload.model import Upload
 from chevupload.records.event import new_event
 
@@ -27,26 +25,6 @@ _USES_KEPT = timedelta(hours=1)
 class SqlSweep(SqlPages):
     """See SweepableRecords."""
 
-    def __init__(self, database: Transactions, statements: Statements, clock: Clock) -> None:
-        """Use these parts."""
-        super().__init__(database, statements, clock)
-        tables = statements.tables
-        pending, used, uses = tables.pending.c, tables.used_names.c, tables.ticket_uses.c
-        self._stalled = select(pending.upload_id).where(
-            pending.received_at <= bindparam("since", type_=pending.received_at.type)
-        )
-        self._overdue = (
-            select(used.digest)
-            .where(used.released_at < bindparam("since", type_=used.released_at.type))
-            .order_by(Unindexed(used.digest))
-        )
-        self._free_name = delete(tables.used_names).where(used.digest == bindparam("found"))
-        self._ended_uses = (
-            select(uses.digest)
-            .where(uses.expires_at <= bindparam("since", type_=uses.expires_at.type))
-            .order_by(Unindexed(uses.digest))
-        )
-
     def abandon(self, upload_id: str) -> bool:
         """See IdempotentRecords."""
         ask, named = self._statements, {"upload_id": upload_id}
@@ -59,16 +37,21 @@ class SqlSweep(SqlPages):
 
     def withdraw_stalled(self, *, now: datetime, pending_since: datetime) -> None:
         """See SweepableRecords."""
+        tables = self._statements.tables
+        pending, used, uses = tables.pending.c, tables.used_names.c, tables.ticket_uses.c
+        stalled = select(pending.upload_id).where(pending.received_at <= pending_since).limit(self.page_size)
         page: Sequence[str] = ()
         while not page or len(page) == self.page_size:
             with self._database.connect() as connection:
-                page = connection.scalars(self._stalled.limit(self.page_size), {"since": pending_since}).all()
+                page = connection.scalars(stalled).all()
             if not page:
                 break
             for upload_id in page:
                 self.abandon(upload_id)
-        self._change_found(self._overdue, now - _NAMES_KEPT, self._free_name, "found")
-        self._change_found(self._ended_uses, now - _USES_KEPT, self._statements.free, "use")
+        overdue = select(used.digest).where(used.released_at < now - _NAMES_KEPT).order_by(Unindexed(used.digest))
+        self._change_found(overdue, delete(tables.used_names).where(used.digest == bindparam("found")))
+        ended = select(uses.digest).where(uses.expires_at <= now - _USES_KEPT).order_by(Unindexed(uses.digest))
+        self._change_found(ended, delete(tables.ticket_uses).where(uses.digest == bindparam("found")))
 
     def withdraw_expired(
         self, *, now: datetime, limit: int, after: Upload | None = None, events: bool = False

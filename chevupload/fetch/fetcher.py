@@ -25,11 +25,7 @@ class DisabledFetcher:
     """Refuses every URL."""
 
     def fetch(self, url: str, into: Writable) -> str | None:
-        """Refuse.
-
-        Raises:
-            UrlUploadDisabled: always.
-        """
+        """See Fetcher. Every URL raises UrlUploadDisabled."""
         raise UrlUploadDisabled
 
 

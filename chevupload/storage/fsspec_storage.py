@@ -139,12 +139,7 @@ class FsspecStorage:
         self._exclusive = exclusive and backend.exclusive
 
     def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
-        """Store what ``file`` holds from its position to its end.
-
-        Raises:
-            FileExists: ``path`` is taken; the file there stays as it is. Where nothing can be told, it is replaced.
-            StorageError: nothing was stored.
-        """
+        """See Storage. Where the store cannot tell that a name is taken, the file there is replaced."""
         with translated("save", path):
             access, place = self._files.locate(path)
             try:
@@ -159,11 +154,7 @@ class FsspecStorage:
             access.replace(place, file, self._save_options(headers))
 
     def open(self, path: str, part: range | None = None) -> BinaryIO:
-        """Open a stored file for reading; the caller closes it. From an object store, each read is one request.
-
-        Raises:
-            FileMissing: there is no such file.
-        """
+        """See Storage. From an object store, each read is one request."""
         with translated("open", path):
             access, place = self._files.locate(path)
             try:
@@ -208,7 +199,7 @@ class FsspecStorage:
             access.probe(root)
 
     def files(self) -> Iterator[tuple[str, int]]:
-        """Yield path and bytes of every file below the root."""
+        """See ListingStorage."""
         with translated("list", "files"):
             access, root = self._files.rooted()
             for place, size in access.files(root):
@@ -230,7 +221,7 @@ class FsspecStorage:
             return access.sign(place, seconds)
 
     def url(self, path: str) -> str | None:
-        """Return the file's address below the public URL, or None without one."""
+        """See Storage."""
         return None if self._public_url is None else joined_url(self._public_url, path)
 
 

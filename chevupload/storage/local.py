@@ -80,12 +80,7 @@ class LocalStorage(FsspecStorage):
         return target
 
     def save(self, path: str, file: BinaryIO, *, headers: FileHeaders) -> None:
-        """Store what ``file`` holds from its position to its end.
-
-        Raises:
-            FileExists: ``path`` is taken; the file there stays as it is.
-            StorageError: nothing was stored.
-        """
+        """See Storage. A file that is there already stays as it is."""
         with translated("save", path):
             self._copy(file, self._target(path))
 
@@ -111,11 +106,7 @@ class LocalStorage(FsspecStorage):
             raise StorageError(f"cannot adopt a file as {path}") from error
 
     def open(self, path: str, part: range | None = None) -> BinaryIO:
-        """Open a stored file for reading; the caller closes it. It has a descriptor, for servers that send files.
-
-        Raises:
-            FileMissing: there is no such file.
-        """
+        """See Storage. The file has a descriptor, for servers that send files."""
         with translated("open", path):
             try:
                 return open(self._target(path), "rb")
@@ -133,18 +124,14 @@ class LocalStorage(FsspecStorage):
             raise StorageError(f"cannot look for {path}") from error
 
     def probe(self) -> None:
-        """Look whether the folders are there, and can be written to.
-
-        Raises:
-            StorageError: one is not.
-        """
+        """See ProbedStorage. The folders have to be there, and writable."""
         self._is_there()
         for folder in (self._folder, self.incoming):
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise StorageError("a folder of the storage cannot be written to")
 
     def files(self) -> Iterator[tuple[str, int]]:
-        """Yield path and bytes of every file but the unfinished ones, without following links."""
+        """See ListingStorage. Unfinished files are left out, and links are not followed."""
         with translated("list", "files"):
             self._is_there()
             folders = [str(self._folder)]

@@ -40,13 +40,11 @@ class WorkerPool:
         os.register_at_fork(after_in_child=_forgetter(weakref.ref(self)))
 
     def process(self, job: MediaJob, *, client: str = "") -> MediaResult:
-        """Do one job of ``client``. On any error nothing is left in the job's folder.
+        """See Renderer.
 
         A job whose worker was killed from outside, which is never the picture's fault, is done again by another one.
 
         Raises:
-            Refusal: the picture is not accepted.
-            Busy: no worker became free in time, or too many wait already.
             BackendError: workers cannot be started or are killed, or cannot read or write the files.
         """
         workers = self._workers
