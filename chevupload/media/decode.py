@@ -225,6 +225,7 @@ class _Avif(AvifImageFile):
             clean, self._size = self._size, self._whole
             self.load_prepare()
             self.frombytes(pixels)
+            self.readonly = 0
             if clean != self._whole:
                 self.im, self._size = self.im.crop((0, 0, *clean)), clean
         return super().load()

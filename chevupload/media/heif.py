@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pi_heif
+from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from chevupload.media.containers import isobmff_strip
+from chevupload.errors import BrokenImage
+from chevupload.media.containers import heif_grid, isobmff_strip
 from chevupload.media.decode import Opened, loaded
 from chevupload.model import MediaJob
 
 # The number of workers says how many processors are used.
 pi_heif.options.DECODE_THREADS = 1
+_TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
 
 class _Heif(ImageFile):
@@ -24,10 +27,41 @@ class _Heif(ImageFile):
 
     def load(self) -> Any:
         if self._opened is not None:
-            decoded, self._opened = self._opened.to_pillow(), None
-            self._size, self._mode, self.im = decoded.size, decoded.mode, decoded.im
-            self.info = dict(decoded.info)
+            opened, self._opened = self._opened, None
+            grid = heif_grid.read(cast("BinaryIO", self.fp)) if opened.mode == "RGB" else None
+            if grid is not None and grid.turned_size == opened.size:
+                self.info = dict(opened.info)
+                pi_heif.set_orientation(self.info)
+                self.im = _assembled(cast("BinaryIO", self.fp), grid).im
+            else:
+                decoded = opened.to_pillow()
+                self._size, self._mode, self.im = decoded.size, decoded.mode, decoded.im
+                self.info = dict(decoded.info)
+            # Pillow copies a picture that is not said to be its own before it writes a file of it.
+            self.readonly = 0
         return super().load()
+
+
+def _assembled(file: BinaryIO, grid: heif_grid.Grid) -> Image.Image:
+    """Decode a picture tile by tile.
+
+    Raises:
+        BrokenImage: a tile is not what the file says of it.
+    """
+    whole = Image.new("RGB", grid.turned_size)
+    (width, height), (wide, high) = grid.size, grid.tile
+    for number, data in enumerate(heif_grid.tile_files(file, grid)):
+        tile = pi_heif.open_heif(data).to_pillow()
+        if (tile.mode, tile.size) != ("RGB", grid.tile):
+            raise BrokenImage
+        left, top = number % grid.columns * wide, number // grid.columns * high
+        right, bottom = min(left + wide, width), min(top + high, height)
+        tile = tile.crop((0, 0, right - left, bottom - top))
+        if grid.quarter_turns:
+            tile = tile.transpose(_TURNS[grid.quarter_turns])
+        corners = (left, top), (top, width - right), (width - right, height - bottom), (height - bottom, left)
+        whole.paste(tile, corners[grid.quarter_turns])
+    return whole
 
 
 def open_heic(file: BinaryIO, job: MediaJob) -> Opened:

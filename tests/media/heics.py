@@ -44,6 +44,45 @@ def heic(
     return head + _meta(properties, items, at) + box(b"mdat", *(item for _, item in items))
 
 
+def tiled(
+    picture: Image.Image,
+    side: int,
+    *,
+    turns: int = 0,
+    code: tuple[int, int, int, int] | None = None,
+    tile_code: tuple[int, int, int, int] | None = None,
+    more: bytes = b"",
+) -> bytes:
+    """Encode ``picture`` in square tiles, as telephones do; ``code`` tells colors and range of it, or of its tiles.
+
+    ``more`` is another property of the picture.
+    """
+    columns, rows = -(-picture.width // side), -(-picture.height // side)
+    corners = [(side * (number % columns), side * (number // columns)) for number in range(columns * rows)]
+    crops = [picture.crop((left, top, left + side, top + side)) for left, top in corners]
+    encoded = {data: _hevc(crop) for data, crop in {crop.tobytes(): crop for crop in crops}.items()}
+    tiles = [encoded[crop.tobytes()] for crop in crops]
+    count = len(tiles)
+    grid = struct.pack(">4B2H", 0, 0, rows - 1, columns - 1, *picture.size)
+    items = [*((b"hvc1", frame) for _, frame in tiles), (b"grid", grid)]
+    sizes = [box(b"ispe", struct.pack(">II", *size), version=0) for size in ((side, side), picture.size)]
+    codes = [box(b"colr", b"nclx", struct.pack(">HHHB", *told[:3], told[3] << 7)) for told in (tile_code, code) if told]
+    turned = [box(b"irot", bytes([turns]))] if turns else []
+    contents = [tiles[0][0], *sizes, *codes, *turned, *([more] if more else [])]
+    of_tile = [1, 2, *([4] if tile_code else [])]
+    of_all = [3, *(number for number in range(4, len(contents) + 1) if number not in of_tile)]
+    links = struct.pack(">I", count + 1)
+    for number in range(1, count + 2):
+        linked = of_tile if number <= count else of_all
+        links += struct.pack(">HB", number, len(linked)) + bytes(linked)
+    properties = box(b"iprp", box(b"ipco", *contents), box(b"ipma", links, version=0))
+    made_of = box(b"dimg", struct.pack(f">HH{count}H", count + 1, count, *range(1, count + 1)))
+    parts = [properties, box(b"iref", made_of, version=0)]
+    head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
+    at = len(head) + len(_items(items, count + 1, parts, 0)) + 8
+    return head + _items(items, count + 1, parts, at) + box(b"mdat", *(item for _, item in items))
+
+
 def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
     """Return how the decoder is to be set up, and the frame."""
     file = io.BytesIO()
@@ -65,6 +104,17 @@ def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
 
 def _meta(properties: list[tuple[int, bytes]], items: list[tuple[bytes, bytes]], at: int) -> bytes:
     """Make the box that tells where the items are, and the picture's properties, each with its flag of being vital."""
+    links = [flag | number for number, (flag, _) in enumerate(properties, 1)]
+    contents = box(b"ipco", *(part for _, part in properties))
+    parts = [box(b"iprp", contents, box(b"ipma", struct.pack(">IHB", 1, 1, len(links)), bytes(links), version=0))]
+    if len(items) > 1:
+        described = [box(b"cdsc", struct.pack(">HHH", number, 1, 1)) for number in range(2, len(items) + 1)]
+        parts.append(box(b"iref", *described, version=0))
+    return _items(items, 1, parts, at)
+
+
+def _items(items: list[tuple[bytes, bytes]], primary: int, parts: list[bytes], at: int) -> bytes:
+    """Make the box that tells where the items are and which is the picture, with other parts."""
     names = [
         box(b"infe", struct.pack(">HH4sx", n, 0, kind), b"application/rdf+xml\0" * (kind == b"mime"), version=2)
         for n, (kind, _) in enumerate(items, 1)
@@ -73,19 +123,12 @@ def _meta(properties: list[tuple[int, bytes]], items: list[tuple[bytes, bytes]],
     for number, (_, item) in enumerate(items, 1):
         places += struct.pack(">HHHII", number, 0, 1, at, len(item))
         at += len(item)
-    links = [flag | number for number, (flag, _) in enumerate(properties, 1)]
-    parts = [
+    return box(
+        b"meta",
         box(b"hdlr", bytes(4), b"pict", bytes(13), version=0),
-        box(b"pitm", struct.pack(">H", 1), version=0),
+        box(b"pitm", struct.pack(">H", primary), version=0),
         box(b"iloc", b"\x44\0", struct.pack(">H", len(items)), places, version=0),
         box(b"iinf", struct.pack(">H", len(items)), *names, version=0),
-        box(
-            b"iprp",
-            box(b"ipco", *(part for _, part in properties)),
-            box(b"ipma", struct.pack(">IHB", 1, 1, len(links)), bytes(links), version=0),
-        ),
-    ]
-    if len(items) > 1:
-        described = [box(b"cdsc", struct.pack(">HHH", number, 1, 1)) for number in range(2, len(items) + 1)]
-        parts.append(box(b"iref", *described, version=0))
-    return box(b"meta", *parts, version=0)
+        *parts,
+        version=0,
+    )

@@ -34,18 +34,13 @@ def clear_items(boxes: Boxes, meta: Mapping[bytes, Box], patches: Patches) -> No
     """
     if b"iinf" not in meta or b"iloc" not in meta:
         return
-    version = boxes.table(meta[b"iinf"])[0]
     unwanted = set()
-    for entry in boxes.between(meta[b"iinf"].body + (8 if version else 6), meta[b"iinf"].end):
-        table = boxes.table(entry)
-        # The number of an item has two bytes, or four; two more bytes stand before its type.
-        wide = 4 if table[0] > 2 else 2
-        at = 4 + wide + 2
-        if entry.kind == b"infe" and table[0] >= 2 and table[at : at + 4] not in _KEPT:
-            unwanted.add(int.from_bytes(table[4 : 4 + wide], "big"))
-            patches.write(entry.body + at, FREE)
+    for number, kind, at in entries(boxes, meta[b"iinf"]):
+        if kind not in _KEPT:
+            unwanted.add(number)
+            patches.write(at, FREE)
     inner = meta[b"idat"].body if b"idat" in meta else 0
-    for number, method, start, length in _places(boxes.table(meta[b"iloc"])):
+    for number, method, start, length in places(boxes.table(meta[b"iloc"])):
         if number in unwanted:
             if method > 1 or (method and not inner):
                 raise BrokenImage
@@ -53,7 +48,19 @@ def clear_items(boxes: Boxes, meta: Mapping[bytes, Box], patches: Patches) -> No
             patches.clear(start, start + length)
 
 
-def _places(table: bytes) -> Iterator[tuple[int, int, int, int]]:
+def entries(boxes: Boxes, listed: Box) -> Iterator[tuple[int, bytes, int]]:
+    """Read from an ``iinf`` box each item's number, its type, and where in the file that stands."""
+    version = boxes.table(listed)[0]
+    for entry in boxes.between(listed.body + (8 if version else 6), listed.end):
+        table = boxes.table(entry)
+        # The number of an item has two bytes, or four; two more bytes stand before its type.
+        wide = 4 if table[0] > 2 else 2
+        at = 4 + wide + 2
+        if entry.kind == b"infe" and table[0] >= 2:
+            yield int.from_bytes(table[4 : 4 + wide], "big"), table[at : at + 4], entry.body + at
+
+
+def places(table: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Read from an ``iloc`` box each item's number, what its places are counted from, and where each stretch lies."""
     version, sizes, at = table[0], (table[4] >> 4, table[4] & 15, table[5] >> 4, table[5] & 15), 6
     offset_bytes, length_bytes, base_bytes, index_bytes = sizes

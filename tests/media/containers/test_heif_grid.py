@@ -1,0 +1,110 @@
+"""A HEIC of tiles is decoded one tile at a time, to the same pixels as by a decoder that sees the whole file."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from pathlib import Path
+
+import pi_heif
+import pytest
+from PIL import Image
+
+from chevupload.errors import Refusal
+from chevupload.media.containers import heif_grid
+from chevupload.media.heif import open_heic
+from tests.media.heics import box, heic, tiled
+from tests.media.mutations import mutated
+from tests.media.pictures import job, left, processed, shown, stored, textured
+from tests.media.pools import pool
+
+pytestmark = pytest.mark.slow
+WIDE = textured((150, 100))
+BT601, BT2020_FULL, P3_FULL = (1, 13, 6, 0), (9, 16, 9, 1), (12, 13, 1, 1)
+PLAIN = tiled(WIDE, 64)
+LIMIT = 175_000_000
+"""Memory of a worker in which 16 megapixels fit once, and not twice."""
+
+
+def pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
+    """Return what is made of a file."""
+    image = open_heic(io.BytesIO(data), job(Path(), folder="/")).image
+    return image.size, image.tobytes()
+
+
+def expected(data: bytes) -> tuple[tuple[int, int], bytes]:
+    """Return what the decoder makes of the whole file."""
+    image = pi_heif.open_heif(io.BytesIO(data)).to_pillow()
+    return image.size, image.tobytes()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("side", [64, 256])
+def test_tiles_are_put_together(turns: int, side: int) -> None:
+    """Turned, with last ones that reach out of the picture, or with one alone that does."""
+    data = tiled(WIDE if side == 64 else textured((250, 190)), side, turns=turns)
+    grid = heif_grid.read(io.BytesIO(data))
+    assert grid is not None
+    assert len(grid.extents) == (6 if side == 64 else 1)
+    assert pixels(data) == expected(data)
+
+
+@pytest.mark.parametrize("code", [None, BT2020_FULL])
+@pytest.mark.parametrize("tile_code", [None, BT601, P3_FULL])
+def test_colors_are_those_of_the_picture(
+    code: tuple[int, int, int, int] | None, tile_code: tuple[int, int, int, int] | None
+) -> None:
+    """Before those of its tiles, where both say something."""
+    data = tiled(WIDE, 64, code=code, tile_code=tile_code)
+    assert heif_grid.read(io.BytesIO(data)) is not None
+    assert pixels(data) == expected(data)
+
+
+def test_an_upload_is_rendered(tmp_path: Path) -> None:
+    """As any other."""
+    result = processed(tmp_path, tiled(WIDE, 64, turns=1))
+    assert (result.format, result.width, result.height, shown(result.frame).size) == ("HEIC", 100, 150, (100, 150))
+
+
+MIRROR = box(b"imir", b"\1")
+OTHERS = {
+    "one frame": heic(WIDE),
+    "mirrored": tiled(WIDE, 64, more=MIRROR),
+    "another size of the picture": PLAIN.replace(struct.pack(">HH", 150, 100), struct.pack(">HH", 120, 100)),
+    "tiles too small": tiled(WIDE.crop((0, 0, 60, 40)), 32),
+    "tiles of many more pixels": tiled(WIDE.crop((0, 0, 60, 40)), 128),
+    "a tile too few": PLAIN.replace(struct.pack(">2H6H", 7, 6, *range(1, 7)), struct.pack(">2H6H", 7, 5, *range(1, 7))),
+    "cut off": PLAIN[:-40],
+    "of no tables": PLAIN[:24],
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_others_are_left_to_the_decoder(name: str) -> None:
+    """It sees the whole file, and says what it is or what is wrong with it."""
+    assert OTHERS[name] != PLAIN
+    assert heif_grid.read(io.BytesIO(OTHERS[name])) is None
+
+
+def test_whatever_the_tables_say_there_is_an_answer() -> None:
+    """And the tiles have no more bytes than the file."""
+    chance = random.Random(7)
+    for _ in range(1_500):
+        data = mutated(chance, PLAIN)
+        file = io.BytesIO(data)
+        if (grid := heif_grid.read(file)) is not None:
+            assert len(list(heif_grid.tile_files(file, grid))) == len(grid.extents)
+            assert sum(length for extents in grid.extents for _, length in extents) <= len(data)
+
+
+def test_decoded_by_tiles_a_picture_takes_less_memory(tmp_path: Path) -> None:
+    """Than decoded whole, as one that is mirrored."""
+    white = Image.new("RGB", (4_000, 4_000), "white")
+    with pool(decode_memory_bytes=LIMIT) as made:
+        with pytest.raises(Refusal):
+            made.process(job(stored(tmp_path / "a", tiled(white, 500, more=MIRROR))))
+        result = made.process(job(stored(tmp_path / "b", tiled(white, 500))))
+        assert (result.width, result.height) == (4_000, 4_000)
+    assert len(left(tmp_path)) == 3
