@@ -106,13 +106,18 @@ class _Delimiter:
         return expression.search(data, start)
 
 
+_HAS_EXPRESSIONS = {"boundary", "preamble_re", "boundary_re"} <= vars(multipart.MultipartDecoder(b"")).keys()
+"""They are no public part of werkzeug: a later one that looks for boundaries in another way does it alone."""
+
+
 class _Decoder(multipart.MultipartDecoder):
     def __init__(self, boundary: bytes, *, max_parts: int) -> None:
-        # Without a boundary, whose expressions are compiled once for all.
-        super().__init__(b"", _PIECE_BYTES + _HEADER_BYTES, max_parts=max_parts)
-        self.boundary = boundary
-        self.preamble_re = _Delimiter(boundary, "preamble_re")  # type: ignore[assignment]
-        self.boundary_re = _Delimiter(boundary, "boundary_re")  # type: ignore[assignment]
+        # Without a boundary, its expressions are compiled once for all.
+        super().__init__(b"" if _HAS_EXPRESSIONS else boundary, _PIECE_BYTES + _HEADER_BYTES, max_parts=max_parts)
+        if _HAS_EXPRESSIONS:
+            self.boundary = boundary
+            self.preamble_re = _Delimiter(boundary, "preamble_re")  # type: ignore[assignment]
+            self.boundary_re = _Delimiter(boundary, "boundary_re")  # type: ignore[assignment]
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         """Bound the headers of a part, and take them in any encoding.

@@ -141,6 +141,16 @@ def test_parts_begin_and_end_where_werkzeug_sees_them(pieces):
         assert events(_Decoder(b"aX", max_parts=9), body) == expected
 
 
+def test_a_werkzeug_that_looks_for_boundaries_in_another_way_does_it_alone(tmp_path, monkeypatch):
+    """The expressions are no public part of it."""
+    monkeypatch.setattr("chevupload.wsgi.multipart._HAS_EXPRESSIONS", False)
+    body = multipart(part("title", b"t"), part("source", b"content", "f"))
+    fields, files, _ = read(tmp_path, environ(body))
+    assert (fields, files) == ({"title": "t"}, {"source": ("f", b"content")})
+    decoder = _Decoder(b"aX", max_parts=9)
+    assert decoder.boundary_re == MultipartDecoder(b"aX").boundary_re
+
+
 @pytest.mark.slow
 @given(content=st.binary(max_size=300), sizes=st.lists(st.integers(1, 50), min_size=1, max_size=5))
 def test_any_content_survives_any_chunking(tmp_path_factory, content, sizes):
