@@ -88,7 +88,7 @@ def test_a_slow_resolver_ends_at_the_deadline(worlds):
     with pytest.raises(Busy):
         world.fetch()
     release.set()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while True:
         try:
             assert world.fetch()[0] == b"file"
