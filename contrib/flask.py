@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 try:
@@ -135,11 +136,27 @@ class ChevUpload:
 class _Commands(click.Group):
     """``flask chevupload``: its commands are loaded when somebody uses it, which a server never does."""
 
-    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
-        """Go on with the group that has the commands."""
+    @cached_property
+    def _loaded(self) -> click.Group:
         from chevupload.contrib.flask_commands import commands  # noqa: PLC0415 - the whole command line comes with it
 
-        return commands.make_context(*arguments, **settings)
+        return commands
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        """See click.Group, as all here: the group that has the commands goes on."""
+        return self._loaded.make_context(*arguments, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See click.Group."""
+        return self._loaded.invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See click.Group."""
+        return self._loaded.list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See click.Group."""
+        return self._loaded.get_command(ctx, cmd_name)
 
 
 def _blueprint(routes: Routes, prefix: str, keys_page: Callable[..., Any]) -> flask.Blueprint:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def json_text(value: Any, *, separator: str = "T", timespec: str = "auto") -> str:
-    """Return a value as one line of JSON. Sets are sorted lists, and what JSON has no word for is text.
+    """Return a value as one line of JSON. A frozenset is a sorted list, and what JSON has no word for is text.
 
     Times are in ISO 8601, with ``separator`` before the hour; ``timespec`` is that of :meth:`datetime.isoformat`.
     """

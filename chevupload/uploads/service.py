@@ -50,7 +50,7 @@ class ListParameters(TypedDict, total=False):
 
 
 class Uploads:
-    """Takes uploads in and takes them away again."""
+    """What hosts and pages do with uploads: save one, find, change and take them away."""
 
     def __init__(self, context: UploadContext, creation: Creation) -> None:
         """Use these parts.

@@ -61,7 +61,7 @@ class WebContext(UploadContext):
 
     @cached_property
     def uploads(self) -> Uploads:
-        """What takes uploads in and away."""
+        """What finds, changes and takes away uploads, for hosts and pages."""
         return Uploads(self, self.creation)
 
     @cached_property

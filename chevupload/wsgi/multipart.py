@@ -98,7 +98,7 @@ class _Delimiter:
         at = data.find(self._line, start)
         if at < 0:
             return None
-        before = data[max(0, at - 2) : at]
+        before = data[max(start, at - 2) : at]
         breaks = 2 if before == b"\r\n" else before.endswith((b"\r", b"\n"))
         if (breaks or self._expression == "preamble_re") and (found := self._around.match(data, at - breaks)):
             return found

@@ -782,6 +782,16 @@ class TestCommands(CommandContract):
         )
 
 
+def test_the_group_of_commands_works_by_itself(site):
+    """A host may put it below a group of its own, or run it in its tests; it loads its commands when it is asked."""
+    group = site.app.cli.commands["chevupload"]
+    names = group.list_commands(None)
+    assert "sweep" in names
+    assert group.get_command(None, "sweep").name == "sweep"
+    result = site.app.test_cli_runner().invoke(group, ["sweep"])
+    assert (result.exit_code, result.exception) == (0, None), result.output
+
+
 def test_help_is_there_without_docstrings():
     """Python drops them with -OO."""
     program = "from chevupload.cli import commands; print(all(one.help for one in commands.commands.values()))"

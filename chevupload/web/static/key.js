@@ -78,7 +78,7 @@ export class Key extends EventTarget {
     }
     const value = this.value;
     const wrong = this.#isTried ? "" : await problemOf(this.#url, value);
-    if (this.value !== value) return this.#isTried; // a ticket came, or typing went on, while the server was asked
+    if (this.value !== value) return this.tried(); // a ticket came, or typing went on, while the server was asked
     if (wrong) {
       this.refuse(wrong);
       return false;
