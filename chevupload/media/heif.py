@@ -55,11 +55,11 @@ def _assembled(file: BinaryIO, grid: heif_grid.Grid) -> Image.Image:
         if (tile.mode, tile.size) != ("RGB", grid.tile):
             raise BrokenImage
         left, top = number % grid.columns * wide, number // grid.columns * high
-        right, bottom = min(left + wide, width), min(top + high, height)
-        tile = tile.crop((0, 0, right - left, bottom - top))
+        right, bottom = left + wide, top + high
         if grid.quarter_turns:
             tile = tile.transpose(_TURNS[grid.quarter_turns])
         corners = (left, top), (top, width - right), (width - right, height - bottom), (height - bottom, left)
+        # Pillow leaves out what reaches out of the picture, on any side.
         whole.paste(tile, corners[grid.quarter_turns])
     return whole
 

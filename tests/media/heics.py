@@ -52,10 +52,12 @@ def tiled(
     code: tuple[int, int, int, int] | None = None,
     tile_code: tuple[int, int, int, int] | None = None,
     more: bytes = b"",
+    times: int = 1,
+    is_divided: bool = False,
 ) -> bytes:
     """Encode ``picture`` in square tiles, as telephones do; ``code`` tells colors and range of it, or of its tiles.
 
-    ``more`` is another property of the picture.
+    ``more`` is another property of the picture; each tile's size is told ``times``, and each item may lie in two parts.
     """
     columns, rows = -(-picture.width // side), -(-picture.height // side)
     corners = [(side * (number % columns), side * (number // columns)) for number in range(columns * rows)]
@@ -69,7 +71,7 @@ def tiled(
     codes = [box(b"colr", b"nclx", struct.pack(">HHHB", *told[:3], told[3] << 7)) for told in (tile_code, code) if told]
     turned = [box(b"irot", bytes([turns]))] if turns else []
     contents = [tiles[0][0], *sizes, *codes, *turned, *([more] if more else [])]
-    of_tile = [1, 2, *([4] if tile_code else [])]
+    of_tile = [1, *[2] * times, *([4] if tile_code else [])]
     of_all = [3, *(number for number in range(4, len(contents) + 1) if number not in of_tile)]
     links = struct.pack(">I", count + 1)
     for number in range(1, count + 2):
@@ -79,8 +81,9 @@ def tiled(
     made_of = box(b"dimg", struct.pack(f">HH{count}H", count + 1, count, *range(1, count + 1)))
     parts = [properties, box(b"iref", made_of, version=0)]
     head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
-    at = len(head) + len(_items(items, count + 1, parts, 0)) + 8
-    return head + _items(items, count + 1, parts, at) + box(b"mdat", *(item for _, item in items))
+    at = len(head) + len(_items(items, count + 1, parts, 0, is_divided=is_divided)) + 8
+    data = box(b"mdat", *(item for _, item in items))
+    return head + _items(items, count + 1, parts, at, is_divided=is_divided) + data
 
 
 def _hevc(picture: Image.Image) -> tuple[bytes, bytes]:
@@ -113,7 +116,9 @@ def _meta(properties: list[tuple[int, bytes]], items: list[tuple[bytes, bytes]],
     return _items(items, 1, parts, at)
 
 
-def _items(items: list[tuple[bytes, bytes]], primary: int, parts: list[bytes], at: int) -> bytes:
+def _items(
+    items: list[tuple[bytes, bytes]], primary: int, parts: list[bytes], at: int, *, is_divided: bool = False
+) -> bytes:
     """Make the box that tells where the items are and which is the picture, with other parts."""
     names = [
         box(b"infe", struct.pack(">HH4sx", n, 0, kind), b"application/rdf+xml\0" * (kind == b"mime"), version=2)
@@ -121,8 +126,11 @@ def _items(items: list[tuple[bytes, bytes]], primary: int, parts: list[bytes], a
     ]
     places = b""
     for number, (_, item) in enumerate(items, 1):
-        places += struct.pack(">HHHII", number, 0, 1, at, len(item))
-        at += len(item)
+        extents = [item[:5], item[5:]] if is_divided else [item]
+        places += struct.pack(">HHH", number, 0, len(extents))
+        for extent in extents:
+            places += struct.pack(">II", at, len(extent))
+            at += len(extent)
     return box(
         b"meta",
         box(b"hdlr", bytes(4), b"pict", bytes(13), version=0),

@@ -23,10 +23,14 @@ _TILE = (b"hvcC", b"ispe", b"pixi", b"colr")
 """Properties of a picture and of its tiles that are understood here."""
 _MAX_EXCESS = 2
 """How many times as many pixels as the picture its tiles may have together."""
+_MIN_RATIO = 4
+"""How many times as many pixels as a tile the picture has at least. Larger tiles would take what they are to save."""
 _MIN_SIDE = 64
 """Pixels. Each tile is a file for the decoder, and many small ones would cost more than the picture."""
 _MAX_EXTENTS = 16
 """Parts in which one item may lie in the file."""
+_MAX_PROPERTIES = 127
+"""Of a tile: as many as have numbers in the box that :func:`_meta` makes."""
 _MAX_PROPERTY_BYTES = 65_536
 """All properties of the picture, or of a tile; telephones write some thousand."""
 
@@ -69,10 +73,7 @@ def read(file: BinaryIO) -> Grid | None:
 def tile_files(file: BinaryIO, grid: Grid) -> Iterator[bytes]:
     """Make a HEIC of each tile."""
     for extents in grid.extents:
-        frame = bytearray()
-        for start, length in extents:
-            file.seek(start)
-            frame += file.read(length)
+        frame = _joined(file, extents)
         head = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
         at = len(head) + len(_meta(grid.properties, 0, len(frame))) + 8
         yield head + _meta(grid.properties, at, len(frame)) + _box(b"mdat", frame)
@@ -93,39 +94,43 @@ class _Items:
         """See :func:`read`."""
         table = self._boxes.table(self._meta[b"pitm"])
         primary = int.from_bytes(table[4:], "big")
-        if next(kind for number, kind, _ in entries(self._boxes, self._meta[b"iinf"]) if number == primary) != b"grid":
+        kinds = {number: kind for number, kind, _ in entries(self._boxes, self._meta[b"iinf"])}
+        if kinds[primary] != b"grid":
             return None
         links, extents, tiles = self._links(), self._extents(), self._tiles(primary)
         rows, columns, size = self._layout(extents[primary])
         whole, one = self._of(links[primary], _GRID), self._of(links[tiles[0]], _TILE)
         wide, high = struct.unpack(">II", dict(one)[b"ispe"][4:])
+        # The colors of the picture count before those of its tiles.
+        codes = [(kind, content) for kind, content in (*whole, *one) if kind == b"colr" and content[:4] == b"nclx"]
+        properties = *(part for part in one if part[0] != b"colr"), *codes[:1]
         is_plain = (
             len(tiles) == rows * columns
-            and all(links[tile] == links[tiles[0]] for tile in tiles)
+            and all(kinds[tile] == b"hvc1" and links[tile] == links[tiles[0]] for tile in tiles)
             and sum(length for tile in tiles for _, length in extents[tile]) <= self._bytes
             and min(wide, high) >= _MIN_SIDE
             and wide * (columns - 1) < size[0] <= wide * columns
             and high * (rows - 1) < size[1] <= high * rows
             and wide * columns * high * rows <= _MAX_EXCESS * size[0] * size[1]
+            and _MIN_RATIO * wide * high <= size[0] * size[1]
+            and [kind for kind, _ in whole].count(b"irot") <= 1
+            and b"hvcC" in dict(one)
+            and len(properties) <= _MAX_PROPERTIES
         )
         if not is_plain:
             return None
-        # The colors of the picture count before those of its tiles.
-        codes = [(kind, content) for kind, content in (*whole, *one) if kind == b"colr" and content[:4] == b"nclx"]
         return Grid(
             size=size,
             tile=(wide, high),
             columns=columns,
             quarter_turns=dict(whole).get(b"irot", b"\0")[0] & 3,
-            properties=(*(part for part in one if part[0] != b"colr"), *codes[:1]),
+            properties=properties,
             extents=[extents[tile] for tile in tiles],
         )
 
     def _layout(self, extents: Sequence[tuple[int, int]]) -> tuple[int, int, Size]:
         """Return rows and columns of the grid, and the size of the picture."""
-        ((start, length),) = extents
-        self._file.seek(start)
-        table = self._file.read(min(length, 12))
+        table = _joined(self._file, [(start, min(length, 12)) for start, length in extents])[:12]
         rows, columns, width, height = struct.unpack(">xxBBII" if table[1] & 1 else ">xxBBHH", table)
         return rows + 1, columns + 1, (width, height)
 
@@ -176,7 +181,16 @@ class _Items:
         return [(box.kind, self._boxes.table(box)) for box in boxes]
 
 
-def _box(kind: bytes, *parts: bytes | bytearray) -> bytes:
+def _joined(file: BinaryIO, extents: Sequence[tuple[int, int]]) -> bytes:
+    """Read the parts of an item."""
+    parts = []
+    for start, length in extents:
+        file.seek(start)
+        parts.append(file.read(length))
+    return b"".join(parts)
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
     body = b"".join(parts)
     return struct.pack(">I4s", len(body) + 8, kind) + body
 

@@ -20,7 +20,7 @@ from tests.media.pictures import job, left, processed, shown, stored, textured
 from tests.media.pools import pool
 
 pytestmark = pytest.mark.slow
-WIDE = textured((150, 100))
+WIDE = textured((170, 100))
 BT601, BT2020_FULL, P3_FULL = (1, 13, 6, 0), (9, 16, 9, 1), (12, 13, 1, 1)
 PLAIN = tiled(WIDE, 64)
 LIMIT = 175_000_000
@@ -40,13 +40,22 @@ def expected(data: bytes) -> tuple[tuple[int, int], bytes]:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-@pytest.mark.parametrize("side", [64, 256])
-def test_tiles_are_put_together(turns: int, side: int) -> None:
-    """Turned, with last ones that reach out of the picture, or with one alone that does."""
-    data = tiled(WIDE if side == 64 else textured((250, 190)), side, turns=turns)
+@pytest.mark.parametrize(("picture", "count"), [(WIDE, 6), (textured((128, 128)), 4)])
+def test_tiles_are_put_together(turns: int, picture: Image.Image, count: int) -> None:
+    """Turned, with last ones that reach out of the picture, or with all within, each of a quarter."""
+    data = tiled(picture, 64, turns=turns)
     grid = heif_grid.read(io.BytesIO(data))
     assert grid is not None
-    assert len(grid.extents) == (6 if side == 64 else 1)
+    assert len(grid.extents) == count
+    assert pixels(data) == expected(data)
+
+
+def test_items_may_lie_in_parts() -> None:
+    """The tiles, and the one that tells how they are arranged."""
+    data = tiled(WIDE, 64, is_divided=True)
+    grid = heif_grid.read(io.BytesIO(data))
+    assert grid is not None
+    assert {len(extents) for extents in grid.extents} == {2}
     assert pixels(data) == expected(data)
 
 
@@ -64,21 +73,37 @@ def test_colors_are_those_of_the_picture(
 def test_an_upload_is_rendered(tmp_path: Path) -> None:
     """As any other."""
     result = processed(tmp_path, tiled(WIDE, 64, turns=1))
-    assert (result.format, result.width, result.height, shown(result.frame).size) == ("HEIC", 100, 150, (100, 150))
+    assert (result.format, result.width, result.height, shown(result.frame).size) == ("HEIC", 100, 170, (100, 170))
 
 
 MIRROR = box(b"imir", b"\1")
-OTHERS = {
+WHOLE = {
     "one frame": heic(WIDE),
     "mirrored": tiled(WIDE, 64, more=MIRROR),
-    "another size of the picture": PLAIN.replace(struct.pack(">HH", 150, 100), struct.pack(">HH", 120, 100)),
-    "tiles too small": tiled(WIDE.crop((0, 0, 60, 40)), 32),
-    "tiles of many more pixels": tiled(WIDE.crop((0, 0, 60, 40)), 128),
+    "turned twice": tiled(WIDE, 64, turns=2, more=box(b"irot", b"\2")),
+    "tiles too small": tiled(WIDE, 32),
+    "tiles of many more pixels": tiled(Image.new("RGB", (900, 20), "white"), 64),
+    "one tile": tiled(textured((250, 190)), 256),
+    "tiles of more than a quarter": tiled(textured((127, 128)), 64),
+    "more properties than have numbers": tiled(WIDE, 64, code=BT2020_FULL, times=127),
+    "as many properties as can be told": tiled(WIDE, 64, code=BT2020_FULL, times=254),
+}
+OTHERS = {
+    "another size of the picture": PLAIN.replace(struct.pack(">HH", 170, 100), struct.pack(">HH", 128, 128)),
+    "a tile of another type": PLAIN.replace(b"hvc1", b"av01", 1),
+    "tiles of no configuration": PLAIN.replace(b"hvcC", b"pixi"),
     "a tile too few": PLAIN.replace(struct.pack(">2H6H", 7, 6, *range(1, 7)), struct.pack(">2H6H", 7, 5, *range(1, 7))),
     "cut off": PLAIN[:-40],
     "of no tables": PLAIN[:24],
     "empty": b"",
 }
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_is_better_decoded_whole_is(name: str) -> None:
+    """With the decoder's own pixels."""
+    assert heif_grid.read(io.BytesIO(WHOLE[name])) is None
+    assert pixels(WHOLE[name]) == expected(WHOLE[name])
 
 
 @pytest.mark.parametrize("name", OTHERS)
