@@ -60,7 +60,7 @@ class Clients:
         Args:
             servers: each tells its present address.
             api_key: of the user.
-            uploads: how many pictures to have acknowledged.
+            uploads: how many pictures to send at least; there are more until ``finish`` is called.
             repeat: send an Idempotency-Key, and the same one at each attempt.
             clients: how many at once.
             patience: seconds after which a picture is given up.
@@ -68,7 +68,9 @@ class Clients:
         self.tally = Tally()
         self._servers = itertools.cycle(servers)
         self._api_key = api_key
-        self._left = iter(range(uploads))
+        self._numbers = itertools.count()
+        self._uploads = uploads
+        self._may_end = False
         self._repeat = repeat
         self._patience = patience
         self._contents = [noise((60 + 40 * number, 150)) for number in range(12)]
@@ -80,8 +82,12 @@ class Clients:
             thread.start()
 
     def are_at_work(self) -> bool:
-        """Whether some picture is not acknowledged and not given up."""
+        """Whether some picture is not acknowledged and not given up. They are until ``finish`` is called."""
         return any(thread.is_alive() for thread in self._threads)
+
+    def finish(self) -> None:
+        """Begin no picture beyond those that were asked for."""
+        self._may_end = True
 
     def wait(self) -> None:
         """Wait until every picture is acknowledged, or given up."""
@@ -97,7 +103,8 @@ class Clients:
 
     def _next(self) -> int | None:
         with self.tally.lock:
-            return next(self._left, None)
+            number = next(self._numbers)
+        return None if self._may_end and number >= self._uploads else number
 
     def _send_until_acknowledged(self, session: requests.Session, content: bytes) -> None:
         key = str(uuid.uuid4())

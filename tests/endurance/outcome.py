@@ -21,6 +21,7 @@ class Outcome:
     """The numbers of a run; those from ``lost`` on have to be none.
 
     Attributes:
+        killed: servers, or workers of them, that were killed while clients uploaded.
         swept: uploads that one sweep removed afterwards.
         lost: acknowledged uploads that do not read back as they were sent.
         repeated: keys for which two uploads were acknowledged.
@@ -35,6 +36,7 @@ class Outcome:
     acknowledged: int
     given_up: int
     answers: dict[int, int]
+    killed: int
     uploads: int
     swept: int
     lost: int
@@ -53,7 +55,9 @@ class Outcome:
         return not any((*wrong, self.temporary, self.miscounted))
 
 
-def outcome(component: ChevUpload, storage: ListingStorage, tally: Tally, spools: Iterable[Path]) -> Outcome:
+def outcome(
+    component: ChevUpload, storage: ListingStorage, tally: Tally, spools: Iterable[Path], *, killed: int
+) -> Outcome:
     """Sweep once, with everything stopped, and look at what is there."""
     swept = component.maintenance.sweep(grace=NOTHING)
     assert swept.failed == 0
@@ -63,6 +67,7 @@ def outcome(component: ChevUpload, storage: ListingStorage, tally: Tally, spools
         acknowledged=len(tally.acknowledged),
         given_up=len(tally.given_up),
         answers=dict(sorted(tally.answers.items())),
+        killed=killed,
         uploads=len(ready),
         swept=swept.uploads,
         lost=sum(_read(component, storage, id_) != md5 for id_, md5 in tally.acknowledged.items()),

@@ -1,13 +1,14 @@
 """Kills servers while clients upload, and looks whether anything that was acknowledged is lost, or anything is left.
 
     python -m tests.endurance.run local  [--uploads 2000] [--kills 10] [--keys]
-    python -m tests.endurance.run shared [--uploads 2000] [--keys]
+    python -m tests.endurance.run shared [--uploads 2000] [--kills 10] [--keys]
     python -m tests.endurance.run views  [--views 10000] [--kills 0]
 
 ``local`` is ``chevupload serve`` on SQLite and a local disk, killed as a whole; ``shared`` is two gunicorn servers of
-four workers over one PostgreSQL and one S3 server, with a worker killed every second and S3 stopped twice. Both have 16
-clients, which repeat a request until it is acknowledged: with ``--keys`` by its Idempotency-Key, so that no picture may
-be stored twice. Needs the extra ``test``, and Linux.
+four workers over one PostgreSQL and one S3 server, with a worker killed every second in which uploads came through, and
+S3 stopped twice. Both have 16 clients, which repeat a request until it is acknowledged: with ``--keys`` by its
+Idempotency-Key, so that no picture may be stored twice. They go on until there were so many kills. Needs the extra
+``test``, and Linux.
 """
 
 from __future__ import annotations
@@ -51,16 +52,19 @@ def run_local(folder: Path, *, uploads: int, kills: int, keys: bool, patience: f
         stack.callback(lambda: server.kill())
         clients = Clients([lambda: server.address], api_key, uploads=uploads, repeat=keys, patience=patience)
         clients.start()
+        killed = 0
         for number in range(1, kills + 1):
             while len(clients.tally.acknowledged) < uploads * number // (kills + 1) and clients.are_at_work():
                 time.sleep(0.01)
+            killed += clients.are_at_work()
             server.kill()
             server = Serve(site.folder, folder / "serve.log")
+        clients.finish()
         clients.wait()
         server.stop()
     component = embedded(site)
     storage = LocalStorage(site.images, incoming=site.incoming)
-    found = outcome(component, storage, clients.tally, [site.incoming])
+    found = outcome(component, storage, clients.tally, [site.incoming], killed=killed)
     component.close()
     site.close()
     return found
@@ -124,8 +128,13 @@ def running_shared(folder: Path) -> Iterator[Shared]:
         yield shared
 
 
-def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patience: float = 150.0) -> Outcome:
-    """Kill a worker of two servers every second in which uploads came through, and stop their storage now and then."""
+def run_shared(
+    folder: Path, *, uploads: int, kills: int, keys: bool, pauses: int = 2, patience: float = 150.0
+) -> Outcome:
+    """Kill a worker of two servers every second in which uploads came through, and stop their storage now and then.
+
+    Clients upload until there were ``kills`` of them, or more.
+    """
     from tests.endurance.site import API_KEY
 
     with running_shared(folder) as shared:
@@ -133,18 +142,20 @@ def run_shared(folder: Path, *, uploads: int, keys: bool, pauses: int = 2, patie
         clients.start()
         killed = paused = acknowledged = 0
         while clients.are_at_work():
-            time.sleep(1)
             # On a machine with much to do, no upload would live long enough otherwise.
             if len(clients.tally.acknowledged) >= acknowledged + 4:
                 acknowledged = len(clients.tally.acknowledged)
                 killed += shared.kill_a_worker()
+            if killed >= kills:
+                clients.finish()
             if paused < pauses and len(clients.tally.acknowledged) >= uploads * (paused + 1) // (pauses + 1):
                 shared.store.pause(15)
                 paused += 1
+            time.sleep(1)
         shared.stop()
-        print(f"killed {killed} workers, stopped S3 {paused} times", file=sys.stderr)
+        print(f"stopped S3 {paused} times", file=sys.stderr)
         storage = shared.component.context.storages.by_name[""]
-        return outcome(shared.component, storage, clients.tally, [shared.spools])
+        return outcome(shared.component, storage, clients.tally, [shared.spools], killed=killed)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,17 +211,17 @@ def main() -> int:
     parser.add_argument("kind", choices=["local", "shared", "views"])
     parser.add_argument("--uploads", type=int, default=2_000, help="pictures to be acknowledged (%(default)s)")
     parser.add_argument("--views", type=int, default=10_000, help="views to be answered (%(default)s)")
-    parser.add_argument("--kills", type=int, help="how often a local server, or a worker, is killed (10, or 0)")
+    parser.add_argument("--kills", type=int, help="how often a server, or a worker, is killed (10; 0 for views)")
     parser.add_argument("--keys", action="store_true", help="repeat requests by an Idempotency-Key")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chevupload-endurance-", ignore_cleanup_errors=True) as folder:
         start = time.monotonic()
         found: Outcome | Views
+        kills = 10 if options.kills is None else options.kills
         if options.kind == "local":
-            kills = 10 if options.kills is None else options.kills
             found = run_local(Path(folder), uploads=options.uploads, kills=kills, keys=options.keys)
         elif options.kind == "shared":
-            found = run_shared(Path(folder), uploads=options.uploads, keys=options.keys)
+            found = run_shared(Path(folder), uploads=options.uploads, kills=kills, keys=options.keys)
         else:
             found = run_views(Path(folder), views=options.views, kills=options.kills or 0)
         seconds = round(time.monotonic() - start, 1)

@@ -21,17 +21,19 @@ def test_a_server_that_is_killed(tmp_path, keys):
     """SQLite and a local disk, and everything killed at once, twice."""
     found = run_local(tmp_path, uploads=40, kills=2, keys=keys, patience=PATIENCE)
     assert found.is_sound, found
-    assert found.acknowledged + found.given_up == 40
+    assert found.killed == 2
+    assert found.acknowledged + found.given_up >= 40
     assert found.acknowledged > 10
 
 
 def test_workers_that_are_killed(tmp_path):
-    """Two servers over one PostgreSQL and one S3, and a worker killed every second; each key has one upload."""
+    """Two servers over one PostgreSQL and one S3; a worker killed every second that has uploads; one for each key."""
     pytest.importorskip("s3fs", reason="the extra s3 is not installed")
     pytest.importorskip("moto.server", reason="moto's server is not installed")
-    found = run_shared(tmp_path, uploads=40, keys=True, pauses=0, patience=PATIENCE)
+    found = run_shared(tmp_path, uploads=40, kills=3, keys=True, pauses=0, patience=PATIENCE)
     assert found.is_sound, found
-    assert found.acknowledged + found.given_up == 40
+    assert found.killed >= 3
+    assert found.acknowledged + found.given_up >= 40
     assert found.acknowledged > 10
 
 
