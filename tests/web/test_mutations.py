@@ -1,7 +1,7 @@
 """Damaged files of every format, sent to one real server with its worker processes: each ends in an answer.
 
-Two hundred by default. ``CHEVUPLOAD_MUTATIONS=2000`` makes more of them, and ``CHEVUPLOAD_MUTATION_SEED=7`` others; a
-failure names the seed and the number of the mutation, by which it can be made again.
+Two hundred by default. ``TEST_CHEVUPLOAD_MUTATIONS=2000`` makes more of them, and ``TEST_CHEVUPLOAD_MUTATION_SEED=7``
+others; a failure names the seed and the number of the mutation, by which it can be made again.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from tests.support import Server, files_in
 
 pytestmark = pytest.mark.slow
 
-COUNT = int(os.environ.get("CHEVUPLOAD_MUTATIONS", "200"))
-SEED = os.environ.get("CHEVUPLOAD_MUTATION_SEED", "11")
+COUNT = int(os.environ.get("TEST_CHEVUPLOAD_MUTATIONS", "200"))
+SEED = os.environ.get("TEST_CHEVUPLOAD_MUTATION_SEED", "11")
 ANSWER_SECONDS = 120.0
-"""How long the client waits for an answer; what takes longer hangs."""
+"""How long the client waits for an answer; what takes longer hangs. The server lets a decoder take twice as long: it
+would end a hanging one with an answer otherwise."""
 REFUSALS = {400: (100, 130, 610), 413: (400,), 415: (613, 614)}
 """Codes by status: broken, or cut to nothing; too large or too costly; and what became another format."""
 GROWTH_BYTES = 64_000_000
@@ -94,7 +95,9 @@ def sender(tmp_path):
     site.accounts.add_user("user")
     key = site.accounts.add_key("user").key
     site.close()
-    with Server(tmp_path / "site") as server, requests.Session() as session:
+    settings = tmp_path / "site.toml"
+    settings.write_text(f'folder = "site"\n[limits]\ndecode_seconds = {2 * ANSWER_SECONDS}\n')
+    with Server(settings) as server, requests.Session() as session:
         yield Sender(server, key, session).send, server
         assert server.process.poll() is None
 
