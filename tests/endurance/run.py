@@ -133,7 +133,7 @@ def run_shared(
 ) -> Outcome:
     """Kill a worker of two servers every second in which uploads came through, and stop their storage now and then.
 
-    Clients upload until there were ``kills`` of them, or more.
+    Clients upload until ``kills`` workers were killed, or more.
     """
     from tests.endurance.site import API_KEY
 
@@ -209,7 +209,7 @@ def main() -> int:
     """Run one of them at full length, and print its numbers."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("kind", choices=["local", "shared", "views"])
-    parser.add_argument("--uploads", type=int, default=2_000, help="pictures to be acknowledged (%(default)s)")
+    parser.add_argument("--uploads", type=int, default=2_000, help="pictures to be sent, at least (%(default)s)")
     parser.add_argument("--views", type=int, default=10_000, help="views to be answered (%(default)s)")
     parser.add_argument("--kills", type=int, help="how often a server, or a worker, is killed (10; 0 for views)")
     parser.add_argument("--keys", action="store_true", help="repeat requests by an Idempotency-Key")

@@ -27,7 +27,10 @@ def test_a_server_that_is_killed(tmp_path, keys):
 
 
 def test_workers_that_are_killed(tmp_path):
-    """Two servers over one PostgreSQL and one S3; a worker killed every second that has uploads; one for each key."""
+    """Two servers over one PostgreSQL and one S3; each key has one upload.
+
+    A worker is killed every second in which uploads came through, three times at least.
+    """
     pytest.importorskip("s3fs", reason="the extra s3 is not installed")
     pytest.importorskip("moto.server", reason="moto's server is not installed")
     found = run_shared(tmp_path, uploads=40, kills=3, keys=True, pauses=0, patience=PATIENCE)
