@@ -25,7 +25,7 @@ TEXT = base64.b64encode(PICTURE).decode()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What one client sends; KEY stands for the key.
+    """What one client sends; {KEY} stands for the key: no picture in base64 has braces.
 
     Attributes:
         path: of the route, with its query.
@@ -48,9 +48,9 @@ class Sent:
         files = self.file and {self.file[0]: (self.file[1], PICTURE, self.file[2])}
         request = requests.Request(
             "POST",
-            address + self.path.replace("KEY", key),
-            headers={name: value.replace("KEY", key) for name, value in self.headers.items()},
-            data={name: value.replace("KEY", key) for name, value in self.fields.items()},
+            address + self.path.replace("{KEY}", key),
+            headers={name: value.replace("{KEY}", key) for name, value in self.headers.items()},
+            data={name: value.replace("{KEY}", key) for name, value in self.fields.items()},
             files=files or None,
         ).prepare()
         if self.is_chunked:
@@ -62,34 +62,34 @@ class Sent:
 
 
 SENT = {
-    "upload.py": Sent(path=f"{CHEVERETO}/?key=KEY&format=json", file=("source", "cat.png", None)),
-    "typora2chevereto": Sent(fields={"key": "KEY", "source": TEXT, "format": "json"}),
+    "upload.py": Sent(path=f"{CHEVERETO}/?key={{KEY}}&format=json", file=("source", "cat.png", None)),
+    "typora2chevereto": Sent(fields={"key": "{KEY}", "source": TEXT, "format": "json"}),
     "Upload-Assistant-file": Sent(
-        headers={"X-API-Key": "KEY"}, file=("source", "file-upload[0]", "application/octet-stream")
+        headers={"X-API-Key": "{KEY}"}, file=("source", "file-upload[0]", "application/octet-stream")
     ),
-    "Upload-Assistant-base64": Sent(headers={"X-API-Key": "KEY"}, fields={"source": TEXT}),
+    "Upload-Assistant-base64": Sent(headers={"X-API-Key": "{KEY}"}, fields={"source": TEXT}),
     "Upload-Assistant-image": Sent(
-        headers={"X-API-Key": "KEY"}, fields={"image": TEXT}, reads=("data", "image", "url")
+        headers={"X-API-Key": "{KEY}"}, fields={"image": TEXT}, reads=("data", "image", "url")
     ),
     "go-chevereto": Sent(
-        fields={"key": "KEY", "action": "upload", "type": "file", "format": "json"},
+        fields={"key": "{KEY}", "action": "upload", "type": "file", "format": "json"},
         file=("source", "/home/ann/cat.png", "application/octet-stream"),
     ),
-    "Obsidian-page": Sent(headers={"Origin": PAGE}, fields={"key": "KEY", "source": TEXT, "format": "json"}),
+    "Obsidian-page": Sent(headers={"Origin": PAGE}, fields={"key": "{KEY}", "source": TEXT, "format": "json"}),
     "ImgBB-for-Go": Sent(
         path=IMGBB,
         headers={"Origin": "https://imgbb.com", "Referer": "https://imgbb.com/"},
-        fields={"key": "KEY", "type": "file", "action": "upload"},
+        fields={"key": "{KEY}", "type": "file", "action": "upload"},
         file=("image", "cat", "application/octet-stream"),
         is_chunked=True,
         reads=("data", "display_url"),
     ),
     "imgbb-node": Sent(
-        path=IMGBB, fields={"key": "KEY"}, file=("image", "cat.png", "image/png"), reads=("data", "image", "url")
+        path=IMGBB, fields={"key": "{KEY}"}, file=("image", "cat.png", "image/png"), reads=("data", "image", "url")
     ),
-    "imgbb-rs": Sent(path=f"{IMGBB}?key=KEY", fields={"image": TEXT}, reads=("data", "medium", "url")),
+    "imgbb-rs": Sent(path=f"{IMGBB}?key={{KEY}}", fields={"image": TEXT}, reads=("data", "medium", "url")),
     "Dropzone": Sent(
-        path=f"{IMGBB}?key=KEY",
+        path=f"{IMGBB}?key={{KEY}}",
         headers={"Origin": PAGE, "Cache-Control": "no-cache", "X-Requested-With": "XMLHttpRequest"},
         file=("image", "cat.png", "image/png"),
         reads=("data", "image", "url"),
@@ -150,10 +150,10 @@ def whole_address(make, prefix):
 
 DELETIONS = {
     # The delete link of the answer, with the key in the query.
-    "imgbb-rs": ("{delete_url}?key=KEY", {}),
+    "imgbb-rs": ("{delete_url}?key={key}", {}),
     # By the id of the answer, as axios sends it from a page, and as fetch does with a type and no body.
-    "axios": ("{address}/1/image/{id}?key=KEY", {"Origin": PAGE}),
-    "fetch": ("{address}/1/image/{id}?key=KEY", {"Origin": PAGE, "Content-Type": "application/json"}),
+    "axios": ("{address}/1/image/{id}?key={key}", {"Origin": PAGE}),
+    "fetch": ("{address}/1/image/{id}?key={key}", {"Origin": PAGE, "Content-Type": "application/json"}),
 }
 
 
@@ -162,10 +162,13 @@ def test_a_client_deletes(name, whole_address):
     """A status below 300 is all that it looks at; a wrong key and a second time are none."""
     data = SENT["imgbb-rs"].post(whole_address, "user-key").json()["data"]
     url, headers = DELETIONS[name]
-    url = url.format(address=whole_address, **data)
+
+    def send_delete(key):
+        return requests.delete(url.format(address=whole_address, key=key, **data), headers=headers, timeout=120)
+
     if name != "imgbb-rs":
-        assert requests.delete(url.replace("KEY", "wrong"), headers=headers, timeout=120).status_code == 401
-    answers = [requests.delete(url.replace("KEY", "user-key"), headers=headers, timeout=120) for _ in range(2)]
+        assert send_delete("wrong").status_code == 401
+    answers = [send_delete("user-key") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 404]
     assert answers[0].json()["success"]["message"] == "file deleted"
     assert requests.get(data["url"], timeout=120).status_code == 404
