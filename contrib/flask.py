@@ -5,40 +5,27 @@ Source: Flask's guide to extensions; Flask-WTF's, Flask-Login's and Flask-SQLAlc
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import Any, Unpack, cast
 
 try:
     import flask
 except ImportError as error:
     raise ImportError("chevupload.contrib.flask needs Flask: pip install 'chevupload[flask]'", name="flask") from error
 
-import click
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.test import run_wsgi_app
 
 from chevupload import app as core
 from chevupload.config import Routes
-from chevupload.contrib.flask_site import derived_secrets, engine_of, signed_in, tables_of
+from chevupload.contrib.flask_commands import Commands
+from chevupload.contrib.flask_site import derived_secrets, engine_of, environ_of, signed_in, tables_of
 from chevupload.db import Tables
 from chevupload.errors import ConfigError, TooLarge
 from chevupload.filesystem import local_path
-from chevupload.integration import (
-    METHODS,
-    ParsedForm,
-    RequestUploads,
-    below,
-    checked_prefix,
-    host_routes,
-    set_parsed_form,
-)
+from chevupload.integration import METHODS, RequestUploads, checked_prefix, host_routes
 from chevupload.site.factory import StoreParts, component_from
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _NAME = "chevupload"
 _UPLOADS = (f"{_NAME}.upload", f"{_NAME}.imgbb")
@@ -130,33 +117,7 @@ class ChevUpload:
             parts["database"] = engine_of(self._db, app)
         app.extensions[_NAME] = component = component_from(settings, **parts)
         app.register_blueprint(_blueprint(component.routes, prefix, _keys_page if self._login else _answer))
-        app.cli.add_command(_Commands(_NAME, help="Look after the uploads of this application."))
-
-
-class _Commands(click.Group):
-    """``flask chevupload``: its commands are loaded when somebody uses it, which a server never does."""
-
-    @cached_property
-    def _loaded(self) -> click.Group:
-        from chevupload.contrib.flask_commands import commands  # noqa: PLC0415 - the whole command line comes with it
-
-        return commands
-
-    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
-        """See click.Group, as all here: the group that has the commands goes on."""
-        return self._loaded.make_context(*arguments, **settings)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """See click.Group."""
-        return self._loaded.invoke(ctx)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """See click.Group."""
-        return self._loaded.list_commands(ctx)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """See click.Group."""
-        return self._loaded.get_command(ctx, cmd_name)
+        app.cli.add_command(Commands(_NAME, help="Look after the uploads of this application."))
 
 
 def _blueprint(routes: Routes, prefix: str, keys_page: Callable[..., Any]) -> flask.Blueprint:
@@ -176,7 +137,7 @@ class _Answer(flask.Response):
 
 def _answer(rest: str = "") -> _Answer:
     """Answer a request to any of the routes."""
-    environ = _environ(flask.request)
+    environ = environ_of(flask.request, _prefix())
     response = _component().respond(environ)
     if response is None:
         flask.abort(404)
@@ -187,21 +148,6 @@ def _keys_page() -> Any:
     response = _answer()
     # Where to sign in, the host has told Flask-Login.
     return response if response.status_code != 401 else cast(Any, flask.current_app).login_manager.unauthorized()
-
-
-def _environ(request: flask.Request) -> WSGIEnvironment:
-    """Return the environ as the component sees it, with what the host has made of the body if it looked into it."""
-    environ = below(request.environ, _prefix(), request.environ["PATH_INFO"].removeprefix(_prefix()))
-    read = vars(request)
-    if data := read.get("_cached_data"):
-        environ["wsgi.input"] = io.BytesIO(data)
-    elif "form" in read and (request.form or request.files):
-        files = [(name, file.filename or "", cast(Any, file.stream)) for name, file in request.files.items(multi=True)]
-        set_parsed_form(environ, ParsedForm(fields=list(request.form.items(multi=True)), files=files))
-    elif request.max_content_length is not None:
-        # The host's own limit counts here, too.
-        environ["wsgi.input"] = request.stream
-    return environ
 
 
 def _prepare(endpoint: str | None, values: dict[str, Any] | None) -> None:

@@ -1,18 +1,20 @@
-"""What a Flask application has already: its secrets, Flask-SQLAlchemy's database, and Flask-Login's user.
+"""What a Flask application has already: its secrets, Flask-SQLAlchemy's database, Flask-Login's user, and a request.
 
 Source: the documentation of Flask-SQLAlchemy, Flask-Migrate and Flask-Login.
 """
 
 from __future__ import annotations
 
+import io
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
 
 from chevupload.db import Tables, UserColumns
 from chevupload.db.columns import tell_alembic
 from chevupload.errors import ConfigError
+from chevupload.integration import ParsedForm, below, set_parsed_form
 from chevupload.keys import CurrentUser
 
 if TYPE_CHECKING:
@@ -65,3 +67,21 @@ def signed_in(users: Any) -> CurrentUser:
         return str(current_user.get_id() if column is None else getattr(current_user, column))
 
     return user_id
+
+
+def environ_of(request: flask.Request, prefix: str) -> WSGIEnvironment:
+    """Return the environ as the component at ``prefix`` sees it.
+
+    It has what the host has made of the body, if the host looked into it.
+    """
+    environ = below(request.environ, prefix, request.environ["PATH_INFO"].removeprefix(prefix))
+    read = vars(request)
+    if data := read.get("_cached_data"):
+        environ["wsgi.input"] = io.BytesIO(data)
+    elif "form" in read and (request.form or request.files):
+        files = [(name, file.filename or "", cast(Any, file.stream)) for name, file in request.files.items(multi=True)]
+        set_parsed_form(environ, ParsedForm(fields=list(request.form.items(multi=True)), files=files))
+    elif request.max_content_length is not None:
+        # The host's own limit counts here, too.
+        environ["wsgi.input"] = request.stream
+    return environ
