@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
 from chevupload.formats import BY_EXTENSION
 from chevupload.model import Upload
 from chevupload.spool import format_bytes
 
+_DIRECTED = ("prev", "next")
+"""Icons that point the other way where one reads from right to left."""
+_REMEMBERED = 1_024
+"""Icons: each page has the same few."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -35,8 +41,28 @@ def environment(folder: str | None) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals.update(icon=icon)
     made.filters.update(bytes=format_bytes, date=spell_date, format_label=format_label, time_span=spell_time)
     return made
+
+
+@pass_context
+def icon(context: Context, name: str, classes: str | None = None) -> Markup:
+    """Return an icon of ours; nothing where our files are not served.
+
+    It says nothing by itself: the button or the text that it is in has the words.
+    """
+    return _icon(context["page"].site.asset("icons.svg"), name, classes or ("flip" if name in _DIRECTED else None))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _icon(icons: str | None, name: str, classes: str | None) -> Markup:
+    if icons is None:
+        return Markup()
+    attribute = Markup(' class="{}"').format(classes) if classes else ""
+    return Markup('<svg{} width="20" height="20" aria-hidden="true"><use href="{}#{}"/></svg>').format(
+        attribute, icons, name
+    )
 
 
 def spell_date(moment: datetime) -> str:

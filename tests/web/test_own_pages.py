@@ -69,6 +69,18 @@ def test_a_template_of_the_hosts_escapes_and_adds_to_ours(make, templates):
     assert '<p class="more">&lt;b&gt;&amp;</p></div>' in page
 
 
+def test_a_template_of_the_hosts_has_our_icons(make, templates):
+    """By their names; none where our files are not served."""
+    folder = templates(refusal='({{ icon("copy") }}{{ icon("next") }}{{ icon("key", "soft") }})')
+    found = make(pages=Pages(templates=folder)).open("/nothing").text
+    copy, directed, soft = re.findall(r"<svg(.*?)><use href=\"[^\"]*/(.*?)\"/></svg>", found)
+    size = ' width="20" height="20" aria-hidden="true"'
+    assert copy == (size, "icons.svg#copy")
+    assert directed == (f' class="flip"{size}', "icons.svg#next")
+    assert soft == (f' class="soft"{size}', "icons.svg#key")
+    assert "()" in make(pages=Pages(templates=folder), routes=Routes(assets=None)).open("/nothing").text
+
+
 def test_an_edited_template_is_used_at_once(make, templates):
     """Nobody has to start a server again for a word."""
     folder = templates(refusal="one")
