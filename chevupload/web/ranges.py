@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from chevupload.model import Upload
 from chevupload.protocols import Storage
 from chevupload.storage.headers import SAFETY_HEADERS, cache_control, content_disposition, content_type
-from chevupload.wsgi.webob import Response, parse_date, serialize_date
+from chevupload.wsgi.webob import Response, parse_date
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -206,7 +207,7 @@ def _headers(
     """Return the headers of an answer; those that tell the length of a text are not among them."""
     headers = [
         ("ETag", f'"{version.tag}"'),
-        ("Last-Modified", serialize_date(version.date)),
+        ("Last-Modified", format_datetime(version.date, usegmt=True)),
         ("Cache-Control", "no-store" if status == 412 else cache_control(upload, now)),
         ("Accept-Ranges", "bytes"),
         *SAFETY_HEADERS.items(),
