@@ -47,14 +47,16 @@ class PageAnswers:
             body=self.pages.render("page.html", page=page, **page.values),
         )
         text = self.pages.layout(whole, environ)
-        response = Response(body=text.encode(), status=page.status, content_type="text/html", charset="utf-8")
+        headers = {
+            "Content-Type": "text/html; charset=utf-8",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+            "Cache-Control": "no-store",
+        }
         if (policy := self.pages.policy(page)) is not None:
-            response.headers["Content-Security-Policy"] = policy
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cache-Control"] = "no-store"
-        response.headers.update(page.headers)
-        return response
+            headers["Content-Security-Policy"] = policy
+        headers.update(page.headers)
+        return Response(body=text.encode(), status=page.status, headerlist=list(headers.items()))
 
     def refusal(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer with a refusal; in plain text where a host's own page for it fails, too."""

@@ -49,16 +49,18 @@ def answer_format(text: str | None) -> Format:
 def json_answer(document: Document, *, status: int = 200) -> Response:
     """Send a document."""
     body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
-    response = Response(body=body, status=status, content_type="application/json", charset=None)
-    response.headers["Content-Type"] = "application/json; charset=UTF-8"
-    return _uncached(response)
+    headers = [("Content-Type", "application/json; charset=UTF-8"), ("Cache-Control", "no-store")]
+    return Response(body=body, status=status, headerlist=headers)
 
 
 def text_answer(text: str, *, status: int = 200) -> Response:
     """Send plain text."""
-    response = Response(body=text.encode(), status=status, content_type="text/plain", charset="utf-8")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return _uncached(response)
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cache-Control", "no-store"),
+    ]
+    return Response(body=text.encode(), status=status, headerlist=headers)
 
 
 class PathRedirect(Response):  # type: ignore[misc]  # WebOb is untyped
@@ -75,9 +77,8 @@ class PathRedirect(Response):  # type: ignore[misc]  # WebOb is untyped
 
 def redirect_answer(path: str) -> Response:
     """Redirect with 302 to a path of ours, which is built from an id and a percent-encoded slug only."""
-    response = _uncached(PathRedirect(status=302, content_type="text/plain", charset="utf-8"))
-    response.headers["Location"] = path
-    return response
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), ("Location", path)]
+    return PathRedirect(status=302, body=b"", headerlist=headers)
 
 
 def refusal_answer(wanted: Format, refusal: Refusal, *, has_context: bool = False) -> Response:
@@ -154,9 +155,4 @@ def shared(response: Response, environ: WSGIEnvironment, origins: tuple[str, ...
     if origins == "*" or origin in origins:
         response.headers.add("Access-Control-Allow-Origin", "*" if origins == "*" else origin)
         response.headers.add("Access-Control-Expose-Headers", _EXPOSED_HEADERS)
-    return response
-
-
-def _uncached(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
     return response
