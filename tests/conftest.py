@@ -58,6 +58,11 @@ DATABASES = {"postgres", "pgbouncer", "mariadb"}
 SERVERS = DATABASES | {f"{name}_database" for name in DATABASES} | {"s3", "minio", "gcs", "azure", "start"}
 """Fixtures that start a real server; tests that name one as a parameter get it by this name."""
 
+COVERAGE, COVERAGE_VARIABLE = pytest.StashKey[str](), "COVERAGE_PROCESS_CONFIG"
+MEASURED = HERE / "cli"
+"""The folder of tests whose processes coverage measures, too: most of ``chevupload serve`` runs in no other. Elsewhere
+it would cost each process a tenth of a second and some of its speed, for lines that are measured anyway."""
+
 
 def pytest_ignore_collect(collection_path, config):
     """Do not even import the tests of a folder that are not wanted."""
@@ -75,6 +80,15 @@ def pytest_collection_modifyitems(items):
         named = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
         if SERVERS & {*item.fixturenames, *named}:
             item.add_marker("servers")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Let coverage start in processes of the tests that are measured with them, before a fixture starts one."""
+    if COVERAGE_VARIABLE in os.environ:
+        item.config.stash[COVERAGE] = os.environ.pop(COVERAGE_VARIABLE)
+    if MEASURED in item.path.parents and COVERAGE in item.config.stash:
+        os.environ[COVERAGE_VARIABLE] = item.config.stash[COVERAGE]
 
 
 @pytest.hookimpl(tryfirst=True)
