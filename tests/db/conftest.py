@@ -13,6 +13,7 @@ from chevupload.testing.records import NOW, new_upload
 from tests.databases import new_database, running_postgres, sqlite_database
 from tests.db.mariadb import mariadb_server
 from tests.db.pgbouncer import running_pgbouncer
+from tests.db.reused import ReusedDatabases
 
 
 @pytest.fixture
@@ -68,35 +69,54 @@ def _opened(url):
     database.engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def postgres_template(postgres):
-    """Return the name of a PostgreSQL database with all tables, to copy."""
-    with new_database(postgres) as url:
+@contextlib.contextmanager
+def _with_tables(server):
+    """Give the URL of a new database with all tables."""
+    with new_database(server) as url:
         with _opened(url) as database:
             database.create_tables()
-        yield url.database
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres):
+    """Return the PostgreSQL databases with all tables."""
+    with contextlib.closing(ReusedDatabases(lambda: _with_tables(postgres))) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def mariadb_databases(mariadb):
+    """Return the MariaDB databases with all tables."""
+    with contextlib.closing(ReusedDatabases(lambda: _with_tables(mariadb))) as databases:
+        yield databases
 
 
 @pytest.fixture
-def postgres_database(postgres, postgres_template):
-    """Return a new PostgreSQL database with all tables."""
-    with new_database(postgres, template=postgres_template) as url, _opened(url) as database:
+def postgres_database(postgres_databases):
+    """Return a PostgreSQL database with all tables and no rows."""
+    with postgres_databases.one() as url, _opened(url) as database:
         yield database
 
 
 @pytest.fixture
-def pgbouncer_database(postgres, postgres_template, pgbouncer):
-    """Return a new PostgreSQL database with all tables, behind PgBouncer."""
-    copied = new_database(postgres, template=postgres_template)
-    with copied as url, _opened(pgbouncer.set(database=url.database)) as database:
+def unused_postgres_database(postgres):
+    """Return a PostgreSQL database with all tables whose statistics begin with the test."""
+    with _with_tables(postgres) as url, _opened(url) as database:
         yield database
 
 
 @pytest.fixture
-def mariadb_database(mariadb):
-    """Return a new MariaDB database with all tables."""
-    with new_database(mariadb) as url, _opened(url) as database:
-        database.create_tables()
+def pgbouncer_database(postgres_databases, pgbouncer):
+    """Return a PostgreSQL database with all tables and no rows, behind PgBouncer."""
+    with postgres_databases.one() as url, _opened(pgbouncer.set(database=url.database)) as database:
+        yield database
+
+
+@pytest.fixture
+def mariadb_database(mariadb_databases):
+    """Return a MariaDB database with all tables and no rows."""
+    with mariadb_databases.one() as url, _opened(url) as database:
         yield database
 
 

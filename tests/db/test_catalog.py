@@ -39,21 +39,21 @@ def test_times_keep_their_microseconds(catalog, make_upload, now):
     assert catalog.owned("user", now=now, limit=9) == uploads
 
 
-def test_publishing_writes_no_row_of_an_upload_a_second_time(postgres_database, make_upload):
+def test_publishing_writes_no_row_of_an_upload_a_second_time(unused_postgres_database, make_upload):
     """Nor any of its indexes, which each have an entry for each version of a row."""
-    catalog = SqlCatalog(postgres_database)
+    catalog = SqlCatalog(unused_postgres_database)
     where = text("SELECT ctid::text, xmin::text FROM chevupload_uploads")
     written = text(
         "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
         " WHERE relname IN ('chevupload_pending', 'chevupload_uploads') ORDER BY relname"
     )
     catalog.reserve(make_upload())
-    with postgres_database.connect() as connection:
+    with unused_postgres_database.connect() as connection:
         reserved = connection.execute(where).all()
     catalog.publish("a1")
-    with postgres_database.connect() as connection:
+    with unused_postgres_database.connect() as connection:
         assert connection.execute(where).all() == reserved
         connection.execute(text("SELECT pg_stat_force_next_flush()"))
-    with postgres_database.connect() as connection:
+    with unused_postgres_database.connect() as connection:
         found = [tuple(row) for row in connection.execute(written)]
     assert found == [("chevupload_pending", 1, 0, 1), ("chevupload_uploads", 1, 0, 0)]

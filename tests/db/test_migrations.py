@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, inspect, text
+from sqlalchemy import MetaData, inspect, make_url, text
 
-from chevupload.db import Database, SqlCatalog, SqlKeys, Tables
+from chevupload.db import Database, SqlCatalog, SqlKeys, Tables, engine_from
 from chevupload.db.migrations import Migrations
 from chevupload.db.revisions import REVISION, REVISIONS, VERSION_LOCATION, VERSION_TABLE
 from chevupload.errors import ConfigError
@@ -20,16 +21,23 @@ from chevupload.keys import digest, new_key
 from chevupload.model import Principal
 from chevupload.policy.restrictions import KeyRestrictions
 from chevupload.testing.records import in_threads
+from tests.databases import new_database
 from tests.support import ROOT
 
 
-@pytest.fixture
-def engine(each_database):
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "mariadb"])
+def engine(request, tmp_path):
     """Return the engine of each database in turn, with nothing in it."""
-    with each_database.begin() as connection:
-        for name in inspect(connection).get_table_names():
-            connection.execute(text(f"DROP TABLE {name}"))
-    return each_database.engine
+    if request.param == "sqlite":
+        urls = contextlib.nullcontext(make_url(f"sqlite:///{tmp_path / 'records.db'}"))
+    else:
+        urls = new_database(request.getfixturevalue("mariadb" if request.param == "mariadb" else "postgres"))
+    with urls as url:
+        if request.param == "pgbouncer":
+            url = request.getfixturevalue("pgbouncer").set(database=url.database)
+        engine = engine_from(url)
+        yield engine
+        engine.dispose()
 
 
 def tables(engine):
