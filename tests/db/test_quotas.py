@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,12 +16,11 @@ from chevupload.db import Database, SqlCatalog, Tables, engine_from
 from chevupload.errors import QuotaExceeded
 from chevupload.model import Principal
 from chevupload.policy.quota import Usage
+from tests import processes
 from tests.support import EMPTY, IS_LONG, PNG, Stand
 
 PROCESSES, THREADS = 4, 16
 FILES = 100
-PROCESS = multiprocessing.get_context("forkserver")
-PROCESS.set_forkserver_preload([__name__])
 KEPT = Policy(usage="all")
 OWNER = Principal(user_id="user", quota_files=FILES)
 NOTHING = timedelta(0)
@@ -38,14 +36,10 @@ def start(function, database, folder):
     """Start a process that calls a function with a component on ``database``, and return it with what it sends."""
     url = database.engine.url.render_as_string(hide_password=False)
     folder.mkdir(parents=True)
-    reader, writer = PROCESS.Pipe(duplex=False)
-    process = PROCESS.Process(target=run, args=(function, url, folder, writer))
-    process.start()
-    writer.close()
-    return process, reader
+    return processes.start(run, function, url, folder)
 
 
-def run(function, url, folder, writer):
+def run(writer, function, url, folder):
     """Call a function in a process of its own."""
     function(stand(folder, Database(engine_from(url, statement_seconds=300))), writer)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
-import subprocess
-import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +24,8 @@ from chevupload.storage.local import LocalStorage
 from chevupload.testing.memory import StaticKeys
 from chevupload.testing.records import NOW, new_upload
 from chevupload.testing.storage import PNG
-from tests.support import SECRET, environment, files_in, records
+from tests import processes
+from tests.support import SECRET, files_in, records
 
 pytestmark = pytest.mark.slow
 
@@ -32,50 +36,54 @@ HOUR = timedelta(hours=1)
 class CountingStorage(LocalStorage):
     """Tells of each file that it is asked to remove, and with the ``last`` of them waits to be killed."""
 
-    def __init__(self, folder: Path, last: float) -> None:
+    def __init__(self, folder: Path, pipe: Connection, last: float) -> None:
         super().__init__(folder)
-        self._lock, self._left = threading.Lock(), last
+        self._lock, self._pipe, self._left = threading.Lock(), pipe, last
 
     def delete(self, path: str) -> None:
         """Remove it."""
-        with self._lock:
-            print("delete", path, flush=True)
-            self._left -= 1
-            if not self._left:
-                sys.stdin.readline()
+        self.tell("delete", path)
         super().delete(path)
 
+    def tell(self, *message: str) -> None:
+        """Send what was done."""
+        with self._lock:
+            self._pipe.send(message)
+            self._left -= message[0] == "delete"
+            if not self._left:
+                self._pipe.recv()
 
-def make_component(database: Database, folder: Path, last: float = math.inf) -> ChevUpload:
+
+def make_component(database: Database, storage: LocalStorage, on_delete: Any = None) -> ChevUpload:
     """Put a component together, a day after everything came."""
     return ChevUpload(
         keys=StaticKeys({}),
         catalog=SqlCatalog(database),
-        storage=CountingStorage(folder / "images", last),
+        storage=storage,
         secret_keys=[SECRET],
-        hooks=Hooks(on_delete=lambda upload: print("told", upload.id)),
+        hooks=Hooks(on_delete=on_delete),
         clock=lambda: NOW + timedelta(days=1),
     )
 
 
-def sweep(url: str, folder: str, last: str) -> None:
-    """Sweep once all the others are there, and print what was done."""
+def sweep(pipe: Connection, url: str, folder: Path, last: float) -> None:
+    """Sweep once all the others are there, and send what was done."""
     engine = engine_from(url)
-    component = make_component(Database(engine), Path(folder), float(last))
+    storage = CountingStorage(folder, pipe, last)
+    component = make_component(Database(engine), storage, lambda upload: storage.tell("told", upload.id))
     component.catalog.get("nobody")
     # Otherwise the first two would have all.
     chevupload.uploads.sweep.PAGE_SIZE = 20
-    print("ready", flush=True)
-    sys.stdin.readline()
+    pipe.send("ready")
+    pipe.recv()
     report = component.maintenance.sweep(grace=HOUR)
-    print("removed", report.uploads, report.failed)
+    pipe.send(("removed", report.uploads, report.failed))
     component.close()
     engine.dispose()
 
 
-def fill(component: ChevUpload, folder: Path, uploads: int = 240) -> int:
+def fill(catalog: SqlCatalog, storage: LocalStorage, uploads: int = 240) -> int:
     """Keep expired, stalled, half deleted and living uploads with a file each; return how many are to go."""
-    catalog, storage = component.catalog, LocalStorage(folder / "images")
     for number in range(uploads):
         kind = ("expired", "expired", "stalled", "deleting")[number % 4]
         upload = new_upload(f"{kind}-{number}", expires_at=NOW if kind == "expired" else None, size=1)
@@ -94,64 +102,63 @@ def fill(component: ChevUpload, folder: Path, uploads: int = 240) -> int:
     return uploads
 
 
-def start_sweep(database: Database, folder: Path, last: float = math.inf) -> subprocess.Popen[str]:
+def start_sweep(database: Database, folder: Path, last: float = math.inf) -> tuple[BaseProcess, Connection]:
     """Start a process that sweeps once it is told to, up to the ``last`` file."""
-    place = database.engine.url.render_as_string(hide_password=False)
-    code = "import sys; from tests.db.test_sweeps import sweep\nsweep(*sys.argv[1:])"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, place, str(folder), str(last)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
+    return processes.start(sweep, database.engine.url.render_as_string(hide_password=False), folder, last)
+
+
+def received(pipe: Connection) -> Iterator[Any]:
+    """Yield what a process sends until it ends."""
+    with contextlib.suppress(EOFError):
+        while True:
+            yield pipe.recv()
 
 
 def test_four_processes_sweep_once(each_database, tmp_path):
     """Each file is removed by one of them, each deletion told by one; which one has how many is up to the machine."""
-    wanted = fill(make_component(each_database, tmp_path), tmp_path)
-    processes = [start_sweep(each_database, tmp_path) for _ in range(PROCESSES)]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    lines = [line for process in processes for line in process.communicate()[0].splitlines()]
-    assert [process.returncode for process in processes] == [0] * PROCESSES
-    removed = [line.split()[1:] for line in lines if line.startswith("removed")]
-    assert (sum(int(count) for count, _ in removed), {failed for _, failed in removed}) == (wanted, {"0"})
-    deletes = Counter(line for line in lines if line.startswith("delete"))
+    catalog, images = SqlCatalog(each_database), tmp_path / "images"
+    wanted = fill(catalog, LocalStorage(images))
+    started = [start_sweep(each_database, images) for _ in range(PROCESSES)]
+    assert [pipe.recv() for _, pipe in started] == ["ready"] * PROCESSES
+    for _, pipe in started:
+        pipe.send("go")
+    sent = [message for _, pipe in started for message in received(pipe)]
+    for process, _ in started:
+        process.join()
+    assert [process.exitcode for process, _ in started] == [0] * PROCESSES
+    removed = [message[1:] for message in sent if message[0] == "removed"]
+    assert (sum(count for count, _ in removed), {failed for _, failed in removed}) == (wanted, {0})
+    deletes = Counter(message for message in sent if message[0] == "delete")
     assert (len(deletes), set(deletes.values())) == (wanted, {1})
-    told = Counter(line for line in lines if line.startswith("told"))
+    told = Counter(message for message in sent if message[0] == "told")
     assert (len(told), set(told.values())) == (120, {1}), "of what stalled or was deleted nobody is told again"
-    component = make_component(each_database, tmp_path)
-    assert [record.id for record in records(component.catalog)] == ["living"]
-    assert len(files_in(tmp_path / "images")) == 1
-    component.close()
+    assert [record.id for record in records(catalog)] == ["living"]
+    assert len(files_in(images)) == 1
 
 
 @pytest.mark.parametrize("kind", ["database", "postgres_database"], ids=["sqlite", "postgres"])
 def test_what_a_killed_sweep_began_the_next_one_ends(request, kind, tmp_path):
     """At whatever file of a page it was: nothing is left over, and what lives is whole."""
     database = request.getfixturevalue(kind)
-    component = make_component(database, tmp_path)
-    fill(component, tmp_path)
+    catalog, images = SqlCatalog(database), tmp_path / "images"
+    storage = LocalStorage(images)
+    fill(catalog, storage)
     for files in (1, 9, 23):
-        with start_sweep(database, tmp_path, files) as process:
-            assert process.stdout.readline() == "ready\n"
-            process.stdin.write("go\n")
-            process.stdin.flush()
-            while files and (line := process.stdout.readline()):
-                files -= line.startswith("delete")
-            process.kill()
-        assert not files
-    left = len(files_in(tmp_path / "images"))
+        process, pipe = start_sweep(database, images, files)
+        assert pipe.recv() == "ready"
+        pipe.send("go")
+        while files:
+            files -= pipe.recv()[0] == "delete"
+        process.kill()
+        process.join()
+    left = len(files_in(images))
     assert left > 1, "they were killed in the middle"
+    component = make_component(database, storage)
     # Nobody holds what the dead have claimed, once the grace is over.
     report = component.maintenance.sweep(grace=timedelta(0))
     assert (report.failed, report.uploads >= left - 1) == (0, True)
-    assert [record.id for record in records(component.catalog)] == ["living"]
+    assert [record.id for record in records(catalog)] == ["living"]
     check = component.maintenance.check(grace=timedelta(0))
     assert (check.uploads, check.missing, check.strays) == (1, (), ())
-    assert len(files_in(tmp_path / "images")) == 1
+    assert len(files_in(images)) == 1
     component.close()

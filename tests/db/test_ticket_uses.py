@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
@@ -18,10 +16,10 @@ from chevupload.app import ChevUpload
 from chevupload.config import Config, Limits
 from chevupload.db import Accounts, Database, SqlCatalog, SqlKeys, Tables, engine_from
 from chevupload.storage.local import LocalStorage
-from tests.support import SECRET, environment, picture
+from tests import processes
+from tests.support import SECRET, picture
 
 PROCESSES, THREADS, USES = 4, 32, 5
-CODE = "import sys; from tests.db.test_ticket_uses import send_at_once; send_at_once(*sys.argv[1:])"
 
 
 def component_on(database: Database, folder: str, **settings: Any) -> ChevUpload:
@@ -37,21 +35,21 @@ def component_on(database: Database, folder: str, **settings: Any) -> ChevUpload
     )
 
 
-def send_at_once(url: str, folder: str, number: str, *tickets: str) -> None:
-    """Send with each ticket from threads at once: first the same picture, then all different; print what came of it."""
+def send_at_once(pipe: Connection, url: str, folder: str, number: int, *tickets: str) -> None:
+    """Upload with each ticket from threads at once: first one picture, then different ones; send what came of it."""
     component = component_on(Database(engine_from(url, statement_seconds=300)), folder)
-    contents = [[picture()] * THREADS, [picture(color=(int(number), thread, 9)) for thread in range(THREADS)]]
+    contents = [[picture()] * THREADS, [picture(color=(number, thread, 9)) for thread in range(THREADS)]]
 
     def send(ticket: str, content: bytes) -> tuple[int, str]:
         data = {"source": (io.BytesIO(content), "same.png")}
         answer = Client(component).post("/api/1/upload", headers={"X-API-Key": ticket}, data=data)
         return answer.status_code, answer.json["image"]["id_encoded"] if answer.status_code == 200 else ""
 
-    print("ready", flush=True)
-    sys.stdin.readline()
+    pipe.send("ready")
+    pipe.recv()
     with ThreadPoolExecutor(THREADS) as threads:
         for ticket, pictures in zip(tickets, contents, strict=True):
-            print(json.dumps(list(threads.map(send, [ticket] * THREADS, pictures))), flush=True)
+            pipe.send(list(threads.map(send, [ticket] * THREADS, pictures)))
 
 
 @pytest.mark.slow
@@ -63,24 +61,15 @@ def test_four_processes_of_many_threads_with_one_ticket(request, name, tmp_path)
     component = component_on(database, str(tmp_path / "images"))
     tickets = [component.tickets.mint(user, uses=uses, seconds=3_600).key for uses in (1, USES)]
     url = database.engine.url.render_as_string(hide_password=False)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CODE, url, str(tmp_path / "images"), str(number), *tickets],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        for number in range(PROCESSES)
-    ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    outputs = [process.communicate()[0].splitlines() for process in processes]
-    assert [process.returncode for process in processes] == [0] * PROCESSES
-    same, different = ([answer for output in outputs for answer in json.loads(output[turn])] for turn in range(2))
+    folder = str(tmp_path / "images")
+    started = [processes.start(send_at_once, url, folder, number, *tickets) for number in range(PROCESSES)]
+    assert [pipe.recv() for _, pipe in started] == ["ready"] * PROCESSES
+    for _, pipe in started:
+        pipe.send("go")
+    same, different = ([answer for _, pipe in started for answer in pipe.recv()] for _ in tickets)
+    for process, _ in started:
+        process.join()
+    assert [process.exitcode for process, _ in started] == [0] * PROCESSES
     statuses = Counter(status for status, _ in same)
     assert set(statuses) <= {200, 409}, statuses
     assert len({upload_id for status, upload_id in same if status == 200}) == 1
