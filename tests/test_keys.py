@@ -131,7 +131,7 @@ def test_no_two_keys_are_the_same():
 
 def test_an_unknown_style_is_the_developers_mistake():
     """A misspelled style is a ConfigError, not a key in some other form."""
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"^unknown key style: 'uuid'$"):
         new_key("uuid")  # type: ignore[arg-type]
 
 
@@ -169,7 +169,7 @@ def test_guest_key_stands_for_nobody():
 
 def test_an_empty_guest_key_is_refused():
     """An empty guest key is a setting that was forgotten, and is told at construction."""
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"^the guest key is empty$"):
         GuestKey("")
 
 

@@ -100,6 +100,7 @@ def test_default_titles(filename, title):
         ("Ёж Щука.png", "Yozh-Shchuka"),
         ("Straße Łódź Æsir.png", "Strasse-Lodz-AEsir"),
         ("--a--.png", "a"),
+        ("X-MAX.png", "X-MAX"),
         ("a\u00a0b\tc.png", "a-b-c"),
         ("evil.php", "evil"),
         ("a'\"<>|*?.png", "a"),

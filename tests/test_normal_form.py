@@ -30,5 +30,7 @@ def test_accents_without_end_stay_as_they_are():
     assert normalized(few) == unicodedata.normalize("NFC", few) != few
     assert normalized(many) == many
     assert normalized(few + few) == unicodedata.normalize("NFC", few + few)
+    alone = few[1:]
+    assert normalized(alone) == unicodedata.normalize("NFC", alone) != alone
     one_more = few + "\u0301"
     assert normalized(one_more) == one_more != unicodedata.normalize("NFC", one_more)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import string
+import time
 from urllib.parse import quote
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.errors import ConfigError, InvalidParameter
-from chevupload.signing import CursorSigner, DeleteTokens, FormTokens, OldForm
+from chevupload.signing import CursorSigner, DeleteTokens, FormTokens, OldForm, TicketSigner
 
 OLD, NEW = "old secret of 16+", "new secret of 16+"
 TOKENS = DeleteTokens([NEW])
@@ -73,7 +74,14 @@ def test_a_guess_is_refused(token):
 @pytest.mark.parametrize("keys", [[], [""], ["short"], ["x" * 15], [NEW, "short"], ["short", NEW]])
 def test_weak_keys_are_refused(keys):
     """One secret that can be guessed opens every upload, so each of them is checked, at construction."""
-    with pytest.raises(ConfigError, match="secret_keys"):
+    with pytest.raises(ConfigError, match=r"^secret_keys needs at least one key, each of 16 characters or more$"):
+        DeleteTokens(keys)
+
+
+@pytest.mark.parametrize("keys", [NEW, NEW.encode(), [5], [NEW, None]])
+def test_a_secret_that_is_no_list_of_texts_is_refused(keys):
+    """One text would be as many keys of one character; what it holds gets into no message."""
+    with pytest.raises(ConfigError, match=r"^secret_keys must be a list of texts, the oldest first$"):
         DeleteTokens(keys)
 
 
@@ -136,5 +144,30 @@ def test_a_cursor_is_its_users(user_id, place):
         (rotated, user_id, "\udcff.x"),
         (rotated, user_id, ""),
     ):
-        with pytest.raises(InvalidParameter, match="cursor"):
+        with pytest.raises(InvalidParameter, match=r"^Invalid cursor, expected the next of an answer to the same \w+$"):
             signer.read(user, other)
+
+
+def test_what_was_signed_stays_signed(monkeypatch):
+    """Delete links, tickets, lists and open forms outlive an update of the server: its hashes and salts stay."""
+    assert DeleteTokens([NEW]).verify("abc", "VQza-LO2S-ChpJet8NpuSMlyE10c0aIMFuVq95MxNV8")
+    ticket = "eyJpIjoiw6kifQ.Ni-JXxDOoy9qa8_sCifhHMhUt6w-fVRF8oWD1NUR-A4"
+    assert TicketSigner([NEW]).read(ticket) == {"i": "é"}
+    cursor = "MTc3MjYwMDc2NzAwMDAwMC1hYmM.71yfp4OoNuvTkTy_zDyVbx_3e44eWw7DcBmhbTTIOdc"
+    assert CursorSigner([NEW], of="uploads").read("7", cursor) == "1772600767000000-abc"
+    guests = "MQ.s1KlxBvB0o_D17j2M792BMBvf5lcf_qlLgKTbeNcIsE"
+    assert CursorSigner([NEW], of="uploads").read(None, guests) == "1"
+    monkeypatch.setattr(time, "time", lambda: 1_772_600_767 + 12 * 3600)
+    FormTokens([NEW]).check("7", ".aae9vw.6-CQih7fBorWvGKxQ-TyfI6mAfXowc1aOR8Y76KG0PM")
+
+
+def test_a_form_may_stay_open_for_half_a_day(monkeypatch):
+    """And no second longer."""
+    now = 1_772_600_767
+    monkeypatch.setattr(time, "time", lambda: now)
+    token = FormTokens([NEW]).sign("7")
+    now += 12 * 3600
+    FormTokens([NEW]).check("7", token)
+    now += 1
+    with pytest.raises(OldForm):
+        FormTokens([NEW]).check("7", token)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chevupload.errors import Busy, StorageError, TooLarge
-from chevupload.spool import PREFIX, Budget, Spool, SpoolFolder, format_bytes
+from chevupload.spool import PREFIX, Budget, Spool, SpoolFolder, format_bytes, is_disk_full
 
 
 def test_it_counts_and_hashes_what_it_holds(tmp_path):
@@ -66,7 +67,7 @@ def test_an_adopted_file_stays(tmp_path):
 
 def test_a_missing_folder_is_a_backend_that_is_away(tmp_path):
     """Where no temporary file can be made our side is at fault, not the client's upload."""
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match=r"^no temporary file can be made$"):
         Spool(str(tmp_path / "nowhere"), 5)
 
 
@@ -80,8 +81,8 @@ with Spool(sys.argv[1], 10**9) as spool:
     spool.write(bytes(4096))
     try:
         spool.write(bytes(4096))
-    except StorageError:
-        print("full")
+    except StorageError as error:
+        print(error)
     resource.setrlimit(resource.RLIMIT_FSIZE, most)
 """
 
@@ -89,8 +90,22 @@ with Spool(sys.argv[1], 10**9) as spool:
 def test_a_full_disk_is_a_backend_that_is_away(tmp_path):
     """The client may try again; nothing is left."""
     done = subprocess.run([sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, check=True)
-    assert done.stdout == "full\n"
+    assert done.stdout == "a temporary file cannot be written\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "is_full"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), True),
+        (OSError(errno.EACCES, "Permission denied"), False),
+        (ValueError("closed"), False),
+    ],
+)
+def test_a_disk_is_full_by_its_errors_number(error, is_full):
+    """The system's own, and that of a user's share; nothing else is taken for it."""
+    assert is_disk_full(error) is is_full
 
 
 @pytest.mark.parametrize(
@@ -135,7 +150,7 @@ def test_spools_share_a_budget(tmp_path):
     with Spool(str(tmp_path), 100, budget=budget) as first, Spool(str(tmp_path), 100, budget=budget) as second:
         first.write(b"123456")
         second.write(b"1234")
-        with pytest.raises(Busy):
+        with pytest.raises(Busy, match=r"^temporary files hold as much as they may$"):
             second.write(b"5")
         assert Path(second.path).read_bytes() == b"1234"
         first.close()
@@ -143,6 +158,8 @@ def test_spools_share_a_budget(tmp_path):
         second.write(b"567890")
     with Spool(str(tmp_path), 100, budget=budget) as third:
         third.write(b"1234567890")
+    third.close()
+    assert budget.taken == 0
 
 
 def test_a_spool_over_its_own_limit_takes_nothing(tmp_path):
@@ -151,6 +168,15 @@ def test_a_spool_over_its_own_limit_takes_nothing(tmp_path):
     with Spool(str(tmp_path), 5, budget=budget) as spool, pytest.raises(TooLarge):
         spool.write(b"123456")
     budget.take(10)
+
+
+def test_a_folders_spools_take_from_its_budget(tmp_path):
+    """They are in it, and what they hold is missing there until they are closed."""
+    spools = SpoolFolder(str(tmp_path), 10)
+    with spools.open(5) as spool:
+        spool.write(b"1234")
+        assert (Path(spool.path).parent, spools.for_all.taken) == (tmp_path, 4)
+    assert spools.for_all.taken == 0
 
 
 def test_senders_without_a_key_leave_room_for_others(tmp_path):

@@ -49,7 +49,7 @@ REFUSED = [
 @pytest.mark.parametrize("path", REFUSED)
 def test_odd_paths_are_refused(path):
     """What could leave the folder, expand as a pattern or start a URL is no path."""
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match=r"^not a storage path$"):
         checked_path(path)
 
 
@@ -98,3 +98,4 @@ def test_no_storage_touches_such_a_path(storages, path):
 def test_url_is_below_the_public_one():
     """One slash joins the public URL and the path; where there is no such URL a file has none."""
     assert joined_url("https://cdn/x/", "a/b.png") == "https://cdn/x/a/b.png"
+    assert joined_url("https://cdn/X", "a/b.png") == "https://cdn/X/a/b.png"

@@ -188,5 +188,5 @@ def test_who_is_signed_in_is_an_id_or_a_principal(answer, caplog):
     with Client(validator(component)).get("/upload") as told:
         assert told.status_code == 500
         assert "current_user" not in told.text
-    assert "current_user must answer a user's id, a Principal or None" in caplog.text
+    assert f"current_user must answer a user's id, a Principal or None: {type(answer).__name__}\n" in caplog.text
     component.close()
