@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
@@ -101,8 +102,11 @@ def test_texts_of_additional_sizes_that_cannot_be_read(text):
 @pytest.mark.parametrize("sides", [{}, {"crop": True}, {"width": 80, "crop": True}, {"width": 0}, {"height": 1.5}])
 def test_a_size_has_a_side(sides):
     """And both where it is cropped."""
-    with pytest.raises(ConfigError):
+    sided = "a RenditionSize needs a width or a height, and both to crop"
+    pixels = ".* must be a whole number of pixels from 1 to 10,000.*"
+    with pytest.raises(ConfigError) as told:
         RenditionSize(**sides)
+    assert re.fullmatch(pixels if {0, 1.5} & {*sides.values()} else sided, str(told.value))
 
 
 @pytest.mark.parametrize(

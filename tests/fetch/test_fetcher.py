@@ -132,6 +132,7 @@ def test_no_more_than_so_many_at_a_time(worlds):
     for thread in threads:
         thread.join()
     assert (caught.value.status, found) == (503, [(b"file", "a.png")] * 2)
+    assert str(caught.value) == "too many URLs are fetched already"
     for _ in range(3):
         with pytest.raises(UrlRefused):
             world.fetch("http://127.0.0.1/")
@@ -218,40 +219,60 @@ def test_nothing_on_this_machine_is_reached(host):
             listener.accept()
 
 
+SECONDS = "FetchRules.seconds must be positive, and at most 3600"
+COUNTS = "FetchRules.max_concurrent must be positive, max_redirects not negative"
+PORTS = "FetchRules.ports must be numbers from 1 to 65535, at least one"
+AGENT = "FetchRules.user_agent must be printable ASCII"
+TUPLES = "FetchRules takes tuples of hosts"
+
+
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "told"),
     [
-        {"seconds": 0},
-        {"seconds": -1},
-        {"seconds": float("nan")},
-        {"seconds": float("inf")},
-        {"max_redirects": -1},
-        {"max_concurrent": 0},
-        {"ports": ()},
-        {"ports": (0,)},
-        {"ports": (80, 65536)},
-        {"user_agent": "a\r\nX-Injected: b"},
-        {"user_agent": "ä"},
-        {"allow_hosts": "good.example"},
-        {"allow_hosts": ("*",)},
-        {"allow_hosts": ("*.good.example",)},
-        {"allow_hosts": ("Good.example",)},
-        {"allow_hosts": ("http://good.example",)},
-        {"allow_hosts": ("",)},
-        {"deny_hosts": (".",)},
-        {"deny_hosts": ("good.example:80",)},
-        {"deny_hosts": ("good.example.",)},
-        {"deny_hosts": ("127.0.0.1",)},
-        {"deny_hosts": "good.example"},
-        {"deny_networks": ("good.example",)},
-        {"deny_networks": ("93.184.215.1/24",)},
-        {"deny_networks": "93.184.215.0/24"},
+        ({"seconds": 0}, SECONDS),
+        ({"seconds": -1}, SECONDS),
+        ({"seconds": float("nan")}, SECONDS),
+        ({"seconds": float("inf")}, SECONDS),
+        ({"max_redirects": -1}, COUNTS),
+        ({"max_concurrent": 0}, COUNTS),
+        ({"ports": ()}, PORTS),
+        ({"ports": (0,)}, PORTS),
+        ({"ports": (80, 65536)}, PORTS),
+        ({"user_agent": "a\r\nX-Injected: b"}, AGENT),
+        ({"user_agent": "ä"}, AGENT),
+        ({"allow_hosts": "good.example"}, TUPLES),
+        ({"allow_hosts": ("*",)}, "not a host name in lower case: '*'"),
+        ({"allow_hosts": ("*.good.example",)}, "not a host name in lower case: '*.good.example'"),
+        ({"allow_hosts": ("Good.example",)}, "not a host name in lower case: 'Good.example'"),
+        ({"allow_hosts": ("http://good.example",)}, "not a host name in lower case: 'http://good.example'"),
+        ({"allow_hosts": ("",)}, "not a host name in lower case: ''"),
+        ({"deny_hosts": (".",)}, "not a host name in lower case: '.'"),
+        ({"deny_hosts": ("good.example:80",)}, "not a host name in lower case: 'good.example:80'"),
+        ({"deny_hosts": ("good.example.",)}, "not a host name in lower case: 'good.example.'"),
+        ({"deny_hosts": ("127.0.0.1",)}, "not a host name in lower case: '127.0.0.1'"),
+        ({"deny_hosts": "good.example"}, TUPLES),
+        (
+            {"deny_networks": ("good.example",)},
+            "not a network: 'good.example' does not appear to be an IPv4 or IPv6 network",
+        ),
+        ({"deny_networks": ("93.184.215.1/24",)}, "not a network: 93.184.215.1/24 has host bits set"),
+        ({"deny_networks": "93.184.215.0/24"}, "FetchRules.deny_networks is a tuple"),
     ],
 )
-def test_wrong_rules_are_refused(wrong):
+def test_wrong_rules_are_refused(wrong, told):
     """A rule that would not do what it seems to is a mistake, told at once."""
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as refused:
         FetchRules(**wrong)
+    assert str(refused.value) == told
+
+
+@pytest.mark.parametrize(
+    "right",
+    [{"seconds": 0.5}, {"seconds": 3600}, {"max_redirects": 0}, {"max_concurrent": 1}, {"ports": (1, 65535)}],
+)
+def test_the_bounds_of_rules_are_within(right):
+    """What a message says that it expects is taken."""
+    assert FetchRules(**right) != FetchRules()
 
 
 def test_the_defaults():

@@ -224,15 +224,17 @@ def test_the_longest_url():
 @pytest.mark.parametrize("host", ["bücher.example", "①②⑦.0.0.1", "127。0。0。1", "good.exam\u200bple"])
 def test_a_host_beyond_ascii_is_refused_with_advice(host):
     """Programs disagree about such names; their ASCII form means the same to all."""
-    with pytest.raises(InvalidUrl, match="xn--"):
+    with pytest.raises(InvalidUrl) as told:
         parse_url(f"http://{host}/")
+    assert str(told.value) == "Host names in URLs must be spelled in ASCII (xn--)"
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "file", "gopher", "dict", "data", "unix", "httpx", "http+unix"])
 def test_no_other_scheme_is_read(scheme):
     """Only http and https, and the refusal says so."""
-    with pytest.raises(InvalidUrl, match=f"Unsupported URL scheme `{scheme.replace('+', '[+]')}`"):
+    with pytest.raises(InvalidUrl) as told:
         parse_url(f"{scheme.upper()}://good.example/a.png")
+    assert str(told.value) == f"Unsupported URL scheme `{scheme}`"
 
 
 @pytest.mark.parametrize(

@@ -223,8 +223,34 @@ def test_unfinished_files_cannot_be_reached_as_stored_ones(storage):
     """No path reads or replaces what somebody is still uploading."""
     (storage.incoming / "chevupload-spool-x").write_bytes(b"secret")
     for action in (storage.open, lambda path: save(storage, path), lambda path: storage.adopt(path, "/dev/null")):
-        with pytest.raises(StorageError):
+        with pytest.raises(StorageError) as told:
             action(".incoming/chevupload-spool-x")
+        assert str(told.value) == "not a storage path"
+
+
+def test_what_the_disk_refuses_is_told_by_its_path(storage, tmp_path):
+    """And by what was to be done; the cause is kept for the log."""
+    save(storage, "a")
+    (tmp_path / "spool").write_bytes(b"data")
+    for action, told, cause in (
+        (lambda: save(storage, "a/b"), "cannot save a/b", NotADirectoryError),
+        (lambda: storage.replace("a/b", io.BytesIO(), headers=PNG), "cannot replace a/b", NotADirectoryError),
+        (lambda: storage.adopt("a/b", str(tmp_path / "spool")), "cannot adopt a file as a/b", NotADirectoryError),
+        (lambda: storage.adopt("b", str(tmp_path / "lost")), "cannot adopt a file as b", FileNotFoundError),
+        (lambda: storage.exists("x" * 300), f"cannot look for {'x' * 300}", OSError),
+    ):
+        with pytest.raises(StorageError) as caught:
+            action()
+        assert (str(caught.value), isinstance(caught.value.__cause__, cause)) == (told, True)
+
+
+def test_a_disk_that_is_away_is_no_missing_file(storage, tmp_path):
+    """Where the folder is gone, nobody can say which files there are."""
+    (tmp_path / "files").rename(tmp_path / "elsewhere")
+    for action in (lambda: storage.open("a"), lambda: storage.exists("a"), storage.probe):
+        with pytest.raises(StorageError) as told:
+            action()
+        assert (type(told.value), str(told.value)) == (StorageError, "the storage's folder is away")
 
 
 @pytest.fixture
@@ -240,8 +266,9 @@ def far(tmp_path):
 
 def test_incoming_on_another_file_system_is_refused(tmp_path, far):
     """Nothing can be moved between file systems in one step."""
-    with pytest.raises(ConfigError, match="same file system"):
+    with pytest.raises(ConfigError) as told:
         LocalStorage(tmp_path / "files", incoming=far)
+    assert str(told.value) == "a local storage and its incoming folder must be on the same file system"
 
 
 def test_files_from_another_file_system_are_copied_first(tmp_path, far):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
 
@@ -284,20 +285,24 @@ def test_a_signed_url_leads_where_readers_are(minio):
     assert requests.get(url.replace(minio.other_url, minio.url), timeout=120).status_code == 403
 
 
+ONLY_S3 = "signing_endpoint is for storages with a URL of S3: s3://bucket/folder"
+
+
 @pytest.mark.parametrize(
-    ("place", "endpoint"),
+    ("place", "endpoint", "told"),
     [
-        ("s3://bucket", "files.example.org"),
-        ("s3://bucket", "https://files.example.org/?a=b"),
-        ("s3://bucket", ""),
-        ("az://container", "https://files.example.org"),
-        ("memory://files", "https://files.example.org"),
+        ("s3://bucket", "files.example.org", "signing_endpoint must be .*"),
+        ("s3://bucket", "https://files.example.org/?a=b", "signing_endpoint must be .*"),
+        ("s3://bucket", "", "signing_endpoint must be .*"),
+        ("az://container", "https://files.example.org", re.escape(ONLY_S3)),
+        ("memory://files", "https://files.example.org", re.escape(ONLY_S3)),
     ],
 )
-def test_an_address_for_signing_that_is_none_is_refused(place, endpoint):
+def test_an_address_for_signing_that_is_none_is_refused(place, endpoint, told):
     """When the site starts, not with the first reader."""
-    with pytest.raises(ConfigError, match="signing_endpoint"):
+    with pytest.raises(ConfigError) as refused:
         FsspecStorage(place, signing_endpoint=endpoint)
+    assert re.fullmatch(told, str(refused.value))
 
 
 CHECKSUMS = (

@@ -117,6 +117,7 @@ def test_the_log_is_told_why_a_save_failed(storage, error):
     """A failed save is a StorageError with its cause, which the log shows and the client does not."""
     with pytest.raises(StorageError) as caught:
         storage.save("d/a.png", _Failing(error), headers=PNG)
+    assert str(caught.value) == "cannot save d/a.png"
     assert caught.value.__cause__ is error
 
 
@@ -242,16 +243,36 @@ def test_a_list_is_new_and_is_not_kept():
 def test_a_library_error_becomes_ours_and_tells_no_place():
     """Callers meet errors of ours only; they name no bucket, and a fault is not taken for a missing file."""
     storage = FsspecStorage(_ObjectStore(RuntimeError("secret place")), "bucket")
-    for action in (
-        lambda: storage.open("a"),
-        lambda: storage.delete("a"),
-        lambda: storage.exists("a"),
-        lambda: storage.save("a", io.BytesIO(), headers=PNG),
+    for action, told in (
+        (lambda: storage.open("a"), "cannot open a"),
+        (lambda: storage.delete("a"), "cannot delete a"),
+        (lambda: storage.exists("a"), "cannot look for a"),
+        (lambda: storage.save("a", io.BytesIO(), headers=PNG), "cannot save a"),
+        (lambda: storage.replace("a", io.BytesIO(), headers=PNG), "cannot replace a"),
+        (lambda: storage.modified("a"), "cannot look for a"),
+        (storage.probe, "cannot reach the storage"),
     ):
         with pytest.raises(StorageError) as caught:
             action()
-        assert "secret" not in str(caught.value)
+        assert str(caught.value) == told
         assert not isinstance(caught.value, FileMissing)
+
+
+def test_what_is_there_or_is_not_is_told_by_its_path(tmp_path):
+    """Of every storage of ours on files, in the same words."""
+    for storage in (
+        FsspecStorage(MemoryFileSystem(), f"bucket{next(ROOTS)}"),
+        FsspecStorage(LocalFileSystem(), str(tmp_path / "fsspec")),
+        LocalStorage(tmp_path / "local"),
+    ):
+        storage.save("a", io.BytesIO(b"1"), headers=PNG)
+        with pytest.raises(FileExists) as there:
+            storage.save("a", io.BytesIO(b"2"), headers=PNG)
+        assert str(there.value) == "a file with this name exists"
+        for method in (storage.open, storage.modified):
+            with pytest.raises(FileMissing) as missing:
+                method("b")
+            assert str(missing.value) == "no file at b"
 
 
 def test_a_url_is_opened_once_in_each_process():
@@ -268,7 +289,12 @@ def test_a_url_is_opened_once_in_each_process():
 
 def test_mistakes_are_told_at_construction():
     """An unknown protocol, or options that nobody would use, is found before the first upload."""
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"^no file system for 'nonsense': .*nonsense"):
         FsspecStorage("nonsense://bucket")
-    with pytest.raises(ConfigError):
-        FsspecStorage(MemoryFileSystem(), options={"a": 1})
+    for filesystem, options, told in (
+        (MemoryFileSystem(), {"a": 1}, "options belong to a URL; give them to the file system itself"),
+        (7, None, "filesystem must be a URL such as 's3://bucket', or one of fsspec's: 7"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            FsspecStorage(filesystem, options=options)
+        assert str(refused.value) == told

@@ -248,8 +248,10 @@ def test_the_policy_needs_a_catalog_for_it(make):
     class Plain(MemoryCatalog):
         find_album = None
 
-    with pytest.raises(ConfigError, match="album_names"):
+    with pytest.raises(ConfigError) as told:
         make(catalog=Plain(), policy=Policy(album_names=True))
+    needed = "a catalog with the methods of EditableAlbumRecords"
+    assert str(told.value) == f"Policy(album_names=True) needs {needed}"
 
 
 def test_a_catalog_without_sessions_refuses_one(albums):

@@ -136,6 +136,14 @@ def test_a_list_is_chosen_from(stand):
         assert uploads.list("user", before=before, album_id="ownalbum") == cats[1:]
 
 
+def test_a_text_that_is_searched_for_is_as_long_as_a_title(stand):
+    """And is said to be, where it is longer; white space at its ends does not count."""
+    assert stand.component.uploads.list("user", q=f" {'x' * 100}\n") == []
+    with pytest.raises(InvalidParameter) as told:
+        stand.component.uploads.list("user", q="x" * 101)
+    assert str(told.value) == "Invalid q, expected at most 100 characters"
+
+
 @pytest.mark.parametrize("chosen", [{"type": "film"}, {"q": "x" * 101}, {"album_id": ""}, {"album_id": " \n"}])
 def test_what_cannot_be_listed_is_refused(stand, chosen):
     """In words, for guests as well."""

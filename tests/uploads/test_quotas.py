@@ -234,6 +234,7 @@ def test_a_quota_without_usage_stores_nothing(make):
     """It could not be kept: the host's mistake is in its log, and the client is told of a fault."""
     stand = make(keys=StaticKeys({"user-key": Principal(user_id="user", quota_files=9)}))
     assert stand.send({"source": file()}).status_code == 500
-    with pytest.raises(ConfigError, match="Principal"):
+    with pytest.raises(ConfigError) as told:
         stand.component.uploads.save(io.BytesIO(picture()), owner=Principal(user_id="user", quota_bytes=9))
+    assert str(told.value) == "the quota of a Principal needs Policy(usage='originals') or Policy(usage='all')"
     assert stand.left() == EMPTY

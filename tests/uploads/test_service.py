@@ -172,10 +172,11 @@ def test_names_are_tried_again(make, catalog):
     assert len(image["name"]) == len("photo") + 16
 
 
-def test_no_free_name_is_503(make, catalog):
-    """After a bounded number of attempts."""
+def test_no_free_name_is_503(make, catalog, caplog):
+    """After a bounded number of attempts, and the log says why."""
     stand = make(catalog=Failing(catalog, "reserve", NameTaken("taken")))
     assert send(stand).status_code == 503
+    assert "CatalogError: no free name\n" in caplog.text
     assert stand.left() == EMPTY
 
 

@@ -165,6 +165,9 @@ def test_what_a_client_says_against_it(stand, said, sent, kept):
     if kept is None:
         assert answer.status_code in (400, 403)
         assert records(stand.catalog) == []
+        if answer.status_code == 400:
+            (name,) = said["parameters"]
+            assert answer.json["error"]["message"] == f"Invalid {name}, the ticket has another value"
     else:
         assert answer.status_code == 200, answer.text
         [record] = records(stand.catalog)

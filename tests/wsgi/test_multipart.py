@@ -221,5 +221,30 @@ def test_the_headers_of_a_part_are_bounded(tmp_path):
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=" + "x" * 201])
 def test_a_missing_or_endless_boundary_is_refused_unread(tmp_path, kind):
     """Without a usable boundary no part can be found, so nothing of the form is read."""
-    with pytest.raises(MalformedRequest, match="boundary"):
+    with pytest.raises(MalformedRequest) as told:
         read(tmp_path, {"wsgi.input": Untouchable(), "CONTENT_LENGTH": "5", "CONTENT_TYPE": kind})
+    assert str(told.value) == "Missing or unusable multipart boundary"
+
+
+def test_the_longest_boundary(tmp_path):
+    """200 characters are read; browsers send some forty."""
+    boundary = "x" * 200
+    body = multipart(part("title", b"t")).replace(BOUNDARY.encode(), boundary.encode())
+    assert read(tmp_path, environ(body, f"multipart/form-data; boundary={boundary}"))[0] == {"title": "t"}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"not multipart", "Malformed multipart body"),
+        (multipart(part("source", b"x", "f")).removesuffix(b"-\r\n"), "Malformed multipart body"),
+        (b"x" * 200_000, "Too many or too large form parts"),
+        (multipart(*(part("x", b"", "f") for _ in range(200))), "Too many or too large form parts"),
+    ],
+    ids=["no form", "cut", "a flood", "many parts"],
+)
+def test_what_is_wrong_with_a_form_is_said(tmp_path, body, told):
+    """In words that whoever wrote the client can read."""
+    with pytest.raises((MalformedRequest, TooLarge)) as caught:
+        read(tmp_path, environ(body))
+    assert str(caught.value) == told

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from chevupload.errors import InvalidParameter, TooLarge
+from chevupload.errors import InvalidParameter, MalformedRequest, TooLarge
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
 from tests.wsgi.bodies import MULTIPART, PICTURE, TEXT, URLENCODED, Reading, Untouchable, read
 
@@ -61,11 +61,22 @@ def test_a_file_is_read_in_pieces(tmp_path):
     assert read(tmp_path, parsed(MULTIPART, (), files)) == ({}, {"source": ("a.png", PICTURE)}, {})
 
 
+def test_a_file_that_is_closed_is_no_upload(tmp_path):
+    """The host has read it, and did not say so."""
+    content = io.BytesIO(PICTURE)
+    content.close()
+    with pytest.raises(MalformedRequest) as told:
+        read(tmp_path, parsed(MULTIPART, (), [("source", "a.png", content)]))
+    assert str(told.value) == "The file was read and closed by the host already"
+
+
 def test_limits_hold(tmp_path):
     """What the host let in is bounded all the same."""
     many = [("title", "t")] * 5
-    with pytest.raises(TooLarge, match="Too many fields"):
+    assert read(tmp_path, parsed(MULTIPART, many), max_fields=5)[0] == {"title": "t"}
+    with pytest.raises(TooLarge) as told:
         read(tmp_path, parsed(MULTIPART, many), max_fields=4)
+    assert str(told.value) == "Too many fields - max 4"
     large = parsed(MULTIPART, (), [("source", "a", io.BytesIO(PICTURE))])
     with Reading(tmp_path, max_bytes=100) as reading, pytest.raises(TooLarge, match="File too big"):
         reading.body(large)

@@ -187,7 +187,9 @@ def test_what_nobody_shows_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("marker", [0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7])
 def test_hierarchical_and_other_processes_are_refused(tmp_path: Path, marker: int) -> None:
     """By the frame's header; no decoder at hand knows them either."""
-    assert refused(tmp_path, with_process(marker)).code == 613
+    error = refused(tmp_path, with_process(marker))
+    told = f"Unavailable image format (JPEG, process {marker - 0xC0}, 8 bits)"
+    assert (error.code, error.message) == (613, told)
 
 
 @pytest.mark.parametrize("data", [amid(b"\xff\xe5\xff\xffab"), b"\xff\xd8" + PLAIN, amid(b"\xff\xf0\0\4ab")])
@@ -199,5 +201,5 @@ def test_what_chromium_does_not_show_is_refused(tmp_path: Path, data: bytes) -> 
 def test_segments_are_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of empty ones costs no minutes."""
     monkeypatch.setattr(jpeg, "MAX_SEGMENTS", 20)
-    with pytest.raises(TooManyPixels):
+    with pytest.raises(TooManyPixels, match=r"^Image has too many segments - max 20$"):
         jpeg.read_head(io.BytesIO(led(*[segment(0xE5, b"")] * 20)))
