@@ -213,10 +213,9 @@ def _read_parameters(get: Callable[[str], object], sender: Principal, max_tags: 
     values: dict[str, Any] = {}
     audiences = {"everybody": True, "users": not sender.is_guest, "admins": sender.is_admin}
     for row in PARAMETERS:
-        if row.fills and row.fills not in values and audiences[row.audience]:
-            given = get(row.name)
-            if given is not None and given != "" and (value := row.value_of(given)) is not None:
-                values[row.fills] = value[:max_tags] if row.fills == "tags" else value
+        is_wanted = row.fills and row.fills not in values and audiences[row.audience]
+        if is_wanted and (value := row.value_of(get(row.name))) is not None:
+            values[row.fills] = value[:max_tags] if row.fills == "tags" else value
     return values
 
 

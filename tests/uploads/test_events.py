@@ -33,6 +33,12 @@ class Handler:
         self.told.append((event.kind, event.upload.id))
 
 
+@pytest.fixture(autouse=True)
+def _never_slow(monkeypatch):
+    """Take no handler for a slow one that fails, and is left alone for a while, where the machine is only busy."""
+    monkeypatch.setattr("chevupload.uploads.events._SLOW_SECONDS", float("inf"))
+
+
 @pytest.fixture
 def handler():
     """Return a handler."""

@@ -385,6 +385,8 @@ def test_each_example_is_taken(row):
         ("album_id", " x1 ", "x1"),
         ("album", " Cafe\u0301s\n and bars ", "Cafés and bars"),
         ("album", " ", None),
+        ("album", "x", "x"),
+        ("album", "x" * 100, "x" * 100),
         ("category_id", 3, 3),
         ("width", 0, None),
         ("width", "640", 640),

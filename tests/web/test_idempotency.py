@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,6 +68,15 @@ def test_keys_of_two_senders_do_not_meet(stand):
     others = [send(stand, key=key) for key in ("user-key", "other-key", "guest-key")]
     others.append(send(stand, headers={"Idempotency-Key": "another"}))
     assert len({answer.json["image"]["id_encoded"] for answer in others}) == 4
+
+
+def test_of_a_key_its_digest_is_kept(stand):
+    """With its sender; as it was before an update of the server, which must not make a repeated request a new one."""
+    for key in ("user-key", "guest-key"):
+        assert send(stand, key=key).status_code == 200
+    spelled = (f"{KEY['Idempotency-Key']}\n{sender}" for sender in ("user user", "guest"))
+    expected = {hashlib.sha256(text.encode()).hexdigest() for text in spelled}
+    assert {record.request_digest for record in records(stand.catalog)} == expected
 
 
 def test_a_guest_is_not_given_the_delete_link_of_another(stand):
