@@ -133,6 +133,34 @@ def test_a_ticket_has_the_limits_of_the_key_that_made_it(tickets):
         assert str(told.value) == f"Invalid {next(iter(other))}, the key of the owner is for others"
 
 
+@pytest.mark.parametrize(
+    ("owner", "given", "most"),
+    [
+        ({"max_bytes": 500}, None, 500),
+        ({"max_bytes": 500, "key_max_bytes": 400}, None, 400),
+        ({"max_bytes": 300, "key_max_bytes": 400}, None, 300),
+        ({"max_bytes": 500, "key_max_bytes": 400}, 200, 200),
+        ({"max_bytes": 500}, 600, 500),
+        ({}, 600, 600),
+        ({}, None, None),
+    ],
+)
+def test_the_smallest_of_all_limits_counts(tickets, owner, given, most):
+    """The owner's, their key's and the ticket's own."""
+    ticket = tickets.mint(Principal(user_id="user", **owner), max_bytes=given)
+    assert tickets.principal(ticket.key).key_max_bytes == most
+
+
+def test_moments_and_lifetimes_are_whole_seconds(make):
+    """A ticket ends no later than it says, and what is uploaded with it lives no shorter than was asked for."""
+    stand = make()
+    stand.clock.move(microseconds=999_999)
+    ticket = stand.component.tickets.mint("user", seconds=10, expiration=timedelta(seconds=1, milliseconds=1))
+    assert ticket.expires_at == NOW + timedelta(seconds=10)
+    assert stand.component.tickets.principal(ticket.key).ticket.expires_at == ticket.expires_at
+    assert stand.component.tickets.principal(ticket.key).ticket.expiration == "2"
+
+
 def test_who_may_make_none_makes_none(make, tickets):
     """A ticket mints no ticket, nor does a key for something else, nor a guest where there are none."""
     holder = tickets.principal(tickets.mint("user").key)

@@ -121,10 +121,17 @@ def test_a_request_that_is_repeated_makes_no_more_uses(described):
 def test_the_audit_log_knows_who_made_it(described, caplog):
     """And nothing of what opens anything."""
     caplog.set_level(logging.INFO, "chevupload.audit")
-    key = ask(described, "mint-key", environ_overrides={"REMOTE_ADDR": "192.0.2.7"}).json["ticket"]["key"]
-    [record] = [record for record in caplog.records if record.name == "chevupload.audit"]
-    assert (record.event, record.user_id, record.key_id, record.address) == ("ticket_minted", "user", "k1", "192.0.2.7")
-    assert key not in record.getMessage()
+    address = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
+    keys = [ask(described, "mint-key", json={"uses": uses}, **address).json["ticket"]["key"] for uses in (1, 3)]
+    found = [record for record in caplog.records if record.name == "chevupload.audit"]
+    assert [record.detail for record in found] == [
+        "1 use until 2026-03-04T05:16:07Z",
+        "3 uses until 2026-03-04T05:16:07Z",
+    ]
+    for record, key in zip(found, keys, strict=True):
+        told = (record.event, record.user_id, record.key_id, record.address)
+        assert told == ("ticket_minted", "user", "k1", "192.0.2.7")
+        assert key not in record.getMessage()
 
 
 def test_the_route_is_off_unless_it_is_wanted(make):

@@ -311,7 +311,7 @@ def test_a_text_that_comes_as_a_file_is_refused(described):
     [one] = uploaded(described, 1, title="Before")
     answer = ask(described, f"{UPLOADS}/{one}", "PATCH", data={"title": file(b"After"), "description": "x"})
     assert_refusal(answer, 400, 400)
-    assert "expected a text, not a file" in answer.json["error"]["message"]
+    assert answer.json["error"]["message"] == "Invalid title, expected a text, not a file"
     assert described.stand.catalog.get(one).title == "Before"
 
 

@@ -122,8 +122,9 @@ def test_the_charset_comes_before_its_texts(tmp_path):
     """Bytes may be text in two charsets, so what was read already must not have been guessed."""
     title, charset = part("title", "Ã©".encode("latin-1")), part("_charset_", b"iso-8859-1")
     for late in (multipart(title, charset), multipart(title, part("description", b"ASCII"), charset)):
-        with pytest.raises(MalformedRequest, match="_charset_"):
+        with pytest.raises(MalformedRequest) as told:
             read(tmp_path, environ(late))
+        assert str(told.value) == "The field _charset_ has to come before the texts in that charset"
     with pytest.raises(UnsupportedBody, match="charset"):
         read(tmp_path, environ(multipart(part("_charset_", b"\xff"), part("title", b"t"))))
     for harmless in (
@@ -137,9 +138,12 @@ def test_the_charset_comes_before_its_texts(tmp_path):
 def test_the_charset_is_one_of_the_fields(tmp_path):
     """Which are counted."""
     body = multipart(*(part("_charset_", b"utf-8") for _ in range(5)))
-    for request in (environ(body), environ(b"_charset_=utf-8&" * 5, URLENCODED)):
-        with pytest.raises(TooLarge, match="Too many"):
+    urlencoded = environ(b"_charset_=utf-8&" * 5, URLENCODED)
+    assert read(tmp_path, urlencoded, max_fields=5)[0] == {}
+    for request, told in ((environ(body), "Too many or too large form parts"), (urlencoded, "Too many fields - max 4")):
+        with pytest.raises(TooLarge) as refused:
             read(tmp_path, request, max_fields=4)
+        assert str(refused.value) == told
 
 
 def test_the_charset_of_a_json_body_is_no_member_of_it(tmp_path):
