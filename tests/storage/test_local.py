@@ -244,6 +244,17 @@ def test_what_the_disk_refuses_is_told_by_its_path(storage, tmp_path):
         assert (str(caught.value), isinstance(caught.value.__cause__, cause)) == (told, True)
 
 
+@pytest.mark.parametrize("closed", ["files", "files/.incoming"])
+def test_a_folder_that_nobody_may_write_to_is_told(storage, tmp_path, monkeypatch, closed):
+    """Before an upload finds it; to root every folder is open, so the system is made to say so."""
+    storage.probe()
+    asked = (str(tmp_path / closed), os.W_OK | os.X_OK)
+    monkeypatch.setattr(os, "access", lambda path, mode: (str(path), mode) != asked)
+    with pytest.raises(StorageError) as told:
+        storage.probe()
+    assert str(told.value) == "a folder of the storage cannot be written to"
+
+
 def test_a_disk_that_is_away_is_no_missing_file(storage, tmp_path):
     """Where the folder is gone, nobody can say which files there are."""
     (tmp_path / "files").rename(tmp_path / "elsewhere")

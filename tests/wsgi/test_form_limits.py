@@ -83,6 +83,12 @@ def test_the_largest_file_fits_in_every_spelling(kind, spelled):
     assert length < body_limit(kind.partition(";")[0], LARGEST)
 
 
+@pytest.mark.parametrize(("kind", "most"), [(MULTIPART, 5_548_577), (JSON, 5_548_577), (URLENCODED, 9_048_578)])
+def test_how_long_a_body_may_be(kind, most):
+    """By its largest file, a third more in base64, what escapes may add, and a megabyte for all else."""
+    assert body_limit(kind.partition(";")[0], 3_000_001) == most
+
+
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
