@@ -1,4 +1,4 @@
-"""The formats of uploads, one row each. ``media.codecs`` says what is done with each of them."""
+"""The formats of uploads, one row each. ``media.decode`` and ``media.codecs`` say what is done with each of them."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops, ImageCms
 
 MAX_PROFILE_BYTES = 65_536
 """Profiles larger than this are not repeated in every derived picture."""
+_CLEAR = [255 if value < 128 else 0 for value in range(256)]
 _KEYED = ("1", "I;16")
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "L": b"GRAY", "LA": b"GRAY", "CMYK": b"CMYK"}
 
@@ -95,6 +96,29 @@ def opaque(image: Image.Image) -> Image.Image:
     back = Image.new("RGB", image.size, "white")
     back.paste(image, mask=image.getchannel("A"))
     return back
+
+
+def indexed(image: Image.Image, palette: list[int] | None) -> Image.Image:
+    """Reduce ``image`` to the colors of ``palette``, or to its own where that one is too poor to blend with."""
+    if image.mode in ("L", "P", "1"):
+        return image
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    # Re-using the palette costs a sixth of a median cut. Line art of few colors has no shades for the edges.
+    if palette is None or len(palette) < 3 * 128:
+        if alpha is None:
+            return image.convert("RGB").quantize(255, Image.Quantize.FASTOCTREE)
+        palette = image.convert("RGB").quantize(255, Image.Quantize.FASTOCTREE).getpalette()
+    assert palette is not None
+    # 255 colors, so that one index stays for the transparent pixels.
+    chart = Image.new("P", (1, 1))
+    chart.putpalette(palette[: 3 * 255])
+    indexed = image.convert("RGB").quantize(palette=chart, dither=Image.Dither.NONE)
+    if alpha is not None:
+        free = min(len(palette) // 3, 255)
+        indexed.putpalette([*palette[: 3 * free], 0, 0, 0])
+        indexed.paste(free, mask=alpha.point(_CLEAR))
+        indexed.info["transparency"] = free
+    return indexed
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

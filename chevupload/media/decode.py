@@ -1,7 +1,9 @@
-"""Opens a picture with one decoder, and decodes it once at the scale that is needed.
+"""Tells what a file is, opens it with one decoder, and decodes it once at the scale that is needed.
 
 Decoders are named by class, so neither Pillow's forty other parsers nor a plugin of the host can run. Sizes and frames
 are read from the container where Pillow's decoder allocates, or walks through the whole animation, before it tells.
+Sources of the signatures: GIF89a, PNG third edition, RFC 9649 (WebP), ISO/IEC 14496-12 (the brands of AVIF, HEIF and
+MP4), the QuickTime file format, RFC 8794 (EBML, the head of WebM).
 """
 
 from __future__ import annotations
@@ -10,26 +12,106 @@ import hashlib
 import io
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from PIL import Image
-from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import Blend, PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-from chevupload.errors import TooManyPixels
-from chevupload.media.containers import gif, jpeg, png, webp
-from chevupload.media.containers.heif_items import clean_size
-from chevupload.media.derived import AFTER_DRAFT, SHARP, Picture
+from chevupload.errors import NotAnImage, TooManyPixels, UnavailableFormat
+from chevupload.formats import FORMATS
+from chevupload.media.containers import gif, isobmff, jpeg, matroska, png, webp
+from chevupload.media.optional import extra
+from chevupload.media.pillow_decoders import AvifDecoder, PngDecoder, WebpDecoder
+from chevupload.media.renditions import AFTER_DRAFT, SHARP, Picture
 from chevupload.model import MediaJob
 
-_AVIF_EXIF = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
-"""The entry of Exif in an AVIF's list of items; decoders pass over items of a kind that they do not know."""
+HEAD_BYTES = 4_096
+"""How much of a file :func:`sniff` looks at."""
+
+_HEIC = (b"heic", b"heix")
+_AVIF = (b"avif", b"avis")
+_NO_FILM = re.compile(rb"M4[ABP] |F4[AB] |aax |aaxc|he[iv][cxmsf]|mi[fa][12f]|msf1|avi[fsco]|crx |jp[2mx] ")
+"""Sound, HEIF of several frames or another codec, raw photographs, JPEG 2000."""
+_MP4 = re.compile(rb"iso[2-9a-m]|mp4[12]|mp71|avc1|dash|M4V[ HP]|f4v |XAVC|MSNV|mmp4")
+_QUICKTIME = re.compile(rb"[\0-\x1f].{3}(?:moov|mdat|wide|free|skip|pnot)", re.DOTALL)
+"""QuickTime from before there were brands: a length below 512 MB, which no text starts with, and an atom."""
+
+
+def _is_avif(head: bytes) -> bool:
+    brand, *compatible = isobmff.brands(head) or [b""]
+    return brand in _AVIF or (brand in (b"mif1", b"msf1", b"miaf") and not {*_AVIF}.isdisjoint(compatible))
+
+
+def _is_heic(head: bytes) -> bool:
+    brand, *compatible = isobmff.brands(head) or [b""]
+    return brand in _HEIC or (brand == b"mif1" and not {*_HEIC}.isdisjoint(compatible))
+
+
+def _film_brand(head: bytes) -> bytes | None:
+    """Return the first brand that players know: a camera maker's own, or 3GP's, stands before it."""
+    brands = isobmff.brands(head)
+    if not brands or _NO_FILM.match(brands[0]):
+        return None
+    return next((brand for brand in brands if brand == b"qt  " or _MP4.match(brand)), None)
+
+
+def _is_mov(head: bytes) -> bool:
+    return _film_brand(head) == b"qt  " or _QUICKTIME.match(head) is not None
+
+
+def _is_mp4(head: bytes) -> bool:
+    return _film_brand(head) not in (None, b"qt  ")
+
+
+def _is_webm(head: bytes) -> bool:
+    # As far as one can tell from here: what a browser records is told apart by its codecs.
+    return matroska.document_type(head) in (b"webm", b"matroska")
+
+
+SIGNATURES: Mapping[str, Callable[[bytes], object]] = {
+    "JPEG": re.compile(rb"\xff\xd8\xff").match,
+    "PNG": re.compile(re.escape(png.SIGNATURE)).match,
+    "GIF": re.compile(rb"GIF8[79]a").match,
+    "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL).match,
+    "AVIF": _is_avif,
+    "HEIC": _is_heic,
+    "MP4": _is_mp4,
+    "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL).match,
+    "WEBM": _is_webm,
+    "MOV": _is_mov,
+}
+"""Whether a file that begins with these bytes has the format; the first that matches counts."""
+_UNAVAILABLE = re.compile(
+    rb"II[*+]\0|MM\0[*+]"  # TIFF
+    rb"|\0\0[\x01\x02]\0[^\0]\0"  # ICO, CUR
+    rb"|8BPS\0[\x01\x02]"  # PSD
+    rb"|\xff\x0a|\0\0\0\x0cJXL |\0\0\0\x0cjP  |\xff\x4f\xff\x51"  # JPEG XL, JPEG 2000
+    rb"|\x1a\x45\xdf\xa3"  # other EBML
+    rb"|.{4}ftyp(?!M4[ABP] |F4[AB] |aax |aaxc)"  # other boxes than those of sound
+    rb"|RIFF.{4}AVI |\0\0\x01[\xb3\xba]|FLV\x01",
+    re.DOTALL,
+)
+
+
+def sniff(head: bytes) -> str:
+    """Name the format of a file that starts with ``head``.
+
+    Raises:
+        UnavailableFormat: another known picture or video format.
+        NotAnImage: anything else.
+    """
+    for name, matches in SIGNATURES.items():
+        if matches(head):
+            return name
+    if _UNAVAILABLE.match(head):
+        raise UnavailableFormat
+    raise NotAnImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +157,11 @@ def open_jpeg(file: BinaryIO, job: MediaJob) -> Opened:
     head = jpeg.read_head(file)
     if not head.has_one_scan:
         jpeg.check_scans(file, max_scans=job.max_scans)
-    image = _WholeJpeg(file, head)
+    # Pillow's readers fail where metadata are broken, so they are shown none.
+    image = JpegImageFile(io.BytesIO(head.decoded))
     check_size(*image.size, 1, job)
+    image.fp = file
+    image.info.update(head.metadata)
     return Opened(image, stored_as=head.substitute)
 
 
@@ -84,7 +169,7 @@ def open_png(file: BinaryIO, job: MediaJob) -> Opened:
     """Open a PNG."""
     found = png.shown(file)
     check_size(found.width, found.height, found.frames, job)
-    return Opened(loaded(_Png(file, found), job, frames=found.frames), found.frames)
+    return Opened(loaded(PngDecoder(file, found), job, frames=found.frames), found.frames)
 
 
 def open_gif(file: BinaryIO, job: MediaJob) -> Opened:
@@ -100,12 +185,12 @@ def open_webp(file: BinaryIO, job: MediaJob) -> Opened:
     width, height, frames, is_lossless = webp.measure(file, job.max_frames)
     check_size(width, height, frames, job)
     file.seek(0)
-    return Opened(loaded(_Webp(file), job, frames=frames), frames, is_lossless)
+    return Opened(loaded(WebpDecoder(file), job, frames=frames), frames, is_lossless)
 
 
 def open_avif(file: BinaryIO, job: MediaJob) -> Opened:
     """Open an AVIF."""
-    image = _Avif(file)
+    image = AvifDecoder(file)
     return Opened(loaded(image, job, frames=image.n_frames), image.n_frames)
 
 
@@ -114,132 +199,42 @@ def open_bmp(file: BinaryIO, job: MediaJob) -> Opened:
     return Opened(loaded(BmpImageFile(file), job))
 
 
-class _Jpeg(JpegImageFile):
-    """A JPEG decoder that is shown no metadata when it opens: Pillow's readers fail where it is broken."""
-
-    def __init__(self, file: BinaryIO, head: jpeg.Head) -> None:
-        self._head = head
-        super().__init__(file)
-
-    def _open(self) -> None:
-        file, self.fp = self.fp, io.BytesIO(self._head.decoded)
-        super()._open()
-        self.fp = file
-        self.info.update(self._head.metadata)
-
-    def _read_dpi_from_exif(self) -> None:
-        pass
+def _open_heic(file: BinaryIO, job: MediaJob) -> Opened:
+    with extra(FORMATS["HEIC"].extra):
+        from chevupload.media import heif  # noqa: PLC0415 - an extra
+    return heif.open_heic(file, job)
 
 
-class _WholeJpeg(_Jpeg):
-    """A JPEG decoder that asks for every pixel, and for nothing behind the last of them."""
+OPEN: Mapping[str, Callable[[BinaryIO, MediaJob], Opened]] = {
+    "JPEG": open_jpeg,
+    "PNG": open_png,
+    "GIF": open_gif,
+    "WEBP": open_webp,
+    "AVIF": open_avif,
+    "BMP": open_bmp,
+    "HEIC": _open_heic,
+}
+"""Opens a picture, whose file is at its beginning. Films go to :mod:`chevupload.media.video`.
 
-    def load(self) -> Any:
-        try:
-            return super().load()
-        except OSError:
-            # Where the decoder itself has failed, there is no tile left.
-            if not self.tile or not _has_every_pixel(cast("BinaryIO", self.fp), self._head):
-                raise
-            self.fp = jpeg.ended(cast("BinaryIO", self.fp), jpeg.END)
-            return super().load()
-
+Raises:
+    Refusal: the picture is not accepted.
+    Exception: anything that a decoder raises when it meets a broken file.
+"""
 
 _TAILS = (b"", b"\xa5\x13\xe8\x37\xc9\x5a\x71" * 8, b"\x5a\xd4\x6b\x91\x2c\xfe\x18" * 8)
 """What is put between the pixels and the end of a JPEG that lacks it. Where pixels are missing, it shows as some."""
 
 
-def _has_every_pixel(file: BinaryIO, head: jpeg.Head) -> bool:
+def _has_every_pixel(file: BinaryIO) -> bool:
     if not jpeg.has_every_scan(file):
         return False
-    seen = set()
+    head, seen = jpeg.read_head(file), set()
     for tail in _TAILS:
-        with _Jpeg(jpeg.ended(file, tail + jpeg.END), head) as image:
+        with JpegImageFile(io.BytesIO(head.decoded)) as image:
+            image.fp = jpeg.ended(file, tail + jpeg.END)
             image.load()
             seen.add(hashlib.sha256(image.tobytes()).digest())
     return len(seen) == 1
-
-
-class _Png(PngImageFile):
-    """A PNG decoder that is shown what it needs, and nothing that is broken."""
-
-    def __init__(self, file: BinaryIO, found: png.Shown) -> None:
-        self._metadata = png.metadata(file, found)
-        super().__init__(found.pieces.opened())
-
-    def _open(self) -> None:
-        super()._open()
-        self.info.update(self._metadata)
-        self._scale_key()
-
-    def _scale_key(self) -> None:
-        """Tell the transparent value as a value of the pixels that are made."""
-        key = self.info.get("transparency")
-        if key is None or not self.tile:
-            return
-        raw = self.tile[0].args
-        if raw in _GRAY_STEPS:
-            self.info["transparency"] = min(255, key * _GRAY_STEPS[raw])
-        elif raw == "RGB;16B":
-            self.info["transparency"] = tuple(value >> 8 for value in key)
-
-
-_GRAY_STEPS = {"L;2": 85, "L;4": 17}
-
-
-class _Webp(WebPImageFile):
-    """A WebP decoder of the first frame. It leaves the place around that transparent, as viewers do.
-
-    It gives back at once what Pillow's own keeps for the frames that follow: three times the pixels.
-    """
-
-    def _open(self) -> None:
-        super()._open()
-        if self.is_animated:
-            self._mode = self.rawmode = "RGBA"
-
-    def load(self) -> Any:
-        if self._decoder is not None:
-            pixels, _ = self._decoder.get_next()
-            self._decoder = None
-            self.im = Image.frombytes(self.mode, self.size, pixels, "raw", self.rawmode).im
-        return ImageFile.load(self)
-
-
-class _Avif(AvifImageFile):
-    """An AVIF decoder that takes a picture with Exif that it cannot read for one without, and shows what is to be seen.
-
-    Of a picture with a clean aperture it makes that part.
-    """
-
-    def _open(self) -> None:
-        self._opened()
-        assert self.fp is not None
-        self._whole = self._size
-        self._size = clean_size(cast("BinaryIO", self.fp), self._size)
-
-    def load(self) -> Any:
-        if self.tile:
-            # Pillow keeps the decoder and the frame's bytes as long as the pixels, and copies 64 KB at a time.
-            pixels, self._decoder, self.tile = self._decoder.get_frame(0)[0], None, []
-            clean, self._size = self._size, self._whole
-            self.load_prepare()
-            self.frombytes(pixels)
-            self.readonly = 0
-            if clean != self._whole:
-                self.im, self._size = self.im.crop((0, 0, *clean)), clean
-        return super().load()
-
-    def _opened(self) -> None:
-        try:
-            super()._open()
-        except MemoryError:
-            raise
-        except Exception:
-            assert self.fp is not None
-            self.fp.seek(0)
-            self.fp = io.BytesIO(_AVIF_EXIF.sub(rb"\g<1>skip", self.fp.read()))
-            super()._open()
 
 
 def _first_shown(image: ImageFile) -> Image.Image:
@@ -261,15 +256,25 @@ def _first_shown(image: ImageFile) -> Image.Image:
     return canvas
 
 
-def decoded(image: ImageFile, scale: float) -> Picture:
-    """Decode ``image`` at ``scale`` or larger; only JPEG can be decoded smaller than it is."""
+def decoded(image: ImageFile, scale: float, orientation: int) -> Picture:
+    """Decode ``image`` at ``scale`` or larger; only JPEG can be decoded smaller than it is.
+
+    A JPEG has to have every pixel; what stands behind the last of them may be missing.
+    """
     width, height = image.size
     extent: tuple[float, float] = (width, height)
     if not isinstance(image, JpegImageFile):
-        return Picture(_first_shown(image), extent)
+        return Picture(_first_shown(image), extent, orientation)
     if scale < 1:
         drafted = image.draft(image.mode, (math.ceil(width * scale), math.ceil(height * scale)))
         if drafted is not None:
             extent = drafted[1][2:]
-    image.load()
-    return Picture(image, extent, AFTER_DRAFT if extent[0] < width else SHARP)
+    try:
+        image.load()
+    except OSError:
+        # Where the decoder itself has failed, there is no tile left.
+        if not image.tile or not _has_every_pixel(cast("BinaryIO", image.fp)):
+            raise
+        image.fp = jpeg.ended(cast("BinaryIO", image.fp), jpeg.END)
+        image.load()
+    return Picture(image, extent, orientation, AFTER_DRAFT if extent[0] < width else SHARP)

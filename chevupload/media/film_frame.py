@@ -16,7 +16,7 @@ from PIL import Image
 
 from chevupload.media.color import opaque
 from chevupload.media.color_space import SRGB, USUAL_PEAK, ColorSpace, HighDynamicRange, icc_profile, shown
-from chevupload.media.derived import upright
+from chevupload.media.renditions import upright
 from chevupload.media.tone_mapping import tone_mapped
 
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

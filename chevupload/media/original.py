@@ -13,7 +13,7 @@ from PIL import Image
 from chevupload.media.codecs import STRIP
 from chevupload.media.color import colored, continuous, displayable, opaque
 from chevupload.media.containers import exif as exif_block
-from chevupload.media.encode import Outbox
+from chevupload.media.renditions import Outbox
 from chevupload.model import MediaFile
 
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")

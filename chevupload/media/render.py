@@ -11,31 +11,29 @@ import errno
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from PIL import Image
-
 from chevupload.errors import BackendError, BrokenImage, ChevuploadError, DisabledFormat, TooCostly, WidthTooLarge
 from chevupload.formats import FORMATS
 from chevupload.media import original
-from chevupload.media.codecs import COLORS, ENCODE, HEAD_BYTES, MAX_SIDES, OPEN, STRIP, sniff
-from chevupload.media.color import continuous, displayable
+from chevupload.media.codecs import COLORS, ENCODE, MAX_SIDES, STRIP
+from chevupload.media.color import continuous
 from chevupload.media.color_description import Colors
 from chevupload.media.color_space import HighDynamicRange
 from chevupload.media.containers import exif as exif_block
-from chevupload.media.decode import Opened, decoded
-from chevupload.media.derived import (
+from chevupload.media.decode import HEAD_BYTES, OPEN, Opened, decoded, sniff
+from chevupload.media.metadata import object_name, php_exif, read_texts
+from chevupload.media.optional import extra
+from chevupload.media.renditions import (
     OVERSAMPLING,
     Extra,
+    Outbox,
     Picture,
     derived,
     extras_of,
-    needed_scale,
-    upright,
-    upright_size,
+    md5_of,
+    redrawn,
+    shown,
     write_extras,
 )
-from chevupload.media.encode import Outbox, md5_of
-from chevupload.media.metadata import object_name, php_exif, read_texts
-from chevupload.media.optional import extra
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.scaling import Size, boxed, medium_size, to_width
 from chevupload.spool import PREFIX
@@ -58,7 +56,16 @@ def process(job: MediaJob, *, prefix: str = PREFIX) -> MediaResult:
     outbox = Outbox(job.folder, prefix)
     try:
         with open(job.source, "rb") as file:
-            return _processed(file, job, outbox)
+            name = sniff(file.read(HEAD_BYTES))
+            if name not in job.formats:
+                raise DisabledFormat(f"Disabled image format ({name.lower()})")
+            if FORMATS[name].kind == "video":
+                with extra(FORMATS[name].extra):
+                    from chevupload.media import video  # noqa: PLC0415 - an extra, and 17 MB that pictures do not need
+                return video.processed(file, name, job, outbox)
+            file.seek(0)
+            source = _read(file, name, OPEN[name](file, job))
+            return _rendered(source, _plan(source, job), job, outbox)
     except BaseException as error:
         outbox.discard()
         if isinstance(error, ChevuploadError) or not isinstance(error, Exception):
@@ -79,25 +86,6 @@ def _meaning(error: Exception) -> ChevuploadError:
     return TooCostly() if isinstance(error, RuntimeError) and "Failed to encode" in str(error) else BrokenImage()
 
 
-def _processed(file: BinaryIO, job: MediaJob, outbox: Outbox) -> MediaResult:
-    name = sniff(file.read(HEAD_BYTES))
-    if name not in job.formats:
-        raise DisabledFormat(f"Disabled image format ({name.lower()})")
-    row = FORMATS[name]
-    if row.kind == "video":
-        with extra(row.extra):
-            from chevupload.media import video  # noqa: PLC0415 - an extra, and 17 MB that pictures do not need
-        return video.processed(file, name, job, outbox)
-    file.seek(0)
-    opened = OPEN[name](file, job)
-    image, info = opened.image, opened.image.info
-    exif = exif_block.read(info["exif"]) if info.get("exif") else exif_block.Exif()
-    profile = info.get("icc_profile")
-    colors = COLORS[name](file, profile, image.mode) if name in COLORS else profile
-    source = _Source(file, name, opened, dict(info), exif, image.size, image.mode, colors)
-    return _rendered(source, _plan(source, job), job, outbox)
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
     """An opened picture, and what was read of it."""
@@ -110,6 +98,15 @@ class _Source:
     size: Size
     mode: str
     colors: Colors
+
+
+def _read(file: BinaryIO, name: str, opened: Opened) -> _Source:
+    """Read what an opened picture and its file say of its pixels."""
+    image, info = opened.image, opened.image.info
+    exif = exif_block.read(info["exif"]) if info.get("exif") else exif_block.Exif()
+    profile = info.get("icc_profile")
+    colors = COLORS[name](file, profile, image.mode) if name in COLORS else profile
+    return _Source(file, name, opened, dict(info), exif, image.size, image.mode, colors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +148,8 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     # Without its Exif an animation is shown as it is stored, so its derived pictures are too; AVIF turns without Exif.
     if is_animated and not keeps_exif and not row.turns_itself:
         orientation = 1
-    full = size = upright_size(source.size, orientation)
+    width, height = source.size
+    full = size = (width, height) if orientation < 5 else (height, width)
     target = None
     if not is_animated:
         size = _stored_size(full, job)
@@ -163,7 +161,7 @@ def _plan(source: _Source, job: MediaJob) -> _Plan:
     other = target or source.opened.stored_as or row.stored_as
     rewritten = size != full or is_turned or other is not None
     extras = extras_of(size, job) if job.extra else ()
-    scale = needed_scale(size, medium, extras, job)
+    scale = _needed_scale(size, medium, extras, job)
     derived_width = scale * size[0]
     if rewritten:
         scale = max(scale, OVERSAMPLING) if size != full else 1.0
@@ -203,14 +201,26 @@ def _has_trailer(source: _Source) -> bool:
     return xmp.has_trailer(source.info["xmp"])
 
 
+def _needed_scale(size: Size, medium: Size | None, extras: tuple[Extra, ...], job: MediaJob) -> float:
+    """Return the scale of a picture of ``size`` that serves thumb, medium and extras; they differ in panoramas."""
+    scale = OVERSAMPLING * job.thumb_side / min(size)
+    if medium is not None:
+        scale = max(scale, OVERSAMPLING * medium[0] / size[0])
+    for _, made, _ in extras:
+        scale = max(scale, OVERSAMPLING * max(made[0] / size[0], made[1] / size[1]))
+    return min(1.0, scale)
+
+
 def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> MediaResult:
-    orientation, save = plan.orientation, ENCODE[plan.derived_name]
-    picture, profile = _decoded(source, plan)
+    save = ENCODE[plan.derived_name]
+    picture, profile = decoded(source.opened.image, plan.scale, plan.orientation), source.colors
+    if isinstance(profile, HighDynamicRange):
+        picture, profile = _in_standard_range(picture, profile), None
     palette = picture.image.getpalette() if plan.name == "GIF" and picture.image.mode == "P" else None
     stored: MediaFile | None = None
     frame: MediaFile | None = None
     if plan.rewritten:
-        picture, orientation = _redrawn(picture, plan), 1
+        picture = redrawn(picture, plan.size if plan.resized else None)
     if plan.converted or FORMATS[source.name].is_framed:
         image, profile = original.converted(picture.image, profile, plan.derived_name)
         picture = picture.showing(image)
@@ -223,10 +233,13 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
         stored = original.stripped(source.file, plan.name, outbox)
     if FORMATS[plan.name].is_framed:
         frame = outbox.encode(picture.image, save, job.quality, icc_profile=profile)
-    picture, profile = _displayable(picture, profile, orientation, plan)
+    picture, profile = shown(picture, profile, plan.derived_width)
     options = {"icc_profile": profile, "palette": palette}
-    extras = write_extras(picture, plan.extras, outbox, save, job.quality, orientation=orientation, **options)
-    thumb, medium = _derived(source, picture, orientation, plan, job)
+    extras = write_extras(picture, plan.extras, outbox, save, job.quality, **options)
+    thumb, medium = derived(picture, plan.medium, job)
+    # The decoded pixels are given back before what is made of them is encoded.
+    picture.image.close()
+    source.opened.image.close()
     return _result(
         source,
         plan,
@@ -240,63 +253,11 @@ def _rendered(source: _Source, plan: _Plan, job: MediaJob, outbox: Outbox) -> Me
     )
 
 
-def _decoded(source: _Source, plan: _Plan) -> tuple[Picture, bytes | None]:
-    """Return the pixels with their profile; those of high dynamic range as sRGB, which needs none."""
-    picture = decoded(source.opened.image, plan.scale)
-    if not isinstance(source.colors, HighDynamicRange):
-        return picture, source.colors
+def _in_standard_range(picture: Picture, colors: HighDynamicRange) -> Picture:
+    """Return the pixels as sRGB, which needs no profile."""
     from chevupload.media.tone_mapping import tone_mapped  # noqa: PLC0415 - few pictures need it
 
-    return picture.showing(tone_mapped(continuous(picture.image), source.colors)), None
-
-
-def _redrawn(picture: Picture, plan: _Plan) -> Picture:
-    """Return the picture as it will be stored: resized, then turned upright, since turning a small one is cheaper."""
-    whole = picture.image
-    # Pillow writes the value wrongly that is transparent in a picture of two colors.
-    if not _is_plain(whole) and (plan.resized or (whole.mode == "1" and "transparency" in whole.info)):
-        picture = picture.showing(continuous(whole))
-    image = picture.image
-    if plan.resized:
-        image = picture.resized(upright_size(plan.size, plan.orientation))
-    image = upright(image, plan.orientation)
-    if image is not whole:
-        whole.close()
-    return Picture(image, image.size)
-
-
-def _displayable(
-    picture: Picture, profile: bytes | None, orientation: int, plan: _Plan
-) -> tuple[Picture, bytes | None]:
-    """Return the picture as derived ones are made of it, in a size near to theirs, and its color profile."""
-    whole, is_plain = picture.image, _is_plain(picture.image)
-    if not is_plain:
-        picture = picture.showing(continuous(whole))
-    picture = picture.reduced(plan.derived_width / upright_size(picture.extent, orientation)[0])
-    if picture.image is not whole:
-        whole.close()
-    if not is_plain or profile is not None:
-        image, profile = displayable(picture.image, profile)
-        picture = picture.showing(image)
-    return picture, profile
-
-
-def _derived(
-    source: _Source, picture: Picture, orientation: int, plan: _Plan, job: MediaJob
-) -> tuple[Image.Image, Image.Image | None]:
-    """Return thumb and medium picture; the decoded pixels are given back before these are encoded."""
-    size = None if plan.medium is None else upright_size(plan.medium, orientation)
-    thumb, medium = derived(picture, size, job)
-    for image in (picture.image, source.opened.image):
-        image.close()
-    if orientation > 1:
-        thumb, medium = upright(thumb, orientation), None if medium is None else upright(medium, orientation)
-    return thumb, medium
-
-
-def _is_plain(image: Image.Image) -> bool:
-    """Whether the pixels can be blended and shown as they are, as most photographs' can."""
-    return image.mode == "RGB" and "transparency" not in image.info
+    return picture.showing(tone_mapped(continuous(picture.image), colors))
 
 
 def _result(source: _Source, plan: _Plan, job: MediaJob, **files: Any) -> MediaResult:

@@ -26,12 +26,11 @@ from PIL import Image
 
 from chevupload.errors import BrokenImage, BrokenVideo, ChevuploadError, TooCostly, UnavailableFormat
 from chevupload.media import original
-from chevupload.media.codecs import ENCODE, HEAD_BYTES
+from chevupload.media.codecs import ENCODE
 from chevupload.media.containers.matroska import document_type
-from chevupload.media.decode import check_size
-from chevupload.media.derived import Picture, derived, extras_of, write_extras
-from chevupload.media.encode import Outbox, md5_of
+from chevupload.media.decode import HEAD_BYTES, check_size
 from chevupload.media.film_frame import display_size, picture_of
+from chevupload.media.renditions import Outbox, Picture, derived, extras_of, md5_of, write_extras
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.scaling import medium_size
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chevupload.formats import FORMATS
-from chevupload.media.codecs import HEAD_BYTES, sniff
+from chevupload.media.decode import HEAD_BYTES, sniff
 from tests.formats.page import PAGE, TABLES, filled, table
 from tests.formats.samples import VARIANTS
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chevupload.formats import FORMATS, Format
-from chevupload.media.codecs import COLORS, ENCODE, MAX_SIDES, OPEN, SIGNATURES, STRIP
+from chevupload.media.codecs import COLORS, ENCODE, MAX_SIDES, STRIP
+from chevupload.media.decode import OPEN, SIGNATURES
 
 ROWS = [pytest.param(row, id=row.name) for row in FORMATS.values()]
 

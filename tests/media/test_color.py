@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from chevupload.media import color
-from chevupload.media.encode import Outbox, save_gif
+from chevupload.media.renditions import Outbox, save_gif
 from tests.media.pictures import SRGB, encoded, photo, processed, psnr, shown
 
 pytestmark = pytest.mark.slow

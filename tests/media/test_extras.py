@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from chevupload.media import derived, render
+from chevupload.media import render, renditions
 from chevupload.model import MediaResult
 from chevupload.scaling import RenditionSize
 from tests.media.films import film, inspected
@@ -102,7 +102,7 @@ def test_a_turned_picture_is_upright(tmp_path: Path, turn: int, keep_exif: bool)
     """The sizes are those that are seen, whether the original is turned or only said to be."""
     data = encoded(photo((700, 500)), "JPEG", exif=oriented(turn), quality=95)
     result = processed(tmp_path, data, extra=EXTRA, keep_exif=keep_exif)
-    upright = derived.upright(photo((700, 500)), turn)
+    upright = renditions.upright(photo((700, 500)), turn)
     assert extras(result)["w300"] == ((300, 214) if turn == 3 else (300, 420))
     assert extras(result)["s120"] == (120, 60)
     assert psnr(shown(result.extras[0]), upright.resize(extras(result)["w300"])) > 28

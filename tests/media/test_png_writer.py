@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from chevupload.media import encode, png_writer
+from chevupload.media import png_writer, renditions
 from tests.media.pictures import photo, textured
 
 _PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -42,7 +42,7 @@ def _photograph() -> Image.Image:
 
 def _saved(image: Image.Image, **options: object) -> bytes:
     file = io.BytesIO()
-    encode.save_png(image, file, 90, {"exif": b"", "xmp": b"", "icc_profile": None, **options})
+    renditions.save_png(image, file, 90, {"exif": b"", "xmp": b"", "icc_profile": None, **options})
     return file.getvalue()
 
 

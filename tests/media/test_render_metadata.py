@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL.PngImagePlugin import PngInfo
 
-from chevupload.media.encode import Outbox, save_jpeg
+from chevupload.media.renditions import Outbox, save_jpeg
 from tests.media.heics import heic
 from tests.media.pictures import NAMES, SRGB, animation, encoded, exif, frames, oriented, photo, processed, shown
 

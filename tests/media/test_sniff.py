@@ -8,11 +8,10 @@ import pytest
 from PIL import Image
 
 from chevupload.errors import BrokenImage, NotAnImage, TooManyPixels, UnavailableFormat
-from chevupload.media.codecs import sniff
 from chevupload.media.containers import gif, png, webp
 from chevupload.media.containers.gif import MAX_PIECES
 from chevupload.media.containers.png import MAX_CHUNKS
-from chevupload.media.decode import check_size
+from chevupload.media.decode import check_size, sniff
 from tests.media.pictures import chunk, encoded, job, photo, riff
 
 PNG = b"\x89PNG\r\n\x1a\n"

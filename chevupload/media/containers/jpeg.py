@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -70,14 +69,15 @@ class Head:
     has_one_scan: bool
 
 
-def segments(file: BinaryIO) -> Iterator[Segment]:
-    """Read the segments up to the picture's end, or as far as there is a file.
+def segments(file: BinaryIO, *, last: int | None = None) -> list[Segment]:
+    """Return the segments up to the picture's end, or to the first with the marker ``last``, as far as there is a file.
 
     What stands between them is passed over.
 
     Raises:
         TooManyPixels: there are more than :data:`MAX_SEGMENTS`.
     """
+    found: list[Segment] = []
     at, count = len(SOI), 0
     while True:
         file.seek(at)
@@ -87,24 +87,26 @@ def segments(file: BinaryIO) -> Iterator[Segment]:
             file.seek(at)
             head = file.read(4)
         if len(head) < 2 or head[1] == EOI:
-            return
+            return found
         count += 1
         if count > MAX_SEGMENTS:
             raise TooManyPixels(f"Image has too many segments - max {MAX_SEGMENTS}")
         marker = head[1]
         if marker in _ALONE:
-            yield Segment(marker, at, at + 2, at + 2)
+            found.append(Segment(marker, at, at + 2, at + 2))
             at += 2
             continue
         if len(head) < 4:
-            return
+            return found
         # A length that does not even count itself holds nothing.
         end = at + 2 + max(int.from_bytes(head[2:], "big"), 2)
-        yield Segment(marker, at, at + 4, end)
+        found.append(Segment(marker, at, at + 4, end))
+        if marker == last:
+            return found
         at = end
         if marker == SOS:
             at = _next_marker(file, end, _MARKER_IN_SCAN)
-            yield Segment(SCAN_DATA, end, end, at)
+            found.append(Segment(SCAN_DATA, end, end, at))
 
 
 def _next_marker(file: BinaryIO, at: int, marker: re.Pattern[bytes]) -> int:
@@ -160,20 +162,18 @@ def read_head(file: BinaryIO) -> Head:
         TooManyPixels: more than :data:`MAX_SEGMENTS` come before it.
         UnavailableFormat: nothing at hand decodes this kind of JPEG, and no browser shows it.
     """
-    frame, substitute, components = b"", None, 0
-    metadata = _Metadata()
-    for segment in segments(file):
-        if segment.marker == SOS:
-            scan = data(file, segment)
-            decoded = SOI + frame + _written(SOS, scan)
-            return Head(decoded, metadata.found(), substitute, scan[:1] == bytes((components,)))
+    decoded, substitute, components = SOI, None, 0
+    found = segments(file, last=SOS)
+    for segment in found:
         if segment.marker in _FRAMES:
             told = data(file, segment)
-            frame += _written(segment.marker, told)
+            decoded += _written(segment.marker, told)
             components = _sequential_components(segment.marker, told)
             substitute = _substitute(segment.marker, told)
-        elif segment.marker == COM or 0xE1 <= segment.marker <= 0xED:
-            metadata.take(segment.marker, data(file, segment))
+        elif segment.marker == SOS:
+            told = data(file, segment)
+            decoded += _written(SOS, told)
+            return Head(decoded, _metadata(file, found), substitute, told[:1] == bytes((components,)))
     raise BrokenImage
 
 
@@ -191,38 +191,32 @@ def _substitute(marker: int, frame: bytes) -> str | None:
     raise UnavailableFormat(f"Unavailable image format (JPEG, process {marker - 0xC0}, {bits} bits)")
 
 
-class _Metadata:
-    """Collects what the segments tell; what is broken is left out."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Any] = {}
-        self._exif = bytearray()
-        self._profile: dict[int, bytes] = {}
-        self._profile_parts = 0
-
-    def take(self, marker: int, told: bytes) -> None:
-        if marker == COM:
-            self._found["comment"] = told
-        elif marker == 0xE1 and told.startswith(exif.HEADER):
+def _metadata(file: BinaryIO, found: list[Segment]) -> dict[str, Any]:
+    """Return what the segments tell; what is broken is left out, and a profile of which a part is missing is none."""
+    metadata: dict[str, Any] = {}
+    block, profile, parts = bytearray(), dict[int, bytes](), 0
+    for segment in found:
+        if segment.marker == COM:
+            metadata["comment"] = data(file, segment)
+        if not 0xE1 <= segment.marker <= 0xED:
+            continue
+        told = data(file, segment)
+        if segment.marker == 0xE1 and told.startswith(exif.HEADER):
             # A block that is longer than a segment goes on in the next.
-            if len(self._exif) + len(told) <= MAX_METADATA_BYTES:
-                self._exif += told.removeprefix(exif.HEADER)
-        elif marker == 0xE1 and told.startswith(_XMP):
-            self._found["xmp"] = told.removeprefix(_XMP)
-        elif marker == 0xE2 and told.startswith(_ICC) and len(told) >= len(_ICC) + 2:
-            number, self._profile_parts = told[len(_ICC) : len(_ICC) + 2]
-            self._profile.setdefault(number, told[len(_ICC) + 2 :])
-        elif marker == 0xED and told.startswith(_PHOTOSHOP):
-            self._found.setdefault("photoshop", {}).update(_resources(told.removeprefix(_PHOTOSHOP)))
-
-    def found(self) -> dict[str, Any]:
-        """Return what is whole; a profile of which a part is missing is none."""
-        if self._exif:
-            self._found["exif"] = exif.HEADER + bytes(self._exif)
-        parts = range(1, self._profile_parts + 1)
-        if self._profile and all(number in self._profile for number in parts):
-            self._found["icc_profile"] = b"".join(self._profile[number] for number in parts)
-        return self._found
+            if len(block) + len(told) <= MAX_METADATA_BYTES:
+                block += told.removeprefix(exif.HEADER)
+        elif segment.marker == 0xE1 and told.startswith(_XMP):
+            metadata["xmp"] = told.removeprefix(_XMP)
+        elif segment.marker == 0xE2 and told.startswith(_ICC) and len(told) >= len(_ICC) + 2:
+            number, parts = told[len(_ICC) : len(_ICC) + 2]
+            profile.setdefault(number, told[len(_ICC) + 2 :])
+        elif segment.marker == 0xED and told.startswith(_PHOTOSHOP):
+            metadata.setdefault("photoshop", {}).update(_resources(told.removeprefix(_PHOTOSHOP)))
+    if block:
+        metadata["exif"] = exif.HEADER + bytes(block)
+    if profile and all(number in profile for number in range(1, parts + 1)):
+        metadata["icc_profile"] = b"".join(profile[number] for number in range(1, parts + 1))
+    return metadata
 
 
 def _resources(told: bytes) -> dict[int, bytes]:

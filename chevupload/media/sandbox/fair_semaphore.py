@@ -51,25 +51,27 @@ class FairSemaphore:
         Raises:
             Busy: nothing became free in time; or, at once, others have a better right to wait.
         """
-        self._acquire(sender, seconds)
+        with self._lock:
+            waiter = None
+            if self._in_use.total() < self._most:
+                self._admit(sender)
+            else:
+                self._make_room_for(sender)
+                waiter = _Waiter(sender)
+                self._waiting.append(waiter)
+        if waiter is not None:
+            self._wait(waiter, seconds)
         try:
             yield
         finally:
             self._release(sender)
 
-    def _acquire(self, sender: str, seconds: float) -> None:
-        with self._lock:
-            if self._in_use.total() < self._most:
-                self._admit(sender)
-                return
-            self._make_room_for(sender)
-            waiter = _Waiter(sender)
-            self._waiting.append(waiter)
+    def _wait(self, waiter: _Waiter, seconds: float) -> None:
         try:
             waiter.is_over.wait(seconds)
         except BaseException:
             if self._was_admitted(waiter):
-                self._release(sender)
+                self._release(waiter.sender)
             raise
         if not self._was_admitted(waiter):
             raise _full() if waiter.is_over.is_set() else Busy("no decoder was free in time")
