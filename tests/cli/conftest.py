@@ -60,7 +60,7 @@ def server(start, site_folder):
     site = Site(site_folder)
     site.accounts.add_user("ann")
     site.close()
-    with start(site_folder, "--guest-key", "guests", "--sweep-minutes", "0.001") as running:
+    with start(site_folder, "--guest-key", "guests", "--sweep-minutes", "0.02") as running:
         yield running
 
 

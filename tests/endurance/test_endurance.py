@@ -33,7 +33,7 @@ def test_workers_that_are_killed(tmp_path):
     """
     pytest.importorskip("s3fs", reason="the extra s3 is not installed")
     pytest.importorskip("moto.server", reason="moto's server is not installed")
-    found = run_shared(tmp_path, uploads=40, kills=3, keys=True, pauses=0, patience=PATIENCE)
+    found = run_shared(tmp_path, uploads=40, kills=3, keys=True, workers=2, pauses=0, patience=PATIENCE)
     assert found.is_sound, found
     assert found.killed >= 3
     assert found.acknowledged + found.given_up >= 40
@@ -45,7 +45,7 @@ def test_views_are_counted_once(tmp_path):
     """However many clients look at one picture through two servers, each view is written when these end."""
     pytest.importorskip("s3fs", reason="the extra s3 is not installed")
     pytest.importorskip("moto.server", reason="moto's server is not installed")
-    found = run_views(tmp_path, views=300)
+    found = run_views(tmp_path, views=300, workers=2)
     assert (found.seen, found.broken, found.counted) == (300, 0, 300)
 
 

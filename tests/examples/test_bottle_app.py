@@ -13,11 +13,15 @@ from tests.examples.story import Browser, running, script, tell
 from tests.support import SECONDS, picture
 
 
-@pytest.fixture
-def address(tmp_path):
-    """Run the example in an empty folder."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return an empty folder."""
+    return tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    """Run the example in that folder."""
     with running(*script("bottle_app.py"), folder=folder) as found:
         yield found
 
@@ -27,31 +31,31 @@ def test_story(address, tmp_path):
     tell(address, tmp_path)
 
 
-def test_a_user_has_a_quota(address, tmp_path):
+def test_a_user_has_a_quota(address, folder):
     """Which is the site's to change, holds for its form and for keys, and is told in words."""
-    ann = Browser(address)
-    ann.fill("/register", {"name": "ann", "password": "correct horse"})
-    ann.fill("/", {"title": "Kept"}, picture=picture(), having="picture")
-    assert "0.0 of 100 MB are used." in ann.see("/")
+    fay = Browser(address)
+    fay.fill("/register", {"name": "fay", "password": "correct horse"})
+    fay.fill("/", {"title": "Kept"}, picture=picture(), having="picture")
+    assert "0.0 of 100 MB are used." in fay.see("/")
 
-    with contextlib.closing(sqlite3.connect(tmp_path / "empty" / "bottle-app-data" / "site.db")) as site, site:
-        site.execute("UPDATE users SET quota_bytes = 200")
+    with contextlib.closing(sqlite3.connect(folder / "bottle-app-data" / "site.db")) as site, site:
+        site.execute("UPDATE users SET quota_bytes = 200 WHERE name = 'fay'")
 
-    told = ann.refused("/", {"title": "Too much"}, picture=picture((400, 300)), having="picture")
+    told = fay.refused("/", {"title": "Too much"}, picture=picture((400, 300)), having="picture")
     assert told == f"Quota exceeded: {len(picture())} of 200 bytes are used"
-    assert "Too much" not in re.sub('value="[^"]*"', "", ann.see("/"))
+    assert "Too much" not in re.sub('value="[^"]*"', "", fay.see("/"))
 
 
 def test_forms_are_taken_from_this_site_only(address):
     """Whatever cookies a browser sends along."""
-    ann = Browser(address)
-    ann.fill("/register", {"name": "ann", "password": "correct horse"})
+    gus = Browser(address)
+    gus.fill("/register", {"name": "gus", "password": "correct horse"})
 
     for path in ("/", "/login", "/register", "/logout", "/delete-account"):
         for token in ({}, {"token": "x"}, {"token": "ü"}):
             data = {"name": "eve", "password": "correct horse"} | token
-            assert ann._session.post(address + path, data=data, timeout=SECONDS).status_code == 403
-    ann.see("/")
+            assert gus._session.post(address + path, data=data, timeout=SECONDS).status_code == 403
+    gus.see("/")
 
 
 def test_the_page_of_keys_sends_visitors_to_sign_in(address):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import io
 import itertools
 import json
 import os
@@ -18,11 +19,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import requests
 from sqlalchemy import create_engine
 
+from chevupload.cli import main
 from tests.databases import new_database, running_postgres
 from tests.nginx import needs_nginx, open_folder, running_nginx
 from tests.ports import free_port
@@ -90,13 +93,17 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     def run(self, *arguments: str) -> str:
-        """Run a command of chevupload's and return what it prints."""
-        command = [sys.executable, "-m", "chevupload", *arguments]
-        done = subprocess.run(
-            command, cwd=EXAMPLE, env=self.environment(), capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        return done.stdout.strip()
+        """Run a command of chevupload's with these variables, in this process, and return what it prints."""
+        output, errors = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.variables),
+            contextlib.chdir(EXAMPLE),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            status = main([*arguments])
+        assert (status, errors.getvalue()) == (0, "")
+        return output.getvalue().strip()
 
     def environment(self) -> dict[str, str]:
         return environment() | {"PYTHONDONTWRITEBYTECODE": "1"} | self.variables
@@ -172,13 +179,6 @@ def first(site):
 
 
 @pytest.fixture(scope="module")
-def second(site):
-    """Run the second machine's gunicorn."""
-    with site.gunicorn() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def address(site, first):
     """Run the first machine's nginx, at the site's public address."""
     with site.nginx(first, port=site.port) as url:
@@ -246,20 +246,20 @@ def test_uploads_come_in_and_are_read(address, key):
         assert (part.status_code, part.content) == (206, b"PNG")
 
 
-def test_two_machines_are_one_site(site, address, second, key):
+def test_two_machines_are_one_site(site, address, first, key):
     """What one took, the other shows and deletes; and nginx before both misses nobody when one stops."""
-    with site.nginx(second) as other:
+    with site.gunicorn() as second, site.nginx(second) as other:
         found = image(send(address, key))
         at_other = {name: found[name].replace(address, other) for name in ("url", "url_viewer", "delete_url")}
         assert requests.get(at_other["url_viewer"], timeout=SECONDS).status_code == 200
         assert requests.get(at_other["url"], timeout=SECONDS).status_code == 200
         assert requests.post(at_other["delete_url"], timeout=SECONDS).status_code == 200
         assert requests.get(found["url_viewer"], timeout=SECONDS).status_code == 404
-    with site.gunicorn() as third, site.nginx(second, third) as before_both:
-        assert {send(before_both, key).status_code for _ in range(6)} == {200}
-        third.process.send_signal(signal.SIGTERM)
-        third.process.wait(SECONDS)
-        assert {send(before_both, key).status_code for _ in range(6)} == {200}
+        with site.nginx(first, second) as before_both:
+            assert {send(before_both, key).status_code for _ in range(6)} == {200}
+            second.process.send_signal(signal.SIGTERM)
+            second.process.wait(SECONDS)
+            assert {send(before_both, key).status_code for _ in range(6)} == {200}
 
 
 def test_health(address):
@@ -274,8 +274,9 @@ def test_a_revoked_key_is_refused(site, address, key):
     assert send(address, ending["key"]).status_code == 200
     site.run("key", "revoke", ending["id"])
     assert_json(send(address, ending["key"]), 401)
+    content = os.urandom(5_000_000)
     for _ in range(30):
-        assert_json(send(address, ending["key"], os.urandom(5_000_000)), 401)
+        assert_json(send(address, ending["key"], content), 401)
     assert send(address, key).status_code == 200
 
 
@@ -284,8 +285,9 @@ def test_what_is_too_large_is_refused_in_json(site, address, key):
     content = os.urandom(MAX_BYTES + 1)
     for _ in range(5):
         assert_json(send(address, key, content), 413)
+    far_too_large = os.urandom(4 * MAX_BYTES)
     for _ in range(30):
-        assert_json(send(address, key, os.urandom(4 * MAX_BYTES)), 413)
+        assert_json(send(address, key, far_too_large), 413)
     body = b"--x\r\nContent-Disposition: form-data; name=source; filename=c.png\r\n\r\n" + content + b"\r\n--x--\r\n"
     pieces = (body[start : start + 100_000] for start in range(0, len(body), 100_000))
     assert_json(send(address, key, data=pieces, headers={"Content-Type": "multipart/form-data; boundary=x"}), 413)

@@ -9,12 +9,10 @@ from tests.examples.story import Browser, running, script, tell
 from tests.support import SECONDS
 
 
-@pytest.fixture
-def address(tmp_path):
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
     """Run the example in an empty folder."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    with running(*script("falcon_app.py"), folder=folder) as found:
+    with running(*script("falcon_app.py"), folder=tmp_path_factory.mktemp("empty")) as found:
         yield found
 
 
@@ -25,14 +23,14 @@ def test_story(address, tmp_path):
 
 def test_forms_are_taken_from_this_site_only(address):
     """Whatever cookies a browser sends along."""
-    ann = Browser(address)
-    ann.fill("/register", {"name": "ann", "password": "correct horse"})
+    gus = Browser(address)
+    gus.fill("/register", {"name": "gus", "password": "correct horse"})
 
     for path in ("/", "/login", "/register", "/logout", "/delete-account"):
         for token in ({}, {"token": "x"}, {"token": "ü"}):
             data = {"name": "eve", "password": "correct horse"} | token
-            assert ann._session.post(address + path, data=data, timeout=SECONDS).status_code == 403
-    ann.see("/")
+            assert gus._session.post(address + path, data=data, timeout=SECONDS).status_code == 403
+    gus.see("/")
 
 
 def test_the_page_of_keys_sends_visitors_to_sign_in(address):

@@ -17,15 +17,13 @@ PATH = f"{ROOT}{os.pathsep}{ROOT / 'examples'}"
 PSERVE = ("env", f"PYTHONPATH={PATH}", sys.executable, "-m", "pyramid.scripts.pserve", INI, "http_port={port}")
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
     """Return an empty folder."""
-    made = tmp_path / "empty"
-    made.mkdir()
-    return made
+    return tmp_path_factory.mktemp("empty")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(folder):
     """Run the example in that folder."""
     with running(*PSERVE, folder=folder) as found:
@@ -41,9 +39,9 @@ def test_story(address, folder, tmp_path):
 
 def test_commands(address, folder):
     """Beside the running server."""
-    ann = Browser(address)
-    ann.fill("/register", {"name": "ann", "password": "correct horse"})
-    ann.fill("/", {}, picture=picture((320, 200)), having='name="picture"')
+    fay = Browser(address)
+    fay.fill("/register", {"name": "fay", "password": "correct horse"})
+    fay.fill("/", {}, picture=picture((320, 200)), having='name="picture"')
     said = {}
     for command in ("create-tables", "sweep", "check"):
         run = subprocess.run(
@@ -63,13 +61,13 @@ def test_commands(address, folder):
 
 def test_forms_are_taken_from_this_site_only(address):
     """Whatever cookies a browser sends along."""
-    ann = Browser(address)
-    ann.fill("/register", {"name": "ann", "password": "correct horse"})
+    gus = Browser(address)
+    gus.fill("/register", {"name": "gus", "password": "correct horse"})
     for path in ("/", "/login", "/register", "/logout", "/delete-account"):
         for token in ({}, {"csrf_token": "x"}):
             data = {"name": "eve", "password": "correct horse"} | token
-            assert ann._session.post(address + path, data=data, timeout=SECONDS).status_code == 400
-    ann.see("/")
+            assert gus._session.post(address + path, data=data, timeout=SECONDS).status_code == 400
+    gus.see("/")
 
 
 def test_the_page_of_keys_sends_visitors_to_sign_in(address):
