@@ -86,6 +86,7 @@ def test_every_public_name_is_there(module: str) -> None:
     assert set(loaded.__all__) <= set(dir(loaded))
 
 
+@pytest.mark.slow
 def test_dir_shows_the_public_names_and_loads_nothing() -> None:
     """Modules of ours that happen to be loaded are no public names."""
     code = """
@@ -109,6 +110,7 @@ def test_help_shows_the_public_names() -> None:
     assert "Mount a Chevereto-compatible upload API" in text
 
 
+@pytest.mark.slow
 def test_help_loads_no_host_and_no_decoder() -> None:
     """The classes that it shows bring SQLAlchemy and what the API needs, and nothing that is an extra."""
     code = "import sys, pydoc, chevupload; pydoc.render_doc(chevupload); print(*sys.modules)"

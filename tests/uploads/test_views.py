@@ -118,6 +118,7 @@ def test_views_that_cannot_be_written_do_not_fill_the_memory(catalog, caplog, mo
     assert catalog.added == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_each_process_writes_its_own(tmp_path):
     """What was counted before a fork is written once, and a child whose parent was counting goes on by itself."""
