@@ -72,10 +72,13 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_collection_modifyitems(items):
     """Give each test the marks of its folder and of its fixtures."""
+    marks = {
+        path: [FOLDERS[folder] for folder in path.parents if folder in FOLDERS]
+        for path in {item.path for item in items}
+    }
     for item in items:
-        for folder in item.path.parents:
-            if folder in FOLDERS:
-                item.add_marker(FOLDERS[folder])
+        for mark in marks[item.path]:
+            item.add_marker(mark)
         parameters = getattr(item, "callspec", None)
         named = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
         if SERVERS & {*item.fixturenames, *named}:

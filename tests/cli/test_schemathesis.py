@@ -6,13 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 from chevupload.site.data_folder import Site
 from tests.support import IS_LONG, ROOT, environment, files_in
 
-pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+# It is not imported: that takes a second, also where this test is not wanted.
+pytestmark = pytest.mark.skipif(find_spec("schemathesis") is None, reason="schemathesis is not installed")
 
 
 @pytest.mark.timeout(1_800)

@@ -54,13 +54,13 @@ def test_a_page_after_an_upload_without_scripts_does(stand):
 
 
 @pytest.mark.parametrize(
-    ("content", "name"),
-    [(noise((80, 60)), "a.png"), (animation("GIF", (900, 600)), "a.gif"), (noise((90, 90)), "a.png")],
+    ("make_content", "arguments", "name"),
+    [(noise, ((80, 60),), "a.png"), (animation, ("GIF", (900, 600)), "a.gif"), (noise, ((90, 90),), "a.png")],
     ids=["small", "moving", "square"],
 )
-def test_without_a_choice_there_is_none(stand, content, name):
+def test_without_a_choice_there_is_none(stand, make_content, arguments, name):
     """A picture that is small, or that would stop moving."""
-    image = stand.upload(content, name)
+    image = stand.upload(make_content(*arguments), name)
     assert sets(stand.open(image["url_viewer"]).text) == ([], [])
 
 
