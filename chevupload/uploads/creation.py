@@ -9,8 +9,18 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from chevupload.errors import AlbumTaken, ConfigError, Refusal, RequestDenied, RequestTaken, TicketUsed
-from chevupload.model import MediaFile, MediaJob, MediaResult, Principal, Upload
+from chevupload.errors import (
+    AlbumTaken,
+    CatalogError,
+    ConfigError,
+    FileExists,
+    NameTaken,
+    Refusal,
+    RequestDenied,
+    RequestTaken,
+    TicketUsed,
+)
+from chevupload.model import MediaFile, MediaJob, Principal, Upload
 from chevupload.naming import random_id
 from chevupload.policy.quota import Quota
 from chevupload.protocols import EditableAlbumRecords, IdempotentRecords, TicketRecords
@@ -21,11 +31,13 @@ from chevupload.uploads.duplicates import Duplicates
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.persist import Reservation, Writer
-from chevupload.uploads.record import Source, Stored, build_record, candidates
-from chevupload.uploads.references import check_references
+from chevupload.uploads.record import Source, Stored, build_record, other_name
+from chevupload.uploads.references import check_album, check_category
 from chevupload.uploads.ticket_uses import choose_use, digests
 from chevupload.uploads.upload_log import UploadLog
 
+_NAME_ATTEMPTS = 8
+"""Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
 _MORE_ATTEMPTS = 3
 """To take a use of a ticket, or to make an album: what others take first they may give back."""
 
@@ -49,7 +61,7 @@ class Creation:
         self.is_idempotent = isinstance(catalog, IdempotentRecords)
         self._uses = catalog if isinstance(catalog, TicketRecords) else None
         self._requests = catalog if isinstance(catalog, IdempotentRecords) else None
-        self._duplicates = Duplicates(context)
+        self._duplicates = None if self._config.policy.duplicates == "allow" else Duplicates(context)
         if self._config.policy.album_names and not isinstance(catalog, EditableAlbumRecords):
             raise ConfigError("Policy(album_names=True) needs a catalog with the methods of EditableAlbumRecords")
 
@@ -83,6 +95,7 @@ class Creation:
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
             ConfigError: a session that the catalog cannot join, or a quota where no usage is kept.
         """
+        hooks = self._context.hooks
         log.owner, log.bytes = sender.user_id, source.spool.size
         log.done("receive")
         if not sender.may("upload"):
@@ -93,8 +106,15 @@ class Creation:
         if refusal is not None:
             raise refusal
         quota = self.quota(sender)
-        self._check(parameters, sender, session)
-        if (earlier := self._duplicates.of_source(source, parameters, sender)) is not None:
+        if sender.is_guest and not self._config.policy.guests:
+            raise RequestDenied
+        if parameters.album_id is not None:
+            check_album(self._context, sender, parameters.album_id, session)
+        if parameters.category_id is not None:
+            check_category(self._context, parameters.category_id)
+        if self._duplicates is not None:
+            earlier = self._duplicates.of_source(source, parameters, sender)
+        if earlier is not None:
             return Stored(earlier, is_repeated=True, is_duplicate=True)
         log.done("check")
         album, is_new = None, False
@@ -115,18 +135,29 @@ class Creation:
                 received_at=self._clock(),
                 request_digest=request_digest,
             )
-            if (earlier := self._duplicates.of_record(record, source, parameters, sender)) is not None:
+            if self._duplicates is not None:
+                earlier = self._duplicates.of_record(record, source, parameters, sender)
+            if earlier is not None:
                 return Stored(earlier, is_repeated=True, is_duplicate=True)
             record = self._context.storages.chosen(record, sender)
-            files = _files(source, media)
-            self._context.hooks.ask(record, sender, files[0].path)
+            files = media.files
+            if media.original is None:
+                files = (MediaFile(path=source.spool.path, size=source.spool.size), *files)
+            if hooks.before_store is not None:
+                with open(files[0].path, "rb") as file:
+                    hooks.before_store(record, sender, file)
             log.done("check")
             writer = self._writer if session is None else self._transactions.writer(session, sender)
             until = None if sender.ticket is None else sender.ticket.expires_at
-            reservation = Reservation(quota=quota, taken_until=until, album=album if is_new else None)
+            reservation = Reservation(
+                counted=self._config.policy.usage,
+                quota=quota,
+                taken_until=until,
+                album=album if is_new else None,
+            )
             stored = self._store(writer, record, files, source, sender, log, reservation, session)
-        if session is None and not stored.is_repeated:
-            self._context.hooks.uploaded(stored.upload, sender)
+        if hooks.on_upload is not None and session is None and not stored.is_repeated:
+            hooks.uploaded(stored.upload, sender)
         return stored
 
     def was_requested(self, request_digest: str) -> bool:
@@ -198,26 +229,37 @@ class Creation:
         reservation: Reservation,
         session: Any,
     ) -> Stored:
-        """Store a record, or return what another request has stored meanwhile that is the same."""
-        ticket = sender.ticket
-        attempts = (1 if ticket is None else ticket.uses + _MORE_ATTEMPTS) + _MORE_ATTEMPTS * bool(reservation.album)
-        for _ in range(attempts):
+        """Store a record under a name that is free, or return what another request has stored meanwhile of the same.
+
+        Raises:
+            QuotaExceeded: its owner would keep more than ``quota``; nothing was stored.
+            RequestPending: others were faster each time, with the same ticket or new album.
+            BackendError: a part is away; nothing was stored, or the sweep will remove it.
+        """
+        uses = 0 if sender.ticket is None else sender.ticket.uses + _MORE_ATTEMPTS
+        upload = record
+        reason: Exception = CatalogError("no free name")
+        for _ in range(_NAME_ATTEMPTS + uses + _MORE_ATTEMPTS * bool(reservation.album)):
             try:
-                names = candidates(record, self._config.policy)
-                return Stored(writer.store(names, files, log, reservation))
+                writer.store(upload, files, log, reservation)
+                return Stored(upload)
+            except (NameTaken, FileExists):
+                upload = replace(upload, name=other_name(record.name, self._config.policy))
             except AlbumTaken:
                 # Another upload has made it, or this one, whose name was not free.
+                reason = pending()
                 assert reservation.album is not None, "no new album"
                 album, is_new = self._albums.named(sender, reservation.album.title, session=session)
-                record = replace(record, album_id=album.id)
+                upload = replace(upload, album_id=album.id)
                 reservation = replace(reservation, album=album if is_new else None)
             except RequestTaken:
                 # Of several at the same time, the first one to reserve has won; the others had not seen it.
-                digest, earlier = self._find_request(record.request_digest, source, sender)
+                reason = pending()
+                digest, earlier = self._find_request(upload.request_digest, source, sender)
                 if earlier is not None:
                     return Stored(earlier, is_repeated=True)
-                record = replace(record, request_digest=digest)
-        raise pending()
+                upload = replace(upload, request_digest=digest)
+        raise reason
 
     def _find_request(self, digest: str | None, source: Source, sender: Principal) -> tuple[str | None, Upload | None]:
         """Return the digest that the upload of a request has, and what a request with it has stored before.
@@ -250,15 +292,3 @@ class Creation:
             transactions=self._transactions,
             now=self._clock(),
         )
-
-    def _check(self, parameters: Parameters, principal: Principal, session: Any) -> None:
-        """Refuse what costs nothing to refuse, before anything is decoded."""
-        if principal.is_guest and not self._config.policy.guests:
-            raise RequestDenied
-        check_references(self._context, principal, parameters.album_id, parameters.category_id, session)
-
-
-def _files(source: Source, media: MediaResult) -> tuple[MediaFile, ...]:
-    """List the local files in the order of :attr:`Upload.paths`."""
-    unchanged = () if media.original else (MediaFile(path=source.spool.path, size=source.spool.size),)
-    return (*unchanged, *media.files)

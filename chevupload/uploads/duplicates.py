@@ -35,17 +35,13 @@ class Duplicates:
             ConfigError: the catalog cannot look for duplicates.
         """
         self._policy, self._clock = context.config.policy, context.clock
-        self._records: DuplicateRecords | None = None
-        if self._policy.duplicates != "allow":
-            if not isinstance(context.catalog, DuplicateRecords):
-                chosen = f"Policy(duplicates={self._policy.duplicates!r})"
-                raise ConfigError(f"{chosen} needs a catalog with the methods of DuplicateRecords")
-            self._records = context.catalog
+        if not isinstance(context.catalog, DuplicateRecords):
+            chosen = f"Policy(duplicates={self._policy.duplicates!r})"
+            raise ConfigError(f"{chosen} needs a catalog with the methods of DuplicateRecords")
+        self._records: DuplicateRecords = context.catalog
 
     def of_source(self, source: Source, parameters: Parameters, sender: Principal) -> Upload | None:
         """Return the earlier upload that was stored as the file came, before it is decoded."""
-        if self._records is None:
-            return None
         self._refuse(source.spool.md5, sender)
         if not self._may_return(sender) or parameters.width is not None:
             # With a width, what would be stored is another picture.
@@ -56,8 +52,6 @@ class Duplicates:
 
     def of_record(self, record: Upload, source: Source, parameters: Parameters, sender: Principal) -> Upload | None:
         """Return the earlier upload of which the same is stored as ``record`` is about to store."""
-        if self._records is None:
-            return None
         source_md5, now = source.spool.md5, self._clock()
         is_changed = record.md5 != source_md5
         if is_changed:
@@ -75,7 +69,6 @@ class Duplicates:
     def _refuse(self, md5: str, sender: Principal) -> None:
         if self._policy.duplicates != "reject" or sender.is_admin:
             return
-        assert self._records is not None, "not without records"
         if self._records.has_duplicate(md5, owner_id=sender.user_id, since=self._clock() - _WINDOW):
             raise DuplicateUpload
 
@@ -92,7 +85,6 @@ class Duplicates:
         self, field: Literal["md5", "source_md5"], md5: str, sender: Principal, now: datetime
     ) -> Iterable[Upload]:
         """Return the uploads of the sender's with this hash, those in the key's album alone if it is for one."""
-        assert self._records is not None, "not without records"
         assert sender.user_id is not None, "no guest"
         found = self._records.duplicates(md5, field=field, owner_id=sender.user_id, now=now, limit=_MOST)
         return [upload for upload in found if sender.album_id in (None, upload.album_id)]

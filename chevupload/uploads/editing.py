@@ -14,7 +14,7 @@ from chevupload.protocols import AuditRecords, EditableRecords
 from chevupload.uploads.context import UploadContext
 from chevupload.uploads.parameters import check_changes
 from chevupload.uploads.record import end_of_life
-from chevupload.uploads.references import check_references
+from chevupload.uploads.references import check_album, check_category
 
 
 class Changes(TypedDict, total=False):
@@ -67,7 +67,10 @@ class Editing:
         """Return the new values of fields of a record."""
         config, owner = self._context.config, as_principal(upload.owner_id)
         values = check_changes(changes, owner, max_tags=config.limits.max_tags)
-        check_references(self._context, owner, values.get("album_id"), values.get("category_id"), session)
+        if (album_id := values.get("album_id")) is not None:
+            check_album(self._context, owner, album_id, session)
+        if (category_id := values.get("category_id")) is not None:
+            check_category(self._context, category_id)
         if "expiration" in values:
             sender = principal_of(self._context.keys, upload.owner_id) or owner
             now = self._context.clock().replace(microsecond=0)

@@ -69,16 +69,6 @@ class Hooks:
                 raise ConfigError(f"Hooks.on_event: a handler's name has letters, digits, _, . and - alone: {name!r}")
             _HANDLER.checked(f"Hooks.on_event[{name!r}]", handler)
 
-    def ask(self, upload: Upload, principal: Principal, path: str) -> None:
-        """Ask whether ``upload``, whose original is the local file ``path``, may be stored.
-
-        Raises:
-            Refusal: it may not.
-        """
-        if self.before_store is not None:
-            with open(path, "rb") as file:
-                self.before_store(upload, principal, file)
-
     def uploaded(self, upload: Upload, principal: Principal) -> None:
         """Tell of an upload. An error of the hook is logged: the upload is there."""
         if self.on_upload is not None:

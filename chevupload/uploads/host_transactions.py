@@ -119,7 +119,8 @@ class HostTransactions:
             # transaction is still open, the database has us wait for its end, which may be that the upload is ready.
             # Its request may have been repeated since, and is not needed for what is only going to be removed.
             with contextlib.suppress(NameTaken):
-                self._writer.reserve(replace(upload, request_digest=None), Reservation())
+                records: Any = self._records
+                records.reserve(replace(upload, request_digest=None), **Reservation(counted=self._counted).arguments())
             if self._records.abandon(upload.id):
                 self._writer.clear(upload)
         settled = self._records.get(upload.id)
@@ -166,27 +167,17 @@ class SessionWriter(Writer):
         self._session, self._held = session, held
         self._stored = stored
 
-    def store(
-        self,
-        candidates: Iterable[Upload],
-        files: tuple[MediaFile, ...],
-        log: UploadLog,
-        reservation: Reservation,
-    ) -> Upload:
-        """Store ``files``; see :meth:`Writer.store`. Readers see them when the transaction commits."""
-        upload = super().store(candidates, files, log, reservation)
-        self._held[upload.id] = Held(ref(self._session), upload)
-        self._stored.append(upload)
-        return upload
-
-    def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
+    def store(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
+        """See :meth:`Writer.store`. Readers see the upload when the transaction commits."""
         self._intents.add(upload)
         try:
-            super()._write(upload, files, log, reservation)
+            super().store(upload, files, log, reservation)
         except (Taken, QuotaExceeded):
             # Nothing of it was written. After any other error nobody knows, and the entry stays for the sweep.
             self._intents.remove(upload)
             raise
+        self._held[upload.id] = Held(ref(self._session), upload)
+        self._stored.append(upload)
 
     def _undo(self, upload: Upload, written: Iterable[str], *, frees_use: bool) -> bool:
         is_undone = super()._undo(upload, written, frees_use=frees_use)

@@ -7,7 +7,6 @@ everything. Between the two, the files of one upload are written at the same tim
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from chevupload.clock import Clock
-from chevupload.errors import BackendError, CatalogError, FileExists, NameTaken
+from chevupload.errors import BackendError, FileExists
 from chevupload.model import Album, MediaFile, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota
 from chevupload.protocols import (
@@ -43,14 +42,27 @@ class Reservation:
     """What is recorded, or held, together with an upload before its files are written.
 
     Attributes:
+        counted: whose bytes count, where usage is kept; None keeps none.
         quota: how much its owner may keep.
         taken_until: until when the use of a ticket is taken; see :class:`~chevupload.protocols.TicketRecords`.
         album: a new one that it is in; see :class:`~chevupload.protocols.EditableAlbumRecords`.
     """
 
+    counted: Counted | None = None
     quota: Quota = UNLIMITED
     taken_until: datetime | None = None
     album: Album | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what ``reserve`` of the records is called with: records without an ability do not know its words."""
+        known: dict[str, Any] = {}
+        if self.counted is not None:
+            known |= {"counted": self.counted, "quota": self.quota}
+        if self.taken_until is not None:
+            known["taken_until"] = self.taken_until
+        if self.album is not None:
+            known["album"] = self.album
+        return known
 
 
 class Writer:
@@ -72,26 +84,36 @@ class Writer:
         self._storages = storages
         self._hooks = hooks
 
-    def store(
-        self,
-        candidates: Iterable[Upload],
-        files: tuple[MediaFile, ...],
-        log: UploadLog,
-        reservation: Reservation,
-    ) -> Upload:
-        """Store ``files`` under the first of the candidates' names that is free, and return that upload.
+    def store(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
+        """Reserve, put and publish; on any error undo what was done.
 
         Raises:
             QuotaExceeded: its owner would keep more than ``quota``; nothing was stored.
+            NameTaken, FileExists: another upload has its name, or a stranger's file; nothing was stored.
             RequestTaken, AlbumTaken: another upload of the same request, or with the same new album, was faster;
                 nothing was stored.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
-        for upload in candidates:
-            with contextlib.suppress(NameTaken, FileExists):
-                self._write(upload, files, log, reservation)
-                return upload
-        raise CatalogError("no free name")
+        storage = self._storages.of(upload)
+        records: Any = self._records
+        records.reserve(upload, **reservation.arguments())
+        log.done("reserve")
+        # Filled before a file is there, so that an interruption at any moment leaves no unknown file.
+        written: list[str] = []
+        try:
+            if isinstance(storage, AdoptingStorage):
+                _adopt(storage, upload, files, written)
+            else:
+                _save(storage, upload, files, written)
+            log.done("put")
+            if self._event_records is None:
+                self._records.publish(upload.id)
+            else:
+                self._event_records.publish(upload.id, event=new_event("stored", upload, self._clock()))
+            log.done("publish")
+        except BaseException:
+            self._undo(upload, written, frees_use=reservation.taken_until is not None)
+            raise
 
     def withdraw(self, upload: Upload) -> bool:
         """Take an upload away from its readers, and leave its files to :meth:`clear`. False when it was gone.
@@ -123,19 +145,6 @@ class Writer:
         self._forget([upload for upload in uploads if upload.id not in failed])
         return failed
 
-    def reserve(self, upload: Upload, reservation: Reservation) -> None:
-        """Record an upload as pending; see UploadRecords, UsageRecords, TicketRecords and EditableAlbumRecords."""
-        # Records without an ability do not know its words.
-        known: dict[str, Any] = {}
-        if self._counted is not None:
-            known |= {"counted": self._counted, "quota": reservation.quota}
-        if reservation.taken_until is not None:
-            known["taken_until"] = reservation.taken_until
-        if reservation.album is not None:
-            known["album"] = reservation.album
-        records: Any = self._records
-        records.reserve(upload, **known)
-
     def _forget(self, uploads: Sequence[Upload]) -> None:
         if self._counted is None:
             self._records.forget(uploads)
@@ -149,32 +158,6 @@ class Writer:
         by_id = {upload.id: upload for upload in uploads}
         places = ((by_id[move.upload_id], name) for move in self._movable.moves(by_id) for name in move.left_in)
         return [replace(upload, storage=name) for upload, name in places if name != upload.storage]
-
-    def _write(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
-        """Reserve, put and publish; on any error undo what was done."""
-        storage = self._storages.of(upload)
-        self.reserve(upload, reservation)
-        log.done("reserve")
-        # Filled before a file is there, so that an interruption at any moment leaves no unknown file.
-        written: list[str] = []
-        try:
-            if isinstance(storage, AdoptingStorage):
-                _adopt(storage, upload, files, written)
-            else:
-                _save(storage, upload, files, written)
-            log.done("put")
-            self._publish(upload)
-            log.done("publish")
-        except BaseException:
-            self._undo(upload, written, frees_use=reservation.taken_until is not None)
-            raise
-
-    def _publish(self, upload: Upload) -> None:
-        """Make an upload ready, and keep the event where events are told."""
-        if self._event_records is None:
-            self._records.publish(upload.id)
-        else:
-            self._event_records.publish(upload.id, event=new_event("stored", upload, self._clock()))
 
     def _withdraw(self, upload: Upload) -> bool:
         """Mark an upload as deleting, and keep the event where events are told. False when it was gone."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -37,8 +36,6 @@ from chevupload.uploads.parameters import (
     with_tag,
 )
 
-_NAME_ATTEMPTS = 8
-"""Each but the first draws 64 random bits; more than one collision means that something else is wrong."""
 _NAMELESS_DIGITS = 12
 """Of the name of a file that came without one. Source: Chevereto V4, base64 uploads."""
 
@@ -129,12 +126,9 @@ def build_record(
     )
 
 
-def candidates(record: Upload, policy: Policy) -> Iterator[Upload]:
-    """Yield ``record``, then the same under one name after the other, as the policy's ``naming`` has them."""
-    yield record
-    for _ in range(_NAME_ATTEMPTS - 1):
-        name = secrets.token_hex(16) if policy.naming == "random" else with_suffix(record.name, secrets.token_hex(8))
-        yield replace(record, name=name)
+def other_name(name: str, policy: Policy) -> str:
+    """Draw a name to try where ``name`` is taken, as the policy's ``naming`` has it."""
+    return secrets.token_hex(16) if policy.naming == "random" else with_suffix(name, secrets.token_hex(8))
 
 
 def _first_name(filename: str, policy: Policy, upload_id: str, random_name: str) -> str:

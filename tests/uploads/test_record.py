@@ -10,13 +10,13 @@ from itertools import combinations
 import pytest
 
 from chevupload.config import Policy
-from chevupload.errors import FileExists, NameTaken
+from chevupload.errors import CatalogError, FileExists, NameTaken
 from chevupload.model import MediaFile, MediaResult, Principal
 from chevupload.naming import month_digits
 from chevupload.spool import Spool
 from chevupload.testing import MemoryCatalog, MemoryStorage
 from chevupload.uploads.parameters import Parameters
-from chevupload.uploads.record import Source, build_record, candidates
+from chevupload.uploads.record import Source, build_record
 from tests.support import NOW, PNG, Failing
 
 MEDIA = MediaResult(
@@ -83,25 +83,40 @@ def test_a_name_of_which_nothing_is_left_is_random(build, filename):
     assert (build(filename).name, build(filename).original_filename) == (RANDOM, filename)
 
 
+class Full(MemoryCatalog):
+    """A catalog in which every name is taken."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def reserve(self, upload, **known):
+        self.asked.append(upload)
+        raise NameTaken("taken")
+
+
 @pytest.mark.parametrize(
     ("naming", "first", "later"),
     [
-        ("original", "photo", "photo[0-9a-f]{16}"),
-        ("mixed", f"photo{RANDOM[16:]}", f"photo{RANDOM[16:]}[0-9a-f]{{16}}"),
-        ("random", RANDOM, "[0-9a-f]{32}"),
-        ("id", "abcdefgh", "abcdefgh[0-9a-f]{16}"),
+        ("original", "photo", "<first>[0-9a-f]{16}"),
+        ("mixed", "photo[0-9a-f]{16}", "<first>[0-9a-f]{16}"),
+        ("random", "[0-9a-f]{32}", "[0-9a-f]{32}"),
+        ("id", "<id>", "<first>[0-9a-f]{16}"),
     ],
 )
-def test_candidates_vary_in_their_name_alone(build, naming, first, later):
+def test_eight_names_are_tried_that_vary_in_nothing_else(make, naming, first, later):
     """As the policy names files, the record's own first; the second and later ones differ from each other."""
-    record = build("photo.png", naming)
-    found = list(candidates(record, Policy(naming=naming)))
-    assert len(found) == 8
-    assert found[0] == record
-    assert all(replace(one, name=record.name) == record for one in found)
-    assert re.fullmatch(first, found[0].name)
-    assert all(re.fullmatch(later, one.name) for one in found[1:])
-    assert all(one.name != other.name for one, other in combinations(found, 2))
+    catalog = Full()
+    stand = make(catalog=catalog, policy=Policy(naming=naming))
+    with pytest.raises(CatalogError, match="no free name"):
+        stand.component.uploads.save(io.BytesIO(PNG), owner="user", filename="photo.png")
+    asked = catalog.asked
+    assert len(asked) == 8
+    assert all(replace(one, name=asked[0].name) == asked[0] for one in asked)
+    assert re.fullmatch(first.replace("<id>", asked[0].id), asked[0].name)
+    pattern = later.replace("<first>", asked[0].name)
+    assert all(re.fullmatch(pattern, one.name) for one in asked[1:])
+    assert all(one.name != other.name for one, other in combinations(asked, 2))
 
 
 @pytest.mark.parametrize("way", ["free", "name taken", "file there"])
