@@ -94,10 +94,14 @@ class SqlAlbums:
 
     def album_error(self, album: Album) -> CatalogError:
         """Return what a violated constraint means for an album."""
-        if self._first_album(self._has_title(album.owner_id, album.title), is_newest=True) is not None:
+        if self.has_title(album):
             return AlbumTaken("the owner has an album with this title")
         # A foreign key of the host's own tables, for example.
         return CatalogError("the album cannot be stored")
+
+    def has_title(self, album: Album) -> bool:
+        """Whether the owner of an album has one with this title."""
+        return self._first_album(self._has_title(album.owner_id, album.title), is_newest=True) is not None
 
     def _has_title(self, owner_id: str, title: str) -> ColumnElement[bool]:
         return (self._albums.c.owner_id == owner_id) & (self._albums.c.title == title)

@@ -33,23 +33,20 @@ class SqlChecks(SqlPages):
 
     def resize(self, upload: Upload, *, counted: Counted | None = None, changed_at: datetime | None = None) -> bool:
         """See CheckableRecords."""
+        usage = self._statements.usage
         try:
-            return self._resized(upload, counted, changed_at)
+            with self._database.begin() as connection:
+                if counted != "all":
+                    return self._write_sizes(connection, upload, changed_at)
+                usage.hold(connection, [upload.owner_id])
+                before = usage.come_to(connection, [upload.id], "ready", counted)
+                is_resized = self._write_sizes(connection, upload, changed_at)
+                after = usage.come_to(connection, [upload.id], "ready", counted)
+                usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
+                return is_resized
         except Uncounted as missing:
             self._count(missing, counted)
-            return self._resized(upload, counted, changed_at)
-
-    def _resized(self, upload: Upload, counted: Counted | None, changed_at: datetime | None) -> bool:
-        usage = self._statements.usage
-        with self._database.begin() as connection:
-            if counted != "all":
-                return self._write_sizes(connection, upload, changed_at)
-            usage.hold(connection, [upload.owner_id])
-            before = usage.come_to(connection, [upload.id], "ready", counted)
-            is_resized = self._write_sizes(connection, upload, changed_at)
-            after = usage.come_to(connection, [upload.id], "ready", counted)
-            usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
-            return is_resized
+            return self.resize(upload, counted=counted, changed_at=changed_at)
 
     def _write_sizes(self, connection: Connection, upload: Upload, changed_at: datetime | None) -> bool:
         before = None if changed_at is None else self._held(connection, upload.id, changed_at)

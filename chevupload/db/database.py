@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import Connection, Engine, Executable, Row, inspect
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -27,8 +27,9 @@ from chevupload.errors import CatalogError, ConfigError
 
 logger = logging.getLogger("chevupload")
 
-_UNDEFINED_TABLE = "42P01"
-_NO_SUCH_TABLE = 1146
+_NO_TABLE = ("42P01", 1146)
+_DUPLICATE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505", 1062)
+"""Sources: the lists of errors of SQLite, PostgreSQL and MySQL."""
 _CREATE_ATTEMPTS = 20
 _PAUSE_SECONDS = 0.05
 _LAG_SECONDS = 2
@@ -63,22 +64,38 @@ def database_errors() -> Iterator[None]:
     """
     try:
         yield
-    except IntegrityError:
-        raise
     except SQLAlchemyError as error:
-        raise CatalogError(_reason(error)) from error
+        _raise_as_ours(error)
+
+
+def _raise_as_ours(error: SQLAlchemyError) -> NoReturn:
+    if isinstance(error, IntegrityError):
+        raise error
+    raise CatalogError(_reason(error)) from error
 
 
 def _reason(error: SQLAlchemyError) -> str:
-    """Say what somebody can do about an error, where that is known. Sources: the codes of PostgreSQL and of MySQL."""
-    cause = getattr(error, "orig", None)
-    if getattr(cause, "sqlite_errorname", None) == "SQLITE_BUSY":
+    """Say what somebody can do about an error, where that is known."""
+    code = error_code(error)
+    if code == "SQLITE_BUSY":
         return "another transaction holds the database: end it first, or join it by session="
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    is_missing = state == _UNDEFINED_TABLE or getattr(cause, "args", ())[:1] == (_NO_SUCH_TABLE,)
-    if is_missing or "no such table" in str(cause):
+    if code in _NO_TABLE or "no such table" in str(getattr(error, "orig", None)):
         return "the database cannot do its work: its tables are missing: create-tables or db upgrade makes them"
     return "the database cannot do its work"
+
+
+def error_code(error: object) -> str | int | None:
+    """Return an error's name in SQLite, its five characters in PostgreSQL, its number in MySQL; None if nobody says."""
+    cause = getattr(error, "orig", None)
+    # Numbers first: drivers of MySQL have an SQLSTATE besides, which is the same for every constraint.
+    numbers = [code for code in getattr(cause, "args", ())[:1] if isinstance(code, int)]
+    names = [getattr(cause, name, None) for name in ("errno", "sqlite_errorname", "sqlstate", "pgcode")]
+    return next(filter(None, (*numbers, *names)), None)
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """Whether an index has what was to be unique; it is what a driver means that does not say."""
+    return error_code(error) in (None, *_DUPLICATE)
 
 
 def _alone(connection: Connection) -> Connection:
@@ -127,8 +144,11 @@ class Database:
             CatalogError: the database cannot do its work.
             IntegrityError: a constraint was violated; only the caller knows what that means.
         """
-        with database_errors(), self._own_engine().begin() as connection:
-            yield connection
+        try:
+            with self._own_engine().begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            _raise_as_ours(error)
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -137,8 +157,11 @@ class Database:
         Raises:
             CatalogError: the database cannot do its work.
         """
-        with database_errors(), self._own_engine().connect() as connection:
-            yield _alone(connection)
+        try:
+            with self._own_engine().connect() as connection:
+                yield _alone(connection)
+        except SQLAlchemyError as error:
+            _raise_as_ours(error)
 
     def rows(self, query: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """Return what a query finds at the replica, or here where that finds nothing, is away, or is not there.
@@ -149,8 +172,8 @@ class Database:
         found = self._lagging(query, parameters)
         if found:
             return found
-        with database_errors(), self._own_engine().connect() as connection:
-            return _alone(connection).execute(query, parameters).all()
+        with self.connect() as connection:
+            return connection.execute(query, parameters).all()
 
     def wait_for_reader(self, query: Executable, parameters: Mapping[str, Any]) -> None:
         """Wait until the replica finds nothing any more, for two seconds at most."""
@@ -181,9 +204,12 @@ class Database:
             CatalogError: the database cannot do its work.
             IntegrityError: a constraint was violated; only the caller knows what that means.
         """
-        with database_errors(), self._own_engine().connect() as connection:
-            yield _alone(connection)
-            connection.commit()
+        try:
+            with self._own_engine().connect() as connection:
+                yield _alone(connection)
+                connection.commit()
+        except SQLAlchemyError as error:
+            _raise_as_ours(error)
 
     def create_tables(self, tables: Iterable[Table] | None = None) -> None:
         """Make the tables that are missing; several processes may do so at once.

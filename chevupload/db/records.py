@@ -10,16 +10,17 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, cast
 
 from sqlalchemy import Connection, Executable, Row, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from chevupload.audit import AuditEntry
 from chevupload.clock import Clock
 from chevupload.db.albums import SqlAlbums
 from chevupload.db.connect import lock_sqlite
-from chevupload.db.database import Transactions
+from chevupload.db.database import Transactions, error_code, is_duplicate
 from chevupload.db.event_rows import event_row
 from chevupload.db.statements import FIELDS, Statements
 from chevupload.db.usage_rows import Uncounted
@@ -29,7 +30,8 @@ from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
 from chevupload.records.event import Event, new_event
 
 _DEADLOCK = 1213
-"""Source: MySQL's and MariaDB's lists of errors."""
+"""MySQL or MariaDB has ended a transaction in favor of another, and undone it. Source: their lists of errors."""
+_VALUES = attrgetter(*FIELDS)
 
 
 class SqlRecords(SqlAlbums):
@@ -52,22 +54,8 @@ class SqlRecords(SqlAlbums):
         album: Album | None = None,
     ) -> None:
         """See TicketRecords, UsageRecords and EditableAlbumRecords."""
-        try:
-            self._reserve(upload, taken_until, counted, quota, album)
-        except Uncounted as missing:
-            self._count(missing, counted)
-            self._reserve(upload, taken_until, counted, quota, album)
-
-    def _reserve(
-        self,
-        upload: Upload,
-        taken_until: datetime | None,
-        counted: Counted | None,
-        quota: Quota,
-        album: Album | None,
-    ) -> None:
         ask = self._statements
-        row = {name: getattr(upload, name) for name in FIELDS}
+        row = dict(zip(FIELDS, _VALUES(upload), strict=True))
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
         if upload.extras:
             row["extras_size"] = upload.extras_size
@@ -88,22 +76,25 @@ class SqlRecords(SqlAlbums):
                     raise NameTaken("name was taken")
                 if upload.tags:
                     ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
+        except Uncounted as missing:
+            self._count(missing, counted)
+            self.reserve(upload, taken_until=taken_until, counted=counted, quota=quota, album=album)
         except QuotaExceeded:
             # What was stored for the same request needs no room any more.
-            if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
+            if self._is_requested(upload):
                 raise RequestTaken("an upload of this request is there") from None
             raise
         except IntegrityError as error:
-            if upload.request_digest is not None and self.requested(upload.request_digest) is not None:
+            if not is_duplicate(error):
+                # A foreign key of the host's own tables, for example.
+                raise CatalogError("the record cannot be stored") from error
+            if self._is_requested(upload):
                 raise RequestTaken("an upload of this request is there") from error
-            if self._is_taken(upload):
-                raise NameTaken("id or name taken") from error
-            if album is not None:
-                raise self.album_error(album) from error
-            # A foreign key of the host's own tables, for example.
-            raise CatalogError("the record cannot be stored") from error
+            if album is not None and self.has_title(album):
+                raise AlbumTaken("the owner has an album with this title") from error
+            raise NameTaken("id or name taken") from error
         except CatalogError as error:
-            if _is_deadlock(error.__cause__):
+            if error_code(error.__cause__) == _DEADLOCK:
                 # MySQL ends some of those who wait for a use or an album, when the first of them takes it back.
                 if taken_until is not None:
                     raise RequestTaken("others ask for this use") from error
@@ -181,46 +172,44 @@ class SqlRecords(SqlAlbums):
         """See UsageRecords."""
         if not uploads:
             return
+        ask, wanted = self._statements, dict[str, Any](upload_ids=[upload.id for upload in uploads])
         try:
-            self._forget(uploads, counted)
+            with self._database.begin() as connection:
+                removed: Mapping[str | None, Usage] = {}
+                if counted is not None:
+                    ask.usage.hold(connection, owners := {upload.owner_id for upload in uploads})
+                    removed = ask.usage.come_to(connection, wanted["upload_ids"], "deleting", counted)
+                    if others := removed.keys() - owners:
+                        # The host has given them to somebody else since.
+                        ask.usage.hold(connection, others)
+                wanted["known_files"] = [(upload.id, upload.extras_size or 0, upload.storage) for upload in uploads]
+                tagged = [upload.id for upload in uploads if upload.tags]
+                # No id is empty: of no ids at all, SQLAlchemy makes a query that SQLite scans.
+                if connection.execute(ask.forget, wanted | {"tagged": tagged or [""]}).rowcount < len(uploads):
+                    # Somebody has given them tags since they were read; or more files, or another storage, and the
+                    # sweep has to remove those; or they are not in that state, or another process was faster, which is
+                    # fine.
+                    connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
+                    left = {*connection.scalars(ask.are_there, wanted)}
+                    if counted is not None and left:
+                        staying = ask.usage.come_to(connection, sorted(left), "deleting", counted)
+                        removed = {owner: used - staying.get(owner, Usage()) for owner, used in removed.items()}
+                    uploads = [upload for upload in uploads if upload.id not in left]
+                    if not uploads:
+                        return
+                    tagged = [upload.id for upload in uploads]
+                if tagged:
+                    ask.tags.detach(connection, tagged)
+                connection.execute(ask.forget_views, {"upload_ids": [upload.id for upload in uploads]})
+                # One statement with a row for each, because not every driver sends several at once.
+                now = self._clock()
+                connection.execute(
+                    ask.release.values([{"digest": _digest(upload.stem), "released_at": now} for upload in uploads])
+                )
+                ask.usage.give_back(connection, removed)
         except Uncounted as missing:
             self._count(missing, counted)
-            self._forget(uploads, counted)
-
-    def _forget(self, uploads: Sequence[Upload], counted: Counted | None) -> None:
-        ask, wanted = self._statements, dict[str, Any](upload_ids=[upload.id for upload in uploads])
-        with self._database.begin() as connection:
-            removed: Mapping[str | None, Usage] = {}
-            if counted is not None:
-                ask.usage.hold(connection, owners := {upload.owner_id for upload in uploads})
-                removed = ask.usage.come_to(connection, wanted["upload_ids"], "deleting", counted)
-                if others := removed.keys() - owners:
-                    # The host has given them to somebody else since.
-                    ask.usage.hold(connection, others)
-            wanted["known_files"] = [(upload.id, upload.extras_size or 0, upload.storage) for upload in uploads]
-            tagged = [upload.id for upload in uploads if upload.tags]
-            # No id is empty: of no ids at all, SQLAlchemy makes a query that SQLite scans.
-            if connection.execute(ask.forget, wanted | {"tagged": tagged or [""]}).rowcount < len(uploads):
-                # Somebody has given them tags since they were read; or more files, or another storage, and the sweep
-                # has to remove those; or they are not in that state, or another process was faster, which is fine.
-                connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
-                left = {*connection.scalars(ask.are_there, wanted)}
-                if counted is not None and left:
-                    staying = ask.usage.come_to(connection, sorted(left), "deleting", counted)
-                    removed = {owner: used - staying.get(owner, Usage()) for owner, used in removed.items()}
-                uploads = [upload for upload in uploads if upload.id not in left]
-                if not uploads:
-                    return
-                tagged = [upload.id for upload in uploads]
-            if tagged:
-                ask.tags.detach(connection, tagged)
-            connection.execute(ask.forget_views, {"upload_ids": [upload.id for upload in uploads]})
-            # One statement with a row for each, because not every driver sends several at once.
-            now = self._clock()
-            connection.execute(
-                ask.release.values([{"digest": _digest(upload.stem), "released_at": now} for upload in uploads])
-            )
-            ask.usage.give_back(connection, removed)
+            self.forget(uploads, counted=counted)
 
     def _count(self, missing: Uncounted, counted: Counted | None) -> None:
         for owner_id in missing.owners:
@@ -245,12 +234,8 @@ class SqlRecords(SqlAlbums):
         with self._database.change() as connection:
             connection.execute(self._statements.free, {"use": digest})
 
-    def _is_taken(self, upload: Upload) -> bool:
-        ask, names = self._statements, {"upload_id": upload.id, "stem_key": upload.stem.lower()}
-        with self._database.connect() as connection:
-            if connection.execute(ask.is_taken, names).first() is not None:
-                return True
-            return connection.execute(ask.is_used, {"digest": _digest(upload.stem)}).first() is not None
+    def _is_requested(self, upload: Upload) -> bool:
+        return upload.request_digest is not None and self.requested(upload.request_digest) is not None
 
     def _change(self, change: Executable, upload_id: str, event: Event | None = None) -> bool:
         """Change one record, and keep an event of that. False when there is none that fits."""
@@ -281,11 +266,6 @@ def first_upload(rows: Sequence[Row[Any]]) -> Upload | None:
 
 def _upload(row: Row[Any], tags: tuple[str, ...]) -> Upload:
     return Upload(**dict(zip(FIELDS, row, strict=False)), tags=tags)
-
-
-def _is_deadlock(error: BaseException | None) -> bool:
-    """Whether MySQL or MariaDB has ended a transaction in favour of another; everything of it is undone."""
-    return isinstance(error, OperationalError) and getattr(error.orig, "args", ())[:1] == (_DEADLOCK,)
 
 
 def _digest(stem: str) -> str:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    true,
     tuple_,
     update,
 )
@@ -73,13 +72,10 @@ class Statements:
         self.get = self.one.where(self.is_it, self.is_ready)
         self.find = self.one.where(column.stem_key == bindparam("stem_key"), self.is_ready)
         self.requested = self.one.where(column.request_digest == bindparam("request_digest"), is_live)
-        holds = or_(column.id == bindparam("upload_id"), column.stem_key == bindparam("stem_key"))
-        self.is_taken = select(true()).where(holds)
         now = bindparam("now", type_=column.expires_at.type)
         self.is_alive = or_(column.expires_at.is_(None), column.expires_at > now)
         # Its key stays, so that rows of the host's may refer to it meanwhile.
         self.hold: Any = self.select.where(self.is_it, self.is_ready, self.is_alive).with_for_update(key_share=True)
-        self.is_used = select(true()).where(used.c.digest == bindparam("digest"))
         # Not while the name is taken by an upload that is gone, which the number of rows tells.
         is_free = ~exists().where(used.c.digest == bindparam("digest"))
         row = select(column.id, column.received_at).where(self.is_it, is_free)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from chevupload.db import SqlCatalog
 from chevupload.errors import NameTaken
@@ -23,6 +23,18 @@ def test_a_name_is_free_after_a_year(each_database, make_upload, now):
         catalog.reserve(make_upload())
     catalog.withdraw_stalled(now=now + timedelta(days=367), pending_since=now)
     catalog.reserve(make_upload())
+
+
+def test_a_taken_name_is_told_by_the_database_at_once(each_database, make_upload):
+    """By what its driver calls the error: nobody has to look what was in the way."""
+    catalog, statements = SqlCatalog(each_database), []
+    catalog.reserve(make_upload())
+    event.listen(each_database.engine, "before_cursor_execute", lambda *about: statements.append(about[2]))
+    with pytest.raises(NameTaken):
+        catalog.reserve(make_upload("a2", name="name-a1"))
+    with pytest.raises(NameTaken):
+        catalog.reserve(make_upload(name="another"))
+    assert [one.split()[0] for one in statements if not one.startswith("SET")] == ["INSERT", "INSERT"]
 
 
 def test_an_album_is_told_with_its_title(catalog):
