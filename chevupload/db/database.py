@@ -88,9 +88,10 @@ def error_code(error: object) -> str | int | None:
     """Return an error's name in SQLite, its five characters in PostgreSQL, its number in MySQL; None if nobody says."""
     cause = getattr(error, "orig", None)
     # Numbers first: drivers of MySQL have an SQLSTATE besides, which is the same for every constraint.
-    numbers = [code for code in getattr(cause, "args", ())[:1] if isinstance(code, int)]
-    names = [getattr(cause, name, None) for name in ("errno", "sqlite_errorname", "sqlstate", "pgcode")]
-    return next(filter(None, (*numbers, *names)), None)
+    first = next(iter(getattr(cause, "args", ())), None)
+    number = first if isinstance(first, int) else getattr(cause, "errno", None)
+    name = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    return number or name or getattr(cause, "pgcode", None)
 
 
 def is_duplicate(error: IntegrityError) -> bool:

@@ -30,7 +30,6 @@ from chevupload.keys import CurrentUser, GuestKey, KeyChain, KeyFunction
 from chevupload.protocols import Fetcher, KeyBackend, KeyStore, Renderer, Storage, UploadRecords
 from chevupload.site.data_folder import DataFolder, Site
 from chevupload.site.places import Places, StoragePlace, WebhookPlace
-from chevupload.storage.fsspec_storage import FsspecStorage
 from chevupload.storage.local import LocalStorage
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
@@ -254,6 +253,8 @@ def _storages(places: Places, folder: DataFolder | None) -> Storage | Mapping[st
 
 def _storage(place: StoragePlace, folder: DataFolder | None) -> Storage:
     if place.url:
+        from chevupload.storage.fsspec_storage import FsspecStorage  # noqa: PLC0415 - fsspec comes with it
+
         return FsspecStorage(
             place.url,
             options=place.options or {},

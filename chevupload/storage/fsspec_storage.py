@@ -15,24 +15,14 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec.spec import AbstractFileSystem
 
-from chevupload.errors import ChevuploadError, ConfigError, FileExists, FileMissing, StorageError
+from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
 from chevupload.model import FileHeaders
 from chevupload.naming import checked_path, joined_url
 from chevupload.storage.bulk import delete_each
 from chevupload.storage.cloud import Backend, SaveOptions, backend_of
+from chevupload.storage.faults import translated
 from chevupload.storage.fsspec_io import ABSENT, Access
 from chevupload.validation import BASE_URL, SECONDS, function_of, optional
-
-
-@contextlib.contextmanager
-def translated(action: str, path: str) -> Iterator[None]:
-    """Turn every error of a file system inside into :class:`~chevupload.errors.StorageError`, keeping its cause."""
-    try:
-        yield
-    except ChevuploadError:
-        raise
-    except Exception as error:
-        raise StorageError(f"cannot {action} {path}") from error
 
 
 class _Opened:

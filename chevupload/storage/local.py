@@ -17,18 +17,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from fsspec.implementations.local import LocalFileSystem
-
 from chevupload.errors import ConfigError, FileExists, FileMissing, StorageError
 from chevupload.filesystem import add_mode, local_path, make_readable_folder, name_new, sync, sync_folder
 from chevupload.model import FileHeaders
-from chevupload.naming import STORAGE_PATH
+from chevupload.naming import STORAGE_PATH, joined_url
 from chevupload.spool import PREFIX
-from chevupload.storage.fsspec_io import CHUNK_BYTES
-from chevupload.storage.fsspec_storage import FsspecStorage, translated
+from chevupload.storage.faults import translated
+from chevupload.validation import BASE_URL, optional
+
+_CHUNK_BYTES = 1_048_576
+"""How much of a file is in memory while it is copied."""
 
 
-class LocalStorage(FsspecStorage):
+class LocalStorage:
     """A storage in a local folder, which can also adopt files.
 
     Attributes:
@@ -59,7 +60,7 @@ class LocalStorage(FsspecStorage):
             ConfigError: the folders are on different file systems, where nothing can be moved in one step.
         """
         self._folder = local_path(folder)
-        super().__init__(LocalFileSystem(), self._folder.as_posix(), public_url=public_url)
+        self._public_url = optional(BASE_URL).checked("public_url", public_url)
         self.incoming = self._folder / ".incoming" if incoming is None else local_path(incoming)
         self._above, self._unfinished = os.path.join(self._folder, ""), os.path.join(self.incoming, "")
         self._fsync = fsync
@@ -114,6 +115,11 @@ class LocalStorage(FsspecStorage):
                 self._is_there()
                 raise FileMissing(f"no file at {path}") from error
 
+    def delete(self, path: str) -> None:
+        """See Storage."""
+        with translated("delete", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(self._target(path))
+
     def exists(self, path: str) -> bool:
         """See Storage."""
         try:
@@ -122,6 +128,10 @@ class LocalStorage(FsspecStorage):
             return not self._is_there()
         except OSError as error:
             raise StorageError(f"cannot look for {path}") from error
+
+    def url(self, path: str) -> str | None:
+        """See Storage."""
+        return None if self._public_url is None else joined_url(self._public_url, path)
 
     def probe(self) -> None:
         """See ProbedStorage. The folders have to be there, and writable."""
@@ -169,7 +179,7 @@ class LocalStorage(FsspecStorage):
         try:
             # Buffered: an unbuffered file writes what fits on a full disk, and tells it by a number that nobody sees.
             with os.fdopen(descriptor, "wb") as copy:
-                shutil.copyfileobj(file, copy, CHUNK_BYTES)
+                shutil.copyfileobj(file, copy, _CHUNK_BYTES)
             self._place(temporary, target, replaces=replaces)
         finally:
             with contextlib.suppress(FileNotFoundError):

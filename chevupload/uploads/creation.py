@@ -237,11 +237,11 @@ class Creation:
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
         uses = 0 if sender.ticket is None else sender.ticket.uses + _MORE_ATTEMPTS
-        upload = record
+        upload, storage = record, self._context.storages.of(record)
         reason: Exception = CatalogError("no free name")
         for _ in range(_NAME_ATTEMPTS + uses + _MORE_ATTEMPTS * bool(reservation.album)):
             try:
-                writer.store(upload, files, log, reservation)
+                writer.store(upload, storage, files, log, reservation)
                 return Stored(upload)
             except (NameTaken, FileExists):
                 upload = replace(upload, name=other_name(record.name, self._config.policy))

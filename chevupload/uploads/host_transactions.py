@@ -12,7 +12,7 @@ from chevupload.clock import Clock
 from chevupload.errors import ConfigError, NameTaken, QuotaExceeded, Taken
 from chevupload.model import MediaFile, Principal, Upload
 from chevupload.policy.quota import Counted
-from chevupload.protocols import JoinableRecords, UploadRecords
+from chevupload.protocols import JoinableRecords, Storage, UploadRecords
 from chevupload.storage.registry import Storages
 from chevupload.uploads.hooks import Hooks
 from chevupload.uploads.intent_log import IntentLog
@@ -167,11 +167,18 @@ class SessionWriter(Writer):
         self._session, self._held = session, held
         self._stored = stored
 
-    def store(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
+    def store(
+        self,
+        upload: Upload,
+        storage: Storage,
+        files: tuple[MediaFile, ...],
+        log: UploadLog,
+        reservation: Reservation,
+    ) -> None:
         """See :meth:`Writer.store`. Readers see the upload when the transaction commits."""
         self._intents.add(upload)
         try:
-            super().store(upload, files, log, reservation)
+            super().store(upload, storage, files, log, reservation)
         except (Taken, QuotaExceeded):
             # Nothing of it was written. After any other error nobody knows, and the entry stays for the sweep.
             self._intents.remove(upload)
@@ -179,8 +186,8 @@ class SessionWriter(Writer):
         self._held[upload.id] = Held(ref(self._session), upload)
         self._stored.append(upload)
 
-    def _undo(self, upload: Upload, written: Iterable[str], *, frees_use: bool) -> bool:
-        is_undone = super()._undo(upload, written, frees_use=frees_use)
+    def _undo(self, upload: Upload, storage: Storage, written: Iterable[str], *, frees_use: bool) -> bool:
+        is_undone = super()._undo(upload, storage, written, frees_use=frees_use)
         if is_undone:
             self._intents.remove(upload)
         return is_undone

@@ -44,6 +44,7 @@ _TIME = "|".join(
     first + "".join(f"([0-9]{{1,9}}{unit})?" for unit in later)
     for first, later in (("[0-9]{1,9}H", "MS"), ("[0-9]{1,9}M", "S"), ("[0-9]{1,9}S", ""))
 )
+_DURATION = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _FLAG = "0*[01]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]"
 _MAX_COUNT = 999_999_999
 _NUMBER = {"type": "number"}
@@ -329,12 +330,10 @@ def _check_flag(value: object) -> bool:
 def _read_expiration(text: str) -> Expiration:
     if not text.startswith("P"):
         return Expiration(0, int(text))
-    date, _, day = text[1:].partition("T")
-    dates = {unit: int(number) for number, unit in re.findall("([0-9]+)([A-Z])", date)}
-    times = {unit: int(number) for number, unit in re.findall("([0-9]+)([A-Z])", day)}
-    days = dates.get("D", 0) + 7 * dates.get("W", 0)
-    seconds = times.get("S", 0) + 60 * times.get("M", 0) + 3600 * times.get("H", 0) + 86_400 * days
-    return Expiration(12 * dates.get("Y", 0) + dates.get("M", 0), seconds)
+    found = _DURATION.fullmatch(text)
+    assert found is not None, "texts fit the pattern"
+    years, months, weeks, days, hours, minutes, seconds = map(int, found.groups("0"))
+    return Expiration(12 * years + months, 86_400 * (7 * weeks + days) + 3600 * hours + 60 * minutes + seconds)
 
 
 def _check_expiration(value: object) -> Expiration | None:

@@ -84,7 +84,14 @@ class Writer:
         self._storages = storages
         self._hooks = hooks
 
-    def store(self, upload: Upload, files: tuple[MediaFile, ...], log: UploadLog, reservation: Reservation) -> None:
+    def store(
+        self,
+        upload: Upload,
+        storage: Storage,
+        files: tuple[MediaFile, ...],
+        log: UploadLog,
+        reservation: Reservation,
+    ) -> None:
         """Reserve, put and publish; on any error undo what was done.
 
         Raises:
@@ -94,7 +101,6 @@ class Writer:
                 nothing was stored.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
-        storage = self._storages.of(upload)
         records: Any = self._records
         records.reserve(upload, **reservation.arguments())
         log.done("reserve")
@@ -112,7 +118,7 @@ class Writer:
                 self._event_records.publish(upload.id, event=new_event("stored", upload, self._clock()))
             log.done("publish")
         except BaseException:
-            self._undo(upload, written, frees_use=reservation.taken_until is not None)
+            self._undo(upload, storage, written, frees_use=reservation.taken_until is not None)
             raise
 
     def withdraw(self, upload: Upload) -> bool:
@@ -167,14 +173,13 @@ class Writer:
         event = new_event("expired" if upload.is_expired(now) else "deleted", upload, now)
         return self._event_records.withdraw(upload.id, event=event)
 
-    def _undo(self, upload: Upload, written: Iterable[str], *, frees_use: bool) -> bool:
+    def _undo(self, upload: Upload, storage: Storage, written: Iterable[str], *, frees_use: bool) -> bool:
         """Remove what an interrupted upload left; False leaves it to the sweep, since a part is away."""
         try:
             self._withdraw(upload)
             if frees_use:
                 cast(TicketRecords, self._records).free(upload.request_digest or "")
             # Also when a sweep, or a repeated request, took it for abandoned and removed what was there by then.
-            storage = self._storages.of(upload)
             for path in written:
                 storage.delete(path)
             self._forget([upload])

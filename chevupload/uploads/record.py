@@ -86,14 +86,16 @@ def build_record(
     filename = client_filename(source.filename or "") or f"{random_name[:_NAMELESS_DIGITS]}.{extensions[0]}"
     told = split_extension(filename)[1]
     extension = told if told in extensions else extensions[0]
-    description = parameters.description or media.description
+    # What was sent is in form C already.
+    title = parameters.title or normalized(media.title or "") or default_title(filename)
+    description = parameters.description or normalized(media.description or "")
     date = created_at.astimezone(policy.timezone)
     if policy.monthly_ids:
         upload_id = month_digits(date.year, date.month) + upload_id[2:]
     source_md5 = source.spool.md5
     details: dict[str, Any] = {field.name: getattr(parameters, field.name) for field in fields(Details)}
-    details["title"] = normalized(parameters.title or media.title or default_title(filename) or "")[:MAX_TITLE] or None
-    details["description"] = normalized(description)[:MAX_DESCRIPTION] if description else None
+    details["title"] = title[:MAX_TITLE] if title else None
+    details["description"] = description[:MAX_DESCRIPTION] or None
     if media.camera is not None and not sender.is_guest:
         details["tags"] = with_tag(parameters.tags, media.camera, max_tags)
     return Upload(

@@ -200,7 +200,7 @@ def test_a_storage_that_fails_leaves_the_transaction_to_the_host(make, host):
 def test_what_cannot_be_taken_away_at_once_the_sweep_takes(make, host):
     """A storage that is away when the host rolls back."""
     stand = make(
-        catalog=SqlCatalog(host), storage=lambda local: Failing(local, "delete_many", StorageError("a"), forever=False)
+        catalog=SqlCatalog(host), storage=lambda local: Failing(local, "delete", StorageError("a"), forever=False)
     )
     with Session(host.engine) as session:
         save(stand, session)

@@ -413,7 +413,7 @@ def test_nothing_is_told_of_what_was_not_stored(make):
 def test_a_deletion_that_is_finished_later_is_told_once(make):
     """When readers cannot see it any more, whenever its files go."""
     told = Told()
-    stand = make(**told.hooks, storage=lambda local: Failing(local, "delete_many", StorageError("away"), forever=False))
+    stand = make(**told.hooks, storage=lambda local: Failing(local, "delete", StorageError("away"), forever=False))
     upload = save(stand)
     with pytest.raises(StorageError):
         stand.component.uploads.delete(upload)

@@ -248,7 +248,7 @@ def test_delete_takes_everything_away_once(make, catalog):
 
 def test_a_delete_that_fails_half_way_is_gone_for_readers(make, catalog):
     """The record is marked first, so a storage that is away leaves nothing to see, and the sweep finishes."""
-    stand = make(catalog=catalog, storage=failing("delete_many", StorageError("away"), forever=False))
+    stand = make(catalog=catalog, storage=failing("delete", StorageError("away"), forever=False))
     image = send(stand).json["image"]
     (upload,) = stand.catalog.uploads()
     with pytest.raises(BackendError):

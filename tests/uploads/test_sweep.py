@@ -83,7 +83,7 @@ def test_a_catalog_that_fails_for_a_page_gets_it_back(make):
 
 def test_a_deletion_that_cannot_be_finished_is_counted(make):
     """A storage that stays away keeps its records for the next sweep."""
-    stand = make(storage=lambda local: Failing(local, "delete_many", StorageError("away")))
+    stand = make(storage=lambda local: Failing(local, "delete", StorageError("away")))
     stand.upload(expiration="600")
     stand.clock.move(hours=1)
     for _ in range(2):
