@@ -302,7 +302,7 @@ def test_options_that_are_no_mapping_are_told_without_their_value(make, options)
 
 
 def test_keys_are_asked_for_in_their_order(make, tmp_path):
-    """The host's first, then the table's, then the guests'; a host with keys of its own only has no table asked."""
+    """The host's first, then the guests', then the table's; a host with keys of its own only has no table asked."""
     host = StaticKeys({"host": Principal(user_id="h"), "guest": Principal(user_id="not a guest")})
     database = Database(sqlite_engine(tmp_path / "keys.db"))
     database.create_tables()

@@ -230,8 +230,8 @@ def database_from(settings: Mapping[str, Any]) -> Database:
 
 
 def _chain(keys: KeyBackend | KeyFunction | None, own_keys: SqlKeys | None, guest_key: str | None) -> KeyChain:
-    # A guest's key is known without a look into the database, and without asking the host.
-    found = [GuestKey(guest_key) if guest_key else None, keys, own_keys]
+    # A guest's key is known without a look into the database.
+    found = [keys, GuestKey(guest_key) if guest_key else None, own_keys]
     backends = [backend for backend in found if backend is not None]
     if not backends:
         raise ConfigError("nobody has keys: set folder, database_url or guest_key, or bring keys")
