@@ -114,8 +114,8 @@ class Creation:
             check_category(self._context, parameters.category_id)
         if self._duplicates is not None:
             earlier = self._duplicates.of_source(source, parameters, sender)
-        if earlier is not None:
-            return Stored(earlier, is_repeated=True, is_duplicate=True)
+            if earlier is not None:
+                return Stored(earlier, is_repeated=True, is_duplicate=True)
         log.done("check")
         album, is_new = None, False
         if parameters.album is not None:
@@ -137,8 +137,8 @@ class Creation:
             )
             if self._duplicates is not None:
                 earlier = self._duplicates.of_record(record, source, parameters, sender)
-            if earlier is not None:
-                return Stored(earlier, is_repeated=True, is_duplicate=True)
+                if earlier is not None:
+                    return Stored(earlier, is_repeated=True, is_duplicate=True)
             record = self._context.storages.chosen(record, sender)
             files = media.files
             if media.original is None:
