@@ -49,9 +49,8 @@ from chevupload.web.upload_page import UploadPage
 from chevupload.web.uploads_api import UploadsApi
 from chevupload.web.urls import Links
 from chevupload.web.viewer import Viewer
-from chevupload.wsgi.proxies import trust_proxies
 from chevupload.wsgi.responses import Document
-from chevupload.wsgi.routing import RouteTable, mounted_path
+from chevupload.wsgi.routing import RouteTable, mounted_path, trust_proxies
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -198,7 +197,8 @@ class ChevUpload:
         whose own rules may not know it.
         """
         environ = _with_one_slash(environ)
-        response = self.respond(environ) or self._unknown(environ)
+        handler, rest = self._table.find(mounted_path(environ)) or (self._unknown, ())
+        response = handler(trust_proxies(environ, self.config.trusted_proxies), *rest)
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 

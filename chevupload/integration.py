@@ -20,11 +20,11 @@ from chevupload.protocols import Readable, Wrapper
 from chevupload.uploads.albums import Albums
 from chevupload.uploads.service import ListParameters, SaveParameters, UpdateParameters
 from chevupload.web.feature import paths_of
-from chevupload.web.incoming import SESSION
+from chevupload.web.receiver import SESSION
 from chevupload.web.urls import Links
 from chevupload.wsgi.form import ParsedForm, set_parsed_form
-from chevupload.wsgi.proxies import trust_proxies
 from chevupload.wsgi.responses import Document
+from chevupload.wsgi.routing import trust_proxies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

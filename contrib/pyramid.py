@@ -31,7 +31,7 @@ from chevupload.config_reader import read_settings
 from chevupload.db import Tables
 from chevupload.integration import RequestUploads, below, checked_prefix, host_routes
 from chevupload.site.factory import AllParts, component_from
-from chevupload.web.incoming import SESSION
+from chevupload.web.receiver import SESSION
 
 _NAME = "chevupload"
 _REQUEST = "chevupload.request"

@@ -12,8 +12,8 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
 from chevupload.cli.request_parser import RequestParser, RequestTimeout
-from chevupload.wsgi.proxies import client_network
 from chevupload.wsgi.responses import reason
+from chevupload.wsgi.routing import client_network
 
 if TYPE_CHECKING:
     from chevupload.cli.server import Server

@@ -17,7 +17,7 @@ from chevupload.web.api_feature import PATTERNS, ApiFeature, page_size
 from chevupload.web.api_json import deleted_document
 from chevupload.web.context import WebContext
 from chevupload.web.feature import BELOW, route
-from chevupload.web.incoming import SESSION
+from chevupload.web.receiver import SESSION
 from chevupload.wsgi.responses import Document, json_answer
 from chevupload.wsgi.webob import Response
 

@@ -37,7 +37,6 @@ from chevupload.wsgi.responses import (
     shared,
     text_answer,
 )
-from chevupload.wsgi.routing import mounted_path
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:
@@ -117,7 +116,8 @@ class UploadApi(Feature):
 
     def _dialect(self, environ: WSGIEnvironment, form: Form) -> Dialect:
         """Return how to answer what was sent to one of the routes."""
-        path = mounted_path(environ).rstrip("/")
+        # No route has a character that would have to be decoded.
+        path = environ.get("PATH_INFO", "").rstrip("/")
         for route_path in self._routes:
             if path.endswith(f"/{route_path}"):
                 return "imgbb" if route_path == self._config.routes.imgbb else dialect_of(form)

@@ -26,7 +26,7 @@ from chevupload.web.rate_limits import RateLimits
 from chevupload.web.receiver import Receiver
 from chevupload.web.site_links import SiteLinks
 from chevupload.web.urls import Links
-from chevupload.wsgi.proxies import mount_path, request_base_url
+from chevupload.wsgi.routing import mount_path, request_base_url
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -21,8 +21,8 @@ from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
 from chevupload.web.page import Page
 from chevupload.wsgi.form import Form
-from chevupload.wsgi.proxies import login_address, request_path
 from chevupload.wsgi.responses import redirect_answer
+from chevupload.wsgi.routing import login_address, request_path
 from chevupload.wsgi.webob import Response
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from chevupload.uploads.creation import Creation
 from chevupload.uploads.idempotency import request_digest
 from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.window_counts import MemoryCounts, counts_in
-from chevupload.wsgi.proxies import client_network
+from chevupload.wsgi.routing import client_network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -162,7 +162,8 @@ class UploadSlot:
         """
         if principal == self._principal:
             return
-        self.give_back()
+        if self._principal is not None:
+            self.give_back()
         try:
             self._slot = self._limits.take(principal, environ)
         except FloodDetected as refusal:
@@ -192,7 +193,7 @@ class UploadSlot:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give the slot back, unless it was used."""
-        if self._log.stored is None or self._log.stored.is_repeated:
+        if self._slot is not None and (self._log.stored is None or self._log.stored.is_repeated):
             self.give_back()
 
 

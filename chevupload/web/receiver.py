@@ -1,37 +1,51 @@
-"""Takes a request in: reads it and identifies its sender.
+"""Takes a request in: reads it, identifies its sender, and stores what it brings.
 
 A key comes in a header, in the query or in a field of the body, so that the sender may be known before the body is
-read, in the middle of it, or at its end. Source: docs/api.md, Keys and Parameters.
+read, in the middle of it, or at its end. What a request brings is one source, as clients of the API send, or several
+files of a form. Source: docs/api.md, Keys and Parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chevupload.errors import (
+    Base64NeedsPost,
+    EmptySource,
     InvalidKey,
     MissingKey,
+    MissingSource,
+    QuotaExceeded,
     Refusal,
     RequestDenied,
     TooLarge,
 )
+from chevupload.fetch.fetcher import DisabledFetcher
 from chevupload.keys import checked_principal, key_id_of
-from chevupload.model import MAX_KEY_LENGTH, Principal
+from chevupload.model import MAX_KEY_LENGTH, Principal, Upload
 from chevupload.policy.restrictions import Scope
-from chevupload.spool import Spool
-from chevupload.uploads.parameters import check_parameters
+from chevupload.protocols import Fetcher
+from chevupload.spool import Spool, format_bytes
+from chevupload.uploads.idempotency import request_digest
+from chevupload.uploads.parameters import SOURCE_NAMES, Parameters, check_parameters
+from chevupload.uploads.record import Source, Stored
 from chevupload.uploads.tickets import TICKET_PREFIX
 from chevupload.uploads.upload_log import UploadLog
-from chevupload.web.incoming import Incoming
 from chevupload.web.rate_limits import UploadSlot
-from chevupload.wsgi.form import Form
+from chevupload.web.urls import Links
+from chevupload.wsgi.form import Form, Opener
+from chevupload.wsgi.routing import client_network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
     from chevupload.web.context import WebContext
+
+SESSION = "chevupload.session"
+"""Where the environ may hold the host's session, in whose transaction an upload is then published."""
 
 
 class Receiver:
@@ -57,49 +71,58 @@ class Receiver:
             BackendError: nothing was stored, or the sweep will remove it.
         """
         with UploadLog() as log, UploadSlot(self._rates, self._creation, log) as slot, ExitStack() as stack:
-            sender = _Sender(self, environ, form.fields, log, slot)
+            sender = _Sender(self, environ, form.fields, user, log, slot)
             stack.callback(sender.close)
             # The form keeps the next function. If that kept the form, the request would wait for garbage collection.
             takes_several = form.max_files > 1
 
             def open_spool() -> Spool:
                 # What came before the source may have told who the sender is.
-                known = sender.known()
-                if takes_several and isinstance(known, Refusal):
-                    raise known
-                if known is None and user is not None:
+                who, max_bytes = sender.known()
+                if takes_several and isinstance(who, Refusal):
+                    raise who
+                if who is None and user is not None:
                     slot.take(user, environ)
-                budget = self._spools.for_all if isinstance(known, Principal) else self._spools.for_unknown
-                return stack.enter_context(Spool(self._spools.path, self._max_bytes(known, user), budget=budget))
+                budget = self._spools.for_all if isinstance(who, Principal) else self._spools.for_unknown
+                spool = Spool(self._spools.path, max_bytes, budget=budget)
+                stack.callback(spool.close)
+                return spool
 
-            if isinstance(known := sender.known(), Refusal):
+            who, max_bytes = sender.known()
+            if isinstance(who, Refusal):
                 self.skim(environ, form)
-                raise known
+                raise who
             links = self._context.links(environ)
-            form.read_query(environ, open_spool)
+            if not form.names.isdisjoint(SOURCE_NAMES):
+                form.read_query(environ, open_spool)
             if environ["REQUEST_METHOD"] == "POST":
-                max_bytes = self._max_form_bytes(form, self._max_bytes(known, user))
+                # Several files: together no more than half of the space for temporary files.
+                most = max(max_bytes, min(max_bytes * form.max_files, self._limits.spool_bytes // 2))
                 try:
-                    form.read_body(environ, max_bytes=max_bytes, open_spool=open_spool)
+                    form.read_body(environ, max_bytes=most, open_spool=open_spool)
                 except TooLarge:
                     # Whatever is wrong with the body, the key is what the client must mend first.
-                    if isinstance(known := sender.known(), Refusal):
-                        raise known from None
+                    if isinstance(who := sender.known()[0], Refusal):
+                        raise who from None
                     raise
-            if (principal := sender.identified()) is None:
+            who, max_bytes = sender.known()
+            if isinstance(who, Refusal):
+                raise who
+            if who is None:
                 if user is None:
                     raise MissingKey
                 self._tokens.check(user.user_id, form.fields.get("token", ""))
-                self._check(user, environ, "upload")
-                principal = user
-            log.owner = principal.user_id
-            slot.take(principal, environ)
+                _check_use(user, environ, "upload")
+                who, max_bytes = user, self._creation.max_bytes(user)
+            log.owner = who.user_id
+            slot.take(who, environ)
             yield Incoming(
                 context=self._context,
                 environ=environ,
                 form=form,
-                principal=principal,
-                parameters=check_parameters(form.fields.get, principal, max_tags=self._limits.max_tags),
+                principal=who,
+                max_bytes=max_bytes,
+                parameters=check_parameters(form.fields.get, who, max_tags=self._limits.max_tags),
                 links=links,
                 open_spool=open_spool,
                 log=log,
@@ -120,77 +143,59 @@ class Receiver:
             TooManyWrongKeys: the address has sent too many of these.
             RequestDenied: it is not for this, or not for pages of this origin; or a guest's, and guests may not upload.
         """
+        context = self._context
         self._rates.check_address(environ)
-        principal = self._owner(key, environ) if len(key) <= MAX_KEY_LENGTH else None
+        if len(key) > MAX_KEY_LENGTH:
+            principal = None
+        elif key.startswith(TICKET_PREFIX):
+            principal = context.tickets.principal(key)
+        else:
+            principal = checked_principal("keys", context.keys.authenticate(key, environ))
         if principal is None:
             self._rates.count_wrong_key(environ)
-            self._context.audit.record("key_refused", key_id=key_id_of(key), environ=environ)
+            context.audit.record("key_refused", key_id=key_id_of(key), environ=environ)
             raise InvalidKey
-        if principal.is_guest and not self._context.config.policy.guests:
+        if principal.is_guest and not context.config.policy.guests:
             raise RequestDenied
-        self._check(principal, environ, scope)
+        _check_use(principal, environ, scope)
         return principal
-
-    def _owner(self, key: str, environ: WSGIEnvironment) -> Principal | None:
-        if key.startswith(TICKET_PREFIX):
-            return self._context.tickets.principal(key)
-        return checked_principal("keys", self._context.keys.authenticate(key, environ))
-
-    def _check(self, sender: Principal, environ: WSGIEnvironment, scope: Scope | None) -> None:
-        if scope is not None and not sender.may(scope):
-            raise RequestDenied(f"Request denied: this key is not for {scope}")
-        if sender.origins is not None and environ.get("HTTP_ORIGIN") not in sender.origins:
-            raise RequestDenied("Request denied: this key is not for pages of this origin")
-
-    def _max_bytes(self, known: Principal | Refusal | None, user: Principal | None) -> int:
-        """Return how large a file may be, by what is known of its sender so far."""
-        if isinstance(known, Principal):
-            return self._creation.max_bytes(known)
-        if known is not None:
-            return self._limits.refusal_scan_bytes
-        # A key may follow, and be anybody's; or none, where a user needs none.
-        return max(self._limits.max_bytes, 0 if user is None else self._creation.max_bytes(user))
-
-    def _max_form_bytes(self, form: Form, max_bytes: int) -> int:
-        """Return how large the files may be together: no more than half of the space for temporary files."""
-        return max(max_bytes, min(max_bytes * form.max_files, self._limits.spool_bytes // 2))
 
 
 class _Sender:
     """Who sends a request: known as soon as a key was read, which may be at the end of the body."""
 
     def __init__(
-        self, receiver: Receiver, environ: WSGIEnvironment, fields: Mapping[str, str], log: UploadLog, slot: UploadSlot
+        self,
+        receiver: Receiver,
+        environ: WSGIEnvironment,
+        fields: Mapping[str, str],
+        user: Principal | None,
+        log: UploadLog,
+        slot: UploadSlot,
     ) -> None:
-        """Know nobody yet; who is found takes ``slot``, and is noted in ``log``."""
-        self._receiver = receiver
-        self._environ = environ
-        self._fields = fields
+        """Know nobody yet; who is found takes ``slot``, and is noted in ``log``. Without a key it may be ``user``."""
+        self._receiver, self._creation, self._limits = receiver, receiver._creation, receiver._limits
+        self._environ, self._fields = environ, fields
         self._log, self._slot = log, slot
-        self._found: dict[str, Principal | Refusal] = {}
+        # A key may follow, and be anybody's; or none, where a user needs none.
+        max_bytes = max(self._limits.max_bytes, 0 if user is None else self._creation.max_bytes(user))
+        self._found: dict[str, tuple[Principal | Refusal | None, int]] = {"": (None, max_bytes)}
 
-    def known(self) -> Principal | Refusal | None:
-        """Return whose key was read so far, or why it is refused; None without a key. Each key is asked for once."""
+    def known(self) -> tuple[Principal | Refusal | None, int]:
+        """Return whose key was read so far, and how large a file of theirs may be. Each key is asked for once.
+
+        Instead of a sender it is why the key is refused, or None without a key.
+        """
         key = key_of(self._environ, self._fields)
-        if key and key not in self._found:
+        if key not in self._found:
             try:
                 principal = self._receiver.identify(key, self._environ, scope="upload")
                 self._log.owner = principal.user_id
                 self._slot.take(principal, self._environ)
-                self._found[key] = principal
+                self._found[key] = principal, self._creation.max_bytes(principal)
             except Refusal as refusal:
-                self._found[key] = refusal
-        return self._found[key] if key else None
-
-    def identified(self) -> Principal | None:
-        """Return whose key was read, by all that was read; None without a key.
-
-        Raises:
-            Refusal: it is nobody's who may upload.
-        """
-        if isinstance(known := self.known(), Refusal):
-            raise known
-        return known
+                self._found[key] = refusal, self._limits.refusal_scan_bytes
+        return self._found[key]
 
     def close(self) -> None:
         """Let go of the request, whose environ may hold open files of its host.
@@ -201,7 +206,120 @@ class _Sender:
         self._environ = {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A request that was read, from a sender who may upload.
+
+    Attributes:
+        context: what stores it.
+        environ: the request.
+        form: what it says.
+        principal: who sends it.
+        max_bytes: how large a file of theirs may be.
+        parameters: those of the form, checked.
+        links: builds the URLs of what is stored.
+        open_spool: makes a spool for a file that has to be fetched.
+        log: of the request.
+        slot: of its upload.
+        file: what is stored of several files, which stands in the form at this ``place``; None for its one source.
+    """
+
+    context: WebContext
+    environ: WSGIEnvironment
+    form: Form
+    principal: Principal
+    max_bytes: int
+    parameters: Parameters
+    links: Links
+    open_spool: Opener
+    log: UploadLog
+    slot: UploadSlot
+    file: Source | None = None
+    place: int = 0
+
+    def store(self) -> tuple[Upload, Links]:
+        """Store the source of the request, and return its record and what builds its URLs.
+
+        Raises:
+            Refusal: nothing was stored.
+            BackendError: nothing was stored, or the sweep will remove it.
+        """
+        creation, principal, environ, digest = self.context.creation, self.principal, self.environ, None
+        if "HTTP_IDEMPOTENCY_KEY" in environ and creation.is_idempotent:
+            digest = request_digest(environ["HTTP_IDEMPOTENCY_KEY"], principal, self.place)
+        source = self.file or pick_source(
+            self.form, method=environ["REQUEST_METHOD"], fetcher=self._fetcher(), open_spool=self.open_spool
+        )
+        if source.spool.size > self.max_bytes:
+            raise TooLarge(f"File too big - max {format_bytes(self.max_bytes)}")
+        try:
+            stored = self.log.stored = creation.create(
+                source,
+                self.parameters,
+                principal,
+                log=self.log,
+                client=principal.user_id or client_network(environ.get("REMOTE_ADDR", "")),
+                session=environ.get(SESSION),
+                request_digest=digest,
+                refusal=self.slot.refusal,
+            )
+        except QuotaExceeded as refusal:
+            self.context.rate_limits.tell_quota(principal, environ, refusal)
+            raise
+        return stored.upload, self.links if self._is_given_delete_link(stored) else self.links.without_delete()
+
+    def _is_given_delete_link(self, stored: Stored) -> bool:
+        if stored.is_duplicate:
+            # It may have come with another key of the owner's, long ago, and anybody can fetch its bytes.
+            return self.principal.may("delete")
+        # All guests are one sender: this one may be another than the first, whose own the delete link is.
+        return not (stored.is_repeated and self.principal.is_guest)
+
+    def _fetcher(self) -> Fetcher:
+        who = self.context.config.policy.url_sources
+        may_fetch = who == "everybody" or (who == "users" and not self.principal.is_guest)
+        return self.context.fetcher if may_fetch else DisabledFetcher()
+
+
+def pick_source(form: Form, *, method: str, fetcher: Fetcher, open_spool: Opener) -> Source:
+    """Return the source of ``form``: the first file that holds something, or else the first such text.
+
+    Raises:
+        MissingSource: there is none.
+        EmptySource: it holds nothing.
+        Base64NeedsPost: text other than a URL came in a GET request.
+        Refusal: the text is neither base64 nor a URL, or the fetcher refused.
+    """
+    for name in SOURCE_NAMES:
+        if name in form.files and form.files[name].spool.size:
+            return Source(form.files[name].spool, form.files[name].filename or None)
+    texts = [form.text_sources[name] for name in SOURCE_NAMES if name in form.text_sources]
+    if not texts:
+        raise EmptySource if form.files else MissingSource
+    text = next((text for text in texts if not text.is_empty), texts[0])
+    if method != "POST" and text.url is None:
+        raise Base64NeedsPost
+    text.check()
+    if text.url is not None:
+        spool = open_spool()
+        filename = fetcher.fetch(text.url, spool)
+    else:
+        assert text.spool is not None
+        spool, filename = text.spool, None
+    if not spool.size:
+        raise EmptySource
+    return Source(spool, filename)
+
+
 def key_of(environ: WSGIEnvironment, fields: Mapping[str, str]) -> str:
     """Return the key of a request, the header's first, as far as it was read; empty without any."""
     key: str = environ.get("HTTP_X_API_KEY", "")
     return key.strip() or fields.get("key", "")
+
+
+def _check_use(sender: Principal, environ: WSGIEnvironment, scope: Scope | None) -> None:
+    """Check that a key is for ``scope``, and for pages of the origin that a request comes from."""
+    if scope is not None and not sender.may(scope):
+        raise RequestDenied(f"Request denied: this key is not for {scope}")
+    if sender.origins is not None and environ.get("HTTP_ORIGIN") not in sender.origins:
+        raise RequestDenied("Request denied: this key is not for pages of this origin")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chevupload.config import Routes
 from chevupload.keys import SignedIn
 from chevupload.uploads.hooks import DisplayName
-from chevupload.wsgi.proxies import login_address
+from chevupload.wsgi.routing import login_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

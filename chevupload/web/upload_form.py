@@ -11,7 +11,7 @@ from chevupload.media.optional import usable
 from chevupload.model import Album, Principal
 from chevupload.protocols import OwnedAlbumRecords
 from chevupload.web.context import WebContext
-from chevupload.wsgi.proxies import login_address
+from chevupload.wsgi.routing import login_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

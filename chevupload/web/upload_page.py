@@ -10,18 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chevupload.errors import MissingSource, Refusal
+from chevupload.errors import Busy, EmptySource, MissingSource, Refusal
 from chevupload.model import Principal, Upload
 from chevupload.uploads.parameters import LIST_NAMES, SOURCE_NAMES, text_names
+from chevupload.uploads.record import Source
+from chevupload.uploads.upload_log import UploadLog
 from chevupload.web.api import dialect_of
 from chevupload.web.api_json import upload_document
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
 from chevupload.web.page import Page
+from chevupload.web.rate_limits import UploadSlot
+from chevupload.web.receiver import Incoming
 from chevupload.web.refusal_words import words_of
 from chevupload.web.upload_form import UploadForm
 from chevupload.web.urls import Links
-from chevupload.wsgi.form import Form
+from chevupload.wsgi.form import Form, UploadedFile
 from chevupload.wsgi.responses import as_refusal, json_answer, refusal_answer, wants_json
 from chevupload.wsgi.webob import Response
 
@@ -59,9 +63,12 @@ class UploadPage(Feature):
             form.read_query(environ, None)
             with self._context.receiver.opened(environ, form, sender) as incoming:
                 if not _is_program(environ, form):
-                    if len(incoming.files) > 1:
-                        return self._context.answers.page(environ, _outcomes_page(incoming.store_each()))
-                    if not incoming.files and all(text.is_empty for text in form.text_sources.values()):
+                    # An empty field of a form is no file.
+                    given = [*form.earlier_files, *form.files.values()]
+                    files = [file for file in given if file.filename or file.spool.size]
+                    if len(files) > 1:
+                        return self._context.answers.page(environ, _outcomes_page(_stored_each(incoming, files)))
+                    if not files and all(text.is_empty for text in form.text_sources.values()):
                         raise MissingSource
                 upload, links = incoming.store()
         except Exception as error:
@@ -82,6 +89,35 @@ class UploadPage(Feature):
 
 def _is_program(environ: WSGIEnvironment, form: Form) -> bool:
     return form.fields.get("format") == "json" or wants_json(environ)
+
+
+def _stored_each(incoming: Incoming, files: Sequence[UploadedFile]) -> list[tuple[str, tuple[Upload, Links] | Refusal]]:
+    """Store every file on its own, and return the name of each with what came of it.
+
+    Once the site is busy, the other files are not tried.
+    """
+    # Each takes its own.
+    incoming.slot.give_back()
+    limits, creation = incoming.context.rate_limits, incoming.context.creation
+    outcomes: list[tuple[str, tuple[Upload, Links] | Refusal]] = []
+    outcome: tuple[Upload, Links] | Refusal | None = None
+    for place, file in enumerate(files):
+        try:
+            with file.spool, UploadLog() as log, UploadSlot(limits, creation, log) as slot:
+                log.owner = incoming.principal.user_id
+                if isinstance(outcome, Busy):
+                    raise outcome
+                if file.refusal is not None:
+                    raise file.refusal
+                if not file.spool.size:
+                    raise EmptySource
+                slot.take(incoming.principal, incoming.environ, place)
+                source = Source(file.spool, file.filename or None)
+                outcome = replace(incoming, file=source, place=place, log=log, slot=slot).store()
+        except Exception as error:
+            outcome = as_refusal(error)
+        outcomes.append((file.filename, outcome))
+    return outcomes
 
 
 def _outcomes_page(outcomes: Sequence[tuple[str, tuple[Upload, Links] | Refusal]]) -> Page:

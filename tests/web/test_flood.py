@@ -262,6 +262,14 @@ def test_an_address_that_guesses_is_not_looked_up_any_more(make):
     assert stand.send({"source": file()}, **here).status_code == 200
 
 
+def test_behind_a_proxy_an_unknown_path_counts_the_keys_of_the_address_in_front_of_it(make):
+    """Of all clients, only the one that guesses is kept out."""
+    stand = make(policy=Policy(wrong_keys=1), trusted_proxies=1)
+    for address, status in (("192.0.2.1", 401), ("192.0.2.1", 429), ("192.0.2.2", 401)):
+        answer = stand.open("/api/1/nothing?key=wrong", headers={"X-Forwarded-For": address})
+        assert answer.status_code == status
+
+
 def test_without_an_address_nobody_shares_a_limit_of_wrong_keys(make):
     """Behind a Unix socket one stranger would lock out all others."""
     stand = make(policy=Policy(wrong_keys=1))

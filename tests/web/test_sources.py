@@ -4,7 +4,7 @@ import pytest
 
 from chevupload.errors import Base64NeedsPost, EmptySource, InvalidBase64, MissingSource, TooLarge, UrlUploadDisabled
 from chevupload.fetch.fetcher import DisabledFetcher
-from chevupload.web.incoming import pick_source
+from chevupload.web.receiver import pick_source
 from tests.wsgi.bodies import Reading, content, environ, multipart, part
 
 FILE = part("source", b"file", "a.png")

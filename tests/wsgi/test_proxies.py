@@ -4,7 +4,7 @@ import pytest
 from werkzeug.test import create_environ
 
 from chevupload.errors import MalformedRequest
-from chevupload.wsgi.proxies import client_network, request_base_url, trust_proxies
+from chevupload.wsgi.routing import client_network, request_base_url, trust_proxies
 
 FORWARDED = {
     "HTTP_X_FORWARDED_FOR": "6.6.6.6, 1.1.1.1, 2.2.2.2",
