@@ -196,7 +196,8 @@ class ChevUpload:
         A path that begins with several slashes is one with one slash, as nginx has it. Around a host it is the host's,
         whose own rules may not know it.
         """
-        environ = _with_one_slash(environ)
+        if (path := environ.get("PATH_INFO", "")).startswith("//"):
+            environ = {**environ, "PATH_INFO": f"/{path.lstrip('/')}"}
         handler, rest = self._table.find(mounted_path(environ)) or (self._unknown, ())
         response = handler(trust_proxies(environ, self.config.trusted_proxies), *rest)
         answer: Iterable[bytes] = response(environ, start_response)
@@ -294,11 +295,6 @@ class ChevUpload:
         if first == "1":
             return self._api.refuse(environ, NotFound())
         return self.context.answers.refusal(environ, NotFound())
-
-
-def _with_one_slash(environ: WSGIEnvironment) -> WSGIEnvironment:
-    path = environ.get("PATH_INFO", "")
-    return {**environ, "PATH_INFO": f"/{path.lstrip('/')}"} if path.startswith("//") else environ
 
 
 _KINDS: Mapping[str, Kind] = {

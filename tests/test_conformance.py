@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chevupload.config import Renditions, Routes
+from chevupload.config import Config, Policy, Renditions
 from chevupload.model import Upload
 from chevupload.protocols import Storage
 from chevupload.spool import format_bytes
@@ -107,13 +107,11 @@ def document(
         "thumb_size": 10,
     }
     links = Links(
-        "https://x.test",
-        routes=Routes(),
+        {},
+        config=Config(base_url="https://x.test", renditions=renditions, policy=Policy(tag_url=tag_url)),
         storages=Storages(storage or MemoryStorage()),
         sign=lambda upload_id: f"sign-{upload_id}",
         signed_url=lambda upload, path: None,
-        renditions=renditions,
-        tag_url=tag_url,
     )
     upload = Upload(**(values | fields))
     return image_document(upload, links, timezone=UTC, renditions=renditions, imgbb=imgbb)

@@ -18,16 +18,13 @@ from chevupload.errors import (
     MissingVersion,
     Refusal,
 )
-from chevupload.model import Upload
 from chevupload.uploads.parameters import LIST_NAMES, SOURCE_NAMES, text_names
 from chevupload.web.api_json import Dialect, upload_document
 from chevupload.web.context import WebContext
 from chevupload.web.feature import Feature, route
 from chevupload.web.receiver import key_of
-from chevupload.web.urls import Links
 from chevupload.wsgi.form import Form
 from chevupload.wsgi.responses import (
-    Document,
     answer_format,
     as_refusal,
     json_answer,
@@ -75,8 +72,13 @@ class UploadApi(Feature):
                 raise InvalidParameter("Idempotency-Key is not supported by this site")
             with self._receiver.opened(environ, form) as incoming:
                 upload, links = incoming.store()
-            document = upload_document(upload, links, self._config, self._dialect(environ, form))
-            answer = _upload_answer(form, document, upload, links)
+            wanted = form.fields.get("format")
+            if wanted == "txt":
+                answer = text_answer(links.file(upload, upload.path))
+            elif wanted == "redirect":
+                answer = redirect_answer(links.viewer_path(upload))
+            else:
+                answer = json_answer(upload_document(upload, links, self._config, self._dialect(environ, form)))
         except Exception as error:
             return self._refused(environ, form, error)
         return shared(answer, environ, self._origins)
@@ -138,13 +140,3 @@ class UploadApi(Feature):
 def dialect_of(form: Form) -> Dialect:
     """Return how Chevereto answers what ``form`` has brought."""
     return "chevereto image" if "image" in form.names else "chevereto"
-
-
-def _upload_answer(form: Form, document: Document, upload: Upload, links: Links) -> Response:
-    """Send the outcome of an upload: the document, its direct URL, or a redirect to its viewer."""
-    wanted = answer_format(form.fields.get("format"))
-    if wanted == "txt":
-        return text_answer(links.file(upload, upload.path))
-    if wanted == "redirect":
-        return redirect_answer(links.viewer_path(upload))
-    return json_answer(document)

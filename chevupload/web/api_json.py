@@ -6,6 +6,7 @@ Source: both examples of the API's specification, for members and their order; C
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from html import escape
 from typing import Literal, TypeAlias
@@ -16,7 +17,7 @@ from chevupload.formats import MIME_TYPES
 from chevupload.model import Upload
 from chevupload.scaling import to_side
 from chevupload.spool import format_bytes
-from chevupload.web.urls import Links
+from chevupload.web.urls import FileUrl, Links
 from chevupload.wsgi.responses import Document
 
 Dialect: TypeAlias = Literal["chevereto", "chevereto image", "imgbb"]
@@ -58,16 +59,18 @@ def image_document(
     upload: Upload, links: Links, *, timezone: tzinfo, renditions: Renditions, imgbb: bool = False
 ) -> Document:
     """Describe an upload, with every member of the specification's examples and in their order."""
-    files = _files(upload, links)
-    url, viewer = files[upload.path]["url"], links.viewer(upload)
+    urls = links.files(upload)
+    files = _files(upload, urls)
+    viewer, short, delete_url = links.viewer(upload), links.short(upload), links.delete(upload)
+    record = _record_members(upload, links, timezone)
     return {
-        **_record_members(upload, links, timezone),
-        "file": {"resource": {"type": "url" if links.is_elsewhere(upload) else "path"}},
+        **record,
+        "file": {"resource": {"type": "url" if urls[upload.path].is_elsewhere else "path"}},
         "id_encoded": upload.id,
         **(_imgbb_members(upload) if imgbb else {}),
         "filename": f"{upload.name}.{upload.extension}",
         "mime": upload.mime,
-        "url": url,
+        "url": files[upload.path]["url"],
         "ratio": ratio(upload.width, upload.height),
         "size_formatted": format_bytes(upload.size),
         **({"frame": files[upload.frame_path]} if upload.frame_path else {}),
@@ -79,16 +82,16 @@ def image_document(
         "duration_time": duration_time(upload),
         "url_viewer": viewer,
         "path_viewer": urlsplit(viewer).path,
-        "url_short": links.short(upload),
+        "url_short": short,
         **_display_members(upload, files, renditions),
         "views_label": "views",
         "likes_label": "likes",
         "how_long_ago": "moments ago",
-        "date_fixed_peer": _spell(upload.created_at),
+        "date_fixed_peer": record["date_gmt"],
         **_title_members(upload.title),
         "is_use_loader": upload.size > _LOADER_THRESHOLD,
         "display_title": upload.display_title,
-        "delete_url": links.delete(upload),
+        "delete_url": delete_url,
     }
 
 
@@ -97,7 +100,7 @@ def imgbb_document(upload: Upload, links: Links) -> Document:
 
     What there is no file for is the next best one: no member is null that a client might read.
     """
-    files = _files(upload, links)
+    files = _files(upload, links.files(upload))
     shown = upload.frame_path or upload.path
     display = upload.medium_path or shown
     data = {
@@ -188,7 +191,7 @@ def _chain(upload: Upload) -> int:
     return 4 + 16 * bool(upload.frame_size) + 2 * bool(upload.medium_size) + bool(upload.thumb_size)
 
 
-def _files(upload: Upload, links: Links) -> dict[str | None, Document]:
+def _files(upload: Upload, urls: Mapping[str, FileUrl]) -> dict[str | None, Document]:
     """Describe each file by its path, and what there is no file for by None."""
     files: dict[str | None, Document] = {None: dict.fromkeys(("filename", "name", "mime", "extension", "url"))}
     for path, size in upload.sizes.items():
@@ -199,7 +202,7 @@ def _files(upload: Upload, links: Links) -> dict[str | None, Document]:
             "name": name,
             "mime": MIME_TYPES[extension],
             "extension": extension,
-            "url": links.file(upload, path),
+            "url": urls[path].url,
             "size": size,
         }
     return files

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from chevupload.web.rate_limits import RateLimits
 from chevupload.web.receiver import Receiver
 from chevupload.web.site_links import SiteLinks
 from chevupload.web.urls import Links
-from chevupload.wsgi.routing import mount_path, request_base_url
+from chevupload.wsgi.routing import mount_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -114,6 +115,12 @@ class WebContext(UploadContext):
         """What signs forms."""
         return FormTokens(self.secret_keys)
 
+    @cached_property
+    def links(self) -> Callable[[WSGIEnvironment], Links]:
+        """What builds URLs as the sender of a request sees them, given its environ."""
+        sign, signed_url = self.delete_tokens.sign, self.deliverer.signed_url
+        return partial(Links, config=self.config, storages=self.storages, sign=sign, signed_url=signed_url)
+
     def live(self, upload: Upload | None) -> Upload:
         """Return an upload that the catalog has found, if readers may see it.
 
@@ -126,18 +133,6 @@ class WebContext(UploadContext):
         if upload.is_expired(self.clock()):
             raise Gone
         return upload
-
-    def links(self, environ: WSGIEnvironment) -> Links:
-        """Return what builds URLs as the sender of a request sees them."""
-        return Links(
-            self.config.base_url or request_base_url(environ),
-            routes=self.config.routes,
-            storages=self.storages,
-            sign=self.delete_tokens.sign,
-            signed_url=self.deliverer.signed_url,
-            renditions=self.config.renditions,
-            tag_url=self.config.policy.tag_url,
-        )
 
     def mount(self, environ: WSGIEnvironment) -> str:
         """Return the path of a request's mount point, without a slash behind it."""

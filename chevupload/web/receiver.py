@@ -72,7 +72,6 @@ class Receiver:
         """
         with UploadLog() as log, UploadSlot(self._rates, self._creation, log) as slot, ExitStack() as stack:
             sender = _Sender(self, environ, form.fields, user, log, slot)
-            stack.callback(sender.close)
             # The form keeps the next function. If that kept the form, the request would wait for garbage collection.
             takes_several = form.max_files > 1
 
@@ -194,16 +193,9 @@ class _Sender:
                 self._slot.take(principal, self._environ)
                 self._found[key] = principal, self._creation.max_bytes(principal)
             except Refusal as refusal:
-                self._found[key] = refusal, self._limits.refusal_scan_bytes
+                # With its traceback, only the garbage collector would find that nobody needs the request any more.
+                self._found[key] = refusal.with_traceback(None), self._limits.refusal_scan_bytes
         return self._found[key]
-
-    def close(self) -> None:
-        """Let go of the request, whose environ may hold open files of its host.
-
-        A refusal that is kept here knows this sender by its traceback: without this, only the garbage collector would
-        find that nobody needs them any more.
-        """
-        self._environ = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

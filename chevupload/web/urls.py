@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from chevupload.config import Renditions, Routes
+from chevupload.config import Config
 from chevupload.model import Upload
 from chevupload.storage.registry import Storages
 from chevupload.web.previews import whole_pictures
+from chevupload.wsgi.routing import request_base_url
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _ID = r"(?:[^/]*\.)?([A-Za-z0-9]{1,32})"
 VIEWER = re.compile(_ID)
@@ -32,32 +37,41 @@ class ImageSet:
     width: int
 
 
+class FileUrl(NamedTuple):
+    """The URL of a stored file: its storage's own, which is elsewhere, or ours."""
+
+    url: str
+    is_elsewhere: bool
+
+
 class Links:
     """Builds URLs below one base URL, which is the mount point's."""
 
     def __init__(
         self,
-        base_url: str,
+        environ: WSGIEnvironment,
         *,
-        routes: Routes,
+        config: Config,
         storages: Storages,
         sign: Callable[[str], str],
         signed_url: Callable[[Upload, str], str | None],
-        renditions: Renditions,
-        tag_url: str | None = None,
     ) -> None:
-        """Build below ``base_url``.
+        """Build below ``base_url`` of ``config``, or where the request of ``environ`` reached the mount point.
 
-        ``sign`` makes an upload's delete token; ``signed_url`` tells where a request for a file is sent on to, or None;
-        ``renditions`` are the site's, and ``tag_url`` is the policy's.
+        ``sign`` makes an upload's delete token; ``signed_url`` tells where a request for a file is sent on to, or None.
+
+        Raises:
+            MalformedRequest: the request's Host header is no host.
         """
-        self.base_url = base_url.rstrip("/")
-        self._routes = routes
+        self.base_url = (config.base_url or request_base_url(environ)).rstrip("/")
+        self._routes = config.routes
+        self._own = f"{self.base_url}/{config.routes.files}/"
+        self._viewers = {"image": config.routes.viewer, "video": config.routes.video}
         self._storages = storages
         self._sign = sign
         self._signed_url = signed_url
-        self._renditions = renditions
-        self._tag_url = tag_url
+        self._renditions = config.renditions
+        self._tag_url = config.policy.tag_url
         self._can_delete = True
 
     def without_delete(self) -> Links:
@@ -68,11 +82,16 @@ class Links:
 
     def file(self, upload: Upload, path: str) -> str:
         """Return the URL of a stored file, which is one of the upload's: its storage's own, or ours."""
-        return self._public_url(upload, path) or self._own_file(path)
+        return self.files(upload, (path,))[path].url
 
-    def is_elsewhere(self, upload: Upload) -> bool:
-        """Whether the upload's file has a URL of its storage's own."""
-        return self._public_url(upload, upload.path) is not None
+    def files(self, upload: Upload, paths: Iterable[str] | None = None) -> dict[str, FileUrl]:
+        """Return the URLs of the upload's files by their paths, of all unless some are given."""
+        # Where the storage is not there any more, ours says so.
+        storage, urls = self._storages.by_name.get(upload.storage), {}
+        for path in upload.paths if paths is None else paths:
+            public = None if storage is None else storage.url(path)
+            urls[path] = FileUrl(public or self._own + _quoted(path), public is not None)
+        return urls
 
     def tag(self, name: str) -> str | None:
         """Return where the host shows what has a tag; None where it has no such page."""
@@ -113,7 +132,7 @@ class Links:
 
     def viewer(self, upload: Upload) -> str:
         """Return the canonical viewer URL, which carries the title; without viewers, the file's."""
-        if (route := self._viewer_route(upload)) is None:
+        if (route := self._viewers[upload.type]) is None:
             return self.file(upload, upload.path)
         slug = viewer_slug(upload.title) if upload.title else ""
         return f"{self.base_url}/{route}/{slug}.{upload.id}" if slug else f"{self.base_url}/{route}/{upload.id}"
@@ -124,22 +143,22 @@ class Links:
 
     def short(self, upload: Upload) -> str:
         """Return the viewer URL without the title; without viewers, the file's."""
-        route = self._viewer_route(upload)
+        route = self._viewers[upload.type]
         return self.file(upload, upload.path) if route is None else f"{self.base_url}/{route}/{upload.id}"
 
     def delete(self, upload: Upload) -> str | None:
         """Return the URL that deletes the upload; None without viewers, or for a reader who is not given it."""
-        if (route := self._viewer_route(upload)) is None or not self._can_delete:
+        if (route := self._viewers[upload.type]) is None or not self._can_delete:
             return None
         return f"{self.base_url}/{route}/{upload.id}/delete/{self._sign(upload.id)}"
 
     def qr(self, upload: Upload) -> str | None:
         """Return the path of the QR code of the short link; None without viewers."""
-        return None if self._viewer_route(upload) is None else f"{urlsplit(self.short(upload)).path}/qr"
+        return None if self._viewers[upload.type] is None else f"{urlsplit(self.short(upload)).path}/qr"
 
     def oembed(self, upload: Upload) -> str | None:
         """Return the URL that describes the viewer to other sites; None without such a route."""
-        if self._routes.oembed is None or self._viewer_route(upload) is None:
+        if self._routes.oembed is None or self._viewers[upload.type] is None:
             return None
         return f"{self.base_url}/{self._routes.oembed}?url={quote(self.viewer(upload), safe='')}&format=json"
 
@@ -152,16 +171,14 @@ class Links:
         names = {"original": upload.path, "medium": upload.medium_path, "thumb": upload.thumb_path}
         names |= {"frame": upload.frame_path, **upload.extra_paths}
         files = {name: path for name, path in names.items() if path is not None}
-        found: dict[str, str | None] = {name: self.file(upload, path) for name, path in files.items()}
-        if self._routes.files is not None and self.is_elsewhere(upload):
-            found |= {f"{name}_here": self._own_file(path) for name, path in files.items()}
-        if self._viewer_route(upload) is not None:
+        urls = self.files(upload)
+        found: dict[str, str | None] = {name: urls[path].url for name, path in files.items()}
+        if self._routes.files is not None and urls[upload.path].is_elsewhere:
+            found |= {f"{name}_here": self._own + _quoted(path) for name, path in files.items()}
+        if self._viewers[upload.type] is not None:
             short = self.short(upload)
             found |= {"viewer": self.viewer(upload), "short": short, "qr": f"{short}/qr", "oembed": self.oembed(upload)}
         return {name: url for name, url in found.items() if url is not None}
-
-    def _own_file(self, path: str) -> str:
-        return f"{self.base_url}/{self._routes.files}/{_quoted(path)}"
 
     def viewed_id(self, url: str) -> str | None:
         """Return the id of the upload whose viewer ``url`` leads to; None when it leads elsewhere."""
@@ -191,14 +208,6 @@ class Links:
             rest = there.path.removeprefix(f"{here.path}/{route}/")
             if route is not None and rest != there.path:
                 yield unquote(rest)
-
-    def _viewer_route(self, upload: Upload) -> str | None:
-        return self._routes.video if upload.type == "video" else self._routes.viewer
-
-    def _public_url(self, upload: Upload, path: str) -> str | None:
-        """Return what the storage says of a file; None where it has no URL, or the storage is not there any more."""
-        storage = self._storages.by_name.get(upload.storage)
-        return None if storage is None else storage.url(path)
 
 
 _quoted = lru_cache(maxsize=_REMEMBERED)(quote)

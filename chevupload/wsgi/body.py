@@ -141,8 +141,9 @@ def read_chunks(environ: WSGIEnvironment, *, max_bytes: int, seconds: float) -> 
             yield chunk
             if time.monotonic() > deadline:
                 raise SlowBody
-        # A server that ends the input itself ends it early when the client goes away.
-        if received < _least_bytes(environ):
+        # A server that ends the input itself ends it early when the client goes away. Nobody sends chunks of nothing.
+        is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
+        if received < (get_content_length(environ) or (1 if is_chunked else 0)):
             raise ClientDisconnected
     except (Refusal, MemoryError):
         raise
@@ -167,9 +168,3 @@ def _unreadable(error: Exception) -> Refusal | StorageError:
         return MalformedRequest("The request body is shorter than declared, or was read by the host already")
     logger.warning("a request body could not be read: %s", type(cause).__name__)
     return MalformedRequest("The request body cannot be read to its end")
-
-
-def _least_bytes(environ: WSGIEnvironment) -> int:
-    """Return how long the body is at least: nobody sends chunks without any content."""
-    is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
-    return get_content_length(environ) or (1 if is_chunked else 0)

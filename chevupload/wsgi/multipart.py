@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 from typing import Literal, Protocol
 
 from werkzeug.datastructures import Headers
@@ -62,18 +63,24 @@ def read_multipart(
     if not boundary or len(boundary) > _MAX_BOUNDARY:
         raise MalformedRequest("Missing or unusable multipart boundary")
     decoder = _Decoder(boundary.encode("latin-1", "replace"), max_parts=max_parts)
+    pieces = chain.from_iterable(map(decoder.pieces, chain(chunks, [b""])))
+    part: multipart.File | multipart.Field | None = None
     sink: Sink | None = None
     try:
-        for piece in _pieces(chunks):
+        for piece in pieces:
             decoder.receive_data(piece)
             while not isinstance(event := decoder.next_event(), multipart.NeedData | multipart.Epilogue):
-                if isinstance(event, multipart.Data):
+                if isinstance(event, multipart.File | multipart.Field):
+                    # Its content, if only an empty one, is the next event.
+                    part = event
+                elif isinstance(event, multipart.Data):
+                    if part is not None:
+                        sink = _open(part, open_part, problems)
+                        part = None
                     if sink is not None:
                         sink.write(event.data)
                         if not event.more_data:
                             sink.finish()
-                elif isinstance(event, multipart.File | multipart.Field):
-                    sink = _open(event, open_part, problems)
     except RequestEntityTooLarge:
         raise TooLarge("Too many or too large form parts") from None
     except ValueError:
@@ -112,12 +119,30 @@ _HAS_EXPRESSIONS = {"boundary", "preamble_re", "boundary_re"} <= vars(multipart.
 
 class _Decoder(multipart.MultipartDecoder):
     def __init__(self, boundary: bytes, *, max_parts: int) -> None:
+        self._held = b""
         # Without a boundary, its expressions are compiled once for all.
         super().__init__(b"" if _HAS_EXPRESSIONS else boundary, _PIECE_BYTES + _HEADER_BYTES, max_parts=max_parts)
         if _HAS_EXPRESSIONS:
             self.boundary = boundary
             self.preamble_re = _Delimiter(boundary, "preamble_re")  # type: ignore[assignment]
             self.boundary_re = _Delimiter(boundary, "boundary_re")  # type: ignore[assignment]
+
+    def pieces(self, chunk: bytes) -> list[bytes | None]:
+        """Return a chunk of the body in pieces for the parser; an empty one is its end, which is None.
+
+        No piece ends with what may stand between a boundary and the end of its line: werkzeug 3.1.9 then takes the line
+        break before the boundary for content, and a file grows by one byte.
+        """
+        if not chunk:
+            return [self._held, None]
+        pieces: list[bytes | None] = []
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            piece = self._held + chunk[start : start + _PIECE_BYTES]
+            tail = piece[-_CUT_BYTES:]
+            end = len(piece) - len(tail) + len(tail.rstrip(b"- \t"))
+            self._held = piece[end:]
+            pieces.append(piece[:end])
+        return pieces
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         """Bound the headers of a part, and take them in any encoding.
@@ -132,25 +157,6 @@ class _Decoder(multipart.MultipartDecoder):
         except UnicodeDecodeError:
             data = data.decode("cp1252", "replace").encode()
         return super()._parse_headers(data)
-
-
-def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes | None]:
-    """Yield the body in pieces for the parser, and None at its end.
-
-    No piece ends with what may stand between a boundary and the end of its line: werkzeug 3.1.9 then takes the line
-    break before the boundary for content, and a file grows by one byte.
-    """
-    held = b""
-    for chunk in chunks:
-        for start in range(0, len(chunk), _PIECE_BYTES):
-            piece = held + chunk[start : start + _PIECE_BYTES]
-            tail = piece[-_CUT_BYTES:]
-            end = len(piece) - len(tail) + len(tail.rstrip(b"- \t"))
-            held = piece[end:]
-            yield piece[:end]
-    if held:
-        yield held
-    yield None
 
 
 def _open(event: multipart.File | multipart.Field, open_part: OpenPart, problems: list[Refusal]) -> Sink | None:

@@ -112,7 +112,11 @@ def wants_json(environ: WSGIEnvironment) -> bool:
 
 
 def as_refusal(error: Exception) -> Refusal:
-    """Turn whatever happened into what a client may read."""
+    """Turn whatever happened into what a client may read.
+
+    What a client is told of is forgotten otherwise: by its traceback, a refusal that is kept somewhere would keep the
+    request, whose environ may hold open files of its host.
+    """
     if isinstance(error, Busy):
         # As many of these as visitors like: one line each says it all.
         logger.warning("a request was answered with 503: %s", error)
@@ -123,7 +127,8 @@ def as_refusal(error: Exception) -> Refusal:
         logger.error("a request was answered with 503", exc_info=error)
         return Busy(headers=(("Retry-After", RETRY_SECONDS),))
     if isinstance(error, Refusal):
-        return error
+        error.__context__ = None
+        return error.with_traceback(None)
     logger.error("a request was answered with 500", exc_info=error)
     return ServerFault()
 

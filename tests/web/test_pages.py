@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from chevupload import Hooks
-from chevupload.config import Policy, Renditions, Routes
+from chevupload.config import Policy, Routes
 from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.storage.registry import Storages
@@ -64,12 +65,11 @@ def test_hostile_texts_are_shown_as_texts(stand):
 def test_without_title_the_file_name_is_shown(stand):
     """There is always something to read."""
     links = Links(
-        stand.base,
-        routes=stand.component.routes,
+        {},
+        config=replace(stand.component.config, base_url=stand.base),
         storages=Storages(MemoryStorage()),
         sign=str,
         signed_url=lambda upload, path: None,
-        renditions=Renditions(),
     )
     site = SiteLinks({}, mount="", routes=Routes(), assets=None, login_url=None, signed_in=None)
     page = Page(name="viewer", title="a.mp4", site=site)

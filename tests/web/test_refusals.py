@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from urllib.parse import quote
 
 import pytest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from chevupload import app
-from chevupload.config import Policy
+from chevupload.config import Limits, Policy
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from tests.support import BASE64, PNG, SECRET, UPLOAD, Trickle, assert_refusal, file, noise, picture
 
@@ -148,6 +151,38 @@ def test_unsupported_bodies_and_formats(refusing):
     assert_refusal(stand.send(b"<x/>", content_type="text/xml"), 415, 415)
     assert_refusal(stand.send({"source": file(picture(format="JPEG"))}), 415, 614)
     assert_refusal(stand.send({"source": file(picture(format="TIFF"))}), 415, 613, "Unavailable image format")
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "status"),
+    [
+        ("wrong", {"source": BASE64}, 401),
+        (None, {"source": BASE64}, 401),
+        (None, {"key": "wrong", "source": BASE64}, 401),
+        (None, {"source": BASE64, "key": "wrong"}, 401),
+        (None, {"key": "wrong", "source": "A" * 400_000}, 401),
+        ("user-key", {"source": "!!!!"}, 400),
+    ],
+)
+def test_a_refusal_keeps_nothing_of_its_request(refusing, key, fields, status):
+    """An environ may hold open files of the host, which are not left to the garbage collector."""
+
+    class Held:
+        """Something of the host."""
+
+    component = refusing(limits=Limits(max_bytes=100_000, refusal_scan_bytes=100_000)).component
+    headers = {} if key is None else {"X-API-Key": key}
+    environ = EnvironBuilder(UPLOAD, method="POST", data=fields, headers=headers).get_environ()
+    environ["host.held"] = Held()
+    held = weakref.ref(environ["host.held"])
+    gc.collect()
+    gc.disable()
+    try:
+        assert run_wsgi_app(component, environ)[1].startswith(str(status))
+        del environ
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_a_forged_host_is_refused(refusing):
