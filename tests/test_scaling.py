@@ -13,6 +13,7 @@ from chevupload.scaling import RenditionSize, boxed, fitted, medium_size, shrunk
     ("size", "box", "expected"),
     [
         ((600, 400), (500, 400), (500, 333)),
+        ((600, 400), (500, 100), (150, 100)),
         ((8, 6), (500, 6), (8, 6)),
         ((400, 600), (300, 300), (200, 300)),
         ((10_000, 1), (10, 10), (10, 1)),
