@@ -174,6 +174,13 @@ def test_what_a_client_says_against_it(stand, said, sent, kept):
         assert {name: getattr(record, name) for name in kept} == kept
 
 
+def test_of_a_tickets_tags_as_many_are_kept_as_of_others(make):
+    """The site's limit is no matter of who says them."""
+    stand = make(limits=Limits(max_tags=2))
+    assert send(stand, mint(stand, parameters={"tags": "a,b,c"})).status_code == 200
+    assert records(stand.catalog)[0].tags == ("a", "b")
+
+
 def test_a_guest_lives_no_longer_than_either_says(make):
     """The site's time for guests is one limit, the ticket's another."""
     stand = make(policy=Policy(guest_lifetime=timedelta(hours=2)))
