@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 from uuid import UUID
 
-from chevupload.config import Originals
+from chevupload.config import Limits, Originals
 from chevupload.formats import BY_EXTENSION
 from chevupload.policy.flood import Flood
 from chevupload.policy.restrictions import NO_RESTRICTIONS, RESTRICTION_KINDS, KeyRestrictions, Scope, narrower
@@ -104,6 +104,12 @@ class Principal:
     def may(self, scope: Scope) -> bool:
         """Whether the key that was sent is for this."""
         return self.scopes is None or scope in self.scopes
+
+    def largest_file(self, limits: Limits) -> int:
+        """Return how many bytes a file of this sender may have, on a site with these limits."""
+        of_site = limits.max_guest_bytes if self.is_guest else limits.max_bytes
+        of_user = of_site if self.max_bytes is None else self.max_bytes
+        return of_user if self.key_max_bytes is None else min(of_user, self.key_max_bytes)
 
     def narrowed(self, by: KeyRestrictions) -> Self:
         """Return the same sender with what ``by`` takes away taken away, too."""

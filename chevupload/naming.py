@@ -93,6 +93,11 @@ def with_suffix(name: str, suffix: str) -> str:
     return name[: MAX_NAME - SUFFIX_LENGTH] + suffix
 
 
+def other_name(name: str, naming: str) -> str:
+    """Draw a name to try where ``name`` is taken, as the policy's ``naming`` has it."""
+    return secrets.token_hex(16) if naming == "random" else with_suffix(name, secrets.token_hex(8))
+
+
 def checked_path(path: str) -> str:
     """Return ``path`` when it is relative, in ``[A-Za-z0-9_./-]``, and without empty, ``.`` or ``..`` segments.
 

@@ -59,6 +59,7 @@ class SqlRecords(SqlAlbums):
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
         if upload.extras:
             row["extras_size"] = upload.extras_size
+        names = {"upload_id": upload.id, "digest": _digest(upload.stem)}
         try:
             with self._database.begin() as connection:
                 # First, so that of several at once the others wait here, and hold nothing that the first one needs.
@@ -71,7 +72,6 @@ class SqlRecords(SqlAlbums):
                 if counted is not None:
                     ask.usage.add(connection, upload.owner_id, Usage.of(upload, counted), quota)
                 connection.execute(ask.insert, row)
-                names = {"upload_id": upload.id, "digest": _digest(upload.stem)}
                 if connection.execute(ask.pend, names).rowcount == 0:
                     raise NameTaken("name was taken")
                 if upload.tags:

@@ -21,7 +21,7 @@ from chevupload.errors import (
     TicketUsed,
 )
 from chevupload.model import MediaFile, MediaJob, Principal, Upload
-from chevupload.naming import random_id
+from chevupload.naming import other_name, random_id
 from chevupload.policy.quota import Quota
 from chevupload.protocols import EditableAlbumRecords, IdempotentRecords, TicketRecords
 from chevupload.records.ticket import TicketClaims
@@ -31,7 +31,7 @@ from chevupload.uploads.duplicates import Duplicates
 from chevupload.uploads.idempotency import find_earlier, pending
 from chevupload.uploads.parameters import Parameters
 from chevupload.uploads.persist import Reservation, Writer
-from chevupload.uploads.record import Source, Stored, build_record, other_name
+from chevupload.uploads.record import Source, Stored, build_record
 from chevupload.uploads.references import check_album, check_category
 from chevupload.uploads.ticket_uses import choose_use, digests
 from chevupload.uploads.upload_log import UploadLog
@@ -139,14 +139,14 @@ class Creation:
                 earlier = self._duplicates.of_record(record, source, parameters, sender)
                 if earlier is not None:
                     return Stored(earlier, is_repeated=True, is_duplicate=True)
-            record = self._context.storages.chosen(record, sender)
             files = media.files
             if media.original is None:
                 files = (MediaFile(path=source.spool.path, size=source.spool.size), *files)
+            record = self._context.storages.chosen(record, sender)
             if hooks.before_store is not None:
                 with open(files[0].path, "rb") as file:
                     hooks.before_store(record, sender, file)
-            log.done("check")
+                log.done("check")
             writer = self._writer if session is None else self._transactions.writer(session, sender)
             until = None if sender.ticket is None else sender.ticket.expires_at
             reservation = Reservation(
@@ -175,13 +175,6 @@ class Creation:
             BackendError: the catalog is away.
         """
         return self._uses is not None and bool(self._uses.uses(list(digests(ticket))))
-
-    def max_bytes(self, principal: Principal) -> int:
-        """Return how large a file of this sender may be."""
-        limits = self._config.limits
-        of_site = limits.max_guest_bytes if principal.is_guest else limits.max_bytes
-        of_user = of_site if principal.max_bytes is None else principal.max_bytes
-        return of_user if principal.key_max_bytes is None else min(of_user, principal.key_max_bytes)
 
     def quota(self, principal: Principal) -> Quota:
         """Return how much this owner may keep.
@@ -237,14 +230,14 @@ class Creation:
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
         uses = 0 if sender.ticket is None else sender.ticket.uses + _MORE_ATTEMPTS
-        upload, storage = record, self._context.storages.of(record)
+        upload, storage = record, self._context.storages.by_name[record.storage]
         reason: Exception = CatalogError("no free name")
         for _ in range(_NAME_ATTEMPTS + uses + _MORE_ATTEMPTS * bool(reservation.album)):
             try:
                 writer.store(upload, storage, files, log, reservation)
                 return Stored(upload)
             except (NameTaken, FileExists):
-                upload = replace(upload, name=other_name(record.name, self._config.policy))
+                upload = replace(upload, name=other_name(record.name, self._config.policy.naming))
             except AlbumTaken:
                 # Another upload has made it, or this one, whose name was not free.
                 reason = pending()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -126,11 +125,6 @@ def build_record(
         request_digest=request_digest,
         request_md5=source_md5 if request_digest else None,
     )
-
-
-def other_name(name: str, policy: Policy) -> str:
-    """Draw a name to try where ``name`` is taken, as the policy's ``naming`` has it."""
-    return secrets.token_hex(16) if policy.naming == "random" else with_suffix(name, secrets.token_hex(8))
 
 
 def _first_name(filename: str, policy: Policy, upload_id: str, random_name: str) -> str:

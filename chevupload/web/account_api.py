@@ -46,7 +46,7 @@ class AccountApi(ApiFeature):
     def _limits(self, sender: Principal) -> Document:
         formats = usable(self._config.policy.formats)
         return {
-            "max_bytes": self._context.creation.max_bytes(sender),
+            "max_bytes": sender.largest_file(self._context.config.limits),
             "max_pixels": sender.max_pixels or self._config.limits.max_pixels,
             "formats": [name for name in formats if sender.formats is None or name in sender.formats],
         }

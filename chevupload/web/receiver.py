@@ -112,7 +112,7 @@ class Receiver:
                     raise MissingKey
                 self._tokens.check(user.user_id, form.fields.get("token", ""))
                 _check_use(user, environ, "upload")
-                who, max_bytes = user, self._creation.max_bytes(user)
+                who, max_bytes = user, user.largest_file(self._limits)
             log.owner = who.user_id
             slot.take(who, environ)
             yield Incoming(
@@ -173,11 +173,11 @@ class _Sender:
         slot: UploadSlot,
     ) -> None:
         """Know nobody yet; who is found takes ``slot``, and is noted in ``log``. Without a key it may be ``user``."""
-        self._receiver, self._creation, self._limits = receiver, receiver._creation, receiver._limits
+        self._receiver, self._limits = receiver, receiver._limits
         self._environ, self._fields = environ, fields
         self._log, self._slot = log, slot
         # A key may follow, and be anybody's; or none, where a user needs none.
-        max_bytes = max(self._limits.max_bytes, 0 if user is None else self._creation.max_bytes(user))
+        max_bytes = max(self._limits.max_bytes, 0 if user is None else user.largest_file(self._limits))
         self._found: dict[str, tuple[Principal | Refusal | None, int]] = {"": (None, max_bytes)}
 
     def known(self) -> tuple[Principal | Refusal | None, int]:
@@ -189,9 +189,10 @@ class _Sender:
         if key not in self._found:
             try:
                 principal = self._receiver.identify(key, self._environ, scope="upload")
+                max_bytes = principal.largest_file(self._limits)
                 self._log.owner = principal.user_id
                 self._slot.take(principal, self._environ)
-                self._found[key] = principal, self._creation.max_bytes(principal)
+                self._found[key] = principal, max_bytes
             except Refusal as refusal:
                 # With its traceback, only the garbage collector would find that nobody needs the request any more.
                 self._found[key] = refusal.with_traceback(None), self._limits.refusal_scan_bytes

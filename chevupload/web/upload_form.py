@@ -45,7 +45,7 @@ class UploadForm:
         is_guest = sender is not None and sender.is_guest
         is_user = _is_user(sender)
         key_max_bytes = self._config.limits.max_bytes
-        max_bytes = key_max_bytes if sender is None else self._context.creation.max_bytes(sender)
+        max_bytes = key_max_bytes if sender is None else sender.largest_file(self._context.config.limits)
         login_url = None if is_user else self._config.policy.login_url
         return {
             "token": "" if sender is None else self._tokens.sign(sender.user_id),

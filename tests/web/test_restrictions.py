@@ -116,6 +116,6 @@ def test_a_key_never_raises_a_limit(make):
     small = replace(PRINCIPALS["small-key"], key_max_bytes=10**9)
     guest = replace(PRINCIPALS["guest-key"], key_max_bytes=10**9)
     stand = make(keys=StaticKeys({"small-key": small, "guest-key": guest}))
-    assert stand.component.context.creation.max_bytes(small) == 1_000
-    assert stand.component.context.creation.max_bytes(guest) == stand.component.config.limits.max_guest_bytes
+    assert small.largest_file(stand.component.config.limits) == 1_000
+    assert guest.largest_file(stand.component.config.limits) == stand.component.config.limits.max_guest_bytes
     assert_refusal(stand.send({"source": file(noise())}, key="small-key"), 413, 400)
