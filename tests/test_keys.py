@@ -18,7 +18,9 @@ from chevupload.keys import (
     is_well_formed,
     key_id_of,
     new_key,
+    principal_of,
     random_id,
+    signed_in,
 )
 from chevupload.model import Principal
 from chevupload.testing import KeyBackendContract
@@ -202,6 +204,20 @@ def test_every_backend_of_a_chain_gets_the_environ():
 
 def test_where_no_backend_knows_users_each_id_is_one():
     assert KeyChain(GuestKey("k")).principal("7") == Principal(user_id="7")
+
+
+@pytest.mark.parametrize("keys", [KeyChain(GuestKey(KEY)), as_key_backend(lambda key, environ: None)])
+def test_where_keys_know_no_users_an_id_is_a_user_with_the_limits_of_the_site(keys):
+    """A chain says so, and a function of the host cannot be asked."""
+    assert principal_of(keys, "42") == Principal(user_id="42")
+
+
+def test_who_is_signed_in_is_asked_of_the_host_and_then_of_the_keys():
+    """Somebody by id or as a Principal, or nobody, who is not a guest."""
+    keys = StaticKeys({KEY: USER})
+    assert signed_in(keys, lambda environ: environ["user"])({"user": "42"}) == USER
+    assert signed_in(keys, lambda environ: Principal(user_id="7"))({}) == Principal(user_id="7")
+    assert signed_in(keys, lambda environ: None)({}) is None
 
 
 def test_an_object_with_authenticate_is_taken_as_it_is():
