@@ -1,7 +1,7 @@
 """The mount: a WSGI application that answers its own routes, alone or around a host.
 
-Each request is one call of :meth:`ChevUpload.respond`, which holds no state between calls. Source:
-docs/api.md, Routes.
+Each request is one call of the component or, around a host, of :meth:`ChevUpload.respond`; neither keeps state between
+calls. Source: docs/api.md, Routes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from chevupload.web.api_docs.api_page import ApiDocs
 from chevupload.web.api_json import upload_document
 from chevupload.web.asset_routes import AssetRoutes
 from chevupload.web.context import WebContext
-from chevupload.web.feature import Feature, served
+from chevupload.web.feature import Feature, with_served_routes
 from chevupload.web.health import Health
 from chevupload.web.home import Home
 from chevupload.web.keys_page import KeysPage
@@ -134,6 +134,7 @@ class ChevUpload:
         Raises:
             ConfigError: the parts do not fit together.
         """
+        # Secrets that are too short are refused here, and not with the first upload.
         DeleteTokens(secret_keys)
         _check_parts(
             config=config,
@@ -166,7 +167,7 @@ class ChevUpload:
         """Answer with the parts of ``context``. A host's tests put others into it for a while."""
         self.config, self.catalog, self.renderer = context.config, context.catalog, context.renderer
         features = [feature for feature in FEATURES if feature.is_possible(context)]
-        self.context = context = served(features, context)
+        self.context = context = with_served_routes(features, context)
         self.routes, self.views = context.config.routes, context.views
         self.tickets, self.albums = context.tickets, context.albums
         self.uploads, rendering = context.uploads, Rendering(context, context.creation)
@@ -245,7 +246,10 @@ class ChevUpload:
             self._erase.finish(user_id, by)
 
     def refuse(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
-        """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for."""
+        """Answer an upload that the host itself refuses, so that its client reads why, in the format it asked for.
+
+        The refusal loses its traceback, which would keep the request as long as somebody keeps the refusal.
+        """
         return self._api.refuse(environ, refusal)
 
     def warm(self) -> None:

@@ -34,7 +34,8 @@ class Principal:
 
     Attributes:
         user_id: the owner of what is uploaded, in the host's own spelling; None is a guest.
-        is_admin: may use ``use_file_date`` and upload duplicates.
+        is_admin: may use ``use_file_date``, upload duplicates and see what the site's health is made of, and has no
+            flood limit.
         max_bytes: a limit of this user's own, instead of the site's.
         max_pixels: a limit of width times height of this user's own.
         originals: how this user's originals are stored, instead of the site's way.
@@ -376,7 +377,7 @@ class Upload(Details):
         id: its public id, used in viewer, short and delete links.
         owner_id: the principal's user id, or None for a guest's.
         created_at: the date it shows, which ``use_file_date`` takes from the picture.
-        received_at: when it came.
+        received_at: when its record was made, which is after it was rendered.
         folder: ``YYYY/MM/DD``, or the empty string.
         name: stored base name without extension.
         size: bytes of the stored original; width and height are its pixels.

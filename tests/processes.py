@@ -18,10 +18,11 @@ _CONTEXT.set_forkserver_preload(["tests.support", "chevupload.db", "pytest"])
 def start(function: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:
     """Call a function of a module in a new process, with an end of a pipe first; return the process, and the other end.
 
-    Nothing of this process is in it, neither threads nor connections, but what pickle takes there.
+    Nothing of this process is in it, neither threads nor connections, but what pickle takes there. It ends with
+    this process at the latest.
     """
     ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=function, args=(theirs, *arguments))
+    process = _CONTEXT.Process(target=function, args=(theirs, *arguments), daemon=True)
     process.start()
     theirs.close()
     return process, ours

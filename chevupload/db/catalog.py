@@ -1,4 +1,7 @@
-"""The whole catalog in a database: every ability of records, each in a module of its own."""
+"""The whole catalog in a database: every ability of records, each in a module of its own.
+
+What each catalog has, from ``reserve`` to ``forget``, is in :mod:`chevupload.db.records`.
+"""
 
 from __future__ import annotations
 

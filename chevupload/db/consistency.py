@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from chevupload.db.pages import SqlPages
-from chevupload.db.usage_rows import Uncounted
+from chevupload.db.usage_rows import COUNTING_ATTEMPTS, Uncounted
+from chevupload.errors import CatalogError
 from chevupload.model import Upload
 from chevupload.policy.quota import Counted
 
@@ -33,20 +34,25 @@ class SqlChecks(SqlPages):
 
     def resize(self, upload: Upload, *, counted: Counted | None = None, changed_at: datetime | None = None) -> bool:
         """See CheckableRecords."""
-        usage = self._statements.usage
-        try:
-            with self._database.begin() as connection:
-                if counted != "all":
+        for _ in range(COUNTING_ATTEMPTS):
+            try:
+                with self._database.begin() as connection:
+                    if counted == "all":
+                        return self._resize(connection, upload, changed_at)
                     return self._write_sizes(connection, upload, changed_at)
-                usage.hold(connection, [upload.owner_id])
-                before = usage.come_to(connection, [upload.id], "ready", counted)
-                is_resized = self._write_sizes(connection, upload, changed_at)
-                after = usage.come_to(connection, [upload.id], "ready", counted)
-                usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
-                return is_resized
-        except Uncounted as missing:
-            self._count(missing, counted)
-            return self.resize(upload, counted=counted, changed_at=changed_at)
+            except Uncounted as missing:
+                self._count(missing, counted)
+        raise CatalogError("the owner cannot be counted")
+
+    def _resize(self, connection: Connection, upload: Upload, changed_at: datetime | None) -> bool:
+        """Write the sizes, and count what they change for the owner."""
+        usage = self._statements.usage
+        usage.hold(connection, [upload.owner_id])
+        before = usage.come_to(connection, [upload.id], "ready", "all")
+        is_resized = self._write_sizes(connection, upload, changed_at)
+        after = usage.come_to(connection, [upload.id], "ready", "all")
+        usage.give_back(connection, {owner_id: used - after[owner_id] for owner_id, used in before.items()})
+        return is_resized
 
     def _write_sizes(self, connection: Connection, upload: Upload, changed_at: datetime | None) -> bool:
         before = None if changed_at is None else self._held(connection, upload.id, changed_at)

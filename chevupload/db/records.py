@@ -23,7 +23,7 @@ from chevupload.db.connect import lock_sqlite
 from chevupload.db.database import Transactions, error_code, is_duplicate
 from chevupload.db.event_rows import event_row
 from chevupload.db.statements import FIELDS, Statements
-from chevupload.db.usage_rows import Uncounted
+from chevupload.db.usage_rows import COUNTING_ATTEMPTS, Uncounted
 from chevupload.errors import AlbumTaken, CatalogError, NameTaken, QuotaExceeded, RequestTaken
 from chevupload.model import Album, Upload
 from chevupload.policy.quota import UNLIMITED, Counted, Quota, Usage
@@ -56,51 +56,54 @@ class SqlRecords(SqlAlbums):
         """See TicketRecords, UsageRecords and EditableAlbumRecords."""
         ask = self._statements
         row = dict(zip(FIELDS, _VALUES(upload), strict=True))
+        # With a row of those that are pending, which publishing removes: until then it is not ready.
         row |= {"state": "ready", "stem_key": upload.stem.lower(), "has_tags": bool(upload.tags)}
         if upload.extras:
             row["extras_size"] = upload.extras_size
         names = {"upload_id": upload.id, "digest": _digest(upload.stem)}
-        try:
-            with self._database.begin() as connection:
-                # First, so that of several at once the others wait here, and hold nothing that the first one needs.
-                if taken_until is not None:
-                    use = {"digest": upload.request_digest, "md5": upload.request_md5, "expires_at": taken_until}
-                    if connection.execute(ask.use, use).rowcount != 1:
-                        raise RequestTaken("a use of a ticket is taken")
-                if album is not None:
-                    self.insert_album(connection, album)
-                if counted is not None:
-                    ask.usage.add(connection, upload.owner_id, Usage.of(upload, counted), quota)
-                connection.execute(ask.insert, row)
-                if connection.execute(ask.pend, names).rowcount == 0:
-                    raise NameTaken("name was taken")
-                if upload.tags:
-                    ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
-        except Uncounted as missing:
-            self._count(missing, counted)
-            self.reserve(upload, taken_until=taken_until, counted=counted, quota=quota, album=album)
-        except QuotaExceeded:
-            # What was stored for the same request needs no room any more.
-            if self._is_requested(upload):
-                raise RequestTaken("an upload of this request is there") from None
-            raise
-        except IntegrityError as error:
-            if not is_duplicate(error):
-                # A foreign key of the host's own tables, for example.
-                raise CatalogError("the record cannot be stored") from error
-            if self._is_requested(upload):
-                raise RequestTaken("an upload of this request is there") from error
-            if album is not None and self.has_title(album):
-                raise AlbumTaken("the owner has an album with this title") from error
-            raise NameTaken("id or name taken") from error
-        except CatalogError as error:
-            if error_code(error.__cause__) == _DEADLOCK:
-                # MySQL ends some of those who wait for a use or an album, when the first of them takes it back.
-                if taken_until is not None:
-                    raise RequestTaken("others ask for this use") from error
-                if album is not None:
-                    raise AlbumTaken("others make this album") from error
-            raise
+        for _ in range(COUNTING_ATTEMPTS):
+            try:
+                with self._database.begin() as connection:
+                    # First, so that of several at once the others wait here, and hold nothing that the first one needs.
+                    if taken_until is not None:
+                        use = {"digest": upload.request_digest, "md5": upload.request_md5, "expires_at": taken_until}
+                        if connection.execute(ask.use, use).rowcount != 1:
+                            raise RequestTaken("a use of a ticket is taken")
+                    if album is not None:
+                        self.insert_album(connection, album)
+                    if counted is not None:
+                        ask.usage.add(connection, upload.owner_id, Usage.of(upload, counted), quota)
+                    connection.execute(ask.insert, row)
+                    if connection.execute(ask.pend, names).rowcount == 0:
+                        raise NameTaken("name was taken")
+                    if upload.tags:
+                        ask.tags.attach(connection, upload.id, ask.tags.ids(connection, upload.tags))
+                return
+            except Uncounted as missing:
+                self._count(missing, counted)
+            except QuotaExceeded:
+                # What was stored for the same request needs no room any more.
+                if self._is_requested(upload):
+                    raise RequestTaken("an upload of this request is there") from None
+                raise
+            except IntegrityError as error:
+                if not is_duplicate(error):
+                    # A foreign key of the host's own tables, for example.
+                    raise CatalogError("the record cannot be stored") from error
+                if self._is_requested(upload):
+                    raise RequestTaken("an upload of this request is there") from error
+                if album is not None and self.has_title(album):
+                    raise AlbumTaken("the owner has an album with this title") from error
+                raise NameTaken("id or name taken") from error
+            except CatalogError as error:
+                if error_code(error.__cause__) == _DEADLOCK:
+                    # MySQL ends some of those who wait for a use or an album, when the first of them takes it back.
+                    if taken_until is not None:
+                        raise RequestTaken("others ask for this use") from error
+                    if album is not None:
+                        raise AlbumTaken("others make this album") from error
+                raise
+        raise CatalogError("the owner cannot be counted")
 
     def publish(self, upload_id: str, *, event: Event | None = None) -> None:
         """See EventRecords."""
@@ -172,44 +175,48 @@ class SqlRecords(SqlAlbums):
         """See UsageRecords."""
         if not uploads:
             return
+        for _ in range(COUNTING_ATTEMPTS):
+            try:
+                with self._database.begin() as connection:
+                    return self._forget(connection, uploads, counted)
+            except Uncounted as missing:
+                self._count(missing, counted)
+        raise CatalogError("the owners cannot be counted")
+
+    def _forget(self, connection: Connection, uploads: Sequence[Upload], counted: Counted | None) -> None:
         ask, wanted = self._statements, dict[str, Any](upload_ids=[upload.id for upload in uploads])
-        try:
-            with self._database.begin() as connection:
-                removed: Mapping[str | None, Usage] = {}
-                if counted is not None:
-                    ask.usage.hold(connection, owners := {upload.owner_id for upload in uploads})
-                    removed = ask.usage.come_to(connection, wanted["upload_ids"], "deleting", counted)
-                    if others := removed.keys() - owners:
-                        # The host has given them to somebody else since.
-                        ask.usage.hold(connection, others)
-                wanted["known_files"] = [(upload.id, upload.extras_size or 0, upload.storage) for upload in uploads]
-                tagged = [upload.id for upload in uploads if upload.tags]
-                # No id is empty: of no ids at all, SQLAlchemy makes a query that SQLite scans.
-                if connection.execute(ask.forget, wanted | {"tagged": tagged or [""]}).rowcount < len(uploads):
-                    # Somebody has given them tags since they were read; or more files, or another storage, and the
-                    # sweep has to remove those; or they are not in that state, or another process was faster, which is
-                    # fine.
-                    connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
-                    left = {*connection.scalars(ask.are_there, wanted)}
-                    if counted is not None and left:
-                        staying = ask.usage.come_to(connection, sorted(left), "deleting", counted)
-                        removed = {owner: used - staying.get(owner, Usage()) for owner, used in removed.items()}
-                    uploads = [upload for upload in uploads if upload.id not in left]
-                    if not uploads:
-                        return
-                    tagged = [upload.id for upload in uploads]
-                if tagged:
-                    ask.tags.detach(connection, tagged)
-                connection.execute(ask.forget_views, {"upload_ids": [upload.id for upload in uploads]})
-                # One statement with a row for each, because not every driver sends several at once.
-                now = self._clock()
-                connection.execute(
-                    ask.release.values([{"digest": _digest(upload.stem), "released_at": now} for upload in uploads])
-                )
-                ask.usage.give_back(connection, removed)
-        except Uncounted as missing:
-            self._count(missing, counted)
-            self.forget(uploads, counted=counted)
+        removed: Mapping[str | None, Usage] = {}
+        if counted is not None:
+            ask.usage.hold(connection, owners := {upload.owner_id for upload in uploads})
+            removed = ask.usage.come_to(connection, wanted["upload_ids"], "deleting", counted)
+            if others := removed.keys() - owners:
+                # The host has given them to somebody else since.
+                ask.usage.hold(connection, others)
+        wanted["known_files"] = [(upload.id, upload.extras_size or 0, upload.storage) for upload in uploads]
+        tagged = [upload.id for upload in uploads if upload.tags]
+        # No id is empty: of no ids at all, SQLAlchemy makes a query that SQLite scans.
+        if connection.execute(ask.forget, wanted | {"tagged": tagged or [""]}).rowcount < len(uploads):
+            # Somebody has given them tags since they were read; or more files, or another storage, and the
+            # sweep has to remove those; or they are not in that state, or another process was faster, which is
+            # fine.
+            connection.execute(ask.forget, wanted | {"tagged": wanted["upload_ids"]})
+            left = {*connection.scalars(ask.are_there, wanted)}
+            if counted is not None and left:
+                staying = ask.usage.come_to(connection, sorted(left), "deleting", counted)
+                removed = {owner: used - staying.get(owner, Usage()) for owner, used in removed.items()}
+            uploads = [upload for upload in uploads if upload.id not in left]
+            if not uploads:
+                return
+            tagged = [upload.id for upload in uploads]
+        if tagged:
+            ask.tags.detach(connection, tagged)
+        connection.execute(ask.forget_views, {"upload_ids": [upload.id for upload in uploads]})
+        # One statement with a row for each, because not every driver sends several at once.
+        now = self._clock()
+        connection.execute(
+            ask.block_name.values([{"digest": _digest(upload.stem), "released_at": now} for upload in uploads])
+        )
+        ask.usage.give_back(connection, removed)
 
     def _count(self, missing: Uncounted, counted: Counted | None) -> None:
         for owner_id in missing.owners:

@@ -87,7 +87,7 @@ class Statements:
         self.withdraw = update(uploads).where(self.is_it, is_live).values(DELETING)
         self.withdraw_ready = update(uploads).where(self.is_it, self.is_ready).values(DELETING)
         wanted: Any = bindparam("upload_ids", expanding=True)
-        self.release = insert_new(used, used.c.digest, dialect)
+        self.block_name = insert_new(used, used.c.digest, dialect)
         self.forget_views = delete(views).where(views.c.upload_id.in_(wanted))
         is_tagged = column.id.in_(bindparam("tagged", expanding=True))
         files = tuple_(column.id, func.coalesce(column.extras_size, 0), column.storage)

@@ -23,6 +23,10 @@ _ANY = 2**62
 """More than anybody keeps: with a quota and without, the statement is the same."""
 
 
+COUNTING_ATTEMPTS = 3
+"""How often a change is tried whose owners have to be counted first; more often only where somebody erases them."""
+
+
 class Uncounted(Exception):
     """Owners, None among them for guests, have no row yet: they have to be counted before the change is tried again."""
 

@@ -116,7 +116,7 @@ def component_from(
 ) -> ChevUpload:
     """Put a component together from flat settings, and from what the host has of its own.
 
-    A key is looked for first in the host's ``keys``, then in the table of keys, then it may be the guests'. The table
+    A key is looked for first in the host's ``keys``, then it may be the guests', then in the table of keys. The table
     is not asked where the host brings keys and no users. With ``current_user``, users have a page to make such keys.
 
     Args:

@@ -1,4 +1,4 @@
-"""The headers of a stored file that depend on the file alone, and not on the server that sends it.
+"""The headers of a stored file: those that this server sends, and those that a store is given to send by itself.
 
 Sources: RFC 6266 (disposition), RFC 8246 (immutable).
 """

@@ -17,7 +17,7 @@ from chevupload.storage.bulk import delete_files
 from chevupload.validation import function_of, instance_of
 
 ChooseStorage: TypeAlias = Callable[[Upload, Principal], str]
-"""Names the storage of an upload that is about to be stored; its name is still open to change."""
+"""Names the storage of an upload that is about to be stored; its name becomes another one if it is taken."""
 
 _STORAGE = instance_of(Storage, "LocalStorage(folder)")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}\Z")
@@ -53,7 +53,7 @@ class Storages:
         self._default = next(iter(self.by_name))
         self.adopting = tuple(one for one in self.by_name.values() if isinstance(one, AdoptingStorage))
 
-    def chosen(self, upload: Upload, principal: Principal) -> Upload:
+    def with_storage(self, upload: Upload, principal: Principal) -> Upload:
         """Return ``upload`` with the name of the storage that it goes to.
 
         Raises:

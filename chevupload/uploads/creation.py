@@ -59,8 +59,8 @@ class Creation:
         self._context, self._config, self._clock = context, context.config, context.clock
         self._writer, self._transactions, self._albums = context.writer, context.transactions, albums
         self.is_idempotent = isinstance(catalog, IdempotentRecords)
-        self._uses = catalog if isinstance(catalog, TicketRecords) else None
-        self._requests = catalog if isinstance(catalog, IdempotentRecords) else None
+        self._ticket_records = catalog if isinstance(catalog, TicketRecords) else None
+        self._idempotent_records = catalog if isinstance(catalog, IdempotentRecords) else None
         self._duplicates = None if self._config.policy.duplicates == "allow" else Duplicates(context)
         if self._config.policy.album_names and not isinstance(catalog, EditableAlbumRecords):
             raise ConfigError("Policy(album_names=True) needs a catalog with the methods of EditableAlbumRecords")
@@ -142,7 +142,7 @@ class Creation:
             files = media.files
             if media.original is None:
                 files = (MediaFile(path=source.spool.path, size=source.spool.size), *files)
-            record = self._context.storages.chosen(record, sender)
+            record = self._context.storages.with_storage(record, sender)
             if hooks.before_store is not None:
                 with open(files[0].path, "rb") as file:
                     hooks.before_store(record, sender, file)
@@ -155,7 +155,8 @@ class Creation:
                 taken_until=until,
                 album=album if is_new else None,
             )
-            stored = self._store(writer, record, files, source, sender, log, reservation, session)
+            stored = self._store_under_free_name(writer, record, files, source, sender, log, reservation, session)
+        # With a session, the hook is told once that has committed.
         if hooks.on_upload is not None and session is None and not stored.is_repeated:
             hooks.uploaded(stored.upload, sender)
         return stored
@@ -166,7 +167,7 @@ class Creation:
         Raises:
             BackendError: the catalog is away.
         """
-        return self._requests is not None and self._requests.requested(request_digest) is not None
+        return self._idempotent_records is not None and self._idempotent_records.requested(request_digest) is not None
 
     def was_used(self, ticket: TicketClaims) -> bool:
         """Whether something was uploaded with a ticket, or is about to be.
@@ -174,7 +175,7 @@ class Creation:
         Raises:
             BackendError: the catalog is away.
         """
-        return self._uses is not None and bool(self._uses.uses(list(digests(ticket))))
+        return self._ticket_records is not None and bool(self._ticket_records.uses(list(digests(ticket))))
 
     def quota(self, principal: Principal) -> Quota:
         """Return how much this owner may keep.
@@ -211,7 +212,7 @@ class Creation:
             extra=self._config.renditions.extra,
         )
 
-    def _store(
+    def _store_under_free_name(
         self,
         writer: Writer,
         record: Upload,
@@ -225,18 +226,22 @@ class Creation:
         """Store a record under a name that is free, or return what another request has stored meanwhile of the same.
 
         Raises:
-            QuotaExceeded: its owner would keep more than ``quota``; nothing was stored.
+            QuotaExceeded: its owner would keep more than the quota of ``reservation``; nothing was stored.
             RequestPending: others were faster each time, with the same ticket or new album.
             BackendError: a part is away; nothing was stored, or the sweep will remove it.
         """
-        uses = 0 if sender.ticket is None else sender.ticket.uses + _MORE_ATTEMPTS
+        attempts = _NAME_ATTEMPTS + _MORE_ATTEMPTS * (reservation.album is not None)
+        if sender.ticket is not None:
+            attempts += sender.ticket.uses + _MORE_ATTEMPTS
         upload, storage = record, self._context.storages.by_name[record.storage]
         reason: Exception = CatalogError("no free name")
-        for _ in range(_NAME_ATTEMPTS + uses + _MORE_ATTEMPTS * bool(reservation.album)):
+        cause: Exception | None = None
+        for _ in range(attempts):
             try:
                 writer.store(upload, storage, files, log, reservation)
                 return Stored(upload)
-            except (NameTaken, FileExists):
+            except (NameTaken, FileExists) as error:
+                cause = error
                 upload = replace(upload, name=other_name(record.name, self._config.policy.naming))
             except AlbumTaken:
                 # Another upload has made it, or this one, whose name was not free.
@@ -252,7 +257,7 @@ class Creation:
                 if earlier is not None:
                     return Stored(earlier, is_repeated=True)
                 upload = replace(upload, request_digest=digest)
-        raise reason
+        raise reason from cause
 
     def _find_request(self, digest: str | None, source: Source, sender: Principal) -> tuple[str | None, Upload | None]:
         """Return the digest that the upload of a request has, and what a request with it has stored before.
@@ -265,10 +270,10 @@ class Creation:
         """
         if sender.ticket is None:
             return digest, None if digest is None else self._earlier(digest, source)
-        assert self._uses is not None, "no ticket without records of uses"
+        assert self._ticket_records is not None, "no ticket without records of uses"
         # An upload that was abandoned frees its use; one that is gone does not.
         for _ in range(2):
-            digest, is_taken = choose_use(sender.ticket, source.spool.md5, self._uses)
+            digest, is_taken = choose_use(sender.ticket, source.spool.md5, self._ticket_records)
             if not is_taken:
                 return digest, None
             if (earlier := self._earlier(digest, source)) is not None:
@@ -276,11 +281,11 @@ class Creation:
         raise TicketUsed
 
     def _earlier(self, digest: str, source: Source) -> Upload | None:
-        assert self._requests is not None, "no digest without is_idempotent"
+        assert self._idempotent_records is not None, "no digest without is_idempotent"
         return find_earlier(
             digest,
             source.spool.md5,
-            records=self._requests,
+            records=self._idempotent_records,
             writer=self._writer,
             transactions=self._transactions,
             now=self._clock(),

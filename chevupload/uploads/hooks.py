@@ -16,8 +16,8 @@ from chevupload.validation import function_of, optional
 logger = logging.getLogger("chevupload")
 
 BeforeStore: TypeAlias = Callable[[Upload, Principal, BinaryIO], None]
-"""Sees what is about to be stored, its name still open to change, and the file itself; refuses by raising
-:class:`~chevupload.errors.RequestDenied` with a reason, or any other refusal."""
+"""Sees the record that is about to be stored, whose name becomes another one if it is taken, and the file itself;
+refuses by raising :class:`~chevupload.errors.RequestDenied` with a reason, or any other refusal."""
 
 OnUpload: TypeAlias = Callable[[Upload, Principal], None]
 """Told once of each upload that readers can see from now on; not if the process dies at that moment."""

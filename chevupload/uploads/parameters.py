@@ -265,7 +265,7 @@ def _is_tag(name: str) -> bool:
 
 
 def parse_expiration(text: str | None) -> Expiration | None:
-    """Read an ISO 8601 duration or whole seconds; None and zero never expire.
+    """Read an ISO 8601 duration or whole seconds; None and zero ask for no time.
 
     Raises:
         InvalidParameter: it is something else: a guess could delete a picture that was to stay.
@@ -274,9 +274,10 @@ def parse_expiration(text: str | None) -> Expiration | None:
     return expiration
 
 
-def expires_at(expiration: Expiration, now: datetime) -> datetime:
+def bounded_end(expiration: Expiration, now: datetime) -> datetime:
     """Return when an upload of ``now`` expires: between five minutes and one calendar year from then."""
     latest = _YEAR.after(now)
+    # What is far longer than a year may be more than a date can hold.
     if expiration.months > _YEAR.months or expiration.seconds > MAX_LIFETIME.total_seconds():
         return latest
     return max(now + MIN_LIFETIME, min(expiration.after(now), latest))
@@ -337,7 +338,7 @@ def _read_expiration(text: str) -> Expiration:
 
 
 def _check_expiration(value: object) -> Expiration | None:
-    """Take a lifetime; zero never expires if it was sent as text, where forms mean nothing by it."""
+    """Take a lifetime; zero asks for no time if it was sent as text, where forms mean nothing by it."""
     if isinstance(value, timedelta):
         if value <= timedelta(0):
             # What is over already must not come to stay for ever.

@@ -95,7 +95,7 @@ class Writer:
         """Reserve, put and publish; on any error undo what was done.
 
         Raises:
-            QuotaExceeded: its owner would keep more than ``quota``; nothing was stored.
+            QuotaExceeded: its owner would keep more than the quota of ``reservation``; nothing was stored.
             NameTaken, FileExists: another upload has its name, or a stranger's file; nothing was stored.
             RequestTaken, AlbumTaken: another upload of the same request, or with the same new album, was faster;
                 nothing was stored.

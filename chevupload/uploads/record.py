@@ -30,7 +30,7 @@ from chevupload.uploads.parameters import (
     MAX_TITLE,
     Expiration,
     Parameters,
-    expires_at,
+    bounded_end,
     parse_expiration,
     with_tag,
 )
@@ -159,13 +159,12 @@ def end_of_life(expiration: Expiration | None, sender: Principal, policy: Policy
 
     A ticket asks for a time, too: of several that are asked for, the shortest counts, and a guest's is no longer.
     """
-    ticket = sender.ticket
-    asked = [expiration, None if ticket is None else parse_expiration(ticket.expiration)]
+    of_ticket = None if sender.ticket is None else parse_expiration(sender.ticket.expiration)
     if sender.is_guest and policy.guest_lifetime is not None:
-        asked[0] = Expiration.of(policy.guest_lifetime)
-    elif asked == [None, None] and sender.lifetime is not None:
-        asked[0] = Expiration.of(sender.lifetime)
-    return min([expires_at(one, now) for one in asked if one is not None], default=None)
+        expiration = Expiration.of(policy.guest_lifetime)
+    elif expiration is None and of_ticket is None and sender.lifetime is not None:
+        expiration = Expiration.of(sender.lifetime)
+    return min([bounded_end(one, now) for one in (expiration, of_ticket) if one is not None], default=None)
 
 
 def _exif_text(media: MediaResult, filename: str, size: int, now: datetime) -> str | None:

@@ -36,10 +36,10 @@ def upload_document(upload: Upload, links: Links, config: Config, dialect: Diale
     """Answer an upload."""
     if dialect == "imgbb":
         return imgbb_document(upload, links)
-    imgbb = dialect == "chevereto image"
+    is_wrapped = dialect == "chevereto image"
     timezone, renditions = config.policy.timezone, config.renditions
-    document = image_document(upload, links, timezone=timezone, renditions=renditions, imgbb=imgbb)
-    return success_document(document, imgbb=imgbb)
+    document = image_document(upload, links, timezone=timezone, renditions=renditions, imgbb=is_wrapped)
+    return success_document(document, imgbb=is_wrapped)
 
 
 def success_document(image: Document, *, imgbb: bool) -> Document:

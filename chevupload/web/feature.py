@@ -128,7 +128,7 @@ class Feature:
         return shared(response, environ, self._config.policy.cors_origins) if one.is_shared else response
 
 
-def served(features: Iterable[type[Feature]], context: WebContext) -> WebContext:
+def with_served_routes(features: Iterable[type[Feature]], context: WebContext) -> WebContext:
     """Return the context with those routes alone that ``features`` answer; the others' paths are the host's."""
     routes = context.config.routes
     found = [one for feature in features for one in feature.routes()]

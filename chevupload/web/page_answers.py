@@ -55,8 +55,10 @@ class PageAnswers:
         }
         if (policy := self.pages.policy(page)) is not None:
             headers["Content-Security-Policy"] = policy
-        headers.update(page.headers)
-        return Response(body=text.encode(), status=page.status, headerlist=list(headers.items()))
+        response = Response(body=text.encode(), status=page.status, headerlist=list(headers.items()))
+        if page.headers:
+            response.headers.update(page.headers)
+        return response
 
     def refusal(self, environ: WSGIEnvironment, refusal: Refusal) -> Response:
         """Answer with a refusal; in plain text where a host's own page for it fails, too."""

@@ -1,7 +1,7 @@
 """Limits of how many uploads a sender may store, and how many wrong keys an address may send, in a time.
 
-An upload takes a slot in all windows of its sender before its body is read, and gives it back when nothing new was
-stored. Source: docs/limits.md.
+An upload takes a slot in all windows of its sender as soon as its key was read, which may be in the body, and gives it
+back when nothing new was stored. Source: docs/limits.md.
 """
 
 from __future__ import annotations

@@ -71,13 +71,13 @@ class Receiver:
             BackendError: nothing was stored, or the sweep will remove it.
         """
         with UploadLog() as log, UploadSlot(self._rates, self._creation, log) as slot, ExitStack() as stack:
-            sender = _Sender(self, environ, form.fields, user, log, slot)
+            reader = _KeyReader(self, environ, form.fields, user, log, slot)
             # The form keeps the next function. If that kept the form, the request would wait for garbage collection.
             takes_several = form.max_files > 1
 
             def open_spool() -> Spool:
                 # What came before the source may have told who the sender is.
-                who, max_bytes = sender.known()
+                who, max_bytes = reader.identified()
                 if takes_several and isinstance(who, Refusal):
                     raise who
                 if who is None and user is not None:
@@ -87,7 +87,7 @@ class Receiver:
                 stack.callback(spool.close)
                 return spool
 
-            who, max_bytes = sender.known()
+            who, max_bytes = reader.identified()
             if isinstance(who, Refusal):
                 self.skim(environ, form)
                 raise who
@@ -101,10 +101,10 @@ class Receiver:
                     form.read_body(environ, max_bytes=most, open_spool=open_spool)
                 except TooLarge:
                     # Whatever is wrong with the body, the key is what the client must mend first.
-                    if isinstance(who := sender.known()[0], Refusal):
+                    if isinstance(who := reader.identified()[0], Refusal):
                         raise who from None
                     raise
-            who, max_bytes = sender.known()
+            who, max_bytes = reader.identified()
             if isinstance(who, Refusal):
                 raise who
             if who is None:
@@ -114,6 +114,7 @@ class Receiver:
                 _check_use(user, environ, "upload")
                 who, max_bytes = user, user.largest_file(self._limits)
             log.owner = who.user_id
+            # New only for a page's user; and for a key that came before another one, and again.
             slot.take(who, environ)
             yield Incoming(
                 context=self._context,
@@ -160,7 +161,7 @@ class Receiver:
         return principal
 
 
-class _Sender:
+class _KeyReader:
     """Who sends a request: known as soon as a key was read, which may be at the end of the body."""
 
     def __init__(
@@ -180,10 +181,11 @@ class _Sender:
         max_bytes = max(self._limits.max_bytes, 0 if user is None else user.largest_file(self._limits))
         self._found: dict[str, tuple[Principal | Refusal | None, int]] = {"": (None, max_bytes)}
 
-    def known(self) -> tuple[Principal | Refusal | None, int]:
-        """Return whose key was read so far, and how large a file of theirs may be. Each key is asked for once.
+    def identified(self) -> tuple[Principal | Refusal | None, int]:
+        """Return whose key was read so far, and how large a file of theirs may be.
 
-        Instead of a sender it is why the key is refused, or None without a key.
+        A key that was not read before is asked for, and its sender takes the slot of the upload. Instead of a sender it
+        is why the key or the upload is refused, or None without a key.
         """
         key = key_of(self._environ, self._fields)
         if key not in self._found:

@@ -2,8 +2,9 @@
 
 A reader of a body (:mod:`~chevupload.wsgi.multipart`, :mod:`~chevupload.wsgi.urlencoded`,
 :mod:`~chevupload.wsgi.json_body`) asks the form for the sink of each field, writes the value to it piece by piece and
-finishes it. Sinks are a :class:`_Text`, an :class:`UploadedFile`, and a
-:class:`~chevupload.wsgi.text_source.TextSource`, which decodes into a spool.
+finishes it. Sinks are a :class:`_Text`, a :class:`~chevupload.spool.Spool` for a file, an
+:class:`UploadedFile` for one of several, and a :class:`~chevupload.wsgi.text_source.TextSource`, which decodes into a
+spool.
 
 Rules: docs/api.md, Parameters. A body value wins over a query value, of two values of one name the last,
 and the values of unknown names are skipped.

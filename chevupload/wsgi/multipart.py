@@ -51,7 +51,7 @@ class OpenPart(Protocol):
 def read_multipart(
     chunks: Iterable[bytes], boundary: str, open_part: OpenPart, *, max_parts: int, problems: list[Refusal]
 ) -> None:
-    """Write the content of each part to what ``open_part`` returns for it.
+    """Write the content of each part to what ``open_part`` returns for it; none of the ``chunks`` is empty.
 
     A part in a charset or an encoding that is not read here is skipped and added to ``problems``, so that the rest of
     the form is still read.

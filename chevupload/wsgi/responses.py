@@ -75,9 +75,9 @@ class PathRedirect(Response):  # type: ignore[misc]  # WebOb is untyped
         return [self.body] if environ["REQUEST_METHOD"] != "HEAD" else []
 
 
-def redirect_answer(path: str) -> Response:
-    """Redirect with 302 to a path of ours, which is built from an id and a percent-encoded slug only."""
-    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), ("Location", path)]
+def redirect_answer(address: str) -> Response:
+    """Redirect with 302 to a path of this site, or to an absolute URL of the host or its storage."""
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"), ("Location", address)]
     return PathRedirect(status=302, body=b"", headerlist=headers)
 
 

@@ -40,7 +40,9 @@ class TextSource:
         self._open_spool = open_spool
         self._is_raw = is_raw
         self._head = b""
-        self._sink: Callable[[bytes], object] = self._collect_head
+        # A function, and no method of this text, which would then be gone with the next garbage collection only.
+        self._collect: Callable[[TextSource, bytes], None] = TextSource._collect_head
+        self._sink: Callable[[bytes], object] | None = None
         self._decoder: Base64Decoder | None = None
         self._error: Refusal | None = None
         self.url: str | None = None
@@ -54,7 +56,7 @@ class TextSource:
             Busy: they are more than all spools may hold now.
         """
         if self._error is None:
-            self._guarded(self._sink, data)
+            self._guarded(self._take, data)
 
     def finish(self) -> None:
         """Take the end of the text."""
@@ -84,6 +86,12 @@ class TextSource:
         except Refusal as refusal:
             self._error = refusal
 
+    def _take(self, data: bytes) -> None:
+        if self._sink is None:
+            self._collect(self, data)
+        else:
+            self._sink(data)
+
     def _collect_head(self, data: bytes) -> None:
         # A form may have spelled leading spaces as plus signs; no picture's base64 starts with one.
         self._head = (self._head + data).lstrip(WHITE_SPACE + b"+")
@@ -93,15 +101,15 @@ class TextSource:
     def _recognise(self) -> None:
         head, self._head = self._head, b""
         if _URL.match(head):
-            self._sink = self._collect_url
+            self._collect = TextSource._collect_url
         elif head[:5].lower() == b"data:":
-            self._sink = self._collect_data_header
+            self._collect = TextSource._collect_data_header
         elif self._is_raw and _CONTROL.search(head):
             self.spool = self._open_spool()
             self._sink = self.spool.write
         else:
             self._start_base64()
-        self._sink(head)
+        self._take(head)
 
     def _start_base64(self) -> None:
         self.spool = self._open_spool()
@@ -121,16 +129,16 @@ class TextSource:
         if comma:
             self._head = b""
             self._start_base64()
-            self._sink(content)
+            self._take(content)
 
     def _end(self) -> None:
-        if self._sink == self._collect_head:
+        if self._sink is None and self._collect is TextSource._collect_head:
             if not self._head:
                 raise EmptySource
             self._recognise()
         if self._decoder is not None:
             self._decoder.finish()
-        elif self._sink == self._collect_url:
+        elif self._collect is TextSource._collect_url:
             self.url = self._text_url()
         elif self.spool is None:
             raise InvalidBase64

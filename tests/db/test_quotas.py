@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from chevupload.config import Limits, Policy
 from chevupload.db import Database, SqlCatalog, Tables, engine_from
-from chevupload.errors import QuotaExceeded
+from chevupload.errors import CatalogError, QuotaExceeded
 from chevupload.model import Principal
 from chevupload.policy.quota import Usage
 from tests import processes
@@ -166,3 +166,16 @@ def test_a_hosts_rollback_gives_room_back(make, each_database):
     stand.component.uploads.delete_all("user")
     assert stand.component.uploads.usage("user") == Usage()
     assert stand.left() == EMPTY
+
+
+def test_an_owner_who_is_erased_again_and_again_is_counted_a_few_times_only(database, tmp_path):
+    """What is to be counted first ends with an error in the end, and nothing is stored."""
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER erased AFTER INSERT ON chevupload_usage BEGIN DELETE FROM chevupload_usage; END"
+        )
+    (folder := tmp_path / "site").mkdir()
+    site = stand(folder, database)
+    with pytest.raises(CatalogError, match="cannot be counted"):
+        save(site)
+    assert site.left() == EMPTY

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import ForeignKey, Integer, TypeDecorator, create_mock_engine, delete, insert, inspect
@@ -39,6 +41,7 @@ from chevupload.db.tables import Base
 from chevupload.errors import CatalogError, ConfigError
 from chevupload.formats import BY_EXTENSION
 from chevupload.testing import CatalogContract
+from tests.support import PNG, Stand
 
 
 class HostBase(DeclarativeBase):
@@ -139,6 +142,23 @@ class TestHostsTables(CatalogContract):
             connection.execute(insert(tables.albums), {"id": "album", "owner_id": "user", "title": "Cats"})
             connection.execute(insert(tables.categories), {"id": 1, "name": "Animals"})
         return SqlCatalog(each_database, tables=tables)
+
+
+def test_a_hosts_own_unique_index_is_told_of(database, tmp_path):
+    """No other name helps there; the operator reads which index it was."""
+    stand = Stand(tmp_path, catalog=SqlCatalog(database))
+    with database.begin() as connection:
+        connection.exec_driver_sql("CREATE UNIQUE INDEX one_title ON chevupload_uploads (title)")
+    save = partial(stand.component.uploads.save, owner="user", filename="a.png", title="Cat")
+    save(io.BytesIO(PNG))
+    before = stand.left()
+    with pytest.raises(CatalogError, match="no free name") as raised:
+        save(io.BytesIO(PNG))
+    taken = raised.value.__cause__
+    assert taken is not None
+    assert "chevupload_uploads.title" in str(taken.__cause__)
+    assert stand.left() == before
+    stand.component.close()
 
 
 def test_owners_may_have_numbers(each_database, make_upload, now):

@@ -15,10 +15,10 @@ from chevupload.uploads.parameters import (
     Expiration,
     GivenParameters,
     Parameters,
+    bounded_end,
     check_parameters,
     clean_tags,
     clean_text,
-    expires_at,
     parse_expiration,
     text_names,
 )
@@ -87,7 +87,7 @@ TABLE = {
 @pytest.mark.parametrize("text", TABLE)
 def test_fixed_durations_of_the_table(text):
     """Minutes, hours, days and weeks last exactly what they say."""
-    assert expires_at(parse_expiration(text), NOW) == NOW + TABLE[text]
+    assert bounded_end(parse_expiration(text), NOW) == NOW + TABLE[text]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_fixed_durations_of_the_table(text):
 )
 def test_months_and_years_are_the_calendars(text, month, day, year):
     """One month from the end of January is the end of February."""
-    assert expires_at(parse_expiration(text), NOW) == NOW.replace(year=year, month=month, day=day)
+    assert bounded_end(parse_expiration(text), NOW) == NOW.replace(year=year, month=month, day=day)
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_months_and_years_are_the_calendars(text, month, day, year):
 )
 def test_other_durations_and_seconds_within_their_bounds(text, lifetime):
     """Anything meant is taken, at least five minutes and at most a year."""
-    assert expires_at(parse_expiration(text), NOW) == NOW + lifetime
+    assert bounded_end(parse_expiration(text), NOW) == NOW + lifetime
 
 
 def test_a_year_from_a_leap_day():
     """A year from 29 February ends on the 28th, and the 366 days of a leap year are no longer than a year."""
     leap = datetime(2028, 2, 29, tzinfo=UTC)
-    assert expires_at(parse_expiration("P1Y"), leap) == datetime(2029, 2, 28, tzinfo=UTC)
-    assert expires_at(parse_expiration("P366D"), leap.replace(day=1)) == datetime(2029, 2, 1, tzinfo=UTC)
+    assert bounded_end(parse_expiration("P1Y"), leap) == datetime(2029, 2, 28, tzinfo=UTC)
+    assert bounded_end(parse_expiration("P366D"), leap.replace(day=1)) == datetime(2029, 2, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", [None, "", " ", "0", "00", "P0D", "PT0S", "P0Y0M0W0DT0H0M0S"])
@@ -213,13 +213,13 @@ def test_every_lifetime_lies_between_five_minutes_and_a_year(text, now):
     except InvalidParameter:
         return
     if expiration is not None:
-        assert now + MIN_LIFETIME <= expires_at(expiration, now) <= Expiration(12, 0).after(now)
+        assert now + MIN_LIFETIME <= bounded_end(expiration, now) <= Expiration(12, 0).after(now)
 
 
 @given(seconds=st.integers(1, 10**9))
 def test_a_longer_lifetime_never_ends_earlier(seconds):
     """Asking for more time never gives less, at the bounds as between them."""
-    assert expires_at(Expiration(0, seconds), NOW) <= expires_at(Expiration(0, seconds + 1), NOW)
+    assert bounded_end(Expiration(0, seconds), NOW) <= bounded_end(Expiration(0, seconds + 1), NOW)
 
 
 def test_no_month_lies_behind_the_last_year():

@@ -11,6 +11,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from chevupload import app
 from chevupload.config import Limits, Policy
+from chevupload.fetch.fetcher import HttpFetcher
 from chevupload.testing.memory import MemoryCatalog, MemoryStorage, StaticKeys
 from tests.support import BASE64, PNG, SECRET, UPLOAD, Trickle, assert_refusal, file, noise, picture
 
@@ -162,6 +163,9 @@ def test_unsupported_bodies_and_formats(refusing):
         (None, {"source": BASE64, "key": "wrong"}, 401),
         (None, {"key": "wrong", "source": "A" * 400_000}, 401),
         ("user-key", {"source": "!!!!"}, 400),
+        ("user-key", {"source": "ftp://example.com/a.png"}, 400),
+        ("user-key", {"source": ""}, 400),
+        ("user-key", {"source": "data:image/png;base64"}, 400),
     ],
 )
 def test_a_refusal_keeps_nothing_of_its_request(refusing, key, fields, status):
@@ -170,7 +174,8 @@ def test_a_refusal_keeps_nothing_of_its_request(refusing, key, fields, status):
     class Held:
         """Something of the host."""
 
-    component = refusing(limits=Limits(max_bytes=100_000, refusal_scan_bytes=100_000)).component
+    limits = Limits(max_bytes=100_000, refusal_scan_bytes=100_000)
+    component = refusing(limits=limits, fetcher=HttpFetcher()).component
     headers = {} if key is None else {"X-API-Key": key}
     environ = EnvironBuilder(UPLOAD, method="POST", data=fields, headers=headers).get_environ()
     environ["host.held"] = Held()

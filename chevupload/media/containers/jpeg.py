@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -69,15 +70,14 @@ class Head:
     has_one_scan: bool
 
 
-def segments(file: BinaryIO, *, last: int | None = None) -> list[Segment]:
-    """Return the segments up to the picture's end, or to the first with the marker ``last``, as far as there is a file.
+def segments(file: BinaryIO) -> Iterator[Segment]:
+    """Read the segments up to the picture's end, or as far as there is a file; no further than somebody asks.
 
     What stands between them is passed over.
 
     Raises:
         TooManyPixels: there are more than :data:`MAX_SEGMENTS`.
     """
-    found: list[Segment] = []
     at, count = len(SOI), 0
     while True:
         file.seek(at)
@@ -87,26 +87,24 @@ def segments(file: BinaryIO, *, last: int | None = None) -> list[Segment]:
             file.seek(at)
             head = file.read(4)
         if len(head) < 2 or head[1] == EOI:
-            return found
+            return
         count += 1
         if count > MAX_SEGMENTS:
             raise TooManyPixels(f"Image has too many segments - max {MAX_SEGMENTS}")
         marker = head[1]
         if marker in _ALONE:
-            found.append(Segment(marker, at, at + 2, at + 2))
+            yield Segment(marker, at, at + 2, at + 2)
             at += 2
             continue
         if len(head) < 4:
-            return found
+            return
         # A length that does not even count itself holds nothing.
         end = at + 2 + max(int.from_bytes(head[2:], "big"), 2)
-        found.append(Segment(marker, at, at + 4, end))
-        if marker == last:
-            return found
+        yield Segment(marker, at, at + 4, end)
         at = end
         if marker == SOS:
             at = _next_marker(file, end, _MARKER_IN_SCAN)
-            found.append(Segment(SCAN_DATA, end, end, at))
+            yield Segment(SCAN_DATA, end, end, at)
 
 
 def _next_marker(file: BinaryIO, at: int, marker: re.Pattern[bytes]) -> int:
@@ -163,8 +161,9 @@ def read_head(file: BinaryIO) -> Head:
         UnavailableFormat: nothing at hand decodes this kind of JPEG, and no browser shows it.
     """
     decoded, substitute, components = SOI, None, 0
-    found = segments(file, last=SOS)
-    for segment in found:
+    found: list[Segment] = []
+    for segment in segments(file):
+        found.append(segment)
         if segment.marker in _FRAMES:
             told = data(file, segment)
             decoded += _written(segment.marker, told)

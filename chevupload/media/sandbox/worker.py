@@ -19,7 +19,7 @@ from PIL import AvifImagePlugin, Image
 
 from chevupload import errors
 from chevupload.config import Originals
-from chevupload.media import render as image
+from chevupload.media import render
 from chevupload.media.sandbox.messages import encoded
 from chevupload.model import MediaJob
 from chevupload.scaling import RenditionSize
@@ -86,7 +86,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"ready": True}
     job = _job(request["job"])
     try:
-        result = image.process(job, prefix=request["prefix"])
+        result = render.process(job, prefix=request["prefix"])
     except (errors.Refusal, errors.BackendError) as error:
         return {"error": type(error).__name__, "message": str(error)}
     return {"result": result}

@@ -49,6 +49,14 @@ def test_a_picture_of_too_many_scans_is_refused(tmp_path: Path) -> None:
     assert processed(tmp_path, with_scans(101), max_scans=101).width == 64
 
 
+def test_what_follows_the_last_scan_that_is_allowed_is_not_read() -> None:
+    """A refusal costs the same, however much comes after it."""
+    file = io.BytesIO(PROGRESSIVE.removesuffix(END) + (REFINEMENT + bytes(1_000)) * MAX_SEGMENTS)
+    with pytest.raises(TooManyPixels, match="too many scans - max 100"):
+        check_scans(file, max_scans=100)
+    assert file.tell() < 500_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fill", [b"\xff", b"\xff" * 70_000, b"stray", b"\xff\xd0", b"\xff\x01", b"x" * 65_535])
 def test_scans_are_found_behind_whatever_a_decoder_passes_over(fill: bytes) -> None:
@@ -95,7 +103,7 @@ def test_markers_alone_are_counted_too(marker: bytes) -> None:
 @pytest.mark.slow
 def test_a_long_fill_is_read_once() -> None:
     """However many bytes of it stand before a marker, the time for each is the same."""
-    first = segments(io.BytesIO(b"\xff" * 50_000_000 + b"\xda\0\2"))[0]
+    first = next(segments(io.BytesIO(b"\xff" * 50_000_000 + b"\xda\0\2")))
     assert first == Segment(0xDA, 49_999_999, 50_000_003, 50_000_003)
 
 
