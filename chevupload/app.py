@@ -136,16 +136,8 @@ class ChevUpload:
         """
         # Secrets that are too short are refused here, and not with the first upload.
         DeleteTokens(secret_keys)
-        _check_parts(
-            config=config,
-            hooks=hooks,
-            pages=pages,
-            catalog=catalog,
-            fetcher=fetcher,
-            key_store=key_store,
-            current_user=current_user,
-            clock=clock,
-        )
+        _check_parts(config=config, hooks=hooks, pages=pages, catalog=catalog, clock=clock)
+        _check_parts(fetcher=fetcher, key_store=key_store, current_user=current_user)
         storages = _storages(storage, config)
         context = WebContext(
             config=config,
@@ -315,8 +307,8 @@ _KINDS: Mapping[str, Kind] = {
 
 
 def _check_parts(**parts: object) -> None:
-    for name, kind in _KINDS.items():
-        kind.checked(name, parts[name])
+    for name, part in parts.items():
+        _KINDS[name].checked(name, part)
 
 
 def _storages(given: Storage | Mapping[str, Storage] | Storages, config: Config) -> Storages:
