@@ -28,7 +28,7 @@ HOMES = {
     "azure": ("storage.cloud",),
     "itsdangerous": ("signing", "uploads.intent_log"),
     "jinja2": ("web.templating", "web.pages"),
-    "markupsafe": ("web.page", "web.pages"),
+    "markupsafe": ("web.page", "web.pages", "web.templating"),
     "h11": ("fetch.client",),
     "standardwebhooks": ("fetch.webhook",),
     "segno": ("web.qr_code",),
