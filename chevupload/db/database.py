@@ -21,8 +21,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import MetaData, Table
 
 from chevupload.db.connect import POOLED
-from chevupload.db.revisions import REVISION, note_revision, noted_revision
-from chevupload.db.tables import Tables
+from chevupload.db.revisions import note_revision, noted_revision
+from chevupload.db.tables import REVISION, Tables
 from chevupload.errors import CatalogError, ConfigError
 
 logger = logging.getLogger("chevupload")

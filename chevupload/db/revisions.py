@@ -10,29 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
-from chevupload.db.tables import Base
+from chevupload.db.tables import REVISION, Base
 
 VERSION_LOCATION = str(Path(__file__).parent / "migrations" / "versions")
 """One of the ``version_locations`` of a host's Alembic. Its branch is called ``chevupload``."""
-
-REVISIONS = (
-    "chevupload_first_tables",
-    "chevupload_views_and_indexes",
-    "chevupload_events",
-    "chevupload_pending_uploads",
-    "chevupload_jobs",
-    "chevupload_moves",
-    "chevupload_key_restrictions",
-    "chevupload_ticket_uses",
-    "chevupload_usage",
-    "chevupload_audit",
-    "chevupload_album_titles",
-    "chevupload_extra_renditions",
-    "chevupload_lists_and_changes",
-)
-"""Those of every version, in their order."""
-REVISION = REVISIONS[-1]
-"""The newest revision: that of the tables as this version makes them."""
 
 VERSION_TABLE = "chevupload_alembic_version"
 """Where the revision is noted unless a host's own Alembic runs the migrations, so that they meet no others."""

@@ -27,6 +27,9 @@ from chevupload.db.columns import (
 )
 from chevupload.errors import ConfigError
 
+REVISION = "chevupload_lists_and_changes"
+"""The newest migration, which makes tables as they are here; a new database is noted as having it."""
+
 
 class UploadMixin:
     """One upload: every field of :class:`chevupload.model.Upload`, and what the catalog needs besides.

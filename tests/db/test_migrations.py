@@ -14,8 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect, make_url, text
 
 from chevupload.db import Database, SqlCatalog, SqlKeys, Tables, engine_from
-from chevupload.db.migrations import Migrations
-from chevupload.db.revisions import REVISION, REVISIONS, VERSION_LOCATION, VERSION_TABLE
+from chevupload.db.migrations import Migrations, revisions
+from chevupload.db.revisions import VERSION_LOCATION, VERSION_TABLE
+from chevupload.db.tables import REVISION
 from chevupload.errors import ConfigError
 from chevupload.keys import digest, new_key
 from chevupload.model import Principal
@@ -67,7 +68,7 @@ def test_a_missing_column_or_index_is_seen(engine):
 def test_each_step_can_be_taken_and_taken_back(engine, make_upload):
     """Records stay, and the step may find indexes that somebody made before it, beside running servers."""
     migrations = Migrations(engine)
-    migrations.upgrade(REVISIONS[0])
+    migrations.upgrade(revisions()[0])
     uploads = Tables.default().uploads
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
@@ -77,7 +78,7 @@ def test_each_step_can_be_taken_and_taken_back(engine, make_upload):
     catalog = SqlCatalog(Database(engine))
     catalog.reserve(make_upload())
     catalog.publish("a1")
-    migrations.downgrade(REVISIONS[0])
+    migrations.downgrade(revisions()[0])
     migrations.upgrade()
     assert (migrations.current(), migrations.differences()) == (REVISION, [])
     assert catalog.get("a1") == make_upload()
@@ -102,7 +103,7 @@ def test_an_upgrade_can_be_taken_back_and_made_again(engine, make_upload):
 def test_keys_of_before_may_do_what_they_could(engine):
     """And who goes back to a version that does not know what a key is for finds the narrowed ones revoked."""
     migrations, old = Migrations(engine), new_key()
-    before = REVISIONS[REVISIONS.index("chevupload_key_restrictions") - 1]
+    before = revisions()[revisions().index("chevupload_key_restrictions") - 1]
     migrations.upgrade(before)
     row = {"id": old.id, "digest": digest(old.key)}
     with engine.begin() as connection:
@@ -130,7 +131,7 @@ def test_keys_of_before_may_do_what_they_could(engine):
 def test_albums_of_before_get_titles_of_their_own(engine):
     """The first of several keeps its title, and what is too long is cut."""
     migrations = Migrations(engine)
-    before = REVISIONS[REVISIONS.index("chevupload_album_titles") - 1]
+    before = revisions()[revisions().index("chevupload_album_titles") - 1]
     migrations.upgrade(before)
     titles = {"a": "Cats", "b": "Cats", "c": "cats", "d": "x" * 120, "e": "x" * 110, "f": "Cats"}
     with engine.begin() as connection:

@@ -6,6 +6,7 @@ Source: Alembic's pages on branches and on version locations.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,18 +16,26 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect
 
 from chevupload.db.columns import is_made
 from chevupload.db.database import database_errors
-from chevupload.db.revisions import REVISIONS, VERSION_TABLE, forget_revision, noted_revision
+from chevupload.db.revisions import VERSION_TABLE, forget_revision, noted_revision
 from chevupload.db.tables import Base
 from chevupload.errors import ConfigError
 
 
 def _is_ours(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
     return type_ != "table" or name in Base.metadata.tables
+
+
+@functools.cache
+def revisions() -> tuple[str, ...]:
+    """Return those of every version, in their order."""
+    script = ScriptDirectory(str(Path(__file__).parent))
+    return tuple(one.revision for one in script.walk_revisions())[::-1]
 
 
 def takes_over(context: MigrationContext, revision: str) -> bool:
@@ -40,7 +49,8 @@ def takes_over(context: MigrationContext, revision: str) -> bool:
     noted = noted_revision(connection)
     if noted == revision:
         forget_revision(connection)
-    return noted in REVISIONS[REVISIONS.index(revision) :]
+    found = revisions()
+    return noted in found[found.index(revision) :]
 
 
 OPTIONS: Mapping[str, Any] = {
