@@ -145,6 +145,7 @@ class Database:
             CatalogError: the database cannot do its work.
             IntegrityError: a constraint was violated; only the caller knows what that means.
         """
+        # Not by database_errors(), here and below: a generator within another for each transaction.
         try:
             with self._own_engine().begin() as connection:
                 yield connection

@@ -102,11 +102,9 @@ class Uploads:
         if unknown := parameters.keys() - GivenParameters.__annotations__:
             raise TypeError(f"save() got unexpected parameters: {', '.join(sorted(unknown))}")
         principal = principal_of(self._context.keys, owner) or as_principal(owner)
-        checked = check_parameters(parameters.get, principal, max_tags=self._context.config.limits.max_tags)
-        with (
-            UploadLog() as log,
-            self._context.spools.open(principal.largest_file(self._context.config.limits)) as spool,
-        ):
+        limits = self._context.config.limits
+        checked = check_parameters(parameters.get, principal, max_tags=limits.max_tags)
+        with UploadLog() as log, self._context.spools.open(principal.largest_file(limits)) as spool:
             content = file.stream if isinstance(file, Wrapper) else file
             while data := content.read(_READ_BYTES):
                 spool.write(data)

@@ -72,7 +72,7 @@ class UploadApi(Feature):
                 raise InvalidParameter("Idempotency-Key is not supported by this site")
             with self._receiver.opened(environ, form) as incoming:
                 upload, links = incoming.store()
-            wanted = form.fields.get("format")
+            wanted = answer_format(form.fields.get("format"))
             if wanted == "txt":
                 answer = text_answer(links.file(upload, upload.path))
             elif wanted == "redirect":

@@ -36,10 +36,10 @@ def upload_document(upload: Upload, links: Links, config: Config, dialect: Diale
     """Answer an upload."""
     if dialect == "imgbb":
         return imgbb_document(upload, links)
-    is_wrapped = dialect == "chevereto image"
+    has_imgbb_members = dialect == "chevereto image"
     timezone, renditions = config.policy.timezone, config.renditions
-    document = image_document(upload, links, timezone=timezone, renditions=renditions, imgbb=is_wrapped)
-    return success_document(document, imgbb=is_wrapped)
+    document = image_document(upload, links, timezone=timezone, renditions=renditions, imgbb=has_imgbb_members)
+    return success_document(document, imgbb=has_imgbb_members)
 
 
 def success_document(image: Document, *, imgbb: bool) -> Document:

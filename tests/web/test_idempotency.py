@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chevupload.config import Policy
-from chevupload.errors import StorageError
+from chevupload.errors import RequestTaken, StorageError
 from chevupload.site.data_folder import Site
+from chevupload.testing.memory import MemoryCatalog
 from tests.support import PNG, SECRET, UPLOAD, Failing, Stand, assert_refusal, file, noise, picture, records
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
@@ -18,6 +19,13 @@ KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 
 def send(stand, content=PNG, *, key="user-key", headers=KEY, path=UPLOAD, **fields):
     return stand.send({"source": file(content), **fields}, key=key, headers=headers, path=path)
+
+
+def test_a_first_request_that_fails_meanwhile_is_no_obstacle(make):
+    """It was there when this one was to be recorded, and is gone when it is looked for: this one is stored."""
+    stand = make(catalog=Failing(MemoryCatalog(), "reserve", RequestTaken("by another"), forever=False))
+    assert send(stand).status_code == 200
+    assert len(stand.left()["records"]) == 1
 
 
 @pytest.mark.slow
