@@ -116,7 +116,7 @@ def sniff(head: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An opened picture. Its pixels are decoded, but for a JPEG's: those can be decoded at a smaller scale.
+    """An opened picture. Its pixels are decoded, but for JPEG and WebP: those can be decoded at a smaller scale.
 
     Attributes:
         frames: 1 for a still picture.
@@ -185,7 +185,9 @@ def open_webp(file: BinaryIO, job: MediaJob) -> Opened:
     width, height, frames, is_lossless = webp.measure(file, job.max_frames)
     check_size(width, height, frames, job)
     file.seek(0)
-    return Opened(loaded(WebpDecoder(file), job, frames=frames), frames, is_lossless)
+    image = WebpDecoder(file)
+    check_size(*image.size, frames, job)
+    return Opened(image, frames, is_lossless)
 
 
 def open_avif(file: BinaryIO, job: MediaJob) -> Opened:
@@ -257,18 +259,18 @@ def _first_shown(image: ImageFile) -> Image.Image:
 
 
 def decoded(image: ImageFile, scale: float, orientation: int) -> Picture:
-    """Decode ``image`` at ``scale`` or larger; only JPEG can be decoded smaller than it is.
+    """Decode ``image`` at ``scale`` or larger; only JPEG and WebP can be decoded smaller than they are.
 
     A JPEG has to have every pixel; what stands behind the last of them may be missing.
     """
     width, height = image.size
     extent: tuple[float, float] = (width, height)
-    if not isinstance(image, JpegImageFile):
-        return Picture(_first_shown(image), extent, orientation)
     if scale < 1:
         drafted = image.draft(image.mode, (math.ceil(width * scale), math.ceil(height * scale)))
         if drafted is not None:
             extent = drafted[1][2:]
+    if not isinstance(image, JpegImageFile):
+        return Picture(_first_shown(image), extent, orientation)
     try:
         image.load()
     except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from typing import Any, BinaryIO, cast
 
@@ -12,7 +13,8 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from chevupload.media.containers import png
+from chevupload.media import libwebp
+from chevupload.media.containers import png, webp
 from chevupload.media.containers.heif_items import clean_size
 
 _AVIF_EXIF = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
@@ -50,21 +52,49 @@ _GRAY_STEPS = {"L;2": 85, "L;4": 17}
 class WebpDecoder(WebPImageFile):
     """A WebP decoder of the first frame. It leaves the place around that transparent, as viewers do.
 
-    It gives back at once what Pillow's own keeps for the frames that follow: three times the pixels.
+    A still picture without alpha can be averaged while it is decoded, so that it is never in memory twice.
     """
+
+    _factor = 1
 
     def _open(self) -> None:
         super()._open()
+        self._whole = self._size
         if self.is_animated:
             self._mode = self.rawmode = "RGBA"
+
+    def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
+        """See Image; at least ``size`` is left, and blocks of pixels are averaged as Image.reduce does."""
+        assert size is not None
+        factor = min(self.width // size[0], self.height // size[1])
+        if factor < 2 or self.mode != "RGB":
+            return None
+        box = (0, 0, self.width / factor, self.height / factor)
+        self._factor = factor
+        self._size = math.ceil(box[2]), math.ceil(box[3])
+        return self.mode, box
 
     def load(self) -> Any:
         """See ImageFile."""
         if self._decoder is not None:
-            pixels, _ = self._decoder.get_next()
+            pixels = self._pixels()
+            # What Pillow keeps for the frames that follow, twice the pixels, is given back at once.
             self._decoder = None
-            self.im = Image.frombytes(self.mode, self.size, pixels, "raw", self.rawmode).im
+            self.im = self._averaged(pixels).im
         return ImageFile.load(self)
+
+    def _pixels(self) -> bytes | bytearray:
+        pixels = None
+        if self.mode == "RGB":
+            # Without the other chunks, into which a broken one would reach.
+            pixels = libwebp.decoded(webp.picture(cast("BinaryIO", self.fp)), self._whole)
+        return self._decoder.get_next()[0] if pixels is None else pixels
+
+    def _averaged(self, pixels: bytes | bytearray) -> Image.Image:
+        if self._factor == 1:
+            return Image.frombytes(self.mode, self._whole, pixels, "raw", self.rawmode)
+        whole = Image.frombuffer(self.rawmode, self._whole, pixels, "raw", self.rawmode, 0, 1)
+        return whole.reduce(self._factor).convert(self.mode)
 
 
 class AvifDecoder(AvifImageFile):

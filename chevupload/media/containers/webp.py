@@ -81,6 +81,15 @@ def measure(file: BinaryIO, max_frames: int) -> tuple[int, int, int, bool]:
     return *size, max(frames, 1), is_lossless
 
 
+def picture(file: BinaryIO) -> bytes:
+    """Return the chunk with the pixels of a still picture without alpha."""
+    for chunk in chunks(file):
+        if chunk.kind in (b"VP8 ", b"VP8L"):
+            file.seek(chunk.start)
+            return file.read(8 + chunk.length)
+    raise BrokenImage
+
+
 def _canvas(kind: bytes, data: bytes) -> tuple[int, int]:
     if len(data) == 10:
         if kind == b"VP8X":
