@@ -22,6 +22,7 @@ HOMES = {
     "av": ("media.video", "media.film_frame"),
     "pi_heif": ("media.heif",),
     "isal": ("media.png_writer",),
+    "cykooz_resizer": ("media.resizing",),
     "sqlalchemy": ("db", "site.factory"),
     "alembic": ("db.migrations", "db.autogenerate"),
     "fsspec": ("storage",),

@@ -23,7 +23,6 @@ from chevupload.media.decode import HEAD_BYTES, OPEN, Opened, decoded, sniff
 from chevupload.media.metadata import object_name, php_exif, read_texts
 from chevupload.media.optional import extra
 from chevupload.media.renditions import (
-    OVERSAMPLING,
     Extra,
     Outbox,
     Picture,
@@ -34,6 +33,7 @@ from chevupload.media.renditions import (
     shown,
     write_extras,
 )
+from chevupload.media.resizing import OVERSAMPLING
 from chevupload.model import MediaFile, MediaJob, MediaResult
 from chevupload.scaling import Size, boxed, medium_size, to_width
 from chevupload.spool import PREFIX

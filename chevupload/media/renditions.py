@@ -1,6 +1,6 @@
 """Cuts smaller pictures out of a decoded one, and writes each as a file of a given format.
 
-Quality was measured as PSNR against LANCZOS on the full decode; see :data:`OVERSAMPLING`. Encoder settings are
+Quality was measured as PSNR against LANCZOS on the full decode; see :data:`resizing.OVERSAMPLING`. Encoder settings are
 measured, too; each says its reason.
 """
 
@@ -19,18 +19,12 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from chevupload.media import resizing
 from chevupload.media.color import continuous, displayable, indexed
 from chevupload.media.containers.exif import HEADER
 from chevupload.model import ExtraFile, MediaFile, MediaJob
 from chevupload.scaling import Size
 from chevupload.spool import PREFIX
-
-OVERSAMPLING = 1.5
-"""How much larger than its result the source of a resize is at least.
-
-At 1.5 medium pictures of photographs, resized with LANCZOS, measure 48 dB and more against LANCZOS on the full decode;
-at 1.0 they fall to 39 dB, and at 2.0 a 1920-pixel photograph misses the half scale and costs 2.5 times as much.
-"""
 
 SHARP = Image.Resampling.LANCZOS
 AFTER_DRAFT = Image.Resampling.HAMMING
@@ -81,15 +75,15 @@ class Picture:
         return replace(self, image=image)
 
     def reduced(self, width: float) -> Picture:
-        """Average whole blocks of pixels, where at least ``width`` is left of the upright picture.
+        """Return the picture smaller by a whole factor, where at least ``width`` is left of the upright one.
 
-        It is a cheap first step of every resize that follows.
+        It is a cheap first step of everything that follows.
         """
         factor = int(1 / (width / self.extent[self.orientation >= 5]))
         if factor < 2:
             return self
-        extent = self.extent[0] / factor, self.extent[1] / factor
-        return replace(self, image=self.image.reduce(factor), extent=extent)
+        image, extent = resizing.reduced(self.image, self.extent, factor)
+        return replace(self, image=image, extent=extent)
 
     def resized(self, size: Size, *, crop: bool = False) -> Image.Image:
         """Return the picture in ``size`` when it is upright; its pixels are not turned yet.
@@ -102,7 +96,7 @@ class Picture:
             wide, high = min(wide, high * width / height), min(high, wide * height / width)
         left, top = (self.extent[0] - wide) / 2, (self.extent[1] - high) / 2
         box = (left, top, left + wide, top + high)
-        return self.image.resize((width, height), self.resampling, box=box, reducing_gap=OVERSAMPLING)
+        return resizing.resized(self.image, (width, height), self.resampling, box)
 
 
 def redrawn(picture: Picture, size: Size | None) -> Picture:
@@ -126,10 +120,14 @@ def shown(picture: Picture, profile: bytes | None, width: float) -> tuple[Pictur
     Its mode is one that every browser shows.
     """
     whole = picture.image
-    picture = _blendable(picture).reduced(width)
+    picture = _blendable(picture)
+    has_right_colors = picture.image.mode == "RGB" and profile is None
+    # Fewer pixels are cheaper to convert, and to resize where that is not cheap at once.
+    if not (has_right_colors and resizing.is_quick(picture.image)):
+        picture = picture.reduced(width)
     if picture.image is not whole:
         whole.close()
-    if picture.image.mode != "RGB" or profile is not None:
+    if not has_right_colors:
         image, profile = displayable(picture.image, profile)
         picture = picture.showing(image)
     return picture, profile

@@ -29,6 +29,8 @@ from tests.media.pictures import (
 )
 from tests.media.pools import pool
 
+pytestmark = pytest.mark.usefixtures("_each_resizer")
+
 EXTRA = {
     "w300": RenditionSize(width=300),
     "s99": RenditionSize(height=99),

@@ -12,6 +12,8 @@ from tests.media.films import film, inspected
 from tests.media.heics import heic
 from tests.media.pictures import encoded, photo, processed, sizes
 
+pytestmark = pytest.mark.usefixtures("_each_resizer")
+
 Size = tuple[int, int]
 
 

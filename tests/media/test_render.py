@@ -34,6 +34,8 @@ from tests.media.pictures import (
 )
 from tests.support import ROOT
 
+pytestmark = pytest.mark.usefixtures("_each_resizer")
+
 pytestmark = pytest.mark.slow
 
 
