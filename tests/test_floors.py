@@ -23,6 +23,7 @@ HOMES = {
     "pi_heif": ("media.heif",),
     "isal": ("media.png_writer",),
     "cykooz_resizer": ("media.resizing",),
+    "kornia_rs": ("media.png_reader",),
     "sqlalchemy": ("db", "site.factory"),
     "alembic": ("db.migrations", "db.autogenerate"),
     "fsspec": ("storage",),

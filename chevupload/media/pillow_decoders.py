@@ -29,6 +29,22 @@ class PngDecoder(PngImageFile):
         self._metadata = png.metadata(file, found)
         super().__init__(found.pieces.opened())
 
+    def load(self) -> Any:
+        """See ImageFile."""
+        if self.tile and self.tile[0].args == self.mode and not self.is_animated:
+            self._load_plain()
+        return super().load()
+
+    def _load_plain(self) -> None:
+        from chevupload.media import png_reader  # noqa: PLC0415 - brings NumPy, which other formats do not need
+
+        size, mode = self.size, self.mode
+        if mode in png_reader.CHANNELS and not {"interlace", "transparency"} & {*self.info}:
+            pixels = png_reader.decoded(cast("BinaryIO", self.fp), size, mode)
+            if pixels is not None:
+                self.im = Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1).im
+                self.tile = []
+
     def _open(self) -> None:
         super()._open()
         self.info.update(self._metadata)

@@ -34,6 +34,7 @@ _LIBRARIES = (
     "av",
     "pi-heif",
     "isal",
+    "kornia-rs",
     "cykooz.resizer",
     "sqlalchemy",
     "werkzeug",

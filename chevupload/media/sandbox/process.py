@@ -47,6 +47,8 @@ _ALLOCATOR = {
 """Settings of glibc's allocator: up to 20 MB stay with the worker between two pictures. Given back and taken anew,
 their page faults are a tenth of the cost of a small photograph, and of an AVIF of two megapixels. What is larger comes
 in pages of 2 MB where Linux gives such to programs that ask: of a WebP, page faults are a third."""
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy, which comes with the extra ``fast``, starts threads for all processors, and reserves memory for each."""
 
 _log = logging.getLogger(__name__)
 
@@ -243,7 +245,7 @@ def _environment() -> dict[str, str]:
     """Return what a worker may know of the server's environment: where the modules are, and nothing secret."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-    return kept | {"PYTHONPATH": path, "LANG": "C.UTF-8", **_ALLOCATOR}
+    return kept | {"PYTHONPATH": path, "LANG": "C.UTF-8", **_ALLOCATOR, **_ONE_THREAD}
 
 
 def _checked(answer: Any, folder: str, prefix: str) -> MediaResult | ChevuploadError:

@@ -202,7 +202,7 @@ def test_no_secret_reaches_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
         (pid,) = workers()
         names = {line.split(b"=")[0] for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if line}
         told = {name for name in names if not name.startswith(b"MALLOC_")}
-        assert told == {b"PYTHONPATH", b"LANG", b"GLIBC_TUNABLES"}
+        assert told == {b"PYTHONPATH", b"LANG", b"GLIBC_TUNABLES", b"OPENBLAS_NUM_THREADS"}
         assert os.readlink(f"/proc/{pid}/cwd") == "/"
 
 
