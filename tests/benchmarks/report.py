@@ -111,7 +111,7 @@ class Body:
 class Report:
     """Everything."""
 
-    uploads: int
+    seconds: float
     costs: Sequence[Cost]
     reads: Sequence[Read]
     starts: Sequence[Start]
@@ -129,8 +129,9 @@ def as_text(report: Report) -> str:
     """Return tables in Markdown, which people can read as they are."""
     rounds = len(report.costs[0].cpu_ms["chevupload"])
     head = (
-        f"CPU milliseconds of an upload, medians of {rounds} rounds of {report.uploads} uploads; in brackets how many"
-        " times as long chevupload takes. Memory is the peak above idle of all processes."
+        f"CPU milliseconds of an upload, medians of {rounds} rounds, in each of which everyone uploads for"
+        f" {report.seconds} seconds; in brackets how many times as long chevupload takes. Memory is the peak above idle"
+        " of all processes."
     )
     return "\n\n".join([_wrapped(head), *_tables(report), _wrapped(f"Measured on {_machine()}.")])
 

@@ -2,9 +2,11 @@
 
 Measured are the CPU time of the server and all its processes, and their peak memory above idle, for files uploaded one
 after another over one real HTTP connection. CPU times of different runs or machines cannot be compared, ratios can: so
-all contestants take turns in every round, and each ratio is the median over the rounds. Nothing here asserts a time.
+all contestants take turns in every round, and each ratio is the median over the rounds. A turn lasts for as many
+uploads as fill a time, the same for all: the first ones find the caches of the processor full of what the one before
+has left there, which would be much of what a small picture costs. Nothing here asserts a time.
 
-    python -m tests.benchmarks.upload [--rounds 7] [--uploads 5] [--only 'JPEG 1920,GIF'] [--json | --write FOLDER]
+    python -m tests.benchmarks.upload [--rounds 7] [--seconds 0.5] [--only 'JPEG 1920,GIF'] [--json | --write FOLDER]
 
 ``--write docs`` makes docs/performance.md and its plot anew. Needs the extra ``benchmark`` and Linux, for its
 ``/proc``; with a C compiler and the headers of libjpeg-turbo, OpenSSL and SQLite, the floor in C is measured, too.
@@ -36,6 +38,8 @@ from tests.benchmarks.servers import (
 
 WARM_UPS = 4
 """Uploads before measuring: enough for every thread and worker process to have started and to have had one."""
+TOUCHED = 10
+"""Of so many uploads of each sample in a round, memory is touched before."""
 MEMORY_UPLOADS = 3
 READS = 100
 STARTS = 3
@@ -95,13 +99,14 @@ def takes(name: str, sample: Sample) -> bool:
 
 
 def measure_cpu(
-    everybody: dict[str, Contestant], sample: Sample, rounds: int, uploads: int
+    everybody: dict[str, Contestant], sample: Sample, rounds: int, seconds: float
 ) -> dict[str, Sequence[float]]:
-    """Return for each contestant that takes the sample its milliseconds in every round."""
+    """Return for each contestant that takes the sample its milliseconds in every round, in turns of ``seconds``."""
     taking = {name: contestant for name, contestant in everybody.items() if takes(name, sample)}
-    for contestant in taking.values():
-        contestant.cpu_ms(sample, WARM_UPS)
-    found = [{name: contestant.cpu_ms(sample, uploads) for name, contestant in taking.items()} for _ in range(rounds)]
+    uploads = {}
+    for name, contestant in taking.items():
+        uploads[name] = max(1, round(seconds * 1_000 / contestant.cpu_ms(sample, WARM_UPS)))
+    found = [{name: one.cpu_ms(sample, uploads[name]) for name, one in taking.items()} for _ in range(rounds)]
     return {name: [times[name] for times in found] for name in taking}
 
 
@@ -127,12 +132,12 @@ def measure_memory(start: Starter, folder: Path, sample: Sample) -> Memory:
         return server.tree.memory()
 
 
-def measure(folder: Path, samples: Sequence[Sample], rounds: int, uploads: int) -> Report:
+def measure(folder: Path, samples: Sequence[Sample], rounds: int, seconds: float) -> Report:
     """Measure everything."""
-    touch_memory(sum(len(sample.content) for sample in samples) * (rounds * uploads + WARM_UPS) * 2)
+    touch_memory(sum(len(sample.content) for sample in samples) * (rounds * TOUCHED + WARM_UPS) * 2)
     costs = []
     with contestants(folder) as everybody:
-        times = {sample.name: measure_cpu(everybody, sample, rounds, uploads) for sample in told(samples, "CPU")}
+        times = {sample.name: measure_cpu(everybody, sample, rounds, seconds) for sample in told(samples, "CPU")}
         reads = measure_reads(everybody, make_photo(), rounds)
     for number, sample in enumerate(told(samples, "memory")):
         costs.append(
@@ -147,7 +152,7 @@ def measure(folder: Path, samples: Sequence[Sample], rounds: int, uploads: int) 
             )
         )
     return Report(
-        uploads=uploads,
+        seconds=seconds,
         costs=costs,
         reads=reads,
         starts=[measure_start(folder / f"start-{number}", make_photo()) for number in range(STARTS)],
@@ -216,7 +221,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7, help="how often all take turns (%(default)s)")
-    parser.add_argument("--uploads", type=int, default=5, help="uploads of each in one round (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="how long each uploads in a round (%(default)s)")
     parser.add_argument("--only", default="", help="what to measure, such as 'JPEG 1920,GIF' (all)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -224,7 +229,7 @@ def main() -> None:
     arguments = parser.parse_args()
     samples = make_samples(tuple(arguments.only.split(",")))
     with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as folder:
-        report = measure(Path(folder), samples, arguments.rounds, arguments.uploads)
+        report = measure(Path(folder), samples, arguments.rounds, arguments.seconds)
     if arguments.write is not None:
         write(report, arguments.write)
     elif arguments.json:
