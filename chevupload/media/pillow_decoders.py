@@ -68,7 +68,7 @@ _GRAY_STEPS = {"L;2": 85, "L;4": 17}
 class WebpDecoder(WebPImageFile):
     """A WebP decoder of the first frame. It leaves the place around that transparent, as viewers do.
 
-    A still picture without alpha can be averaged while it is decoded, so that it is never in memory twice.
+    A still picture without alpha can be averaged where it was decoded, and is then not copied as a whole.
     """
 
     _factor = 1
@@ -101,9 +101,9 @@ class WebpDecoder(WebPImageFile):
 
     def _pixels(self) -> bytes | bytearray:
         pixels = None
-        if self.mode == "RGB":
-            # Without the other chunks, into which a broken one would reach.
-            pixels = libwebp.decoded(webp.picture(cast("BinaryIO", self.fp)), self._whole)
+        # Without the other chunks, into which a broken one would reach.
+        if self.mode == "RGB" and (chunk := webp.picture(cast("BinaryIO", self.fp))) is not None:
+            pixels = libwebp.decoded(chunk, self._whole)
         return self._decoder.get_next()[0] if pixels is None else pixels
 
     def _averaged(self, pixels: bytes | bytearray) -> Image.Image:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from typing import Any, BinaryIO
 
+from chevupload.media import memory
+
 try:
     from kornia_rs.io import decode_image_png_u8
-except ImportError:  # the extra "fast"
+except Exception:  # the extra "fast"; NumPy refuses old processors, too
     decode_image_png_u8 = None
 
 CHANNELS = {"RGB": 3, "RGBA": 4}
@@ -24,12 +26,15 @@ def decoded(file: BinaryIO, size: tuple[int, int], mode: str) -> Any:
     at = file.tell()
     length, pixel_bytes = file.seek(0, io.SEEK_END), size[0] * size[1] * CHANNELS[mode]
     file.seek(0)
-    data = file.read(length) if decode_image_png_u8 is not None and max(length, pixel_bytes) <= MAX_BYTES else b""
-    file.seek(at)
     try:
-        return decode_image_png_u8(data, (size[1], size[0]), mode.lower()) if data else None
+        if decode_image_png_u8 is None or max(length, pixel_bytes) > MAX_BYTES:
+            return None
+        memory.check_free(length + 3 * pixel_bytes)
+        return decode_image_png_u8(file.read(length), (size[1], size[0]), mode.lower())
     except BaseException as error:
-        # Rust panics where it gets no memory, which is no Exception.
+        # Where NumPy gets no memory there is a panic, which is no Exception.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             return None
         raise
+    finally:
+        file.seek(at)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import PIL
 from PIL import Image
 
+from chevupload.media import memory
 from chevupload.scaling import Size
 
 try:
@@ -33,6 +34,7 @@ at 1.0 they fall to 39 dB, and at 2.0 a 1920-pixel photograph misses the half sc
 """
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom edge of a part of a picture, in its pixels."""
+_WEIGHTS_BYTES = 10_000_000
 _MODES = ("L", "RGB", "RGBA", "CMYK")
 
 
@@ -55,6 +57,10 @@ def resized(image: Image.Image, size: Size, resampling: Image.Resampling, box: B
     part = simd.CropBox(left, top, right - left, bottom - top)
     result = Image.new(image.mode, size)
     result.info = image.info.copy()
+    # Rows of the new width or columns of the new height, weights, and a copy in which colors are weighed by alpha.
+    between = max(size[0] * image.height, image.width * size[1])
+    whole = image.width * image.height if image.mode == "RGBA" else 0
+    memory.check_free(4 * (between + whole) + _WEIGHTS_BYTES)
     simd.Resizer().resize_pil(image, result, simd.ResizeOptions(algorithm, crop_box=part))
     return result
 

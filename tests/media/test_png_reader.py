@@ -115,6 +115,14 @@ def test_large_files_are_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None
     assert file.tell() == 33
 
 
+def test_memory_is_asked_for_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, Rust would end the process; the file is where it was, for Pillow."""
+    file = io.BytesIO(_FILES["RGB"]())
+    monkeypatch.setattr(png_reader, "MAX_BYTES", 2**60)
+    assert png_reader.decoded(file, (2**30, 2**15), "RGB") is None
+    assert file.tell() == 0
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_it_leaves_to_pillow_what_it_has_no_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rust panics then, which no handler of exceptions would see."""

@@ -34,9 +34,7 @@ from tests.media.pictures import (
 )
 from tests.support import ROOT
 
-pytestmark = pytest.mark.usefixtures("_each_resizer")
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_each_resizer")]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,6 +6,8 @@ import importlib
 import io
 import math
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 
 from chevupload.media import resizing
 from tests.media.pictures import SRGB, animation, encoded, oriented, photo, processed, psnr, shown, sizes, textured
+from tests.support import ROOT
 
 LANCZOS = Image.Resampling.LANCZOS
 SIZES = [(250, 167), (97, 301), (500, 333), (640, 400)]
@@ -227,3 +230,27 @@ def test_uploads_look_the_same(
         exact = _reference(content, ours.size)
         assert psnr(_flat(ours), exact) >= min(psnr(_flat(pillows), exact) - 1, 44), name
         assert psnr(_flat(ours), _flat(pillows)) >= 28, name
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux how much memory is in use")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_resizer_without_memory_ends_no_process(by_pillow: Callable[[], None], mode: str) -> None:
+    """It would abort: what it needs is asked for before, and a picture is too costly as with Pillow."""
+    del by_pillow
+    code = f"""
+import resource
+from PIL import Image
+from chevupload.media import resizing
+image = Image.new({mode!r}, (4000, 3000))
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+for more in range(0, 70_000_000, 2_000_000):
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, resource.RLIM_INFINITY))
+    try:
+        resizing.resized(image, (1500, 1125), Image.Resampling.LANCZOS, (0, 0, 4000, 3000))
+    except MemoryError:
+        print("too costly")
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "done"), done.stderr[-500:]
+    assert "too costly" in done.stdout

@@ -16,7 +16,7 @@ from chevupload.media import libwebp
 from chevupload.media.decode import decoded, open_webp
 from chevupload.media.pillow_decoders import WebpDecoder
 from tests.media.mutations import mutated
-from tests.media.pictures import SRGB, encoded, job, textured
+from tests.media.pictures import SRGB, encoded, job, riff, textured
 
 _SIZE = (91, 61)
 
@@ -27,10 +27,19 @@ def _transparent() -> Image.Image:
     return image
 
 
+def _one_frame() -> bytes:
+    """Make an animation of one frame, which Pillow takes for a still picture."""
+    size = b"".join((side - 1).to_bytes(3, "little") for side in _SIZE)
+    frame = bytes(6) + size + bytes(4) + encoded(textured(_SIZE), "WEBP")[12:]
+    chunks = riff(b"VP8X", b"\2\0\0\0" + size) + riff(b"ANIM", bytes(6)) + riff(b"ANMF", frame)
+    return riff(b"RIFF", b"WEBP" + chunks)
+
+
 _FILES: dict[str, Callable[[], bytes]] = {
     "lossy": lambda: encoded(textured(_SIZE), "WEBP"),
     "lossless": lambda: encoded(textured(_SIZE), "WEBP", lossless=True),
     "with metadata": lambda: encoded(textured(_SIZE), "WEBP", icc_profile=SRGB, xmp=b"<x/>"),
+    "one frame": _one_frame,
     "with alpha": lambda: encoded(_transparent(), "WEBP"),
     "lossless, with alpha": lambda: encoded(_transparent(), "WEBP", lossless=True),
 }

@@ -81,13 +81,13 @@ def measure(file: BinaryIO, max_frames: int) -> tuple[int, int, int, bool]:
     return *size, max(frames, 1), is_lossless
 
 
-def picture(file: BinaryIO) -> bytes:
-    """Return the chunk with the pixels of a still picture without alpha."""
+def picture(file: BinaryIO) -> bytes | None:
+    """Return the chunk with the pixels of a still picture without alpha; None where they are a frame's."""
     for chunk in chunks(file):
         if chunk.kind in (b"VP8 ", b"VP8L"):
             file.seek(chunk.start)
             return file.read(8 + chunk.length)
-    raise BrokenImage
+    return None
 
 
 def _canvas(kind: bytes, data: bytes) -> tuple[int, int]:
