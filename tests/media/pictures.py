@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops, ImageCms, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
 from chevupload import errors
 from chevupload.config import Originals
@@ -57,6 +57,15 @@ def textured(size: tuple[int, int]) -> Image.Image:
     noise = Image.merge("RGB", [Image.effect_noise(size, 40).resize(size) for _ in range(3)])
     coarse = Image.effect_noise((size[0] // 8, size[1] // 8), 90).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     return Image.blend(Image.blend(photo(size), coarse, 0.4), noise, 0.15)
+
+
+def drawing(size: tuple[int, int]) -> Image.Image:
+    """Make a picture of small dark text on white."""
+    image = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(image)
+    for row in range(4, size[1], 14):
+        draw.text((5, row), "def answer(request): return Response(status=200) " * 2, fill=(20, 30, 60))
+    return image
 
 
 def encoded(image: Image.Image, name: str, **options: Any) -> bytes:

@@ -8,10 +8,10 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms
 
 from chevupload.media import png_writer, renditions
-from tests.media.pictures import photo, textured
+from tests.media.pictures import drawing, photo, textured
 
 _PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -24,14 +24,6 @@ def packed_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     else:
         pytest.importorskip("isal", reason="has no wheels for some processors")
     return str(request.param)
-
-
-def _drawing() -> Image.Image:
-    image = Image.new("RGB", (500, 281), "white")
-    draw = ImageDraw.Draw(image)
-    for row in range(4, 281, 14):
-        draw.text((5, row), "def answer(request): return Response(status=200) " * 2, fill=(20, 30, 60))
-    return image
 
 
 def _photograph() -> Image.Image:
@@ -69,18 +61,18 @@ def test_the_pixels_are_those_that_were_given(
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 def test_files_are_hardly_larger_than_pillows(mode: str) -> None:
     """Neither of photographs nor of drawings, for which the two ways differ most."""
-    for image in (_photograph().convert(mode), _drawing().convert(mode)):
+    for image in (_photograph().convert(mode), drawing((500, 281)).convert(mode)):
         assert len(_saved(image)) <= 1.2 * len(_by_pillow(image))
 
 
 def test_a_drawing_is_searched_for_repetitions(packed_by: str) -> None:
     """And a photograph is not: each way makes the other kind larger."""
     strategy = zlib.Z_RLE if packed_by == "zlib" else zlib.Z_DEFAULT_STRATEGY
-    for image, expected in ((_drawing(), (0, zlib.Z_DEFAULT_STRATEGY)), (_photograph(), (3, strategy))):
+    for image, expected in ((drawing((500, 281)), (0, zlib.Z_DEFAULT_STRATEGY)), (_photograph(), (3, strategy))):
         assert png_writer._chosen(image) == expected
 
 
-@pytest.mark.parametrize("make", [_drawing, _photograph])
+@pytest.mark.parametrize("make", [lambda: drawing((500, 281)), _photograph])
 def test_isal_makes_files_of_about_the_same_size(
     make: Callable[[], Image.Image], monkeypatch: pytest.MonkeyPatch, packed_by: str
 ) -> None:

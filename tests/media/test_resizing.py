@@ -4,39 +4,45 @@ from __future__ import annotations
 
 import importlib
 import io
-import math
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import PIL
 import pytest
-from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
+from PIL import Image, ImageOps
 
 from chevupload.media import resizing
-from tests.media.pictures import SRGB, animation, encoded, oriented, photo, processed, psnr, shown, sizes, textured
+from tests.media.pictures import (
+    SRGB,
+    animation,
+    drawing,
+    encoded,
+    oriented,
+    photo,
+    processed,
+    psnr,
+    shown,
+    sizes,
+    textured,
+)
 from tests.support import ROOT
 
 LANCZOS = Image.Resampling.LANCZOS
 SIZES = [(250, 167), (97, 301), (500, 333), (640, 400)]
 
 
-@pytest.fixture
-def by_pillow(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Return what makes everything after it be resized by Pillow."""
-    if resizing.simd is None:
-        pytest.skip("the resizer has no wheels for this system")
-    return lambda: monkeypatch.setattr(resizing, "simd", None)
+pytestmark = pytest.mark.skipif(resizing.simd is None, reason="the resizer has no wheels for this system")
 
 
-def _drawing() -> Image.Image:
-    image = Image.new("RGB", (600, 400), "white")
-    draw = ImageDraw.Draw(image)
-    for row in range(4, 400, 14):
-        draw.text((5, row), "def answer(request): return Response(status=200) " * 2, fill=(20, 30, 60))
-    return image
+@contextmanager
+def _by_pillow() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resizing, "simd", None)
+        yield
 
 
 def _exact(image: Image.Image, size: tuple[int, int], box: resizing.Box) -> Image.Image:
@@ -45,39 +51,30 @@ def _exact(image: Image.Image, size: tuple[int, int], box: resizing.Box) -> Imag
     return Image.merge(image.mode, bands)
 
 
-def _difference(first: Image.Image, second: Image.Image) -> float:
-    """Return the peak signal-to-noise ratio over all channels in decibels."""
-    squares = ImageStat.Stat(ImageChops.difference(first, second)).sum2
-    mean = sum(squares) / (first.width * first.height * len(squares))
-    return 10 * math.log10(255 * 255 / mean) if mean else 100.0
-
-
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("box", [(0, 0, 600, 400), (33.5, 0, 566.5, 399.25)])
-def test_both_measure_the_same_against_floating_point(
-    by_pillow: Callable[[], None], mode: str, size: tuple[int, int], box: resizing.Box
-) -> None:
+def test_both_measure_the_same_against_floating_point(mode: str, size: tuple[int, int], box: resizing.Box) -> None:
     """Whole pictures and parts that begin between pixels; photographs and text, made smaller and larger."""
-    pictures = [image.convert(mode) for image in (textured((600, 400)), _drawing())]
+    pictures = [image.convert(mode) for image in (textured((600, 400)), drawing((600, 400)))]
     ours = [resizing.resized(image, size, LANCZOS, box) for image in pictures]
-    by_pillow()
     for image, found in zip(pictures, ours, strict=True):
         exact = _exact(image, size, box)
-        pillows = _difference(resizing.resized(image, size, LANCZOS, box), exact)
+        with _by_pillow():
+            pillows = psnr(resizing.resized(image, size, LANCZOS, box), exact)
         assert (found.mode, found.size) == (mode, size)
-        assert _difference(found, exact) >= min(pillows - 1, 45)
+        assert psnr(found, exact) >= min(pillows - 1, 45)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_transparent_colors_do_not_bleed(by_pillow: Callable[[], None], size: tuple[int, int]) -> None:
+def test_transparent_colors_do_not_bleed(size: tuple[int, int]) -> None:
     """Half of the picture is green that nobody sees: it is in no visible pixel, with either."""
     image = Image.new("RGBA", (600, 400), (0, 255, 0, 0))
     image.paste(textured((300, 400)).convert("RGBA"), (0, 0))
     blended = []
-    for prepare in (lambda: None, by_pillow):
-        prepare()
-        found = resizing.resized(image, size, LANCZOS, (0, 0, 600, 400))
+    for way in (nullcontext(), _by_pillow()):
+        with way:
+            found = resizing.resized(image, size, LANCZOS, (0, 0, 600, 400))
         blended.append(Image.alpha_composite(Image.new("RGBA", size, "white"), found))
     assert psnr(*blended) >= 45
 
@@ -85,22 +82,20 @@ def test_transparent_colors_do_not_bleed(by_pillow: Callable[[], None], size: tu
 @pytest.mark.parametrize("factor", [2, 3, 5])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("extent", [(600, 420), (599.5, 418)])
-def test_pictures_are_reduced_by_both(
-    by_pillow: Callable[[], None], factor: int, mode: str, extent: tuple[float, float]
-) -> None:
+def test_pictures_are_reduced_by_both(factor: int, mode: str, extent: tuple[float, float]) -> None:
     """What is resized from it is no farther from a reduction in floating point, where sizes divide, and where not."""
     image = textured((600, 420)).convert(mode)
     exact = _exact(image, (60, 42), (0, 0, *extent))
     measured = []
-    for prepare in (lambda: None, by_pillow):
-        prepare()
-        smaller, left = resizing.reduced(image, extent, factor)
-        found = resizing.resized(smaller, (60, 42), LANCZOS, (0, 0, *left))
-        measured.append(_difference(found, exact))
+    for way in (nullcontext(), _by_pillow()):
+        with way:
+            smaller, left = resizing.reduced(image, extent, factor)
+            found = resizing.resized(smaller, (60, 42), LANCZOS, (0, 0, *left))
+        measured.append(psnr(found, exact))
     assert measured[0] >= measured[1] - 1
 
 
-def test_what_is_known_of_a_picture_stays_with_it(by_pillow: Callable[[], None]) -> None:
+def test_what_is_known_of_a_picture_stays_with_it() -> None:
     """As with Pillow; and it is the smaller one's own."""
     image = photo((60, 40))
     image.info["dpi"] = (72, 72)
@@ -110,14 +105,14 @@ def test_what_is_known_of_a_picture_stays_with_it(by_pillow: Callable[[], None])
 
 
 @pytest.mark.parametrize("mode", ["LA", "I", "F", "YCbCr"])
-def test_others_go_through_pillow(by_pillow: Callable[[], None], mode: str) -> None:
+def test_others_go_through_pillow(mode: str) -> None:
     """Modes that are rare, or in which the other differs."""
     image = photo((60, 40), "L" if mode in "IF" else "RGB").convert(mode)
     found = resizing.resized(image, (31, 20), LANCZOS, (0, 0, 60, 40))
     assert found.tobytes() == image.resize((31, 20), LANCZOS).tobytes()
 
 
-def test_no_size_or_part_is_outside_of_a_picture(by_pillow: Callable[[], None]) -> None:
+def test_no_size_or_part_is_outside_of_a_picture() -> None:
     """Of pictures of a pixel, of lines, of all extents: what is read beside a picture would end the process.
 
     Bicubic does at some of these, in the resizer's own code.
@@ -144,9 +139,7 @@ def _read_again() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_read_again")
-def test_pixels_are_not_looked_for_in_a_pillow_that_keeps_them_elsewhere(
-    by_pillow: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pixels_are_not_looked_for_in_a_pillow_that_keeps_them_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """A major version that the resizer does not know may have another layout in memory."""
     monkeypatch.setattr(PIL, "__version__", f"{resizing.NEWEST_PILLOW + 1}.0.0")
     assert importlib.reload(resizing).simd is None
@@ -170,9 +163,9 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "PNG": lambda: encoded(textured((1921, 1083)), "PNG"),
     "PNG, alpha": lambda: encoded(_with_alpha(), "PNG"),
     "PNG, gray with alpha": lambda: encoded(_with_alpha().convert("LA"), "PNG"),
-    "PNG, text": lambda: encoded(_drawing().resize((1800, 1200)), "PNG"),
+    "PNG, text": lambda: encoded(drawing((600, 400)).resize((1800, 1200)), "PNG"),
     "PNG, palette": lambda: encoded(textured((900, 600)).quantize(64), "PNG"),
-    "PNG, two colors": lambda: encoded(_drawing().convert("1"), "PNG"),
+    "PNG, two colors": lambda: encoded(drawing((600, 400)).convert("1"), "PNG"),
     "PNG, 16 bits": lambda: encoded(textured((900, 600)).convert("I;16"), "PNG"),
     "WebP": lambda: encoded(textured((1920, 1280)), "WEBP", quality=80),
     "WebP, alpha": lambda: encoded(_with_alpha(), "WEBP", quality=80),
@@ -190,23 +183,19 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def _reference(content: bytes, size: tuple[int, int]) -> Image.Image:
-    """Reduce the full decode in floating point, to the largest centered part of the ratio of ``size``."""
+    """Reduce the full decode in floating point, whole or to its largest centered square, as ``size`` says."""
     with Image.open(io.BytesIO(content)) as opened:
         image = _flat(ImageOps.exif_transpose(opened))
     width, height = image.size
-    wide, high = min(width, height * size[0] / size[1]), min(height, width * size[1] / size[0])
-    # A height that was rounded shows the whole picture.
-    if abs(wide - width) < size[0] and abs(high - height) < size[1] and size[0] != size[1]:
-        wide, high = width, height
+    # A thumbnail is cut out; all others show the whole picture, with a side that was rounded.
+    wide, high = (min(image.size),) * 2 if size[0] == size[1] else image.size
     left, top = (width - wide) / 2, (height - high) / 2
     return _exact(image, size, (left, top, left + wide, top + high))
 
 
 @pytest.mark.parametrize("changes", [{}, {"width": 450}], ids=["as it is", "narrower"])
 @pytest.mark.parametrize("kind", PICTURES)
-def test_uploads_look_the_same(
-    tmp_path: Path, by_pillow: Callable[[], None], kind: str, changes: dict[str, int]
-) -> None:
+def test_uploads_look_the_same(tmp_path: Path, kind: str, changes: dict[str, int]) -> None:
     """Every kind of picture, with all files that are made of it: sizes, modes, profiles and bytes.
 
     Colors are no farther from a reduction in floating point. Against each other they measure less: text swings beyond
@@ -214,11 +203,11 @@ def test_uploads_look_the_same(
     """
     content = PICTURES[kind]()
     results = []
-    for prepare in (lambda: None, by_pillow):
-        prepare()
+    for way in (nullcontext(), _by_pillow()):
         folder = tmp_path / str(len(results))
         folder.mkdir()
-        results.append(processed(folder, content, **changes))
+        with way:
+            results.append(processed(folder, content, **changes))
     assert sizes(results[0]) == sizes(results[1])
     for name in ("original", "thumb", "medium"):
         files = [getattr(result, name) for result in results]
@@ -234,9 +223,8 @@ def test_uploads_look_the_same(
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux how much memory is in use")
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_resizer_without_memory_ends_no_process(by_pillow: Callable[[], None], mode: str) -> None:
+def test_a_resizer_without_memory_ends_no_process(mode: str) -> None:
     """It would abort: what it needs is asked for before, and a picture is too costly as with Pillow."""
-    del by_pillow
     code = f"""
 import resource
 from PIL import Image
